@@ -1,0 +1,1 @@
+"""How little could ever do: rigorous floors."""

@@ -1,0 +1,1 @@
+"""Does it hold? Margins, verdicts, controls, command line."""
