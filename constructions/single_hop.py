@@ -1,0 +1,252 @@
+"""C1: one layer recalls every table in a number of dimensions logarithmic in |A|.
+
+Five constructions of one idea. A subject's embedding holds, in R blocks side by side, the code words of its
+R attributes. Asking for relation r lifts block r by 2 gate, and one ReLU layer keeps the block that was
+lifted. Prompts are `[s, r]`; the answer is read at the last position.
+
+The hypotheses (an injective code, a gate that is high enough) belong to the claims, which `verify.check`
+enforces. The functions build what they are given, so that a control can show what breaks.
+"""
+
+import numpy as np
+
+from constructions.codes import Code, quantized_code
+from constructions.parts import (
+    covering,
+    nearest_neighbour_bias,
+    placed,
+    scaled_identity,
+    superpose,
+    uniform_attention,
+)
+from constructions.residual import Residual
+from constructions.transformer import MLP, Block, Storage, Transformer
+from theory.facts import FactTable
+
+N_CTX = 2  # the prompt [s, r]
+
+
+def block_superposition(
+    facts: FactTable, *, code: Code | None = None, gate: float | None = None
+) -> Transformer:
+    """C1: R blocks and a separate readout, d_model = (R+1) m and d_mlp = R m.
+
+    Neuron (r, j) is ReLU(x_{r,j} - (2 gate + lo)): 0 unless block r was asked for, else v_j - lo. It
+    writes to readout j, whose bias is lo, so that the readout is v(pi_r(s)).
+
+    Args:
+        facts: any table of functions, R relations over N subjects.
+        code: value code of the attributes; default: the sign code with m = ceil(log2 |A|).
+        gate: half the lift of the asked block; default and least for the claim: V/2 (1 for signs).
+            Dyadic gates keep all arithmetic exact.
+
+    Raises:
+        ValueError: the code has fewer words than there are attributes.
+
+    Source: THEORY.md, C1 (derived there; value codes beyond signs: threshold 2 gate + lo, bias lo).
+    """
+    code = covering(code, facts)
+    gate = code.spread / 2 if gate is None else gate
+    N, R, m = facts.n_subjects, facts.n_relations, code.length
+    space = Residual(block=(R, m), readout=(m,))
+    block, readout = space["block"], space["readout"]
+    neuron = np.arange(R * m).reshape(R, m)
+
+    W_E = space.zeros(N + R)
+    superpose(W_E, block, facts, code)
+    W_E[N + np.arange(R)[:, None], block] = gate
+
+    attend = uniform_attention(space.d_model, 2.0)  # x = W_E[s] + 2 W_E[r]
+    select = MLP(
+        W_in=placed((space.d_model, R * m), block, neuron, 1.0),
+        b_in=np.full(R * m, -(2 * gate + code.lo)),
+        W_out=placed((R * m, space.d_model), neuron, readout, 1.0),
+        b_out=np.bincount(readout, minlength=space.d_model) * float(code.lo),
+    )
+    W_U = space.zeros(facts.n_attributes).T
+    W_U[readout] = code.words.T
+    return Transformer(
+        W_E=W_E,
+        W_pos=space.zeros(N_CTX),
+        blocks=(Block(attend, select),),
+        W_U=W_U,
+        b_U=nearest_neighbour_bias(code),
+        storage=Storage(block.ravel(), code.n_levels),
+    )
+
+
+def in_place_superposition(
+    facts: FactTable, *, code: Code | None = None, gate: float | None = None
+) -> Transformer:
+    """C1': the answer is read where it lies, d_model = d_mlp = R m.
+
+    One neuron per coordinate turns z into z + ReLU(hi - z) = max(z, hi): hi where block r was not asked
+    for, v + 2 gate where it was. What is left, summed over the blocks, is the answer's word.
+
+    Args:
+        facts: any table of functions, R relations over N subjects.
+        code: value code of the attributes; default: the sign code with m = ceil(log2 |A|).
+        gate: half the lift of the asked block; default and least for the claim: V/2.
+
+    Raises:
+        ValueError: the code has fewer words than there are attributes.
+
+    Source: THEORY.md, C1' (derived there).
+    """
+    code = covering(code, facts)
+    gate = code.spread / 2 if gate is None else gate
+    N, R, m = facts.n_subjects, facts.n_relations, code.length
+    space = Residual(block=(R, m))
+    block = space["block"]
+
+    W_E = space.zeros(N + R)
+    superpose(W_E, block, facts, code)
+    W_E[N + np.arange(R)[:, None], block] = gate
+
+    attend = uniform_attention(space.d_model, 2.0)
+    b_out = np.full(space.d_model, -float(code.hi))
+    b_out[block[0]] += code.hi - 2 * gate  # blocks not asked for cancel; the asked one keeps v
+    select = MLP(
+        W_in=scaled_identity(space.d_model, -1.0),
+        b_in=np.full(space.d_model, float(code.hi)),
+        W_out=scaled_identity(space.d_model),
+        b_out=b_out,
+    )
+    return Transformer(
+        W_E=W_E,
+        W_pos=space.zeros(N_CTX),
+        blocks=(Block(attend, select),),
+        W_U=np.tile(code.words.T.astype(np.float64), (R, 1)),
+        b_U=nearest_neighbour_bias(code),
+        storage=Storage(block.ravel(), code.n_levels),
+    )
+
+
+def narrow_superposition(
+    facts: FactTable, *, code: Code | None = None, gate: float | None = None
+) -> Transformer:
+    """C1'': the last block doubles as the readout, d_model = R m and d_mlp = (R-1) m.
+
+    Neuron (r, j), r < R, is ReLU(x_r - x_R - V) and writes to block R, whose output bias is V - 2 gate.
+    Asked for r < R it turns v_R into v_r. Asked for R no neuron fires, and the bias undoes the lift.
+
+    Args:
+        facts: any table of functions, R relations over N subjects.
+        code: value code of the attributes; default: the sign code with m = ceil(log2 |A|).
+        gate: half the lift of an asked block r < R; default and least for the claim: V. Block R is
+            lifted by 2 gate - V.
+
+    Raises:
+        ValueError: the code has fewer words than there are attributes.
+
+    Source: THEORY.md, C1'' (the case gate = V), for every gate >= V by the same proof.
+    """
+    code = covering(code, facts)
+    V = code.spread
+    gate = float(V) if gate is None else gate
+    N, R, m = facts.n_subjects, facts.n_relations, code.length
+    space = Residual(block=(R, m))
+    block = space["block"]
+    others, last = block[:-1], block[-1]
+    neuron = np.arange((R - 1) * m).reshape(R - 1, m)
+
+    W_E = space.zeros(N + R)
+    superpose(W_E, block, facts, code)
+    W_E[N + np.arange(R - 1)[:, None], others] = gate
+    W_E[N + R - 1, last] = (2 * gate - V) / 2
+
+    attend = uniform_attention(space.d_model, 2.0)
+    take_block = placed((space.d_model, neuron.size), others, neuron, 1.0)
+    take_last = placed((space.d_model, neuron.size), last, neuron, 1.0)
+    select = MLP(
+        W_in=take_block - take_last,
+        b_in=np.full(neuron.size, -float(V)),
+        W_out=placed((neuron.size, space.d_model), neuron, last, 1.0),
+        b_out=np.bincount(last, minlength=space.d_model) * (V - 2 * gate),
+    )
+    W_U = space.zeros(facts.n_attributes).T
+    W_U[last] = code.words.T
+    return Transformer(
+        W_E=W_E,
+        W_pos=space.zeros(N_CTX),
+        blocks=(Block(attend, select),),
+        W_U=W_U,
+        b_U=nearest_neighbour_bias(code),
+        storage=Storage(block.ravel(), code.n_levels),
+    )
+
+
+def quantized_superposition(
+    facts: FactTable, *, bits: int = 4, code: Code | None = None, gate: float | None = None
+) -> Transformer:
+    """C1-p: C1' with p-bit coordinates, d_model = d_mlp = R ceil(log2 |A| / p).
+
+    Args:
+        facts: any table of functions, R relations over N subjects.
+        bits: p, from 1 to 16.
+        code: value code of the attributes; default: their numerals in base 2^p.
+        gate: half the lift of the asked block; default and least for the claim: V/2.
+
+    Raises:
+        ValueError: bits out of range, or a code with fewer words than there are attributes.
+
+    Source: THEORY.md, C1-p (derived there).
+    """
+    code = code or quantized_code(facts.n_attributes, bits=bits)
+    return in_place_superposition(facts, code=code, gate=gate)
+
+
+def packed_superposition(
+    facts: FactTable, *, bits: int = 4, code: Code | None = None, gate: float | None = None
+) -> Transformer:
+    """C1-w: one neuron gates p coordinates at once, d_model = R m + ceil(m/p), d_mlp = R ceil(m/p).
+
+    Neuron (r, i) reads group i of block r with weights 1, 2, 4, ...: ReLU(sum_j 2^j (x_{r,j} - 2 gate
+    - lo)), 0 unless block r was asked for, else the group's packed value less its least value.
+
+    Args:
+        facts: any table of functions, R relations over N subjects.
+        bits: p, the coordinates per group; the last group may be short.
+        code: value code of the attributes; default: the sign code with m = ceil(log2 |A|).
+        gate: half the lift of the asked block; default and least for the claim: V/2.
+
+    Raises:
+        ValueError: bits < 1, or a code with fewer words than there are attributes.
+
+    Source: THEORY.md, C1-w (derived there).
+    """
+    if bits < 1:
+        raise ValueError(f"bits must be at least 1, got {bits}")
+    code = covering(code, facts)
+    packed = code.packed(bits)
+    gate = code.spread / 2 if gate is None else gate
+    N, R, m, G = facts.n_subjects, facts.n_relations, code.length, packed.length
+    space = Residual(block=(R, m), readout=(G,))
+    block, readout = space["block"], space["readout"]
+    group, weight = np.arange(m) // bits, 2.0 ** (np.arange(m) % bits)
+    neuron = np.arange(R * G).reshape(R, G)
+    scale = np.bincount(group, weights=weight)  # of each group: 2^p - 1, less for a short one
+
+    W_E = space.zeros(N + R)
+    superpose(W_E, block, facts, code)
+    W_E[N + np.arange(R)[:, None], block] = gate
+
+    attend = uniform_attention(space.d_model, 2.0)
+    b_out = np.zeros(space.d_model)
+    b_out[readout] = code.lo * scale
+    select = MLP(
+        W_in=placed((space.d_model, R * G), block, neuron[:, group], weight),
+        b_in=np.tile(-scale * (2 * gate + code.lo), R),
+        W_out=placed((R * G, space.d_model), neuron, readout, 1.0),
+        b_out=b_out,
+    )
+    W_U = space.zeros(facts.n_attributes).T
+    W_U[readout] = packed.words.T
+    return Transformer(
+        W_E=W_E,
+        W_pos=space.zeros(N_CTX),
+        blocks=(Block(attend, select),),
+        W_U=W_U,
+        b_U=nearest_neighbour_bias(packed),
+        storage=Storage(block.ravel(), code.n_levels),
+    )

@@ -1,0 +1,309 @@
+"""Margins: how far the right logit of every fact lies above the best wrong one.
+
+Margins see weights and facts, never how a model was made. Three ways lead to them, and the answer says which
+was taken:
+
+- `codebook`: the readout of every fact is exactly its answer's word (see `verify.codebook`).
+- `exhaustive`: all logits of every fact, in floats proved not to round, or in rationals.
+- `filtered`: all logits in floats with proved error bounds; facts left open are redone in rationals.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from constructions.arithmetic import stored, times
+from constructions.prompts import subject_first
+from constructions.transformer import Transformer
+from theory.facts import FactTable
+from verify.codebook import Codebook
+from verify.exactness import Ball, Floats
+from verify.rationals import Rational, UndecidableError
+
+Method = Literal["exhaustive", "codebook", "filtered"]
+Progress = Callable[[int, int], None]
+Numbers = NDArray[np.int64]
+
+_BLOCK = 1 << 22  # entries of one block of residuals or logits: 32 MiB of float64
+_RATIONAL_BUDGET = 5 * 10**7  # integer products spent on facts that are decided, but not known exactly
+
+
+@dataclass(frozen=True)
+class Witness:
+    """One query, and what the model makes of it.
+
+    Args:
+        subject: its number.
+        relations: the relation numbers of the query, the first hop first.
+        answer: the right attribute.
+        got: the attribute with the largest logit among the others.
+        margin: right logit minus that one, nearest float.
+        question: the query in words.
+        answer_name: the right attribute's name.
+        got_name: the other one's name.
+    """
+
+    subject: int
+    relations: tuple[int, ...]
+    answer: int
+    got: int
+    margin: float
+    question: str
+    answer_name: str
+    got_name: str
+
+
+@dataclass(frozen=True, eq=False)
+class Margins:
+    """The margins of all facts of a table under a model.
+
+    Args:
+        lower: shape (R, N): proved lower bounds, rounded down to float64.
+        upper: shape (R, N): proved upper bounds, rounded up.
+        minimum: the interval in which the least margin lies; its ends agree if it is known exactly.
+        exact: whether every margin is known without error.
+        method: how they were obtained.
+        worst: the fact with the least margin (by its lower bound).
+    """
+
+    lower: Floats
+    upper: Floats
+    minimum: tuple[Fraction, Fraction]
+    exact: bool
+    method: Method
+    worst: Witness
+
+    @property
+    def n_facts(self) -> int:
+        """N R."""
+        return int(self.lower.size)
+
+    @property
+    def n_recalled(self) -> int:
+        """Facts whose margin is certainly positive."""
+        return int((self.lower > 0).sum())
+
+    @property
+    def n_wrong(self) -> int:
+        """Facts whose margin is certainly zero or negative; a tie is an error."""
+        return int((self.upper <= 0).sum())
+
+    @property
+    def wrong(self) -> list[tuple[int, int]]:
+        """The (subject, relation) pairs that are certainly wrong."""
+        return [(int(s), int(r)) for r, s in np.argwhere(self.upper <= 0)]
+
+    def __repr__(self) -> str:
+        low, high = self.minimum
+        least = f"{float(low):g}" if low == high else f"in [{float(low):.17g}, {float(high):.17g}]"
+        return f"Margins({self.n_recalled} of {self.n_facts} recalled, least {least}, {self.method})"
+
+
+def margins(
+    model: Transformer,
+    facts: FactTable,
+    *,
+    method: Literal["auto", "exhaustive", "codebook"] = "auto",
+    progress: Progress | None = None,
+) -> Margins:
+    """The margin of every fact, asked as `[s, r]` of the model's weights.
+
+    Args:
+        model: any transformer over N subjects, then R relations, with |A| outputs.
+        facts: what it should recall.
+        method: "exhaustive" computes all logits; "codebook" insists on the certificate; "auto" takes the
+            codebook for the facts that it settles and all logits for the others.
+        progress: called with the number of facts done and of all facts.
+
+    Raises:
+        ValueError: the model does not fit the facts, a weight is not finite, there is only one
+            attribute, or the codebook was asked for and does not settle every fact.
+    """
+    _check(model, facts)
+    codebook = None if method == "exhaustive" else Codebook.of(model, facts.occurring())
+    ledger = _Ledger(model, facts, codebook)
+    for block in ledger.blocks():
+        ledger.enter_floats(block)
+        if progress is not None:
+            progress(int(block[-1]) + 1, facts.n_facts)
+    ledger.enter_rationals()
+    if method == "codebook" and not ledger.by_codebook.all():
+        raise ValueError(f"the codebook settles {ledger.by_codebook.sum()} of {facts.n_facts} facts only")
+    return ledger.margins()
+
+
+def _check(model: Transformer, facts: FactTable) -> None:
+    N, R, A = facts.n_subjects, facts.n_relations, facts.n_attributes
+    if model.d_vocab != N + R:
+        raise ValueError(
+            f"W_E has {model.d_vocab} rows; {N} subjects and {R} relations need {N + R}, in this order"
+        )
+    if model.d_vocab_out != A:
+        raise ValueError(f"W_U has {model.d_vocab_out} columns for {A} attributes")
+    if A < 2:
+        raise ValueError("with one attribute there is no wrong answer, and so no margin")
+    for name, weight in model.weights().items():
+        if not np.isfinite(stored(weight)).all():
+            raise ValueError(f"{name} holds a number that is not finite")
+
+
+@dataclass
+class _Ledger:
+    """What is known of each fact so far; fact r N + s is (s, r)."""
+
+    model: Transformer
+    facts: FactTable
+    codebook: Codebook | None
+    rational: dict[int, Fraction] = field(default_factory=dict)  # margins found by rational arithmetic
+
+    def __post_init__(self) -> None:
+        self.lower = np.full(self.facts.n_facts, -np.inf)
+        self.upper = np.full(self.facts.n_facts, np.inf)
+        self.known = np.zeros(self.facts.n_facts, dtype=bool)  # exactly
+        self.by_codebook = np.zeros(self.facts.n_facts, dtype=bool)
+        self.floats = self.model.map(Ball.of)
+
+    def blocks(self) -> Iterator[Numbers]:
+        """Facts by number, as many at a time as fit the memory for one block of residuals."""
+        size = max(1, _BLOCK // (2 * max(self.model.d_model, self.model.d_mlp)))
+        for start in range(0, self.facts.n_facts, size):
+            yield np.arange(start, min(start + size, self.facts.n_facts))
+
+    def prompts(self, block: Numbers) -> tuple[Numbers, Numbers]:
+        """Tokens and answers of some facts."""
+        relations, subjects = np.divmod(block, self.facts.n_subjects)
+        tokens = subject_first(self.facts.n_subjects, subjects, relations)
+        return tokens, self.facts.answers[relations, subjects]
+
+    def enter_floats(self, block: Numbers) -> None:
+        """Bounds for one block of facts by certified floats; exact where nothing was rounded."""
+        tokens, answers = self.prompts(block)
+        x = self.floats.residual(tokens)
+        settled = self._enter_settled(x, block, answers)
+        for rows in _chunks(np.flatnonzero(~settled), _BLOCK // self.facts.n_attributes):
+            logits = times(x[rows], self.floats.W_U) + self.floats.b_U
+            lower, upper = _bounds(logits, answers[rows])
+            self.lower[block[rows]], self.upper[block[rows]] = lower, upper
+            self.known[block[rows]] = lower == upper
+
+    def enter_rationals(self) -> None:
+        """Decides what floats left open, and makes the rest exact where that is cheap."""
+        open_facts = np.flatnonzero(~self.known)
+        if len(open_facts) * self._products_per_fact() > _RATIONAL_BUDGET:
+            open_facts = np.flatnonzero((self.lower <= 0) & (self.upper > 0))
+        if not len(open_facts):
+            return
+        model = self.model.map(Rational.of)
+        try:
+            for block in _chunks(open_facts, 1 << 10):
+                tokens, answers = self.prompts(block)
+                x = model.residual(tokens)
+                rows = np.flatnonzero(~self._enter_settled(x, block, answers))
+                for row in rows:
+                    logits = times(x[row : row + 1], model.W_U) + model.b_U
+                    self._enter_fraction(int(block[row]), logits.fractions()[0], int(answers[row]))
+        except UndecidableError:
+            return  # what is open stays open
+
+    def margins(self) -> Margins:
+        """The ledger, closed."""
+        N, R = self.facts.n_subjects, self.facts.n_relations
+        if not (np.isfinite(self.lower).all() and np.isfinite(self.upper).all()):
+            raise ValueError("the weights are so large that logits overflow float64")
+        by_float = np.ones(self.facts.n_facts, dtype=bool)
+        by_float[list(self.rational)] = False
+        worst = int(self.upper.argmin() if (self.upper <= 0).any() else self.lower.argmin())
+        method: Method = "filtered"
+        if self.known.all():
+            method = "codebook" if self.by_codebook.all() else "exhaustive"
+        return Margins(
+            lower=self.lower.reshape(R, N),
+            upper=self.upper.reshape(R, N),
+            minimum=(self._least(self.lower, by_float), self._least(self.upper, by_float)),
+            exact=bool(self.known.all()),
+            method=method,
+            worst=self._witness(worst),
+        )
+
+    def _enter_settled(self, x: Ball | Rational, block: Numbers, answers: Numbers) -> NDArray[np.bool_]:
+        """Enters the facts of a block that the codebook settles, and says which they are."""
+        if self.codebook is None:
+            return np.zeros(len(block), dtype=bool)
+        settled = self.codebook.settles(x, answers)
+        facts = block[settled]
+        self.lower[facts] = self.upper[facts] = self.codebook.margins[answers[settled]]
+        self.known[facts] = self.by_codebook[facts] = True
+        return settled
+
+    def _enter_fraction(self, fact: int, logits: NDArray[np.object_], answer: int) -> None:
+        margin = logits[answer] - max(np.delete(logits, answer))
+        nearest = float(margin)
+        self.lower[fact] = nearest if nearest <= margin else np.nextafter(nearest, -np.inf)
+        self.upper[fact] = nearest if nearest >= margin else np.nextafter(nearest, np.inf)
+        self.rational[fact], self.known[fact] = margin, True
+
+    def _products_per_fact(self) -> int:
+        """How many integer products rational arithmetic takes for one fact."""
+        weights = self.model.weights()
+        layers = sum(_n_nonzero(weight) for name, weight in weights.items() if name.startswith("blocks"))
+        readout = self.codebook.gather if self.codebook is not None else self.model.W_U
+        return 2 * (layers + self.model.d_model) + _n_nonzero(readout)
+
+    def _least(self, bounds: Floats, by_float: NDArray[np.bool_]) -> Fraction:
+        candidates = list(self.rational.values())
+        if by_float.any():
+            candidates.append(Fraction(float(bounds[by_float].min())))
+        return min(candidates)
+
+    def _witness(self, fact: int) -> Witness:
+        relation, subject = divmod(fact, self.facts.n_subjects)
+        tokens, answers = self.prompts(np.array([fact]))
+        answer = int(answers[0])
+        logits = np.array(self.model.logits(tokens)[0], dtype=np.float64)
+        logits[answer] = -np.inf
+        got = int(logits.argmax())
+        return Witness(
+            subject=subject,
+            relations=(relation,),
+            answer=answer,
+            got=got,
+            margin=float(self.lower[fact]),
+            question=self.facts.question(subject, relation),
+            answer_name=self.facts.attribute_name(answer),
+            got_name=self.facts.attribute_name(got),
+        )
+
+
+def _chunks(numbers: Numbers, size: int) -> Iterator[Numbers]:
+    size = max(1, size)
+    return (numbers[start : start + size] for start in range(0, len(numbers), size))
+
+
+def _n_nonzero(weight: Any) -> int:
+    return int(np.count_nonzero(stored(weight)))
+
+
+def _bounds(logits: Ball, answers: Numbers) -> tuple[Floats, Floats]:
+    """Lower and upper bounds of right logit minus best wrong one; equal where nothing is rounded."""
+    rows = np.arange(len(answers))
+    right = logits.mid[rows, answers]
+    if logits.exact_differences:
+        wrong = logits.mid.copy()
+        wrong[rows, answers] = -np.inf
+        margin = right - wrong.max(axis=1)
+        return margin, margin
+    radius = logits.radius
+    highest, lowest = logits.mid + radius, logits.mid - radius
+    highest[rows, answers] = lowest[rows, answers] = -np.inf
+    near = right - radius[rows, answers] - highest.max(axis=1)
+    far = right + radius[rows, answers] - lowest.max(axis=1)
+    slack = (
+        4
+        * np.finfo(np.float64).eps
+        * (np.abs(right) + np.abs(highest.max(axis=1)) + np.abs(lowest.max(axis=1)) + radius.max(axis=1))
+    )
+    return near - slack, far + slack
