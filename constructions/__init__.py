@@ -1,1 +1,44 @@
-"""From facts to weights: one function per construction."""
+"""From facts to weights: one function per construction, and the transformer they build.
+
+`CONSTRUCTIONS` is the one public list: claim name -> function from a FactTable to a Transformer. Tests,
+exports and benchmarks run over it, so that a new construction joins by being entered here.
+"""
+
+from collections.abc import Callable
+
+from constructions.codes import Code, quantized_code, sign_code
+from constructions.residual import Residual
+from constructions.single_hop import (
+    block_superposition,
+    in_place_superposition,
+    narrow_superposition,
+    packed_superposition,
+    quantized_superposition,
+)
+from constructions.transformer import MLP, Attention, Block, Storage, Transformer
+
+CONSTRUCTIONS: dict[str, Callable[..., Transformer]] = {
+    "single-hop": block_superposition,
+    "single-hop-in-place": in_place_superposition,
+    "single-hop-narrow": narrow_superposition,
+    "single-hop-quantized": quantized_superposition,
+    "single-hop-packed": packed_superposition,
+}
+
+__all__ = [
+    "CONSTRUCTIONS",
+    "MLP",
+    "Attention",
+    "Block",
+    "Code",
+    "Residual",
+    "Storage",
+    "Transformer",
+    "block_superposition",
+    "in_place_superposition",
+    "narrow_superposition",
+    "packed_superposition",
+    "quantized_code",
+    "quantized_superposition",
+    "sign_code",
+]

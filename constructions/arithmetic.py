@@ -64,9 +64,13 @@ def dense(weight: Any) -> Any:
 
 def float64(weight: Any) -> Any:
     """A weight of any real dtype in float64, dense or sparse as it was."""
-    return weight.astype(np.float64) if hasattr(weight, "astype") else np.asarray(weight, dtype=np.float64)
+    return (
+        weight.astype(np.float64, copy=False)
+        if hasattr(weight, "astype")
+        else np.asarray(weight, dtype=np.float64)
+    )
 
 
 def stored(weight: Any) -> NDArray[Any]:
-    """The stored entries of a weight, flat: all of a dense one, those that may be non-zero of a sparse one."""
+    """The stored entries of a weight, flat: all of a dense one, the possibly non-zero ones of a sparse one."""
     return np.asarray(weight.data if hasattr(weight, "indptr") else weight).ravel()

@@ -1,0 +1,152 @@
+"""A statement of the theory as an object: it can be printed, evaluated, and put to the test."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import sympy
+
+Number = int | Fraction
+Values = Mapping[sympy.Symbol, Number]  # what the symbols of a claim are worth in one instance
+Prediction = Number | list[Number]
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A condition of a claim, in words and as a SymPy relation that is checked."""
+
+    name: str
+    condition: Any
+
+    def holds(self, values: Values) -> bool:
+        """Whether the condition is true of an instance.
+
+        Raises:
+            ValueError: the values do not decide it.
+        """
+        verdict = _evaluate(self.condition, values)
+        if verdict not in (sympy.true, sympy.false):
+            raise ValueError(f"undecided hypothesis {self.name!r}: {verdict}")
+        return bool(verdict)
+
+    def at(self, values: Values) -> str:
+        """The condition and what its symbols are worth: 'gate >= V/2 at V = 2, gate = 0.9'."""
+        symbols = sorted(self.condition.free_symbols, key=str)
+        return f"{self.condition} at {', '.join(f'{symbol} = {float(values[symbol]):.12g}' for symbol in symbols)}"
+
+
+@dataclass(frozen=True)
+class Control:
+    """A way to break a claim: what is done, and what the theory says will be seen."""
+
+    name: str
+    expected: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of THEORY.md.
+
+    Args:
+        name: its name on the command line.
+        label: its number in THEORY.md.
+        title: one line for a person.
+        statement: LaTeX, text with inline mathematics.
+        hypotheses: conditions, each checked before anything is measured.
+        predicted: for every measured quantity a SymPy expression (a list where it has one per layer).
+        proof: a sketch, LaTeX.
+        source: where statement and constants come from.
+        controls: negative controls that are run with every check.
+        parameters: the options of `check` that mean something to this claim, beside the facts.
+        units: of the predicted quantities that have one.
+    """
+
+    name: str
+    label: str
+    title: str
+    statement: str
+    hypotheses: tuple[Hypothesis, ...]
+    predicted: Mapping[str, Any]
+    proof: str
+    source: str
+    controls: tuple[Control, ...]
+    parameters: tuple[str, ...] = ()
+    units: Mapping[str, str] = field(
+        default_factory=lambda: {"subject_bits": "bits per subject", "other_bits": "bits"}
+    )
+
+    def predict(self, values: Values) -> dict[str, Prediction]:
+        """Every predicted quantity of an instance, exactly.
+
+        Raises:
+            ValueError: a symbol of the claim has no value.
+        """
+        return {
+            name: [_number(e, values) for e in quantity]
+            if isinstance(quantity, list)
+            else _number(quantity, values)
+            for name, quantity in self.predicted.items()
+        }
+
+    def latex(self) -> str:
+        """A LaTeX document that states the claim, its hypotheses, predictions, proof and source."""
+        hypotheses = "\n".join(
+            rf"  \item {_text(h.name)}: ${sympy.latex(h.condition)}$" for h in self.hypotheses
+        )
+        predicted = "\n".join(
+            rf"  \item \texttt{{{_text(name)}}} $= {_latex(quantity)}$"
+            for name, quantity in self.predicted.items()
+        )
+        return "\n".join(
+            [
+                r"\documentclass{article}",
+                r"\usepackage{amsmath,amssymb,amsthm}",
+                r"\newtheorem*{claim}{Claim}",
+                r"\begin{document}",
+                rf"\begin{{claim}}[{_text(self.label)}, \texttt{{{self.name}}}]",
+                self.statement,
+                r"\end{claim}",
+                r"\paragraph{Hypotheses.}",
+                r"\begin{itemize}",
+                hypotheses,
+                r"\end{itemize}",
+                r"\paragraph{Predicted.}",
+                r"\begin{itemize}",
+                predicted,
+                r"\end{itemize}",
+                r"\begin{proof}",
+                self.proof,
+                r"\end{proof}",
+                rf"\paragraph{{Source.}} {_text(self.source)}",
+                r"\end{document}",
+            ]
+        )
+
+    def _repr_latex_(self) -> str:
+        """What a notebook shows: the statement."""
+        return rf"\textbf{{{_text(self.label)} ({_text(self.name)}).}} {self.statement}"
+
+
+def _evaluate(expression: Any, values: Values) -> Any:
+    exact = {symbol: sympy.Rational(value.numerator, value.denominator) for symbol, value in values.items()}
+    return sympy.sympify(expression).subs(exact)
+
+
+def _number(expression: Any, values: Values) -> Number:
+    value = _evaluate(expression, values)
+    if not value.is_Rational:
+        raise ValueError(f"{expression} has no exact value: {value}")
+    return int(value) if value.is_Integer else Fraction(int(value.p), int(value.q))
+
+
+def _latex(quantity: Any) -> str:
+    if isinstance(quantity, list):
+        return "[" + ", ".join(sympy.latex(e) for e in quantity) + "]"
+    return str(sympy.latex(quantity))
+
+
+def _text(plain: str) -> str:
+    for character in "_&%#":
+        plain = plain.replace(character, rf"\{character}")
+    return plain

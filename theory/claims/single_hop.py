@@ -1,0 +1,161 @@
+"""C1 and its variants: a single hop, one layer, logarithmic dimension.
+
+Beside each claim stands what the same weights do at any gate, above or below the one that the claim asks for.
+The controls compare every margin with it. `v[r, s]` is the word of pi_r(s), shape (R, N, m).
+"""
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+from theory.claim import Claim, Control, Hypothesis
+from theory.symbols import A, D, R, V, gate, levels, m, p, words
+
+Floats = NDArray[np.float64]
+
+_DERIVED = "THEORY.md, {} (derived there; the idea: arXiv 2605.12426)"
+_BITS = sympy.ceiling(sympy.log(levels, 2))
+
+TWO_ATTRIBUTES = Hypothesis("at least two attributes", sympy.Ge(A, 2))
+INJECTIVE_CODE = Hypothesis("an injective code", sympy.Eq(words, A))
+GATE_HALF_SPREAD = Hypothesis("gate at least half the spread of the code", sympy.Ge(gate, V / 2))
+GATE_SPREAD = Hypothesis("gate at least the spread of the code", sympy.Ge(gate, V))
+
+WEAK_GATE = Control("weak gate", "every margin is the predicted one, some are not positive")
+SHORT_CODE = Control(
+    "code one coordinate too short", "the facts whose words collide have margin 0, no others"
+)
+ALTERED_FACT = Control("one fact altered after building", "exactly that fact is wrong")
+CORRUPTED_WEIGHT = Control(
+    "one embedding coordinate moved to a neighbouring word",
+    "exactly that fact is wrong, and its answer is the neighbour",
+)
+CONTROLS = (WEAK_GATE, SHORT_CODE, ALTERED_FACT, CORRUPTED_WEIGHT)
+
+SINGLE_HOP = Claim(
+    name="single-hop",
+    label="C1",
+    title="separate readout: (R+1) m dimensions recall every table",
+    statement=r"""Let $\pi_1, \dots, \pi_R$ be functions from $N$ subjects to a set $A$ of attributes, and
+$v : A \to \{lo..hi\}^m$ an injective code of spread $V = hi - lo$ (for signs $V = 2$). The one-layer transformer
+with $W_E[s] = (v(\pi_1(s)), \dots, v(\pi_R(s)), 0)$, uniform attention, gate $\ge V/2$ and one neuron
+$\mathrm{ReLU}(x_{r,j} - (2\,\mathrm{gate} + lo))$ per coordinate recalls every table. The margin of a fact is half
+the squared distance $D$ from its answer's word to the nearest other word; for sign codes that is twice the Hamming
+distance.""",
+    hypotheses=(TWO_ATTRIBUTES, INJECTIVE_CODE, GATE_HALF_SPREAD),
+    predicted={
+        "d_model": (R + 1) * m,
+        "d_mlp": R * m,
+        "d_mlp_per_layer": [R * m],
+        "n_layers": sympy.Integer(1),
+        "min_margin": D / 2,
+        "subject_bits": R * m * _BITS,
+        "other_bits": sympy.Integer(0),
+    },
+    proof=r"""A block that was not asked for holds $v_j \le hi \le 2\,\mathrm{gate} + lo$, so its neurons are silent.
+The block asked for holds $v_j + 2\,\mathrm{gate}$, and its neurons give $v_j - lo \ge 0$. With the bias $lo$ the readout
+is $v(\pi_r(s))$, and $\langle v_a, v_a - v_b\rangle - (|v_a|^2 - |v_b|^2)/2 = |v_a - v_b|^2/2$.""",
+    source=_DERIVED.format("C1"),
+    controls=CONTROLS,
+    parameters=("gate", "code_length"),
+)
+
+SINGLE_HOP_IN_PLACE = Claim(
+    name="single-hop-in-place",
+    label="C1'",
+    title="read where it lies: R m dimensions recall every table",
+    statement=r"""With any injective value code of spread $V$ and gate $\ge V/2$, one neuron
+$\mathrm{ReLU}(hi - z)$ per coordinate of $R$ blocks recalls every table of functions without a readout block. The
+margin of a fact is half the squared distance $D$ from its answer's word to the nearest other word.""",
+    hypotheses=(TWO_ATTRIBUTES, INJECTIVE_CODE, GATE_HALF_SPREAD),
+    predicted={**SINGLE_HOP.predicted, "d_model": R * m},
+    proof=r"""$z + \mathrm{ReLU}(hi - z) = \max(z, hi)$ is $hi$ where $z = v \le hi$ and $z$ where
+$z = v + 2\,\mathrm{gate} \ge lo + V = hi$. With $b_{out} = -hi$, and $hi - 2\,\mathrm{gate}$ more in the first block, the
+blocks sum to $v(\pi_r(s))$, which $R$ copies of $v_a$ in $W_U$ read.""",
+    source=_DERIVED.format("C1'"),
+    controls=CONTROLS,
+    parameters=("gate", "code_length"),
+)
+
+SINGLE_HOP_NARROW = Claim(
+    name="single-hop-narrow",
+    label="C1''",
+    title="the last block is the readout: width (R-1) m recalls every table",
+    statement=r"""With any injective value code of spread $V$ and gate $\ge V$, $(R-1) m$ neurons
+$\mathrm{ReLU}(x_r - x_R - V)$ that write to block $R$ recall every table of functions. Relation $r < R$ lifts block $r$
+by $2\,\mathrm{gate}$, relation $R$ its own by $2\,\mathrm{gate} - V$; the output bias of block $R$ is
+$V - 2\,\mathrm{gate}$. The margin of a fact is half the squared distance $D$ from its answer's word to the nearest other
+word.""",
+    hypotheses=(TWO_ATTRIBUTES, INJECTIVE_CODE, GATE_SPREAD),
+    predicted={
+        **SINGLE_HOP.predicted,
+        "d_model": R * m,
+        "d_mlp": (R - 1) * m,
+        "d_mlp_per_layer": [(R - 1) * m],
+    },
+    proof=r"""Asked for $r < R$: the neurons of other blocks are silent, for $v_{r'} - v_R \le V$; those of block $r$ give
+$v_r - v_R + 2\,\mathrm{gate} - V \ge 0$, so that block $R$ becomes $v_r$. Asked for $R$: all are silent, for
+$v_r - v_R - (2\,\mathrm{gate} - V) \le V$, and the bias undoes the lift.""",
+    source=_DERIVED.format("C1'' (there with gate = V)"),
+    controls=CONTROLS,
+    parameters=("gate", "code_length"),
+)
+
+SINGLE_HOP_QUANTIZED = Claim(
+    name="single-hop-quantized",
+    label="C1-p",
+    title="p-bit coordinates: R ceil(log2 |A| / p) dimensions recall every table",
+    statement=r"""C1' with the code of numerals in base $2^p$, $m = \max(1, \lceil \log_2 |A| / p \rceil)$, recalls every
+table of functions in $R m$ dimensions, with margins of at least $1/2$: dimension trades against precision, $d\,p$ stays
+at about $R \log_2 |A|$.""",
+    hypotheses=(TWO_ATTRIBUTES, INJECTIVE_CODE, GATE_HALF_SPREAD),
+    predicted={**SINGLE_HOP_IN_PLACE.predicted, "subject_bits": R * m * p},
+    proof=r"""C1' holds for every value code; two numerals differ by at least 1 in some digit, so $D \ge 1$.""",
+    source=_DERIVED.format("C1-p"),
+    controls=CONTROLS,
+    parameters=("bits", "gate", "code_length"),
+)
+
+SINGLE_HOP_PACKED = Claim(
+    name="single-hop-packed",
+    label="C1-w",
+    title="p coordinates per neuron: width R ceil(m/p) recalls every table",
+    statement=r"""In C1 one neuron may gate $p$ sign coordinates at once: it reads $\sum_j 2^j x_{r,j}$ with threshold
+$(2^p - 1)(2\,\mathrm{gate} - 1)$, and the readout holds the packed values. Every table of functions is recalled with
+$R \lceil m/p \rceil$ neurons in $R m + \lceil m/p \rceil$ dimensions. The margin of a fact is half the squared distance
+$D$ from its answer's packed word to the nearest other one, at least 2.""",
+    hypotheses=(TWO_ATTRIBUTES, INJECTIVE_CODE, GATE_HALF_SPREAD),
+    predicted={
+        **SINGLE_HOP.predicted,
+        "d_model": R * m + sympy.ceiling(m / p),
+        "d_mlp": R * sympy.ceiling(m / p),
+        "d_mlp_per_layer": [R * sympy.ceiling(m / p)],
+    },
+    proof=r"""As C1, for the sum of a group: it lies between $\pm(2^p - 1)$, and the lift adds
+$2\,\mathrm{gate}\,(2^p - 1)$. Distinct sums of a group differ by at least 2, so $D \ge 4$.""",
+    source=_DERIVED.format("C1-w"),
+    controls=CONTROLS,
+    parameters=("bits", "gate", "code_length"),
+)
+
+
+def readout_separate(v: Floats, gate: float, lo: float | Floats) -> Floats:
+    """What C1 reads at any gate >= 0: v_r plus max(0, v_r' - lo - 2 gate) from every other block r'.
+
+    For C1-w give packed words, and per coordinate the packed `lo` and the gate times the group's scale.
+    """
+    leak = np.maximum(0.0, v - lo - 2 * np.asarray(gate))
+    return np.asarray(v + leak.sum(axis=0) - leak)
+
+
+def readout_in_place(v: Floats, gate: float, hi: float) -> Floats:
+    """What C1' reads at any gate >= 0: max(v_r, hi - 2 gate)."""
+    return np.maximum(v, hi - 2 * gate)
+
+
+def readout_narrow(v: Floats, gate: float, spread: float) -> Floats:
+    """What C1'' reads at any gate >= 0: max(v_r, v_R + V - 2 gate); for R: v_R + sum_r max(0, v_r - v_R - 2 gate)."""
+    others, last = v[:-1], v[-1]
+    asked_other = np.maximum(others, last + spread - 2 * gate)
+    asked_last = last + np.maximum(0.0, others - last - 2 * gate).sum(axis=0)
+    return np.concatenate([asked_other, asked_last[None]])

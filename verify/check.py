@@ -1,0 +1,230 @@
+"""Check a claim: hypotheses, weights, margins, predictions, controls; then a verdict."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+from constructions.transformer import Transformer
+from theory.claim import Claim
+from theory.facts import FactsError, FactTable, random_bijections, random_functions
+from theory.randomness import generator
+from verify.instance import Experiment, Instance
+from verify.margins import Margins, Progress, margins
+from verify.single_hop import FAMILY
+from verify.storage import subject_bits
+from verify.verdict import HypothesisResult, Mismatch, Verdict
+
+EXPERIMENTS: dict[str, Experiment] = {experiment.name: experiment for experiment in FAMILY}
+
+DEFAULT_SUBJECTS, DEFAULT_RELATIONS = 1000, 8
+TABLES: dict[str, Callable[..., FactTable]] = {"bijections": random_bijections, "functions": random_functions}
+
+
+class UsageError(ValueError):
+    """A check that cannot be asked for; the message says what and what would be right."""
+
+
+def check(
+    claim: str | Claim,
+    facts: FactTable | None = None,
+    *,
+    subjects: int | None = None,
+    relations: int | None = None,
+    table: str | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Verdict:
+    """Builds a claim's construction, measures it, runs the controls, and judges.
+
+    Args:
+        claim: a claim or its name, for example "single-hop".
+        facts: the table to recall; default: a random one.
+        subjects: N of the random table; default 1000.
+        relations: R of the random table; default 8.
+        table: the random table's kind, "bijections" (default) or "functions".
+        seed: of the random table.
+        progress: called with the number of facts verified and of all facts.
+        options: what the claim's `parameters` name (gate, code_length, bits, ...), and `code`.
+
+    Raises:
+        UsageError: an unknown claim, an option that the claim lacks, or a value out of range.
+
+    Example:
+        >>> verdict = check("single-hop", subjects=100, relations=3)
+        >>> verdict.status, verdict.min_margin, verdict.exact
+        ('holds', Fraction(2, 1), True)
+        >>> check("single-hop", subjects=100, relations=3, gate=0.75).reason
+        'not gate at least half the spread of the code: gate >= V/2 at V = 2, gate = 0.75'
+    """
+    experiment = _experiment(claim)
+    _check_options(experiment.claim, options)
+    facts, drawn = _facts(facts, subjects, relations, table, seed)
+    start = time.perf_counter()
+    instance = experiment.instance(facts, **{name: v for name, v in options.items() if v is not None})
+    verdict = Verdict(
+        claim=experiment.claim.name,
+        status="hypotheses-not-met",
+        n_facts=facts.n_facts,
+        n_queries=instance.n_queries,
+        hypotheses=tuple(
+            HypothesisResult(h.name, h.holds(instance.values)) for h in experiment.claim.hypotheses
+        ),
+        parameters=drawn | instance.parameters,
+        seed=seed,
+    )
+    unmet = [h for h in experiment.claim.hypotheses if not h.holds(instance.values)]
+    if unmet:
+        reason = "; ".join(f"not {h.name}: {h.at(instance.values)}" for h in unmet)
+        return replace(verdict, reason=reason, seconds=time.perf_counter() - start)
+    verdict = _measured(verdict, experiment.claim, instance, facts, progress)
+    verdict = replace(verdict, seconds=time.perf_counter() - start)
+    return _controlled(verdict, experiment)
+
+
+def check_recall(model: Transformer, facts: FactTable, *, progress: Progress | None = None) -> Verdict:
+    """A recall verdict on anyone's weights: is every margin positive?
+
+    Args:
+        model: see `verify.margins.margins`.
+        facts: what it should recall.
+        progress: see `check`.
+
+    Raises:
+        ValueError: the model does not fit the facts.
+    """
+    start = time.perf_counter()
+    found = margins(model, facts, progress=progress)
+    verdict = Verdict(
+        claim="recall",
+        status="inconclusive",
+        n_facts=facts.n_facts,
+        n_queries=facts.n_facts,
+        measured=_quantities(model, found, facts),
+        parameters={
+            "subjects": facts.n_subjects,
+            "relations": facts.n_relations,
+            "attributes": facts.n_attributes,
+        },
+    )
+    return replace(_judged(verdict, found), seconds=time.perf_counter() - start)
+
+
+def _experiment(claim: str | Claim) -> Experiment:
+    name = claim if isinstance(claim, str) else claim.name
+    if name not in EXPERIMENTS:
+        raise UsageError(f"no claim is called {name!r}; there are {', '.join(EXPERIMENTS)}")
+    return EXPERIMENTS[name]
+
+
+def _check_options(claim: Claim, options: dict[str, Any]) -> None:
+    for name, value in options.items():
+        if value is None:
+            continue
+        if name not in (*claim.parameters, "code"):
+            taken = ", ".join(claim.parameters)
+            raise UsageError(f"{claim.name} has no option {name!r}; beside the facts it takes {taken}")
+        if name == "bits" and not 1 <= value <= 16:
+            raise UsageError(f"bits must be from 1 to 16, got {value}")
+        if name == "code_length" and value < 1:
+            raise UsageError(f"code_length must be at least 1, got {value}")
+        if name == "gate" and not abs(value) < float("inf"):
+            raise UsageError(f"gate must be a finite number, got {value}")
+
+
+def _facts(
+    facts: FactTable | None, subjects: int | None, relations: int | None, table: str | None, seed: int
+) -> tuple[FactTable, dict[str, Any]]:
+    """The table to recall, and the parameters that say which it is."""
+    if facts is None:
+        N = DEFAULT_SUBJECTS if subjects is None else subjects
+        R = DEFAULT_RELATIONS if relations is None else relations
+        kind = table or "bijections"
+        for name, count in (("subjects", N), ("relations", R)):
+            if count < 1:
+                raise UsageError(f"{name} must be at least 1, got {count}")
+        if kind not in TABLES:
+            raise UsageError(f"table must be one of {', '.join(TABLES)}, got {kind!r}")
+        if seed < 0:
+            raise UsageError(f"seed must be at least 0, got {seed}")
+        facts = TABLES[kind](N, R, rng=generator(seed, kind, N, R))
+    elif subjects is not None or relations is not None or table is not None:
+        raise UsageError("give facts, or subjects, relations and table for random ones, not both")
+    else:
+        kind = "given"
+    shape = {"subjects": facts.n_subjects, "relations": facts.n_relations, "attributes": facts.n_attributes}
+    return facts, {**shape, "table": kind, "facts_sha256": facts.digest}
+
+
+def _measured(
+    verdict: Verdict, claim: Claim, instance: Instance, facts: FactTable, progress: Progress | None
+) -> Verdict:
+    """Builds and measures; the verdict on the claim before its controls."""
+    model = instance.build()
+    found = instance.margins(model, progress)
+    predicted = claim.predict(instance.values)
+    measured = _quantities(model, found, facts)
+    verdict = _judged(replace(verdict, predicted=predicted, measured=measured), found)
+    if verdict.status != "holds":
+        return verdict
+    for name, value in predicted.items():
+        if name == "min_margin":
+            agrees = found.minimum[0] <= Fraction(str(value)) <= found.minimum[1]
+        else:
+            agrees = measured[name] == value
+        if not agrees:
+            reason = f"{name} is {measured[name]}, predicted {value}"
+            return replace(
+                verdict, status="refuted", reason=reason, witness=Mismatch(name, value, measured[name])
+            )
+    return verdict
+
+
+def _quantities(model: Transformer, found: Margins, facts: FactTable) -> dict[str, Any]:
+    return {
+        "d_model": model.d_model,
+        "d_mlp": model.d_mlp,
+        "d_mlp_per_layer": model.d_mlp_per_layer,
+        "n_layers": model.n_layers,
+        "min_margin": found.minimum[0],
+        "subject_bits": subject_bits(model, facts.n_subjects),
+        "other_bits": model.storage.other_bits if model.storage else None,
+    }
+
+
+def _judged(verdict: Verdict, found: Margins) -> Verdict:
+    """The recall verdict: refuted by a fact that is certainly wrong, inconclusive if one is undecided."""
+    verdict = replace(verdict, min_margin=found.minimum[0], exact=found.exact, method=found.method)
+    if found.n_wrong:
+        reason = f"{found.n_wrong} of {found.n_facts} facts are wrong; first {found.worst.question}"
+        return replace(verdict, status="refuted", reason=reason, witness=found.worst)
+    undecided = found.n_facts - found.n_recalled
+    if undecided:
+        return replace(
+            verdict, status="inconclusive", reason=f"the sign of {undecided} margins is not decided"
+        )
+    return replace(verdict, status="holds")
+
+
+def _controlled(verdict: Verdict, experiment: Experiment) -> Verdict:
+    """Runs the controls; one that comes out otherwise than the theory says takes the verdict back."""
+    verdict = replace(verdict, controls=tuple(experiment.controls()), controls_at=experiment.controls_at())
+    failed = [control.name for control in verdict.controls if not control.ok]
+    if failed:
+        return replace(
+            verdict, status="inconclusive", reason=f"control not as predicted: {', '.join(failed)}"
+        )
+    return verdict
+
+
+__all__ = [
+    "DEFAULT_RELATIONS",
+    "DEFAULT_SUBJECTS",
+    "EXPERIMENTS",
+    "FactsError",
+    "UsageError",
+    "check",
+    "check_recall",
+]

@@ -1,0 +1,47 @@
+"""One claim at one choice of parameters: what its symbols are worth, how to build it, how to measure it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from constructions.transformer import Transformer
+from theory.claim import Claim, Values
+from theory.facts import FactTable
+from verify.margins import Margins, Progress
+from verify.verdict import ControlResult
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A claim about a construction, at one table of facts and one choice of options.
+
+    Args:
+        values: what the claim's symbols are worth here.
+        parameters: the options taken, defaults filled in, as the verdict reports them.
+        build: makes the weights; called only if the hypotheses hold.
+        margins: measures them.
+        n_queries: how many queries the margins speak for.
+    """
+
+    values: Values
+    parameters: dict[str, Any]
+    build: Callable[[], Transformer]
+    margins: Callable[[Transformer, Progress | None], Margins]
+    n_queries: int
+
+
+class Experiment(Protocol):
+    """How a claim about a construction is put to the test."""
+
+    @property
+    def claim(self) -> Claim:
+        """The claim."""
+
+    def instance(self, facts: FactTable, **options: Any) -> Instance:
+        """The claim at these facts and options; options have been checked against the claim's parameters."""
+
+    def controls(self) -> list[ControlResult]:
+        """Runs the claim's negative controls on a companion instance."""
+
+    def controls_at(self) -> dict[str, Any]:
+        """The parameters of that companion instance."""

@@ -1,0 +1,232 @@
+"""The C1 family under test: instances of each claim, and the controls that must break it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from constructions import single_hop as build
+from constructions.codes import Code, code_length, quantized_code, sign_code
+from constructions.transformer import Transformer
+from theory.claim import Claim, Values
+from theory.claims import single_hop as claims
+from theory.claims.single_hop import Floats
+from theory.facts import FactTable, random_bijections
+from theory.randomness import generator
+from theory.symbols import A, D, N, R, V, gate, levels, m, p, words
+from verify.instance import Instance
+from verify.margins import Margins, margins
+from verify.verdict import ControlResult
+
+_COMPANION = random_bijections(10, 4, rng=generator(0, "controls"))  # leaks visibly at every weak gate
+_COMPANION_BITS = 2
+
+
+@dataclass(frozen=True)
+class SingleHop:
+    """One claim of the family, and what its construction and its theory share with the others.
+
+    Args:
+        claim: the claim.
+        construct: facts and options to weights.
+        readout: what the theory says is read at any gate, from words, gate and code.
+        least_gate: the gate that the claim asks for, in units of V.
+        weak_gate: the gate of the control, in units of the least one.
+        numerals: whether the default code is p-bit numerals.
+        packs: whether p sign coordinates are read as one.
+    """
+
+    claim: Claim
+    construct: Callable[..., Transformer]
+    readout: Callable[[Floats, float, Code], Floats]
+    least_gate: Fraction
+    weak_gate: Fraction
+    numerals: bool = False
+    packs: bool = False
+
+    @property
+    def name(self) -> str:
+        """The claim's name."""
+        return self.claim.name
+
+    def instance(
+        self,
+        facts: FactTable,
+        *,
+        gate: float | None = None,
+        code_length: int | None = None,
+        code: Code | None = None,
+        bits: int = 4,
+    ) -> Instance:
+        """The claim at one table and choice of options."""
+        code = code or self.code(facts.n_attributes, bits, code_length)
+        gate = float(self.least_gate * code.spread) if gate is None else gate
+        options: dict[str, Any] = {"code": code, "gate": gate}
+        parameters: dict[str, Any] = {"gate": gate, "code_length": code.length}
+        if "bits" in self.claim.parameters:
+            options["bits"] = parameters["bits"] = bits
+        return Instance(
+            values=self.values(facts, code, gate, bits),
+            parameters=parameters,
+            build=lambda: self.construct(facts, **options),
+            margins=lambda model, progress: margins(model, facts, progress=progress),
+            n_queries=facts.n_facts,
+        )
+
+    def code(self, n_attributes: int, bits: int, length: int | None = None) -> Code:
+        """The code that the claim takes where none is handed in."""
+        if self.numerals:
+            return quantized_code(n_attributes, bits=bits, length=length)
+        return sign_code(n_attributes, length=length)
+
+    def values(self, facts: FactTable, code: Code, at_gate: float, bits: int) -> Values:
+        """What the claim's symbols are worth."""
+        read = self._read(code, bits)
+        return {
+            N: facts.n_subjects,
+            R: facts.n_relations,
+            A: facts.n_attributes,
+            m: code.length,
+            p: bits,
+            V: code.spread,
+            gate: Fraction(at_gate),
+            words: code.n_distinct,
+            D: read.nearest_squared_distance(facts.occurring()) if facts.n_attributes > 1 else 0,
+            levels: code.n_levels,
+        }
+
+    def controls_at(self) -> dict[str, Any]:
+        """The parameters of the companion instance that the controls run on."""
+        at = {"subjects": _COMPANION.n_subjects, "relations": _COMPANION.n_relations, "table": "bijections"}
+        return at | {"bits": _COMPANION_BITS} if "bits" in self.claim.parameters else at
+
+    def controls(self) -> list[ControlResult]:
+        """All controls of the claim, on a small companion table that is always the same."""
+        controls = (self._weak_gate, self._short_code, self._altered_fact, self._moved_coordinate)
+        return [control(_COMPANION) for control in controls]
+
+    def _model(self, facts: FactTable, code: Code, at_gate: Fraction | None = None) -> Transformer:
+        at_gate = self.least_gate * code.spread if at_gate is None else at_gate
+        bits = {"bits": _COMPANION_BITS} if "bits" in self.claim.parameters else {}
+        return self.construct(facts, code=code, gate=float(at_gate), **bits)
+
+    def _companion_code(self, facts: FactTable, shorter: int = 0) -> Code:
+        length = code_length(facts.n_attributes, _COMPANION_BITS if self.numerals else 1) - shorter
+        return self.code(facts.n_attributes, _COMPANION_BITS, length)
+
+    def _read(self, code: Code, bits: int = _COMPANION_BITS) -> Code:
+        """The code that the readout holds."""
+        return code.packed(bits) if self.packs else code
+
+    def _weak_gate(self, facts: FactTable) -> ControlResult:
+        code = self._companion_code(facts)
+        at_gate = self.weak_gate * self.least_gate * code.spread
+        found = margins(self._model(facts, code, at_gate), facts)
+        read = self._read(code)
+        readout = self.readout(read.words[facts.answers].astype(float), float(at_gate), read)
+        predicted = _nearest_word_margins(readout, read, facts)
+        agree, wrong = int((found.lower == predicted).sum()), int((predicted <= 0).sum())
+        got = f"{agree} of {facts.n_facts} margins as predicted, {found.n_wrong} not positive"
+        ok = found.exact and agree == facts.n_facts and found.n_wrong == wrong > 0
+        return _result(claims.WEAK_GATE, got, ok)
+
+    def _short_code(self, facts: FactTable) -> ControlResult:
+        code = self._companion_code(facts, shorter=1)
+        _, word, count = np.unique(code.words, axis=0, return_inverse=True, return_counts=True)
+        collides = (count > 1)[word.reshape(-1)][facts.answers]
+        found = margins(self._model(facts, code), facts)
+        zero = found.exact & (found.lower == 0)
+        got = f"{int(zero.sum())} margins are 0, {int(collides.sum())} words collide, {found.n_wrong} facts are wrong"
+        ok = bool(collides.any() and (zero == collides).all() and found.n_wrong == collides.sum())
+        return _result(claims.SHORT_CODE, got, ok)
+
+    def _altered_fact(self, facts: FactTable) -> ControlResult:
+        subject, relation = 3, 1
+        answer = int(facts.answers[relation, subject] + 1) % facts.n_attributes
+        model = self._model(facts, self._companion_code(facts))
+        found = margins(model, facts.altered(subject, relation, answer))
+        got = f"wrong: {_facts(found, facts)}"
+        return _result(claims.ALTERED_FACT, got, found.wrong == [(subject, relation)])
+
+    def _moved_coordinate(self, facts: FactTable) -> ControlResult:
+        code, relation = self._companion_code(facts), 2
+        subject, coordinate, neighbour = _neighbour(code, facts, relation)
+        model = self._model(facts, code)
+        assert model.storage is not None
+        W_E = model.W_E.copy()
+        place = model.storage.coordinates[relation * code.length + coordinate]
+        W_E[subject, place] = code.words[neighbour, coordinate]
+        found = margins(replace(model, W_E=W_E), facts)
+        read = self._read(code).words
+        answer = facts.answers[relation, subject]
+        loss = Fraction(int(((read[answer] - read[neighbour]) ** 2).sum()), -2)
+        got = f"wrong: {_facts(found, facts)}, answered {found.worst.got_name} with margin {found.worst.margin:g}"
+        ok = (
+            found.wrong == [(subject, relation)]
+            and found.worst.got == neighbour
+            and found.minimum == (loss, loss)
+        )
+        return _result(claims.CORRUPTED_WEIGHT, got, ok)
+
+
+def _result(control: Any, got: str, ok: bool) -> ControlResult:
+    return ControlResult(control.name, control.expected, got, bool(ok))
+
+
+def _facts(found: Margins, facts: FactTable) -> str:
+    return ", ".join(facts.question(s, r) for s, r in found.wrong[:3]) + (" ..." if found.n_wrong > 3 else "")
+
+
+def _nearest_word_margins(readout: Floats, code: Code, facts: FactTable) -> Floats:
+    """Margins of nearest-word logits <v_a, y> - |v_a|^2/2 for given readouts y, shape (R, N, m)."""
+    logits = readout @ code.words.T - (code.words**2).sum(axis=1) / 2
+    right = np.take_along_axis(logits, facts.answers[..., None], axis=-1)[..., 0]
+    np.put_along_axis(logits, facts.answers[..., None], -np.inf, axis=-1)
+    return np.asarray(right - logits.max(axis=-1))
+
+
+def _neighbour(code: Code, facts: FactTable, relation: int) -> tuple[int, int, int]:
+    """A subject, a coordinate, and an attribute whose word differs from the answer's there alone."""
+    for subject, answer in enumerate(facts.answers[relation]):
+        differs = code.words != code.words[answer]
+        for neighbour in np.flatnonzero(differs.sum(axis=1) == 1):
+            return subject, int(np.argmax(differs[neighbour])), int(neighbour)
+    raise ValueError("no two words of the code differ in one coordinate alone")
+
+
+def _separate(v: Floats, at_gate: float, code: Code) -> Floats:
+    return claims.readout_separate(v, at_gate, code.lo)
+
+
+def _packed(v: Floats, at_gate: float, code: Code) -> Floats:
+    return claims.readout_separate(v, at_gate * code.hi, code.lo)
+
+
+def _in_place(v: Floats, at_gate: float, code: Code) -> Floats:
+    return claims.readout_in_place(v, at_gate, code.hi)
+
+
+def _narrow(v: Floats, at_gate: float, code: Code) -> Floats:
+    return claims.readout_narrow(v, at_gate, code.spread)
+
+
+_HALF, _ONE = Fraction(1, 2), Fraction(1)
+
+FAMILY = (
+    SingleHop(claims.SINGLE_HOP, build.block_superposition, _separate, _HALF, Fraction(3, 4)),
+    SingleHop(claims.SINGLE_HOP_IN_PLACE, build.in_place_superposition, _in_place, _HALF, Fraction(1, 4)),
+    SingleHop(claims.SINGLE_HOP_NARROW, build.narrow_superposition, _narrow, _ONE, Fraction(3, 4)),
+    SingleHop(
+        claims.SINGLE_HOP_QUANTIZED,
+        build.quantized_superposition,
+        _in_place,
+        _HALF,
+        Fraction(1, 4),
+        numerals=True,
+    ),
+    SingleHop(
+        claims.SINGLE_HOP_PACKED, build.packed_superposition, _packed, _HALF, Fraction(3, 4), packs=True
+    ),
+)
