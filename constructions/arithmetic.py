@@ -72,5 +72,5 @@ def float64(weight: Any) -> Any:
 
 
 def stored(weight: Any) -> NDArray[Any]:
-    """The stored entries of a weight, flat: all of a dense one, the possibly non-zero ones of a sparse one."""
+    """The stored entries of a weight, flat; those of a sparse one that may be non-zero."""
     return np.asarray(weight.data if hasattr(weight, "indptr") else weight).ravel()

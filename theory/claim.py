@@ -33,7 +33,8 @@ class Hypothesis:
     def at(self, values: Values) -> str:
         """The condition and what its symbols are worth: 'gate >= V/2 at V = 2, gate = 0.9'."""
         symbols = sorted(self.condition.free_symbols, key=str)
-        return f"{self.condition} at {', '.join(f'{symbol} = {float(values[symbol]):.12g}' for symbol in symbols)}"
+        worth = ", ".join(f"{symbol} = {float(values[symbol]):.12g}" for symbol in symbols)
+        return f"{self.condition} at {worth}"
 
 
 @dataclass(frozen=True)

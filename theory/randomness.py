@@ -16,10 +16,8 @@ def generator(seed: int, *key: object) -> np.random.Generator:
         key: what is drawn and at which parameters; compared by `repr`.
 
     Example:
-        >>> generator(0, "table", 8, 2).integers(100) == generator(0, "table", 8, 2).integers(100)
-        True
-        >>> generator(0, "table", 8, 2).integers(10**9) == generator(0, "table", 8, 3).integers(10**9)
-        False
+        >>> int(generator(0, "table", 8, 2).integers(100)), int(generator(0, "table", 8, 3).integers(100))
+        (95, 15)
     """
     digest = hashlib.sha256(repr(key).encode()).digest()
     spawn_key = tuple(int.from_bytes(digest[i : i + 4], "little") for i in range(0, 32, 4))

@@ -22,6 +22,7 @@ from verify.verdict import ControlResult
 
 _COMPANION = random_bijections(10, 4, rng=generator(0, "controls"))  # leaks visibly at every weak gate
 _COMPANION_BITS = 2
+DEFAULT_BITS = 4
 
 
 @dataclass(frozen=True)
@@ -51,26 +52,19 @@ class SingleHop:
         """The claim's name."""
         return self.claim.name
 
-    def instance(
-        self,
-        facts: FactTable,
-        *,
-        gate: float | None = None,
-        code_length: int | None = None,
-        code: Code | None = None,
-        bits: int = 4,
-    ) -> Instance:
+    def instance(self, facts: FactTable, **options: Any) -> Instance:
         """The claim at one table and choice of options."""
-        code = code or self.code(facts.n_attributes, bits, code_length)
-        gate = float(self.least_gate * code.spread) if gate is None else gate
-        options: dict[str, Any] = {"code": code, "gate": gate}
-        parameters: dict[str, Any] = {"gate": gate, "code_length": code.length}
+        bits = options.get("bits", DEFAULT_BITS)
+        code = options.get("code") or self.code(facts.n_attributes, bits, options.get("code_length"))
+        at_gate = options.get("gate", float(self.least_gate * code.spread))
+        parameters: dict[str, Any] = {"gate": at_gate, "code_length": code.length}
+        chosen: dict[str, Any] = {"code": code, "gate": at_gate}
         if "bits" in self.claim.parameters:
-            options["bits"] = parameters["bits"] = bits
+            parameters["bits"] = chosen["bits"] = bits
         return Instance(
-            values=self.values(facts, code, gate, bits),
+            values=self.values(facts, code, at_gate, bits),
             parameters=parameters,
-            build=lambda: self.construct(facts, **options),
+            build=lambda: self.construct(facts, **chosen),
             margins=lambda model, progress: margins(model, facts, progress=progress),
             n_queries=facts.n_facts,
         )
@@ -138,7 +132,7 @@ class SingleHop:
         collides = (count > 1)[word.reshape(-1)][facts.answers]
         found = margins(self._model(facts, code), facts)
         zero = found.exact & (found.lower == 0)
-        got = f"{int(zero.sum())} margins are 0, {int(collides.sum())} words collide, {found.n_wrong} facts are wrong"
+        got = f"{zero.sum()} margins are 0, {collides.sum()} answers share a word, {found.n_wrong} are wrong"
         ok = bool(collides.any() and (zero == collides).all() and found.n_wrong == collides.sum())
         return _result(claims.SHORT_CODE, got, ok)
 
@@ -162,7 +156,8 @@ class SingleHop:
         read = self._read(code).words
         answer = facts.answers[relation, subject]
         loss = Fraction(int(((read[answer] - read[neighbour]) ** 2).sum()), -2)
-        got = f"wrong: {_facts(found, facts)}, answered {found.worst.got_name} with margin {found.worst.margin:g}"
+        worst = found.worst
+        got = f"wrong: {_facts(found, facts)}, answered {worst.got_name} with margin {worst.margin:g}"
         ok = (
             found.wrong == [(subject, relation)]
             and found.worst.got == neighbour

@@ -36,12 +36,12 @@ SINGLE_HOP = Claim(
     name="single-hop",
     label="C1",
     title="separate readout: (R+1) m dimensions recall every table",
-    statement=r"""Let $\pi_1, \dots, \pi_R$ be functions from $N$ subjects to a set $A$ of attributes, and
-$v : A \to \{lo..hi\}^m$ an injective code of spread $V = hi - lo$ (for signs $V = 2$). The one-layer transformer
-with $W_E[s] = (v(\pi_1(s)), \dots, v(\pi_R(s)), 0)$, uniform attention, gate $\ge V/2$ and one neuron
-$\mathrm{ReLU}(x_{r,j} - (2\,\mathrm{gate} + lo))$ per coordinate recalls every table. The margin of a fact is half
-the squared distance $D$ from its answer's word to the nearest other word; for sign codes that is twice the Hamming
-distance.""",
+    statement=r"""Let $\pi_1, \dots, \pi_R$ be functions from $N$ subjects to a set $A$ of attributes,
+and $v : A \to \{lo..hi\}^m$ an injective code of spread $V = hi - lo$ (for signs $V = 2$). The
+one-layer transformer with $W_E[s] = (v(\pi_1(s)), \dots, v(\pi_R(s)), 0)$, uniform attention, gate $\ge
+V/2$ and one neuron $\mathrm{ReLU}(x_{r,j} - (2\,\mathrm{gate} + lo))$ per coordinate recalls every
+table. The margin of a fact is half the squared distance $D$ from its answer's word to the nearest other
+word; for sign codes that is twice the Hamming distance.""",
     hypotheses=(TWO_ATTRIBUTES, INJECTIVE_CODE, GATE_HALF_SPREAD),
     predicted={
         "d_model": (R + 1) * m,
@@ -52,9 +52,10 @@ distance.""",
         "subject_bits": R * m * _BITS,
         "other_bits": sympy.Integer(0),
     },
-    proof=r"""A block that was not asked for holds $v_j \le hi \le 2\,\mathrm{gate} + lo$, so its neurons are silent.
-The block asked for holds $v_j + 2\,\mathrm{gate}$, and its neurons give $v_j - lo \ge 0$. With the bias $lo$ the readout
-is $v(\pi_r(s))$, and $\langle v_a, v_a - v_b\rangle - (|v_a|^2 - |v_b|^2)/2 = |v_a - v_b|^2/2$.""",
+    proof=r"""A block that was not asked for holds $v_j \le hi \le 2\,\mathrm{gate} + lo$, so its
+neurons are silent. The block asked for holds $v_j + 2\,\mathrm{gate}$, and its neurons give $v_j - lo
+\ge 0$. With the bias $lo$ the readout is $v(\pi_r(s))$, and $\langle v_a, v_a - v_b\rangle - (|v_a|^2 -
+|v_b|^2)/2 = |v_a - v_b|^2/2$.""",
     source=_DERIVED.format("C1"),
     controls=CONTROLS,
     parameters=("gate", "code_length"),
@@ -65,13 +66,14 @@ SINGLE_HOP_IN_PLACE = Claim(
     label="C1'",
     title="read where it lies: R m dimensions recall every table",
     statement=r"""With any injective value code of spread $V$ and gate $\ge V/2$, one neuron
-$\mathrm{ReLU}(hi - z)$ per coordinate of $R$ blocks recalls every table of functions without a readout block. The
-margin of a fact is half the squared distance $D$ from its answer's word to the nearest other word.""",
+$\mathrm{ReLU}(hi - z)$ per coordinate of $R$ blocks recalls every table of functions without a readout
+block. The margin of a fact is half the squared distance $D$ from its answer's word to the nearest other
+word.""",
     hypotheses=(TWO_ATTRIBUTES, INJECTIVE_CODE, GATE_HALF_SPREAD),
     predicted={**SINGLE_HOP.predicted, "d_model": R * m},
     proof=r"""$z + \mathrm{ReLU}(hi - z) = \max(z, hi)$ is $hi$ where $z = v \le hi$ and $z$ where
-$z = v + 2\,\mathrm{gate} \ge lo + V = hi$. With $b_{out} = -hi$, and $hi - 2\,\mathrm{gate}$ more in the first block, the
-blocks sum to $v(\pi_r(s))$, which $R$ copies of $v_a$ in $W_U$ read.""",
+$z = v + 2\,\mathrm{gate} \ge lo + V = hi$. With $b_{out} = -hi$, and $hi - 2\,\mathrm{gate}$ more in
+the first block, the blocks sum to $v(\pi_r(s))$, which $R$ copies of $v_a$ in $W_U$ read.""",
     source=_DERIVED.format("C1'"),
     controls=CONTROLS,
     parameters=("gate", "code_length"),
@@ -82,10 +84,10 @@ SINGLE_HOP_NARROW = Claim(
     label="C1''",
     title="the last block is the readout: width (R-1) m recalls every table",
     statement=r"""With any injective value code of spread $V$ and gate $\ge V$, $(R-1) m$ neurons
-$\mathrm{ReLU}(x_r - x_R - V)$ that write to block $R$ recall every table of functions. Relation $r < R$ lifts block $r$
-by $2\,\mathrm{gate}$, relation $R$ its own by $2\,\mathrm{gate} - V$; the output bias of block $R$ is
-$V - 2\,\mathrm{gate}$. The margin of a fact is half the squared distance $D$ from its answer's word to the nearest other
-word.""",
+$\mathrm{ReLU}(x_r - x_R - V)$ that write to block $R$ recall every table of functions. Relation $r < R$
+lifts block $r$ by $2\,\mathrm{gate}$, relation $R$ its own by $2\,\mathrm{gate} - V$; the output bias
+of block $R$ is $V - 2\,\mathrm{gate}$. The margin of a fact is half the squared distance $D$ from its
+answer's word to the nearest other word.""",
     hypotheses=(TWO_ATTRIBUTES, INJECTIVE_CODE, GATE_SPREAD),
     predicted={
         **SINGLE_HOP.predicted,
@@ -93,9 +95,9 @@ word.""",
         "d_mlp": (R - 1) * m,
         "d_mlp_per_layer": [(R - 1) * m],
     },
-    proof=r"""Asked for $r < R$: the neurons of other blocks are silent, for $v_{r'} - v_R \le V$; those of block $r$ give
-$v_r - v_R + 2\,\mathrm{gate} - V \ge 0$, so that block $R$ becomes $v_r$. Asked for $R$: all are silent, for
-$v_r - v_R - (2\,\mathrm{gate} - V) \le V$, and the bias undoes the lift.""",
+    proof=r"""Asked for $r < R$: the neurons of other blocks are silent, for $v_{r'} - v_R \le V$;
+those of block $r$ give $v_r - v_R + 2\,\mathrm{gate} - V \ge 0$, so that block $R$ becomes $v_r$. Asked
+for $R$: all are silent, for $v_r - v_R - (2\,\mathrm{gate} - V) \le V$, and the bias undoes the lift.""",
     source=_DERIVED.format("C1'' (there with gate = V)"),
     controls=CONTROLS,
     parameters=("gate", "code_length"),
@@ -105,12 +107,13 @@ SINGLE_HOP_QUANTIZED = Claim(
     name="single-hop-quantized",
     label="C1-p",
     title="p-bit coordinates: R ceil(log2 |A| / p) dimensions recall every table",
-    statement=r"""C1' with the code of numerals in base $2^p$, $m = \max(1, \lceil \log_2 |A| / p \rceil)$, recalls every
-table of functions in $R m$ dimensions, with margins of at least $1/2$: dimension trades against precision, $d\,p$ stays
-at about $R \log_2 |A|$.""",
+    statement=r"""C1' with the code of numerals in base $2^p$, $m = \max(1, \lceil \log_2 |A| / p
+\rceil)$, recalls every table of functions in $R m$ dimensions, with margins of at least $1/2$:
+dimension trades against precision, $d\,p$ stays at about $R \log_2 |A|$.""",
     hypotheses=(TWO_ATTRIBUTES, INJECTIVE_CODE, GATE_HALF_SPREAD),
     predicted={**SINGLE_HOP_IN_PLACE.predicted, "subject_bits": R * m * p},
-    proof=r"""C1' holds for every value code; two numerals differ by at least 1 in some digit, so $D \ge 1$.""",
+    proof=r"""C1' holds for every value code; two numerals differ by at least 1 in some digit, so
+$D \ge 1$.""",
     source=_DERIVED.format("C1-p"),
     controls=CONTROLS,
     parameters=("bits", "gate", "code_length"),
@@ -120,10 +123,11 @@ SINGLE_HOP_PACKED = Claim(
     name="single-hop-packed",
     label="C1-w",
     title="p coordinates per neuron: width R ceil(m/p) recalls every table",
-    statement=r"""In C1 one neuron may gate $p$ sign coordinates at once: it reads $\sum_j 2^j x_{r,j}$ with threshold
-$(2^p - 1)(2\,\mathrm{gate} - 1)$, and the readout holds the packed values. Every table of functions is recalled with
-$R \lceil m/p \rceil$ neurons in $R m + \lceil m/p \rceil$ dimensions. The margin of a fact is half the squared distance
-$D$ from its answer's packed word to the nearest other one, at least 2.""",
+    statement=r"""In C1 one neuron may gate $p$ sign coordinates at once: it reads $\sum_j 2^j
+x_{r,j}$ with threshold $(2^p - 1)(2\,\mathrm{gate} - 1)$, and the readout holds the packed values.
+Every table of functions is recalled with $R \lceil m/p \rceil$ neurons in $R m + \lceil m/p \rceil$
+dimensions. The margin of a fact is half the squared distance $D$ from its answer's packed word to the
+nearest other one, at least 2.""",
     hypotheses=(TWO_ATTRIBUTES, INJECTIVE_CODE, GATE_HALF_SPREAD),
     predicted={
         **SINGLE_HOP.predicted,
@@ -154,7 +158,10 @@ def readout_in_place(v: Floats, gate: float, hi: float) -> Floats:
 
 
 def readout_narrow(v: Floats, gate: float, spread: float) -> Floats:
-    """What C1'' reads at any gate >= 0: max(v_r, v_R + V - 2 gate); for R: v_R + sum_r max(0, v_r - v_R - 2 gate)."""
+    """What C1'' reads at any gate >= 0.
+
+    Asked for r < R: max(v_r, v_R + V - 2 gate); for R: v_R plus max(0, v_r - v_R - 2 gate) from every r < R.
+    """
     others, last = v[:-1], v[-1]
     asked_other = np.maximum(others, last + spread - 2 * gate)
     asked_last = last + np.maximum(0.0, others - last - 2 * gate).sum(axis=0)
