@@ -1,6 +1,6 @@
 """A statement of the theory as an object: it can be printed, evaluated, and put to the test."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -90,43 +90,63 @@ class Claim:
             for name, quantity in self.predicted.items()
         }
 
+    def described(self) -> dict[str, Any]:
+        """The claim in JSON's own types; formulas as SymPy prints them."""
+        return {
+            "name": self.name,
+            "label": self.label,
+            "title": self.title,
+            "statement": self.statement,
+            "hypotheses": [{"name": h.name, "condition": str(h.condition)} for h in self.hypotheses],
+            "predicted": {name: str(quantity) for name, quantity in self.predicted.items()},
+            "proof": self.proof,
+            "source": self.source,
+            "controls": [{"name": c.name, "expected": c.expected} for c in self.controls],
+            "parameters": list(self.parameters),
+        }
+
     def latex(self) -> str:
-        """A LaTeX document that states the claim, its hypotheses, predictions, proof and source."""
-        hypotheses = "\n".join(
-            rf"  \item {_text(h.name)}: ${sympy.latex(h.condition)}$" for h in self.hypotheses
-        )
-        predicted = "\n".join(
-            rf"  \item \texttt{{{_text(name)}}} $= {_latex(quantity)}$"
-            for name, quantity in self.predicted.items()
-        )
+        """LaTeX of the claim, its hypotheses, predictions, proof and source; see `latex_document`."""
         return "\n".join(
             [
-                r"\documentclass{article}",
-                r"\usepackage{amsmath,amssymb,amsthm}",
-                r"\newtheorem*{claim}{Claim}",
-                r"\begin{document}",
                 rf"\begin{{claim}}[{_text(self.label)}, \texttt{{{self.name}}}]",
                 self.statement,
                 r"\end{claim}",
                 r"\paragraph{Hypotheses.}",
-                r"\begin{itemize}",
-                hypotheses,
-                r"\end{itemize}",
+                *_items(rf"{_text(h.name)}: ${sympy.latex(h.condition)}$" for h in self.hypotheses),
                 r"\paragraph{Predicted.}",
-                r"\begin{itemize}",
-                predicted,
-                r"\end{itemize}",
+                *_items(
+                    rf"\texttt{{{_text(name)}}} $= {_latex(quantity)}$"
+                    for name, quantity in self.predicted.items()
+                ),
                 r"\begin{proof}",
                 self.proof,
                 r"\end{proof}",
                 rf"\paragraph{{Source.}} {_text(self.source)}",
-                r"\end{document}",
             ]
         )
 
     def _repr_latex_(self) -> str:
         """What a notebook shows: the statement."""
         return rf"\textbf{{{_text(self.label)} ({_text(self.name)}).}} {self.statement}"
+
+
+def latex_document(*claims: Claim) -> str:
+    """A LaTeX document, ready to compile, that states some claims."""
+    return "\n".join(
+        [
+            r"\documentclass{article}",
+            r"\usepackage{amsmath,amssymb,amsthm}",
+            r"\newtheorem*{claim}{Claim}",
+            r"\begin{document}",
+            *(claim.latex() for claim in claims),
+            r"\end{document}",
+        ]
+    )
+
+
+def _items(items: Iterable[str]) -> list[str]:
+    return [r"\begin{itemize}", *(rf"  \item {item}" for item in items), r"\end{itemize}"]
 
 
 def _evaluate(expression: Any, values: Values) -> Any:

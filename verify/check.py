@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -59,11 +59,11 @@ def check(
         >>> check("single-hop", subjects=100, relations=3, gate=0.75).reason
         'not gate at least half the spread of the code: gate >= V/2 at V = 2, gate = 0.75'
     """
-    experiment = _experiment(claim)
-    _check_options(experiment.claim, options)
-    facts, drawn = _facts(facts, subjects, relations, table, seed)
     start = time.perf_counter()
-    instance = experiment.instance(facts, **{name: v for name, v in options.items() if v is not None})
+    prepared = prepare(
+        claim, facts, subjects=subjects, relations=relations, table=table, seed=seed, **options
+    )
+    facts, experiment, instance = prepared.facts, prepared.experiment, prepared.instance
     verdict = Verdict(
         claim=experiment.claim.name,
         status="hypotheses-not-met",
@@ -72,7 +72,7 @@ def check(
         hypotheses=tuple(
             HypothesisResult(h.name, h.holds(instance.values)) for h in experiment.claim.hypotheses
         ),
-        parameters=drawn | instance.parameters,
+        parameters=prepared.parameters,
         seed=seed,
     )
     unmet = [h for h in experiment.claim.hypotheses if not h.holds(instance.values)]
@@ -82,6 +82,35 @@ def check(
     verdict = _measured(verdict, experiment.claim, instance, facts, progress)
     verdict = replace(verdict, seconds=time.perf_counter() - start)
     return _controlled(verdict, experiment)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A claim, the facts it is asked about, and the instance they make; nothing is built yet."""
+
+    experiment: Experiment
+    facts: FactTable
+    instance: Instance
+    parameters: dict[str, Any]
+
+
+def prepare(
+    claim: str | Claim,
+    facts: FactTable | None = None,
+    *,
+    subjects: int | None = None,
+    relations: int | None = None,
+    table: str | None = None,
+    seed: int = 0,
+    **options: Any,
+) -> Prepared:
+    """What `check` would build and measure; arguments and errors as there."""
+    experiment = _experiment(claim)
+    options = {name: value for name, value in options.items() if value is not None}
+    _check_options(experiment.claim, options)
+    facts, drawn = _facts(facts, subjects, relations, table, seed)
+    instance = experiment.instance(facts, **options)
+    return Prepared(experiment, facts, instance, drawn | instance.parameters)
 
 
 def check_recall(model: Transformer, facts: FactTable, *, progress: Progress | None = None) -> Verdict:
@@ -121,8 +150,6 @@ def _experiment(claim: str | Claim) -> Experiment:
 
 def _check_options(claim: Claim, options: dict[str, Any]) -> None:
     for name, value in options.items():
-        if value is None:
-            continue
         if name not in (*claim.parameters, "code"):
             taken = ", ".join(claim.parameters)
             raise UsageError(f"{claim.name} has no option {name!r}; beside the facts it takes {taken}")

@@ -12,20 +12,52 @@ and Stability of Numerical Algorithms, section 3.1). Of the exponential it is as
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from constructions.arithmetic import dense, float64, hardmax, inner, mix, relu, softmax, stored, times
+from constructions.transformer import Transformer
 
 Floats = NDArray[np.float64]
 
 _U = 2.0**-53
 _SLACK = 1.0 + 2.0**-20  # covers the rounding of the radii themselves: sums of up to 2^30 terms
 _TINY = 2.0**-1000  # covers underflow of up to 2^70 products, each off by at most 2^-1074
+
+
+class Format(NamedTuple):
+    """A binary floating-point format: what it can hold without rounding.
+
+    Args:
+        digits: of the significand, the leading one counted.
+        low: every multiple of 2^low (of few enough digits) is a number.
+        high: up to 2^high.
+    """
+
+    digits: int
+    low: int
+    high: int
+
+    def represents(self, needed: "Format") -> bool:
+        """Whether numbers that need that format are numbers of this one."""
+        return needed.digits <= self.digits and needed.low >= self.low and needed.high <= self.high
+
+    def joined(self, *others: "Format") -> "Format":
+        """The least format that represents all."""
+        every = (self, *others)
+        return Format(max(f.digits for f in every), min(f.low for f in every), max(f.high for f in every))
+
+
+FORMATS = {
+    "float64": Format(53, -1074, 1023),
+    "float32": Format(24, -149, 127),
+    "float16": Format(11, -24, 15),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,18 +70,21 @@ class Ball:
             2^granule.
         bound: upper bounds of the magnitudes, one per entry of the last axis.
         granule: see `rad`; without meaning where there are radii.
+        needs: the number format that represents these numbers, and all they were computed from, exactly.
     """
 
     mid: Any
     rad: Floats | None
     bound: Floats
     granule: int
+    needs: "Format"
 
     @classmethod
     def of(cls, weight: Any) -> "Ball":
         """The stored numbers of a weight, dense or sparse, of any real dtype."""
         mid = float64(weight)
-        return cls(mid, None, _magnitudes(mid), granule(mid))
+        bound, step = _magnitudes(mid), granule(mid)
+        return cls(mid, None, bound, step, _format(bound, step))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -64,7 +99,7 @@ class Ball:
     @property
     def exact_differences(self) -> bool:
         """Whether any two entries can be subtracted without rounding."""
-        return self.exact and _fits(2 * self.bound, self.granule)
+        return self.exact and FORMATS["float64"].represents(_format(2 * self.bound, self.granule))
 
     @cached_property
     def absolute(self) -> Any:
@@ -78,15 +113,29 @@ class Ball:
 
     def __getitem__(self, index: Any) -> "Ball":
         """Rows by token numbers, or positions; the last axis stays whole."""
-        return Ball(self.mid[index], None if self.rad is None else self.rad[index], self.bound, self.granule)
+        rad = None if self.rad is None else self.rad[index]
+        return Ball(self.mid[index], rad, self.bound, self.granule, self.needs)
 
     def __add__(self, other: "Ball") -> "Ball":
         """The sum, entry by entry."""
         mid, bound = self.mid + other.mid, self.bound + other.bound
         step = min(self.granule, other.granule)
-        if self.exact and other.exact and _fits(bound, step):
-            return Ball(mid, None, bound, step)
-        return Ball(mid, _widened(self.radius + other.radius + _U * abs(mid)), bound, step)
+        return _result(mid, bound, step, (self, other), lambda: self.radius + other.radius + _U * abs(mid))
+
+
+def format_needed(model: Transformer, queries: Iterable[Mapping[str, Any]]) -> Format:
+    """The least format in which the forward pass on some prompts rounds nothing.
+
+    Args:
+        model: the weights.
+        queries: prompts: `tokens` and `positions`.
+    """
+    certified = model.map(Ball.of)
+    needs = Format(0, 0, 0)
+    for query in queries:
+        logits = certified.logits(np.array([query["tokens"]]), np.array(query["positions"]))
+        needs = needs.joined(logits.needs if logits.exact else Format(1 << 20, 0, 0))
+    return needs
 
 
 def granule(weight: Any) -> int:
@@ -120,11 +169,21 @@ def _magnitudes(weight: Any) -> Floats:
     return np.asarray(dense(largest))
 
 
-def _fits(bound: Floats, step: int) -> bool:
-    """Whether multiples of 2^step up to these magnitudes are float64 numbers, all partial sums too."""
-    if not -1074 <= step <= 900:
-        return False
-    return bool((bound * _SLACK <= math.ldexp(1.0, 53 + step)).all())
+def _format(bound: Floats, step: int) -> Format:
+    """What holds multiples of 2^step up to these magnitudes."""
+    largest = float(np.max(bound, initial=0.0)) * _SLACK
+    high = math.frexp(largest)[1] if largest else step
+    return Format(high - step, step, high)
+
+
+def _result(
+    mid: Floats, bound: Floats, step: int, parts: tuple[Ball, ...], radius: Callable[[], Floats]
+) -> Ball:
+    """The outcome of an operation: exact if its parts are and float64 holds all partial sums."""
+    needs = _format(bound, step).joined(*(part.needs for part in parts))
+    if all(part.exact for part in parts) and FORMATS["float64"].represents(needs):
+        return Ball(mid, None, bound, step, needs)
+    return Ball(mid, _widened(radius()), bound, step, needs)
 
 
 def _gamma(n: int) -> float:
@@ -137,45 +196,44 @@ def _widened(radius: Floats) -> Floats:
 
 @times.register
 def _(x: Ball, W: Ball) -> Ball:
-    mid = times(x.mid, W.mid)
+    def radius() -> Floats:
+        rounding = _gamma(W.shape[0]) * times(abs(x.mid), W.absolute)
+        return np.asarray(rounding + times(x.radius, W.absolute))  # weights are exact
+
     bound = np.asarray(x.bound @ W.absolute)
-    step = x.granule + W.granule
-    if x.exact and W.exact and _fits(bound, step):
-        return Ball(mid, None, bound, step)
-    rounding = _gamma(W.shape[0]) * times(abs(x.mid), W.absolute)
-    spread = times(x.radius, W.absolute)  # weights are exact
-    return Ball(mid, _widened(rounding + spread), bound, step)
+    return _result(times(x.mid, W.mid), bound, x.granule + W.granule, (x, W), radius)
 
 
 @inner.register
 def _(queries: Ball, keys: Ball, scale: float) -> Ball:
+    def radius() -> Floats:
+        q, k, factor = abs(queries.mid), abs(keys.mid), abs(scale)
+        rounding = _gamma(queries.shape[-1] + 1) * inner(q, k, factor)
+        return np.asarray(
+            rounding + inner(q, keys.radius, factor) + inner(queries.radius, k + keys.radius, factor)
+        )
+
     mid = inner(queries.mid, keys.mid, scale)
-    bound = np.full(mid.shape[-1:], abs(scale) * float(queries.bound @ keys.bound))
-    step = queries.granule + keys.granule + granule(np.array([scale]))
-    if queries.exact and keys.exact and _fits(bound, step) and _fits(bound / abs(scale or 1), step):
-        return Ball(mid, None, bound, step)
-    magnitude = abs(queries.mid)
-    rounding = _gamma(queries.shape[-1] + 1) * inner(magnitude, abs(keys.mid), abs(scale))
-    spread = inner(magnitude, keys.radius, abs(scale)) + inner(
-        queries.radius, abs(keys.mid) + keys.radius, abs(scale)
-    )
-    return Ball(mid, _widened(rounding + spread), bound, step)
+    products, step = float(queries.bound @ keys.bound), queries.granule + keys.granule
+    unscaled = Ball(mid, None, np.array([products]), step, _format(np.array([products]), step))
+    bound, step = np.full(mid.shape[-1:], abs(scale) * products), step + granule(np.array([scale]))
+    return _result(mid, bound, step, (queries, keys, unscaled), radius)
 
 
 @mix.register
 def _(pattern: Ball, values: Ball) -> Ball:
-    mid = mix(pattern.mid, values.mid)
-    step = pattern.granule + values.granule
-    if pattern.exact and values.exact and _fits(values.bound, step):  # an average is within the bound
-        return Ball(mid, None, values.bound, step)
-    rounding = _gamma(pattern.shape[-1]) * mix(pattern.mid, abs(values.mid))
-    spread = mix(pattern.mid, values.radius) + mix(pattern.radius, abs(values.mid) + values.radius)
-    return Ball(mid, _widened(rounding + spread), values.bound, step)
+    def radius() -> Floats:
+        rounding = _gamma(pattern.shape[-1]) * mix(pattern.mid, abs(values.mid))
+        spread = mix(pattern.mid, values.radius) + mix(pattern.radius, abs(values.mid) + values.radius)
+        return np.asarray(rounding + spread)
+
+    mid = mix(pattern.mid, values.mid)  # an average: within the bound of the values
+    return _result(mid, values.bound, pattern.granule + values.granule, (pattern, values), radius)
 
 
 @relu.register
 def _(x: Ball) -> Ball:
-    return Ball(relu(x.mid), x.rad, x.bound, x.granule)  # |max(a, 0) - max(b, 0)| <= |a - b|
+    return replace(x, mid=relu(x.mid))  # |max(a, 0) - max(b, 0)| <= |a - b|
 
 
 @hardmax.register
@@ -204,16 +262,19 @@ def _(scores: Ball, masked: NDArray[np.bool_]) -> Ball:
     exponent = 2.0 * each.max(axis=-1, keepdims=True) + (scores.shape[-1] + 2) * _U
     near = _widened(weights * np.expm1(np.minimum(exponent, 1.0)))
     radius = np.where(exponent < 1.0, np.minimum(near, 1.0), 1.0) * allowed  # weights lie in [0, 1]
-    return Ball(weights, radius, np.ones(scores.shape[-1]), 0)
+    return _pattern(weights, radius, 0)
 
 
 def _uniform(candidates: NDArray[np.bool_], certain: Any) -> Ball:
     """Equal weights over the candidates; where they are not certain, anything from 0 to 1 for each."""
     count = candidates.sum(axis=-1, keepdims=True)
     weights = candidates / count
-    bound = np.ones(candidates.shape[-1])
     dyadic = (count & (count - 1)) == 0
     if bool(np.all(certain)) and bool(dyadic.all()):
-        return Ball(weights, None, bound, 1 - int(count.max()).bit_length())
-    radius = np.where(certain, np.where(dyadic, 0.0, _U), 1.0) * candidates
-    return Ball(weights, radius, bound, 0)
+        return _pattern(weights, None, 1 - int(count.max()).bit_length())
+    return _pattern(weights, np.where(certain, np.where(dyadic, 0.0, _U), 1.0) * candidates, 0)
+
+
+def _pattern(weights: Floats, radius: Floats | None, step: int) -> Ball:
+    bound = np.ones(weights.shape[-1])
+    return Ball(weights, radius, bound, step, _format(bound, step))

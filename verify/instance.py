@@ -21,6 +21,8 @@ class Instance:
         build: makes the weights; called only if the hypotheses hold.
         margins: measures them.
         n_queries: how many queries the margins speak for.
+        samples: sample queries for an export, one per prompt length at least: subject, relations,
+            tokens, positions, answer.
     """
 
     values: Values
@@ -28,6 +30,7 @@ class Instance:
     build: Callable[[], Transformer]
     margins: Callable[[Transformer, Progress | None], Margins]
     n_queries: int
+    samples: Callable[[], list[dict[str, Any]]]
 
 
 class Experiment(Protocol):

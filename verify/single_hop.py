@@ -9,6 +9,7 @@ import numpy as np
 
 from constructions import single_hop as build
 from constructions.codes import Code, code_length, quantized_code, sign_code
+from constructions.prompts import subject_first
 from constructions.transformer import Transformer
 from theory.claim import Claim, Values
 from theory.claims import single_hop as claims
@@ -67,6 +68,7 @@ class SingleHop:
             build=lambda: self.construct(facts, **chosen),
             margins=lambda model, progress: margins(model, facts, progress=progress),
             n_queries=facts.n_facts,
+            samples=lambda: _samples(facts),
         )
 
     def code(self, n_attributes: int, bits: int, length: int | None = None) -> Code:
@@ -164,6 +166,20 @@ class SingleHop:
             and found.minimum == (loss, loss)
         )
         return _result(claims.CORRUPTED_WEIGHT, got, ok)
+
+
+def _samples(facts: FactTable) -> list[dict[str, Any]]:
+    """The first subject, asked for every relation."""
+    return [
+        {
+            "subject": 0,
+            "relations": [r],
+            "tokens": subject_first(facts.n_subjects, 0, r)[0].tolist(),
+            "positions": [0, 1],
+            "answer": int(facts.answers[r, 0]),
+        }
+        for r in range(facts.n_relations)
+    ]
 
 
 def _result(control: Any, got: str, ok: bool) -> ControlResult:

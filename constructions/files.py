@@ -1,0 +1,169 @@
+"""Weights in files: safetensors in the field's names, answers in .npy beside them.
+
+Keys: `W_E`, `W_pos`, `W_U`, `b_U`, `blocks.{l}.attn.{W_Q,W_K,W_V,W_O}` and
+`blocks.{l}.mlp.{W_in,b_in,W_out,b_out}`; an absent part has no keys. Subjects come first in W_E, then the
+relations in order. The metadata, all JSON: `attention`, `attn_scale`, `query` (sample prompts with their
+answers), `answers_sha256`, and what the exporter adds.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from constructions.arithmetic import dense
+from constructions.transformer import MLP, Attention, Block, Transformer
+
+DTYPES = ("float64", "float32", "float16")
+_LIMIT = 1 << 33  # bytes of one file: sparse weights of wide models are too large when dense
+_ATTENTION, _MLP = ("W_Q", "W_K", "W_V", "W_O"), ("W_in", "b_in", "W_out", "b_out")
+
+
+def tensors(model: Transformer, dtype: str = "float64") -> dict[str, NDArray[Any]]:
+    """All weights, dense, by the names of the format; an attention matrix has a row of heads.
+
+    Raises:
+        ValueError: a weight changes when stored in that dtype, or the file would pass 8 GiB.
+    """
+    size = model.n_parameters * np.dtype(dtype).itemsize
+    if size > _LIMIT:
+        raise ValueError(f"the dense weights would take {size / 2**30:.1f} GiB in {dtype}, more than 8 GiB")
+    named: dict[str, Any] = {"W_E": model.W_E, "W_pos": model.W_pos, "W_U": model.W_U, "b_U": model.b_U}
+    for number, block in enumerate(model.blocks):
+        if block.attention is not None:
+            for name, heads in vars(block.attention).items():
+                named[f"blocks.{number}.attn.{name}"] = np.stack([dense(head) for head in heads])
+        if block.mlp is not None:
+            named |= {f"blocks.{number}.mlp.{name}": weight for name, weight in vars(block.mlp).items()}
+    return {name: _stored_in(name, dense(weight), dtype) for name, weight in named.items()}
+
+
+def save_safetensors(
+    model: Transformer,
+    path: str | PathLike[str],
+    answers: NDArray[np.int64],
+    *,
+    queries: Sequence[Mapping[str, Any]],
+    dtype: str = "float64",
+    metadata: Mapping[str, Any] | None = None,
+) -> Path:
+    """Writes the weights to `path` and the answers beside it; the path of the answers.
+
+    Args:
+        model: the weights.
+        path: where to; answers go to the same name with `.answers.npy` for `.safetensors`.
+        answers: shape (R, N).
+        queries: sample prompts: subject, relations, tokens, positions, answer.
+        dtype: float64, float32 or float16.
+        metadata: more to store, JSON values by name.
+
+    Raises:
+        ValueError: see `tensors`.
+        OSError: a file cannot be written.
+    """
+    from safetensors.numpy import save_file
+
+    answers = np.ascontiguousarray(answers, dtype="<i8")
+    stored = {
+        "attention": model.attention,
+        "attn_scale": model.attn_scale,
+        "query": [dict(query) for query in queries],
+        "answers_sha256": hashlib.sha256(answers.tobytes()).hexdigest(),
+        **(metadata or {}),
+    }
+    weights = tensors(model, dtype)
+    beside = Path(path).with_suffix(".answers.npy")
+    with beside.open("wb") as file:  # fails before the larger file is begun
+        np.save(file, answers)
+    save_file(weights, path, metadata={name: json.dumps(value) for name, value in stored.items()})
+    return beside
+
+
+def load_safetensors(path: str | PathLike[str]) -> Transformer:
+    """The transformer that a file holds, this package's or anyone's in the same names and shapes.
+
+    Without metadata, attention is soft and unscaled.
+
+    Raises:
+        ValueError: the file cannot be read, lacks a weight, or shapes do not fit; the message says what.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:
+            metadata = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (OSError, SafetensorError, TypeError) as error:
+        raise ValueError(f"cannot read {path}: {error}") from error
+    for name in ("W_E", "W_U"):
+        if name not in weights:
+            raise ValueError(f"{path} has no {name}; it has {', '.join(sorted(weights)) or 'nothing'}")
+    for name, weight in weights.items():
+        want = {"W": 3 if ".attn." in name else 2, "b": 1}.get(name.split(".")[-1][0])
+        if weight.ndim != want:
+            raise ValueError(f"{path}: {name} has shape {weight.shape}, want {want} axes")
+    W_E, W_U = weights["W_E"], weights["W_U"]
+    n_blocks = 1 + max(
+        (int(m[1]) for name in weights if (m := re.match(r"blocks\.(\d+)\.", name))), default=-1
+    )
+    attention, scale = _json(path, metadata, "attention", "soft"), _json(path, metadata, "attn_scale", 1.0)
+    try:
+        return Transformer(
+            W_E=W_E,
+            W_pos=weights.get("W_pos", np.zeros((2, W_E.shape[1]))),
+            blocks=tuple(_block(weights, number) for number in range(n_blocks)),
+            W_U=W_U,
+            b_U=weights.get("b_U", np.zeros(W_U.shape[1])),
+            attention=attention,
+            attn_scale=float(scale),
+        )
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def load_answers(path: str | PathLike[str]) -> NDArray[np.int64]:
+    """The answers, shape (R, N), from a .npy file.
+
+    Raises:
+        ValueError: the file cannot be read or does not hold integers.
+    """
+    try:
+        answers = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ValueError(f"cannot read {path}: {error}") from error
+    if not isinstance(answers, np.ndarray) or answers.dtype.kind not in "iu" or answers.ndim != 2:
+        raise ValueError(f"{path} must hold one array of integers of shape (R, N)")
+    return answers.astype(np.int64)
+
+
+def _stored_in(name: str, weight: NDArray[Any], dtype: str) -> NDArray[Any]:
+    with np.errstate(over="ignore"):
+        stored = np.ascontiguousarray(weight, dtype=dtype)
+    if not np.array_equal(stored.astype(weight.dtype), weight):
+        raise ValueError(f"{name} holds numbers that {dtype} would round")
+    return stored
+
+
+def _block(weights: Mapping[str, NDArray[Any]], number: int) -> Block:
+    def part(kind: str, names: Sequence[str]) -> list[Any]:
+        keys = [f"blocks.{number}.{kind}.{name}" for name in names]
+        present = [key for key in keys if key in weights]
+        if present and len(present) < len(keys):
+            raise ValueError(f"no {next(key for key in keys if key not in weights)} beside {present[0]}")
+        return [weights[key] for key in present]
+
+    attention, mlp = part("attn", _ATTENTION), part("mlp", _MLP)
+    return Block(Attention(*attention) if attention else None, MLP(*mlp) if mlp else None)
+
+
+def _json(path: str | PathLike[str], metadata: Mapping[str, str], name: str, default: Any) -> Any:
+    try:
+        return json.loads(metadata[name]) if name in metadata else default
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path}: the metadata {name!r} is not JSON: {metadata[name]!r}") from error

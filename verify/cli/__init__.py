@@ -1,0 +1,93 @@
+"""The command line: `georecall COMMAND ...`.
+
+Exit status: 0 holds or done, 1 refuted, 2 bad usage or input, 3 inconclusive or hypotheses not met,
+70 internal error, 130 interrupted. Errors are one line on standard error; a traceback only with
+GEORECALL_DEBUG=1.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from theory.version import VERSION
+
+# Commands load when they are called: the help of `georecall` needs neither NumPy nor SymPy.
+COMMANDS = {
+    "claims": "List the claims, their hypotheses and predictions.",
+    "check": "Build, measure and judge a claim, or anyone's weights.",
+    "export": "Write a construction's weights and answers to files.",
+    "doctor": "Show where georecall and its dependencies come from.",
+}
+
+EXIT_USAGE, EXIT_INTERNAL, EXIT_INTERRUPTED = 2, 70, 130
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, imported."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"verify.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the table of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(VERSION, prog_name="georecall")
+def georecall() -> None:
+    """Verify the theory of geometric factual recall in transformers.
+
+    \b
+    georecall check single-hop --facts countries
+    georecall claims
+    """  # noqa: D301 (click wants the backspace)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs a command line and exits with the status that the outcome has."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs a command line; the exit status."""
+    try:
+        status = georecall.main(args=list(arguments), prog_name="georecall", standalone_mode=False)
+        sys.stdout.flush()
+        return status if isinstance(status, int) else 0
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "georecall"
+        return _fail(f"{error.format_message()} (see `{where} --help`)", EXIT_USAGE)
+    except click.ClickException as error:
+        return _fail(error.format_message(), EXIT_USAGE)
+    except (KeyboardInterrupt, click.Abort):
+        return _fail("interrupted", EXIT_INTERRUPTED)
+    except BrokenPipeError:  # the reader went away, as in `georecall claims | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if os.environ.get("GEORECALL_DEBUG"):
+            raise
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        return _fail(
+            f"internal error, {text} (GEORECALL_DEBUG=1 shows where; please report it)", EXIT_INTERNAL
+        )
+
+
+def _fail(message: str, status: int) -> int:
+    click.echo(f"georecall: {' '.join(message.split())}", err=True)
+    return status

@@ -1,0 +1,5 @@
+"""`python -m verify.cli` is `georecall`."""
+
+from verify.cli import main
+
+main()

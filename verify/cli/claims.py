@@ -1,0 +1,67 @@
+"""`georecall claims`: what is claimed, under which hypotheses, and what it predicts."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from theory.claim import Claim
+
+
+@click.command(name="claims")
+@click.argument("name", required=False)
+@click.option("--latex", is_flag=True, help="Print a LaTeX document that states the claim (or all of them).")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(name: str | None, latex: bool, as_json: bool) -> None:
+    """List the claims, or show one: statement, hypotheses, predicted quantities, proof, controls."""
+    from theory.claim import latex_document
+    from theory.claims import CLAIMS
+
+    if name is not None and name not in CLAIMS:
+        raise click.UsageError(f"no claim is called {name!r}; there are {', '.join(CLAIMS)}")
+    chosen = list(CLAIMS.values()) if name is None else [CLAIMS[name]]
+    if latex:
+        click.echo(latex_document(*chosen))
+    elif as_json:
+        from verify.cli.output import print_json
+
+        described = [claim.described() for claim in chosen]
+        print_json(described if name is None else described[0])
+    else:
+        _print(chosen, in_full=name is not None)
+
+
+def _print(claims: "list[Claim]", in_full: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    if not in_full:
+        table = Table(box=None, header_style="dim")
+        table.add_column("claim", no_wrap=True)
+        table.add_column("", no_wrap=True)
+        table.add_column("says")
+        for claim in claims:
+            table.add_row(claim.name, claim.label, claim.title)
+        console.print(table)
+        console.print("\n`georecall claims NAME` shows hypotheses, predictions, proof and controls.")
+        return
+    (claim,) = claims
+    console.print(f"[bold]{claim.name}[/bold] ({claim.label}): {claim.title}\n")
+    for heading, lines in _sections(claim).items():
+        console.print(f"[bold]{heading}[/bold]")
+        for line in lines:
+            console.print(f"  {line}", markup=False, highlight=False)
+
+
+def _sections(claim: "Claim") -> dict[str, list[str]]:
+    """What is shown of one claim, heading by heading."""
+    return {
+        "statement": [claim.statement.replace("\n", " ")],
+        "hypotheses": [f"{h.name}: {h.condition}" for h in claim.hypotheses],
+        "predicted": [f"{name} = {quantity}" for name, quantity in claim.predicted.items()],
+        "proof": [claim.proof.replace("\n", " ")],
+        "negative controls": [f"{c.name}: {c.expected}" for c in claim.controls],
+        "options": [", ".join(f"--{p.replace('_', '-')}" for p in claim.parameters)],
+        "source": [claim.source],
+    }

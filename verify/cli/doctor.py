@@ -1,0 +1,96 @@
+"""`georecall doctor`: is the installation one piece, and what does it stand on?"""
+
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Any
+
+import click
+
+PACKAGES = ("theory", "constructions", "bounds", "verify")
+DEPENDENCIES = (
+    *("numpy", "scipy", "sympy", "matplotlib", "hypothesis", "pandas", "rich", "click", "safetensors"),
+    *("python-flint", "z3-solver", "jax", "optax", "onnx", "onnxruntime", "dask", "distributed"),
+)
+
+
+@click.command(name="doctor")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(as_json: bool) -> int:
+    """Show one origin and version for all four packages, the dependencies and the BLAS threads.
+
+    Exit status: 0 if the four packages come from one place and agree with the installed version, else 2.
+    """
+    from verify.cli.output import print_json
+
+    report = examine()
+    if as_json:
+        print_json(report)
+    else:
+        _print(report)
+    return 0 if report["ok"] else 2
+
+
+def examine() -> dict[str, Any]:
+    """Origins, versions and threads, as `doctor --json` prints them."""
+    import platform
+
+    from theory.version import VERSION
+
+    origins = {
+        name: str(Path(str(import_module(name).__file__)).resolve().parent.parent) for name in PACKAGES
+    }
+    installed = _version("georecall")
+    problems = []
+    if len(set(origins.values())) > 1:
+        problems.append("the four packages come from different places: another distribution shadows one")
+    if installed is not None and installed != VERSION:
+        problems.append(f"the installed distribution is {installed}, the code is {VERSION}: install again")
+    return {
+        "ok": not problems,
+        "problems": problems,
+        "version": VERSION,
+        "origins": origins,
+        "python": platform.python_version(),
+        "dependencies": {name: _version(name) for name in DEPENDENCIES},
+        "blas": _blas(),
+    }
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _blas() -> list[dict[str, Any]]:
+    import numpy  # noqa: F401  (loads the BLAS that is asked about)
+    from threadpoolctl import threadpool_info
+
+    return [
+        {
+            "library": pool.get("internal_api"),
+            "version": pool.get("version"),
+            "threads": pool.get("num_threads"),
+        }
+        for pool in threadpool_info()
+    ]
+
+
+def _print(report: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    table = Table(box=None, show_header=False)
+    table.add_row("georecall", report["version"], "ok" if report["ok"] else "[bold red]broken[/bold red]")
+    table.add_row("python", report["python"], "")
+    for name, origin in report["origins"].items():
+        table.add_row(name, "", origin)
+    for name, version in report["dependencies"].items():
+        table.add_row(name, version or "[dim]not installed[/dim]", "")
+    for pool in report["blas"]:
+        table.add_row(str(pool["library"]), str(pool["version"]), f"{pool['threads']} threads")
+    console.print(table)
+    for problem in report["problems"]:
+        console.print(f"[bold red]{problem}[/bold red]")

@@ -1,0 +1,93 @@
+"""Options that several commands share, and the errors that they turn into one line."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from theory.facts import FactsError, FactTable
+
+
+class Count(click.ParamType):  # type: ignore[type-arg]
+    """A whole number, written 1048576, 1_048_576 or 2^20."""
+
+    name = "count"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number; small enough that a slip such as 10^999 is an error and not a hang."""
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"\s*([+-]?\d[\d_]{0,18})(?:(?:\^|\*\*)(\d{1,2}))?\s*", value)
+        if match is None:
+            self.fail(f"{value!r} is not a whole number such as 1000 or 2^20", param, ctx)
+        number: int = int(match[1]) ** int(match[2] or 1)
+        return number
+
+
+@contextmanager
+def input_errors() -> Iterator[None]:
+    """Turns errors about what the user gave into one line and exit status 2."""
+    from verify.check import UsageError
+
+    try:
+        yield
+    except (FactsError, UsageError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def facts_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say which facts: drawn at random, or read."""
+    options = (
+        click.option("--subjects", type=Count(), help="N of a random table (also 2^20); default 1000."),
+        click.option("--relations", type=Count(), help="R of a random table; default 8."),
+        click.option(
+            "--table",
+            type=click.Choice(["bijections", "functions"]),
+            help="Kind of random table; default bijections.",
+        ),
+        click.option("--facts", metavar="FILE.csv|NAME", help="Facts from a file, or a shipped data set."),
+        click.option(
+            "--missing",
+            type=click.Choice(["unknown"]),
+            help="Read a missing cell as the attribute 'unknown'.",
+        ),
+        click.option("--seed", type=Count(), default=0, show_default=True, help="Seed of the random draws."),
+    )
+    return _with(options, function)
+
+
+def claim_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of single claims; each claim takes those that mean something to it."""
+    options = (
+        click.option(
+            "--bits", type=Count(), help="p, bits per coordinate (or coordinates per neuron); default 4."
+        ),
+        click.option(
+            "--gate", type=float, help="Half the lift of the block asked for; default what the claim needs."
+        ),
+        click.option(
+            "--code-length", type=Count(), help="m; default the least that tells the attributes apart."
+        ),
+    )
+    return _with(options, function)
+
+
+def read_facts(facts: str | None, missing: Any) -> FactTable | None:
+    """The table that --facts names: a file if it ends in .csv, else a shipped data set."""
+    if facts is None:
+        if missing is not None:
+            raise FactsError("--missing is about cells of a file: it needs --facts FILE.csv")
+        return None
+    if facts.lower().endswith(".csv"):
+        return FactTable.from_csv(facts, missing=missing)
+    from theory import datasets
+
+    return datasets.load(facts)
+
+
+def _with(options: tuple[Any, ...], function: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(options):
+        function = option(function)
+    return function

@@ -1,0 +1,104 @@
+"""What a person sees: tables, and progress on anything over a second; and what a machine reads."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from verify.margins import Progress as Report
+from verify.margins import Witness
+from verify.verdict import Mismatch, Verdict, show
+
+_STYLE = {"holds": "bold green", "refuted": "bold red", "inconclusive": "bold yellow"}
+_EXIT = {"holds": 0, "refuted": 1, "inconclusive": 3, "hypotheses-not-met": 3}
+
+
+def print_json(value: Any) -> None:
+    """One JSON object on standard output."""
+    print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def exit_status(verdict: Verdict) -> int:
+    """The exit status that a verdict has."""
+    return _EXIT[verdict.status]
+
+
+def print_verdict(verdict: Verdict) -> None:
+    """A verdict as tables."""
+    console = Console(soft_wrap=False)
+    style = _STYLE.get(verdict.status, "bold yellow")
+    console.print(f"[bold]{escape(verdict.claim)}[/bold]  [{style}]{verdict.status}[/{style}]")
+    if verdict.reason:
+        console.print(f"  {escape(verdict.reason)}", soft_wrap=True)
+    console.print(f"  {escape(_setting(verdict))}", soft_wrap=True)
+    if verdict.measured:
+        console.print(_quantities(verdict))
+    if isinstance(verdict.witness, Witness):
+        w = verdict.witness
+        console.print(
+            f"  [red]witness[/red]  {escape(w.question)}: right {escape(w.answer_name)}, "
+            f"got {escape(w.got_name)}, margin {w.margin:g}",
+            soft_wrap=True,
+        )
+    elif isinstance(verdict.witness, Mismatch):
+        m = verdict.witness
+        console.print(
+            f"  [red]witness[/red]  {m.quantity}: predicted {show(m.predicted)}, measured {show(m.measured)}"
+        )
+    for h in verdict.hypotheses:
+        console.print(f"  {_mark(h.holds)} hypothesis: {escape(h.name)}", soft_wrap=True)
+    for c in verdict.controls:
+        console.print(f"  {_mark(c.ok)} control: {escape(c.name)}: {escape(c.got)}", soft_wrap=True)
+
+
+def _setting(verdict: Verdict) -> str:
+    shown = {k: v for k, v in verdict.parameters.items() if k != "facts_sha256" and v is not None}
+    parts = [", ".join(f"{k} {show(v) if not isinstance(v, float) else f'{v:g}'}" for k, v in shown.items())]
+    if verdict.method:
+        exact = "exact" if verdict.exact else "with proved error bounds"
+        parts.append(
+            f"{verdict.n_queries} queries verified by {verdict.method}, {exact}, in {verdict.seconds:.2f} s"
+        )
+    return "\n  ".join(parts)
+
+
+def _quantities(verdict: Verdict) -> Table:
+    table = Table("quantity", "measured", box=None, pad_edge=True, header_style="dim")
+    if verdict.predicted:
+        table.add_column("predicted")
+    for name, measured in verdict.measured.items():
+        row = [name, show(measured)]
+        table.add_row(*row, *([show(verdict.predicted.get(name))] if verdict.predicted else []))
+    return table
+
+
+def _mark(ok: bool) -> str:
+    return "[green]ok[/green]" if ok else "[bold red]NOT[/bold red]"
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Report]:
+    """A callback for progress, drawn on standard error once the work has taken a second."""
+    console = Console(file=sys.stderr)
+    start = time.monotonic()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=console, transient=True)
+    task = bar.add_task(what, total=None)
+
+    def report(done: int, total: int) -> None:
+        if console.is_terminal and time.monotonic() - start > 1.0:
+            bar.start()
+            bar.update(task, completed=done, total=total)
+
+    try:
+        yield report
+    finally:
+        if bar.live.is_started:
+            bar.stop()
