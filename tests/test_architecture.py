@@ -3,9 +3,10 @@
 import ast
 from pathlib import Path
 
+import pytest
+
 import bounds
 import constructions
-import pytest
 import theory
 import verify
 

@@ -56,6 +56,10 @@ class Witness:
     answer_name: str
     got_name: str
 
+    def __str__(self) -> str:
+        """In words: 'r1 of s5: right a0, got a1, margin -2'."""
+        return f"{self.question}: right {self.answer_name}, got {self.got_name}, margin {self.margin:g}"
+
 
 @dataclass(frozen=True, eq=False)
 class Margins:

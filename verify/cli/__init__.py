@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -25,6 +26,10 @@ COMMANDS = {
 EXIT_USAGE, EXIT_INTERNAL, EXIT_INTERRUPTED = 2, 70, 130
 
 
+class _InterruptedError(Exception):
+    """The user pressed Ctrl-C."""
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are called."""
 
@@ -38,6 +43,13 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = import_module(f"verify.cli.{cmd_name}").command
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs a command; an interrupt goes past click, which would answer it with an empty line."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise _InterruptedError from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the table of commands without importing them."""
@@ -74,7 +86,7 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(f"{error.format_message()} (see `{where} --help`)", EXIT_USAGE)
     except click.ClickException as error:
         return _fail(error.format_message(), EXIT_USAGE)
-    except (KeyboardInterrupt, click.Abort):
+    except (_InterruptedError, KeyboardInterrupt, click.Abort):
         return _fail("interrupted", EXIT_INTERRUPTED)
     except BrokenPipeError:  # the reader went away, as in `georecall claims | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -41,12 +41,7 @@ def print_verdict(verdict: Verdict) -> None:
     if verdict.measured:
         console.print(_quantities(verdict))
     if isinstance(verdict.witness, Witness):
-        w = verdict.witness
-        console.print(
-            f"  [red]witness[/red]  {escape(w.question)}: right {escape(w.answer_name)}, "
-            f"got {escape(w.got_name)}, margin {w.margin:g}",
-            soft_wrap=True,
-        )
+        console.print(f"  [red]witness[/red]  {escape(str(verdict.witness))}", soft_wrap=True)
     elif isinstance(verdict.witness, Mismatch):
         m = verdict.witness
         console.print(
