@@ -1,0 +1,21 @@
+"""The lemmas under the claims: proved for all real inputs by z3, each hypothesis shown to be needed.
+
+The identities of `theory.lemmas.analysis` need SymPy and are imported from there.
+"""
+
+from theory.lemmas.catalogue import LEMMAS
+from theory.lemmas.lemma import Counterexample, Hypothesis, Lemma, Proof, Side, Status
+from theory.lemmas.solver import NoCounterexampleError, counterexample, prove
+
+__all__ = [
+    "LEMMAS",
+    "Counterexample",
+    "Hypothesis",
+    "Lemma",
+    "NoCounterexampleError",
+    "Proof",
+    "Side",
+    "Status",
+    "counterexample",
+    "prove",
+]

@@ -1,0 +1,33 @@
+"""The one list of lemmas: tests, reports and the command line go through it."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from theory.lemmas import (
+    attention_weight,
+    below_gate_one,
+    chain_of_thought,
+    dense,
+    hops,
+    margins,
+    readouts,
+    single_hop,
+)
+from theory.lemmas.lemma import Lemma
+
+_MODULES: Final = (
+    single_hop,
+    readouts,
+    margins,
+    below_gate_one,
+    dense,
+    chain_of_thought,
+    attention_weight,
+    hops,
+)
+
+LEMMAS: Final[Mapping[str, Lemma]] = MappingProxyType(
+    {lemma.name: lemma for module in _MODULES for lemma in module.LEMMAS}
+)
+"""Every lemma by name, in the order of the claims."""

@@ -1,0 +1,170 @@
+"""A lemma, its proof, and what a counterexample to it looks like: data only, no solver."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import Literal, NoReturn, TypeAlias
+
+from theory.lemmas.exact import evaluate, failures, holds
+from theory.lemmas.formula import Comparison, Formula, Integral, Variable, variables
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A condition with a name, so that a lemma can be tried without it."""
+
+    name: str
+    formula: Formula
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.formula}"
+
+
+@dataclass(frozen=True)
+class Lemma:
+    """Under its hypotheses the conclusion holds for all real values of its variables.
+
+    Args:
+        name: unique, in words joined by hyphens.
+        claim: the claim of THEORY.md that it serves, as in "C5(b)".
+        statement: the lemma as LaTeX text, its mathematics between dollar signs.
+        hypotheses: each needed: without any one of them a counterexample exists.
+        conclusion: what follows.
+
+    Raises:
+        ValueError: two hypotheses share a name.
+    """
+
+    name: str
+    claim: str
+    statement: str
+    hypotheses: tuple[Hypothesis, ...]
+    conclusion: Formula
+
+    def __post_init__(self) -> None:
+        names = [hypothesis.name for hypothesis in self.hypotheses]
+        if len(set(names)) < len(names):
+            raise ValueError(f"lemma {self.name}: two hypotheses share a name: {names}")
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        """The variables, each once, hypotheses first."""
+        return variables(*(hypothesis.formula for hypothesis in self.hypotheses), self.conclusion)
+
+    @property
+    def source(self) -> str:
+        """Where the lemma is stated."""
+        return f"THEORY.md {self.claim}"
+
+    def without(self, hypothesis: str) -> "Lemma":
+        """The stronger statement that one hypothesis is not needed.
+
+        Raises:
+            ValueError: the lemma has no hypothesis of that name.
+        """
+        kept = tuple(known for known in self.hypotheses if known.name != hypothesis)
+        if len(kept) == len(self.hypotheses):
+            names = ", ".join(repr(known.name) for known in self.hypotheses) or "none"
+            raise ValueError(f"lemma {self.name} has no hypothesis {hypothesis!r}; it has {names}")
+        return replace(self, name=f"{self.name} without {hypothesis!r}", hypotheses=kept)
+
+    def _repr_latex_(self) -> str:
+        return self.statement
+
+    def __str__(self) -> str:
+        given = "; ".join(str(hypothesis.formula) for hypothesis in self.hypotheses)
+        return f"{self.name} ({self.source}): for all reals with {given}: {self.conclusion}"
+
+
+@dataclass(frozen=True)
+class Side:
+    """An atom of the conclusion that fails, with the exact value of either side.
+
+    An atom that demands an integer has that demand as its right side, and `right` is None.
+    """
+
+    atom: Comparison | Integral
+    left: Fraction
+    right: Fraction | None
+
+    def __str__(self) -> str:
+        if isinstance(self.atom, Integral) or self.right is None:
+            return f"{self.atom}, but it is {self.left}"
+        return f"{self.atom}, but {self.left} against {self.right}"
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """Exact rationals at which every hypothesis of `lemma` holds and its conclusion does not.
+
+    Constructing one evaluates everything in `Fraction`s, so no solver needs to be believed.
+
+    Raises:
+        ValueError: the values are no counterexample.
+    """
+
+    lemma: Lemma
+    values: Mapping[str, Fraction]
+    sides: tuple[Side, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        broken = [known.name for known in self.lemma.hypotheses if not holds(known.formula, self.values)]
+        if broken:
+            raise ValueError(f"{self._at()} is outside the hypotheses of {self.lemma.name}: {broken} fails")
+        if holds(self.lemma.conclusion, self.values):
+            raise ValueError(f"{self._at()} agrees with {self.lemma.name}")
+        sides = tuple(self._side(atom) for atom in failures(self.lemma.conclusion, self.values))
+        object.__setattr__(self, "sides", sides)
+
+    def _side(self, atom: Comparison | Integral) -> Side:
+        match atom:
+            case Comparison(left, _, right):
+                return Side(atom, evaluate(left, self.values), evaluate(right, self.values))
+            case Integral(term):
+                return Side(atom, evaluate(term, self.values), None)
+
+    def _at(self) -> str:
+        return ", ".join(f"{name} = {value}" for name, value in self.values.items())
+
+    def __str__(self) -> str:
+        claimed = "; ".join(str(side) for side in self.sides)
+        return f"{self.lemma.name} fails at {self._at()}: it claims {claimed}"
+
+
+Status: TypeAlias = Literal["proved", "refuted", "unknown"]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What the solver found about a lemma.
+
+    - `proved`: no real values satisfy the hypotheses and deny the conclusion. `example` is a point at which
+      the hypotheses hold, so that the lemma is about something, and with them the conclusion.
+    - `refuted`: `counterexample` shows it.
+    - `unknown`: `reason` says why neither was found.
+
+    It has no truth value: `if prove(lemma):` would be true of a refutation.
+
+    Raises:
+        ValueError: hypotheses or conclusion fail at `example`, evaluated exactly.
+    """
+
+    lemma: Lemma
+    status: Status
+    counterexample: Counterexample | None = None
+    example: Mapping[str, Fraction] | None = None
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if self.example is not None:
+            stated = [known.formula for known in self.lemma.hypotheses] + [self.lemma.conclusion]
+            failing = [str(formula) for formula in stated if not holds(formula, self.example)]
+            if failing:
+                raise ValueError(f"no example of {self.lemma.name}: {failing} fails at {dict(self.example)}")
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError(f"a proof has three outcomes; read its status ({self.status!r})")
+
+    def __str__(self) -> str:
+        why = f": {self.counterexample}" if self.counterexample else f": {self.reason}" if self.reason else ""
+        return f"{self.lemma.name} ({self.lemma.source}) is {self.status}{why}"

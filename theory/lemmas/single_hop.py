@@ -1,0 +1,143 @@
+"""The neurons of C1 (one layer, separate readout), C1' (in place), C1'' (narrow) and C1-w (packed)."""
+
+from typing import Final
+
+from theory.lemmas.formula import Variable, both, equal, relu, total
+from theory.lemmas.lemma import Hypothesis, Lemma
+
+_gate = Variable("gate", "half of what asking adds to every coordinate of a block")
+_GATE_AT_LEAST_1: Final = Hypothesis("gate at least 1", _gate >= 1)
+
+_x = Variable("x", "a coordinate of a block before the question is added")
+
+SINGLE_HOP_GATE: Final = Lemma(
+    name="single-hop-gate",
+    claim="C1",
+    statement=(
+        r"For all $x \in [-1, 1]$ and all $g \geq 1$: a neuron of a block not asked for is off, "
+        r"$\mathrm{ReLU}(x - (2g - 1)) = 0$, and one of the block asked for passes its coordinate, "
+        r"$\mathrm{ReLU}(x + 2g - (2g - 1)) = x + 1$."
+    ),
+    hypotheses=(
+        Hypothesis("coordinate at least -1", _x >= -1),
+        Hypothesis("coordinate at most 1", _x <= 1),
+        _GATE_AT_LEAST_1,
+    ),
+    conclusion=both(
+        equal(relu(_x - (2 * _gate - 1)), 0),
+        equal(relu(_x + 2 * _gate - (2 * _gate - 1)), _x + 1),
+    ),
+)
+
+_v = Variable("v", "a coordinate of a value code")
+_lo = Variable("lo", "least value of the code")
+_hi = Variable("hi", "largest value of the code")
+
+IN_PLACE_MAXIMUM: Final = Lemma(
+    name="in-place-maximum",
+    claim="C1'",
+    statement=(
+        r"For all $lo \leq v \leq hi$ and $2g \geq hi - lo$: $z + \mathrm{ReLU}(hi - z) = \max(z, hi)$ is "
+        r"$hi$ where the block is not asked for ($z = v$), and $z$ where it is ($z = v + 2g$)."
+    ),
+    hypotheses=(
+        Hypothesis("value at least lo", _lo <= _v),
+        Hypothesis("value at most hi", _v <= _hi),
+        Hypothesis("2 gate at least the spread", _hi - _lo <= 2 * _gate),
+    ),
+    conclusion=both(
+        equal(_v + relu(_hi - _v), _hi),
+        equal(_v + 2 * _gate + relu(_hi - (_v + 2 * _gate)), _v + 2 * _gate),
+    ),
+)
+
+_v_r = Variable("v_r", "a coordinate of block r < R")
+_v_last = Variable("v_R", "the same coordinate of block R")
+_spread = _hi - _lo
+
+NARROW_SELECTOR: Final = Lemma(
+    name="narrow-selector",
+    claim="C1''",
+    statement=(
+        r"Let $V = hi - lo$ and $g \geq V$. Asking $r < R$ lifts block $r$ by $2g$, asking $R$ lifts block "
+        r"$R$ by $2g - V$; neurons $\mathrm{ReLU}(x_r - x_R - V)$ write to block $R$, which has output bias "
+        r"$V - 2g$. For all values in $[lo, hi]$ block $R$ becomes $v_r$ when $r$ is asked for and $v_R$ "
+        r"when $R$ is, and the neurons of the other blocks are off. THEORY.md's selector is $g = V$."
+    ),
+    hypotheses=(
+        Hypothesis("value of block r at least lo", _lo <= _v_r),
+        Hypothesis("value of block r at most hi", _v_r <= _hi),
+        Hypothesis("value of block R at least lo", _lo <= _v_last),
+        Hypothesis("value of block R at most hi", _v_last <= _hi),
+        Hypothesis("gate at least the spread", _gate >= _spread),
+    ),
+    conclusion=both(
+        equal(_v_last + relu(_v_r + 2 * _gate - _v_last - _spread) + (_spread - 2 * _gate), _v_r),
+        equal(relu(_v_r - _v_last - _spread), 0),
+        equal(relu(_v_r - (_v_last + 2 * _gate - _spread) - _spread), 0),
+        equal(
+            _v_last
+            + 2 * _gate
+            - _spread
+            + relu(_v_r - (_v_last + 2 * _gate - _spread) - _spread)
+            + (_spread - 2 * _gate),
+            _v_last,
+        ),
+    ),
+)
+
+_group = Variable("s", "group sum: sum over j of 2^j u_j")
+_most = Variable("M", "largest group sum, 2^p - 1 for p coordinates")
+
+PACKED_GATE: Final = Lemma(
+    name="packed-gate",
+    claim="C1-w",
+    statement=(
+        r"For all group sums $s \in [-M, M]$ and all $g \geq 1$: asking adds $2 g M$; not asked for, "
+        r"$\mathrm{ReLU}(s - M(2g - 1)) = 0$; asked for, $\mathrm{ReLU}(s + 2gM - M(2g - 1)) = s + M$."
+    ),
+    hypotheses=(
+        Hypothesis("group sum at least -M", _group >= -_most),
+        Hypothesis("group sum at most M", _group <= _most),
+        _GATE_AT_LEAST_1,
+    ),
+    conclusion=both(
+        equal(relu(_group - _most * (2 * _gate - 1)), 0),
+        equal(relu(_group + 2 * _gate * _most - _most * (2 * _gate - 1)), _group + _most),
+    ),
+)
+
+
+def packed_gate(p: int) -> Lemma:
+    """C1-w for groups of exactly p coordinates: the group sum written out, every coordinate in [-1, 1]."""
+    signs = [Variable(f"u_{j}", f"coordinate {j} of the group") for j in range(p)]
+    group = total(2**j * sign for j, sign in enumerate(signs))
+    asked = total(2**j * (sign + 2 * _gate) for j, sign in enumerate(signs))
+    threshold = (2**p - 1) * (2 * _gate - 1)
+    return Lemma(
+        name=f"packed-gate-{p}",
+        claim="C1-w",
+        statement=(
+            rf"For ${p}$ coordinates in $[-1, 1]$ and all $g \geq 1$, with $s = \sum_j 2^j u_j$ and "
+            rf"$M = {2**p - 1}$: the group is off where not asked for, and gives $s + M$ where each of its "
+            r"coordinates is lifted by $2g$."
+        ),
+        hypotheses=(
+            *(Hypothesis(f"coordinate {j} at least -1", sign >= -1) for j, sign in enumerate(signs)),
+            *(Hypothesis(f"coordinate {j} at most 1", sign <= 1) for j, sign in enumerate(signs)),
+            _GATE_AT_LEAST_1,
+        ),
+        conclusion=both(
+            equal(relu(group - threshold), 0),
+            equal(relu(asked - threshold), group + (2**p - 1)),
+        ),
+    )
+
+
+LEMMAS: Final = (
+    SINGLE_HOP_GATE,
+    IN_PLACE_MAXIMUM,
+    NARROW_SELECTOR,
+    PACKED_GATE,
+    *(packed_gate(p) for p in range(1, 5)),
+)

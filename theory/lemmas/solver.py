@@ -1,0 +1,201 @@
+"""Proves lemmas for all real inputs with z3 (optional extra `certified`), and finds what refutes them.
+
+A lemma is proved when its hypotheses together with the denial of its conclusion have no real model. A model
+found is rounded to rationals with small denominators, one variable at a time while z3 confirms that a
+model remains, and believed only after `Counterexample` has re-evaluated it in `Fraction`s. Algebraic
+(irrational) models become rational in the same way.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from types import ModuleType
+from typing import Any, Final
+
+from theory.lemmas.exact import COMPARE
+from theory.lemmas.formula import (
+    And,
+    Comparison,
+    Constant,
+    Formula,
+    Implies,
+    Integral,
+    Maximum,
+    Or,
+    Product,
+    Sum,
+    Term,
+    Variable,
+)
+from theory.lemmas.lemma import Counterexample, Hypothesis, Lemma, Proof
+
+_SHORT: Final = tuple(map(Fraction, ("1", "1/2", "0", "-1", "2", "-1/2", "-2", "3", "-3")))
+"""Tried first for every variable, so that a witness reads well."""
+
+_GRIDS: Final = (0, 1, 2, 4, 8, 16, 32, 64)
+"""Binary digits after the point tried for a witness, coarsest first: dyadic values are exact in NumPy too."""
+
+_IRRATIONAL_DIGITS: Final = 40
+"""Decimal digits to which an algebraic number is known before rounding: finer than the finest grid."""
+
+
+class NoCounterexampleError(LookupError):
+    """The lemma holds without the hypothesis, or z3 could not decide; the message says which."""
+
+
+def prove(lemma: Lemma, *, timeout: float = 20.0) -> Proof:
+    """Proves the lemma for all real inputs, or refutes it, or says why not.
+
+    Args:
+        lemma: the lemma.
+        timeout: seconds for each question to z3.
+
+    Returns:
+        A `Proof`. A lemma whose hypotheses contradict one another is `unknown`: it would claim nothing.
+
+    Raises:
+        ImportError: z3 is not installed.
+    """
+    question = _Question(lemma, timeout)
+    denial = question.z3.Not(question.formula(lemma.conclusion))
+    match question.ask(denial):
+        case "sat":
+            values = question.witness()
+            if values is None:
+                return Proof(
+                    lemma, "unknown", reason="z3 has a counterexample, but none in rationals was found"
+                )
+            return Proof(lemma, "refuted", counterexample=Counterexample(lemma, values))
+        case "unknown":
+            return Proof(lemma, "unknown", reason=f"z3 could not decide: {question.why()}")
+    question = _Question(lemma, timeout)
+    match question.ask():
+        case "unsat":
+            return Proof(lemma, "unknown", reason="the hypotheses contradict one another: nothing is claimed")
+        case "unknown":
+            return Proof(lemma, "unknown", reason=f"z3 found no example of the hypotheses: {question.why()}")
+    return Proof(lemma, "proved", example=question.witness())
+
+
+def counterexample(
+    lemma: Lemma, *, without: str, where: Sequence[Formula] = (), timeout: float = 20.0
+) -> Counterexample:
+    """Exact rationals that refute the lemma once the hypothesis named `without` is dropped.
+
+    Args:
+        lemma: the lemma.
+        without: the name of the hypothesis to drop.
+        where: what else the counterexample must satisfy, to land inside a model at hand: a sign, a width.
+        timeout: seconds for each question to z3.
+
+    Raises:
+        ValueError: the lemma has no such hypothesis.
+        NoCounterexampleError: the hypothesis is not needed (there), or z3 could not decide.
+        ImportError: z3 is not installed.
+    """
+    weaker = lemma.without(without)
+    wanted = tuple(Hypothesis(f"where {formula}", formula) for formula in where)
+    proof = prove(replace(weaker, hypotheses=weaker.hypotheses + wanted), timeout=timeout)
+    if proof.counterexample is None:
+        raise NoCounterexampleError(str(proof))
+    return proof.counterexample
+
+
+def _import_z3() -> ModuleType:
+    try:
+        import z3
+    except ImportError as error:
+        raise ImportError("proving lemmas needs z3: pip install 'georecall[certified]'", name="z3") from error
+    return z3  # type: ignore[no-any-return]
+
+
+class _Question:
+    """One lemma's hypotheses, in a z3 context of its own: answers do not depend on what was asked before."""
+
+    def __init__(self, lemma: Lemma, timeout: float) -> None:
+        self.z3: Any = _import_z3()
+        self.lemma = lemma
+        self.context = self.z3.Context()
+        self.reals = {known.name: self.z3.Real(known.name, self.context) for known in lemma.variables}
+        self.solver = self.z3.Solver(ctx=self.context)
+        self.solver.set("timeout", max(1, round(1000 * timeout)))
+        for hypothesis in lemma.hypotheses:
+            self.solver.add(self.formula(hypothesis.formula))
+
+    def ask(self, *also: Any) -> str:
+        """`sat`, `unsat` or `unknown`, with `also` added for good."""
+        self.solver.add(*also)
+        return str(self.solver.check())
+
+    def why(self) -> str:
+        return str(self.solver.reason_unknown())
+
+    def term(self, term: Term) -> Any:
+        match term:
+            case Variable(name):
+                return self.reals[name]
+            case Constant(value):
+                return self.z3.RealVal(str(value), self.context)
+            case Sum(left, right):
+                return self.term(left) + self.term(right)
+            case Product(left, right):
+                return self.term(left) * self.term(right)
+            case Maximum(left, right):
+                a, b = self.term(left), self.term(right)
+                return self.z3.If(a >= b, a, b)
+
+    def formula(self, formula: Formula) -> Any:
+        match formula:
+            case Comparison(left, sign, right):
+                return COMPARE[sign](self.term(left), self.term(right))
+            case Integral(term):
+                return self.z3.IsInt(self.term(term))
+            case And(parts):
+                return self.z3.And(
+                    *(self.formula(part) for part in parts), self.z3.BoolVal(True, self.context)
+                )
+            case Or(parts):
+                return self.z3.Or(
+                    *(self.formula(part) for part in parts), self.z3.BoolVal(False, self.context)
+                )
+            case Implies(condition, conclusion):
+                return self.z3.Implies(self.formula(condition), self.formula(conclusion))
+
+    def witness(self) -> dict[str, Fraction] | None:
+        """A rational model near the last one, its variables fixed one by one; None if z3 shows none."""
+        model = self.solver.model()
+        values: dict[str, Fraction] = {}
+        for name, real in self.reals.items():
+            for value in _candidates(self._number(model.eval(real, model_completion=True))):
+                self.solver.push()
+                self.solver.add(real == self.z3.RealVal(str(value), self.context))
+                if str(self.solver.check()) == "sat":
+                    model = self.solver.model()
+                    values[name] = value
+                    break
+                self.solver.pop()
+            else:
+                return None
+        return values
+
+    def _number(self, number: Any) -> tuple[Fraction, bool]:
+        """The model's value as a rational, and whether it is exact."""
+        exact = bool(self.z3.is_rational_value(number))
+        rational = number if exact else number.approx(_IRRATIONAL_DIGITS)
+        return Fraction(rational.numerator_as_long(), rational.denominator_as_long()), exact
+
+
+def _candidates(number: tuple[Fraction, bool]) -> Iterator[Fraction]:
+    """A few short rationals, then ones near the number, coarse first, and itself last if it is one."""
+    value, exact = number
+    yield from _SHORT
+    tried = set(_SHORT)
+    for digits in _GRIDS:
+        scaled = value * 2**digits
+        for whole in (round(scaled), scaled.__floor__(), scaled.__ceil__()):
+            candidate = Fraction(whole, 2**digits)
+            if candidate not in tried:
+                tried.add(candidate)
+                yield candidate
+    if exact and value not in tried:
+        yield value
