@@ -7,6 +7,7 @@ exports and benchmarks run over it, so that a new construction joins by being en
 from collections.abc import Callable
 
 from constructions.codes import Code, quantized_code, sign_code
+from constructions.distance_codes import greedy_code, random_linear_code
 from constructions.residual import Residual
 from constructions.single_hop import (
     block_superposition,
@@ -35,10 +36,12 @@ __all__ = [
     "Storage",
     "Transformer",
     "block_superposition",
+    "greedy_code",
     "in_place_superposition",
     "narrow_superposition",
     "packed_superposition",
     "quantized_code",
     "quantized_superposition",
+    "random_linear_code",
     "sign_code",
 ]

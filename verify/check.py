@@ -109,7 +109,10 @@ def prepare(
     options = {name: value for name, value in options.items() if value is not None}
     _check_options(experiment.claim, options)
     facts, drawn = _facts(facts, subjects, relations, table, seed)
-    instance = experiment.instance(facts, **options)
+    try:
+        instance = experiment.instance(facts, **options)
+    except ValueError as error:  # options that no code or construction has
+        raise UsageError(str(error)) from error
     return Prepared(experiment, facts, instance, drawn | instance.parameters)
 
 
@@ -155,8 +158,8 @@ def _check_options(claim: Claim, options: dict[str, Any]) -> None:
             raise UsageError(f"{claim.name} has no option {name!r}; beside the facts it takes {taken}")
         if name == "bits" and not 1 <= value <= 16:
             raise UsageError(f"bits must be from 1 to 16, got {value}")
-        if name == "code_length" and value < 1:
-            raise UsageError(f"code_length must be at least 1, got {value}")
+        if name in ("code_length", "code_distance") and value < 1:
+            raise UsageError(f"{name} must be at least 1, got {value}")
         if name == "gate" and not abs(value) < float("inf"):
             raise UsageError(f"gate must be a finite number, got {value}")
 

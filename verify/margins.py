@@ -29,6 +29,7 @@ Progress = Callable[[int, int], None]
 Numbers = NDArray[np.int64]
 
 _BLOCK = 1 << 22  # entries of one block of residuals or logits: 32 MiB of float64
+_SAMPLE = 64  # facts from which a codebook guesses its weights
 _RATIONAL_BUDGET = 5 * 10**7  # integer products spent on facts that are decided, but not known exactly
 
 
@@ -128,8 +129,9 @@ def margins(
             attribute, or the codebook was asked for and does not settle every fact.
     """
     _check(model, facts)
-    codebook = None if method == "exhaustive" else Codebook.of(model, facts.occurring())
-    ledger = _Ledger(model, facts, codebook)
+    ledger = _Ledger(model, facts)
+    if method != "exhaustive":
+        ledger.take_codebook()
     for block in ledger.blocks():
         ledger.enter_floats(block)
         if progress is not None:
@@ -161,7 +163,7 @@ class _Ledger:
 
     model: Transformer
     facts: FactTable
-    codebook: Codebook | None
+    codebook: Codebook | None = None
     rational: dict[int, Fraction] = field(default_factory=dict)  # margins found by rational arithmetic
 
     def __post_init__(self) -> None:
@@ -170,6 +172,11 @@ class _Ledger:
         self.known = np.zeros(self.facts.n_facts, dtype=bool)  # exactly
         self.by_codebook = np.zeros(self.facts.n_facts, dtype=bool)
         self.floats = self.model.map(Ball.of)
+
+    def take_codebook(self) -> None:
+        """Looks for a codebook, which settles most facts without logits."""
+        tokens, answers = self.prompts(np.arange(min(_SAMPLE, self.facts.n_facts)))
+        self.codebook = Codebook.of(self.model, tokens, np.concatenate([answers, self.facts.occurring()]))
 
     def blocks(self) -> Iterator[Numbers]:
         """Facts by number, as many at a time as fit the memory for one block of residuals."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from constructions import single_hop as build
 from constructions.codes import Code, code_length, quantized_code, sign_code
+from constructions.distance_codes import distance_code
 from constructions.prompts import subject_first
 from constructions.transformer import Transformer
 from theory.claim import Claim, Values
@@ -56,9 +57,11 @@ class SingleHop:
     def instance(self, facts: FactTable, **options: Any) -> Instance:
         """The claim at one table and choice of options."""
         bits = options.get("bits", DEFAULT_BITS)
-        code = options.get("code") or self.code(facts.n_attributes, bits, options.get("code_length"))
+        code = options.get("code") or self._chosen_code(facts.n_attributes, bits, options)
         at_gate = options.get("gate", float(self.least_gate * code.spread))
         parameters: dict[str, Any] = {"gate": at_gate, "code_length": code.length}
+        if "code_distance" in options:
+            parameters["code_distance"] = options["code_distance"]
         chosen: dict[str, Any] = {"code": code, "gate": at_gate}
         if "bits" in self.claim.parameters:
             parameters["bits"] = chosen["bits"] = bits
@@ -76,6 +79,12 @@ class SingleHop:
         if self.numerals:
             return quantized_code(n_attributes, bits=bits, length=length)
         return sign_code(n_attributes, length=length)
+
+    def _chosen_code(self, n_attributes: int, bits: int, options: dict[str, Any]) -> Code:
+        length, distance = options.get("code_length"), options.get("code_distance")
+        if distance is None:
+            return self.code(n_attributes, bits, length)
+        return distance_code(n_attributes, distance, length)
 
     def values(self, facts: FactTable, code: Code, at_gate: float, bits: int) -> Values:
         """What the claim's symbols are worth."""

@@ -58,7 +58,7 @@ neurons are silent. The block asked for holds $v_j + 2\,\mathrm{gate}$, and its 
 |v_b|^2)/2 = |v_a - v_b|^2/2$.""",
     source=_DERIVED.format("C1"),
     controls=CONTROLS,
-    parameters=("gate", "code_length"),
+    parameters=("gate", "code_length", "code_distance"),
 )
 
 SINGLE_HOP_IN_PLACE = Claim(
@@ -76,7 +76,7 @@ $z = v + 2\,\mathrm{gate} \ge lo + V = hi$. With $b_{out} = -hi$, and $hi - 2\,\
 the first block, the blocks sum to $v(\pi_r(s))$, which $R$ copies of $v_a$ in $W_U$ read.""",
     source=_DERIVED.format("C1'"),
     controls=CONTROLS,
-    parameters=("gate", "code_length"),
+    parameters=("gate", "code_length", "code_distance"),
 )
 
 SINGLE_HOP_NARROW = Claim(
@@ -100,7 +100,7 @@ those of block $r$ give $v_r - v_R + 2\,\mathrm{gate} - V \ge 0$, so that block 
 for $R$: all are silent, for $v_r - v_R - (2\,\mathrm{gate} - V) \le V$, and the bias undoes the lift.""",
     source=_DERIVED.format("C1'' (there with gate = V)"),
     controls=CONTROLS,
-    parameters=("gate", "code_length"),
+    parameters=("gate", "code_length", "code_distance"),
 )
 
 SINGLE_HOP_QUANTIZED = Claim(

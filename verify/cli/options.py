@@ -67,8 +67,9 @@ def claim_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--gate", type=float, help="Half the lift of the block asked for; default what the claim needs."
         ),
+        click.option("--code-length", type=Count(), help="m; default the least that tells attributes apart."),
         click.option(
-            "--code-length", type=Count(), help="m; default the least that tells the attributes apart."
+            "--code-distance", type=Count(), help="h, least Hamming distance of the code; default 1."
         ),
     )
     return _with(options, function)
