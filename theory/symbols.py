@@ -12,3 +12,6 @@ gate = sympy.Symbol("gate", real=True)  # half the lift of the block asked for
 words = sympy.Symbol("W", integer=True, positive=True)  # distinct words of the code
 D = sympy.Symbol("D", integer=True, nonnegative=True)  # least squared distance from an answer's word
 levels = sympy.Symbol("L", integer=True, positive=True)  # values that one coordinate of the code may take
+k = sympy.Symbol("k", integer=True, positive=True)  # hops
+T = sympy.Symbol("T", integer=True, positive=True)  # subjects whose answers are counted together
+mu = sympy.Symbol("mu", positive=True)  # least margin at unit norms

@@ -8,6 +8,7 @@ from typing import Any
 
 from constructions.transformer import Transformer
 from theory.claim import Claim
+from theory.claims import CLAIMS
 from theory.facts import FactsError, FactTable, random_bijections, random_functions
 from theory.randomness import generator
 from verify.instance import Experiment, Instance
@@ -147,7 +148,8 @@ def check_recall(model: Transformer, facts: FactTable, *, progress: Progress | N
 def _experiment(claim: str | Claim) -> Experiment:
     name = claim if isinstance(claim, str) else claim.name
     if name not in EXPERIMENTS:
-        raise UsageError(f"no claim is called {name!r}; there are {', '.join(EXPERIMENTS)}")
+        wrong = "is stated, but has no check yet" if name in CLAIMS else "is no claim"
+        raise UsageError(f"{name!r} {wrong}; there are {', '.join(EXPERIMENTS)}")
     return EXPERIMENTS[name]
 
 

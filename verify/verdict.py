@@ -11,6 +11,12 @@ from verify.margins import Witness
 
 Status = Literal["holds", "refuted", "inconclusive", "hypotheses-not-met"]
 
+# What every claim about a construction predicts and measures; null in JSON where it does not apply.
+QUANTITIES = (
+    *("d_model", "d_mlp", "d_mlp_per_layer", "n_layers"),
+    *("min_margin", "subject_bits", "other_bits"),
+)
+
 
 @dataclass(frozen=True)
 class Mismatch:
@@ -85,7 +91,10 @@ class Verdict:
 
     def to_json(self) -> dict[str, Any]:
         """The verdict in JSON's own types; exact integers stay integers."""
-        return {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__}
+        plain = {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__}
+        for which in ("predicted", "measured"):
+            plain[which] = dict.fromkeys(QUANTITIES) | plain[which]
+        return plain
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""

@@ -1,6 +1,8 @@
 """The claims, by the names that the command line takes."""
 
 from theory.claim import Claim
+from theory.claims.floors import COUNTING_BOUND, MARGIN_BOUND, MULTI_HOP_BOUND
+from theory.claims.learning import GRADIENT_DESCENT
 from theory.claims.single_hop import (
     SINGLE_HOP,
     SINGLE_HOP_IN_PLACE,
@@ -17,6 +19,10 @@ CLAIMS: dict[str, Claim] = {
         SINGLE_HOP_NARROW,
         SINGLE_HOP_QUANTIZED,
         SINGLE_HOP_PACKED,
+        COUNTING_BOUND,
+        MULTI_HOP_BOUND,
+        MARGIN_BOUND,
+        GRADIENT_DESCENT,
     )
 }
 

@@ -1,0 +1,95 @@
+"""C4, C6, C7: how little could ever do. The expressions are evaluated with proved enclosures in `bounds`."""
+
+import sympy
+
+from theory.claim import Claim, Control, Hypothesis
+from theory.symbols import A, N, R, T, k, mu
+
+_ANY_SIZE = Hypothesis("at least two attributes", sympy.Ge(A, 2))
+_BIJECTIONS = Hypothesis("bijections: every attribute answers every relation once", sympy.Eq(A, N))
+_ln_factorial = sympy.log(sympy.factorial(N))
+
+COUNTING_BOUND = Claim(
+    name="counting-bound",
+    label="C4",
+    title="no model recalls every bijection table with fewer than R log2(N!) bits",
+    statement=r"""If all weights that depend on the facts take at most $2^B$ values together, and the
+model answers all $N R$ queries of every table of $R$ bijections of $N$ points, then $B \ge R \log_2
+N!$. If only the subject embeddings depend on the table, with $d$ coordinates of $b$ bits each, then
+$d\,b \ge R \log_2(N!) / N$. If at most $e$ answers per table may be wrong, then $B \ge R \log_2 N! -
+\log_2 \binom{N R}{e} - \log_2\bigl[ (N!)^{\lfloor e/N \rfloor}\,(e \bmod N)!\bigr]$.""",
+    hypotheses=(_ANY_SIZE, _BIJECTIONS),
+    predicted={
+        "table_bits": R * _ln_factorial / sympy.log(2),
+        "subject_bits": R * _ln_factorial / (N * sympy.log(2)),
+    },
+    proof=r"""There are $(N!)^R$ tables, and a model that is right for each of them is right for
+one only, so they need as many settings of the weights. With errors, a setting is within $e$ answers of
+at most $\binom{N R}{e}$ choices of places, and in each relation the values at $e_r$ places are
+permuted, in $\prod_r e_r! \le (N!)^{\lfloor e/N \rfloor} (e \bmod N)!$ ways by log-convexity.""",
+    source="THEORY.md, C4 (derived there)",
+    controls=(
+        Control(
+            "stored below the floor",
+            "a construction cut to fewer bits than the floor loses facts, as many as the floor for "
+            "approximate recall asks for",
+        ),
+    ),
+    units={"table_bits": "bits", "subject_bits": "bits per subject"},
+)
+
+MARGIN_BOUND = Claim(
+    name="margin-bound",
+    label="C7",
+    title="a margin costs dimension, at any precision: m >= ln N / ln(1 + sqrt(2/mu))",
+    statement=r"""(i) If $|W_U[:, a]| \le 1$, all readouts have norm at most 1, and every margin is at
+least $\mu > 0$, then the readout dimension is at least $\ln N / \ln(1 + \sqrt{2/\mu})$, where every one
+of the $N$ attributes is the answer to some query. (ii) A selector that is right for every $R$-tuple of
+attributes, $L$-Lipschitz from embedding to readout, with embeddings in a ball of radius $\rho$, needs
+$d \ge R \ln N / \ln(1 + 2 \rho L / \mu)$.""",
+    hypotheses=(_ANY_SIZE,),
+    predicted={"readout_dimension": sympy.log(N) / sympy.log(1 + sympy.sqrt(2 / mu))},
+    proof=r"""Let $u_a$ be the columns and $y_a$ a readout for each attribute. The points $p_a =
+u_a + y_a$ lie in a ball of radius 2, and $|p_a - p_b|^2 \ge 4 \langle u_a - u_b, y_a - y_b \rangle \ge
+8 \mu$, so that balls of radius $\sqrt{2 \mu}$ around them are disjoint and lie in one of radius $2 +
+\sqrt{2 \mu}$: $N \le (1 + \sqrt{2/\mu})^m$. (ii) Embeddings of two tuples that differ are $\mu / L$
+apart, for their readouts differ by $\mu$ in norm somewhere; volume again.""",
+    source="THEORY.md, C7 (derived there)",
+    controls=(
+        Control(
+            "fewer dimensions than the floor",
+            "a code cut to fewer coordinates than the floor asks for at its margin no longer has that margin",
+        ),
+    ),
+    units={"readout_dimension": "dimensions"},
+)
+
+MULTI_HOP_BOUND = Claim(
+    name="multi-hop-bound",
+    label="C6",
+    title="answering k hops in one pass costs R^k log2 N bits a subject, or an associative memory",
+    statement=r"""A model reads the subject only through its embedding, of $d$ coordinates of $b$
+bits, and has $B$ other bits that depend on the facts. If it answers every $k$-hop query over typed
+relations, then for every number $T$ of subjects $T d b + B \ge R f(T) + (R - 1) \sum_{t=1}^{k-1}
+\mathbb{E} f(n_t)$, where $f(n) = \log_2 (N! / (N - n)!)$, $n_0 = T$, and $n_{t+1}$ is the size of the
+union of $R$ independent uniform $n_t$-subsets of $N$ points.""",
+    hypotheses=(_ANY_SIZE, _BIJECTIONS),
+    predicted={
+        "all_subjects_bits": (k * (R - 1) + 1) * _ln_factorial / sympy.log(2),
+        "one_subject_one_hop_bits": R * sympy.log(sympy.ff(N, T)) / sympy.log(2),
+    },
+    proof=r"""The left side bounds the entropy of the answers of $T$ subjects. The $(k-1)$-hop
+answers are their equality pattern $P$ plus, by symmetry, uniform injective labels: $H_{k-1} = H(P) +
+\mathbb{E} f(n_{k-1})$. The last hop keeps $P$ and adds $R$ independent uniform labellings: $H_k = H(P)
++ R\,\mathbb{E} f(n_{k-1})$.""",
+    source="THEORY.md, C6 (derived there)",
+    controls=(
+        Control(
+            "one block dropped",
+            "a composed embedding without the block of one relation string fails on exactly the queries that "
+            "ask for that string",
+        ),
+    ),
+    parameters=("hops",),
+    units={"all_subjects_bits": "bits", "one_subject_one_hop_bits": "bits"},
+)
