@@ -7,6 +7,8 @@ from typing import Any
 
 import sympy
 
+from theory.symbols import MEANINGS
+
 Number = int | Fraction
 Values = Mapping[sympy.Symbol, Number]  # what the symbols of a claim are worth in one instance
 Prediction = Number | list[Number]
@@ -77,6 +79,14 @@ class Claim:
         default_factory=lambda: {"subject_bits": "bits per subject", "other_bits": "bits"}
     )
 
+    def symbols(self) -> dict[str, str]:
+        """The symbols of hypotheses and predictions, and what each means."""
+        formulas = [h.condition for h in self.hypotheses]
+        for quantity in self.predicted.values():
+            formulas += quantity if isinstance(quantity, list) else [quantity]
+        used = {symbol for formula in formulas for symbol in sympy.sympify(formula).free_symbols}
+        return {str(symbol): MEANINGS.get(symbol, "") for symbol in sorted(used, key=str)}
+
     def predict(self, values: Values) -> dict[str, Prediction]:
         """Every predicted quantity of an instance, exactly.
 
@@ -99,6 +109,7 @@ class Claim:
             "statement": self.statement,
             "hypotheses": [{"name": h.name, "condition": str(h.condition)} for h in self.hypotheses],
             "predicted": {name: str(quantity) for name, quantity in self.predicted.items()},
+            "symbols": self.symbols(),
             "proof": self.proof,
             "source": self.source,
             "controls": [{"name": c.name, "expected": c.expected} for c in self.controls],
@@ -119,6 +130,9 @@ class Claim:
                     rf"\texttt{{{_text(name)}}} $= {_latex(quantity)}$"
                     for name, quantity in self.predicted.items()
                 ),
+                "Here "
+                + ", ".join(f"${_math(name)}$: {_text(meaning)}" for name, meaning in self.symbols().items())
+                + ".",
                 r"\begin{proof}",
                 self.proof,
                 r"\end{proof}",
@@ -171,3 +185,7 @@ def _text(plain: str) -> str:
     for character in "_&%#":
         plain = plain.replace(character, rf"\{character}")
     return plain
+
+
+def _math(name: str) -> str:
+    return rf"\{name}" if name == "mu" else name

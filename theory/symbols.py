@@ -1,17 +1,32 @@
-"""The symbols of THEORY.md, one SymPy symbol per quantity."""
+"""The symbols of THEORY.md, one SymPy symbol per quantity, each with its meaning."""
+
+from typing import Any
 
 import sympy
 
-N = sympy.Symbol("N", integer=True, positive=True)  # subjects
-R = sympy.Symbol("R", integer=True, positive=True)  # relations
-A = sympy.Symbol("|A|", integer=True, positive=True)  # attributes
-m = sympy.Symbol("m", integer=True, positive=True)  # length of the code
-p = sympy.Symbol("p", integer=True, positive=True)  # bits per coordinate, or coordinates per neuron
-V = sympy.Symbol("V", positive=True)  # spread of the code, hi - lo
-gate = sympy.Symbol("gate", real=True)  # half the lift of the block asked for
-words = sympy.Symbol("W", integer=True, positive=True)  # distinct words of the code
-D = sympy.Symbol("D", integer=True, nonnegative=True)  # least squared distance from an answer's word
-levels = sympy.Symbol("L", integer=True, positive=True)  # values that one coordinate of the code may take
-k = sympy.Symbol("k", integer=True, positive=True)  # hops
-T = sympy.Symbol("T", integer=True, positive=True)  # subjects whose answers are counted together
-mu = sympy.Symbol("mu", positive=True)  # least margin at unit norms
+MEANINGS: dict[sympy.Symbol, str] = {}
+
+
+def _symbol(name: str, meaning: str, **assumptions: bool) -> Any:
+    symbol = sympy.Symbol(name, **assumptions)
+    MEANINGS[symbol] = meaning
+    return symbol
+
+
+def _count(name: str, meaning: str) -> Any:
+    return _symbol(name, meaning, integer=True, positive=True)
+
+
+N = _count("N", "subjects")
+R = _count("R", "relations")
+A = _count("|A|", "attributes")
+k = _count("k", "hops")
+m = _count("m", "coordinates of the code")
+p = _count("p", "bits per coordinate, or coordinates per neuron")
+words = _count("W", "distinct words of the code")
+levels = _count("L", "values that one coordinate of the code may take")
+T = _count("T", "subjects whose answers are counted together")
+D = _symbol("D", "least squared distance from an answer's word to another", integer=True, nonnegative=True)
+V = _symbol("V", "spread of the code, hi - lo", positive=True)
+gate = _symbol("gate", "half the lift of the block asked for", real=True)
+mu = _symbol("mu", "least margin at unit norms", positive=True)

@@ -1,0 +1,136 @@
+"""`georecall bound`: how little could ever do, enclosed between two exact numbers."""
+
+import inspect
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import click
+
+from verify.cli.options import Count
+
+EXIT_NO_STATEMENT = 3
+
+
+class Rational(click.ParamType):  # type: ignore[type-arg]
+    """A number read exactly: 2, 0.5, 1e-3 or 1/3."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Fraction:
+        """The number as written, not its nearest float."""
+        try:
+            return Fraction(value.replace(" ", ""))
+        except (ValueError, ZeroDivisionError):
+            self.fail(f"{value!r} is not a number such as 0.5, 1e-3 or 1/3", param, ctx)
+
+
+# Option, the parameter of the bounds that it sets, how it is read, and what it is.
+OPTIONS: tuple[tuple[str, str, Any, str], ...] = (
+    ("--subjects", "n_subjects", Count(), "N, subjects (also 2^20)."),
+    ("--relations", "n_relations", Count(), "R, relations."),
+    ("--attributes", "n_attributes", Count(), "|A|, attributes, or words of a code."),
+    ("--hops", "hops", Count(), "k, hops."),
+    ("--subjects-asked", "subjects_asked", Count(), "T, subjects counted together; default the best."),
+    ("--errors", "n_errors", Count(), "e, answers that may be wrong."),
+    ("--bits", "bits", Count(), "b, bits per coordinate."),
+    ("--other-bits", "other_bits", Rational(), "B, fact-dependent bits outside the subject embeddings."),
+    ("--subject-bits", "subject_bits", Rational(), "d b, bits of one subject's embedding."),
+    ("--margin", "margin", Rational(), "mu, least margin at unit norms."),
+    ("--radius", "radius", Rational(), "rho, of the ball that holds the embeddings."),
+    ("--lipschitz", "lipschitz", Rational(), "L, of the selector."),
+    ("--length", "length", Count(), "m, coordinates of a code."),
+    ("--distance", "distance", Count(), "h, least Hamming distance of a code."),
+    ("--dimension", "dimension", Count(), "d, real dimensions."),
+    ("--digits", "digits", Count(), "Decimal digits asked of the enclosure; default 30."),
+)
+
+
+def _with_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    for flag, name, kind, text in reversed(OPTIONS):
+        function = click.option(flag, name, type=kind, help=text)(function)
+    return function
+
+
+@click.command(name="bound")
+@click.argument("name", required=False)
+@_with_options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(name: str | None, as_json: bool, **options: Any) -> int:
+    """Evaluate the bound NAME rigorously; without a name, list the bounds and what each takes.
+
+    \b
+    georecall bound counting --subjects 2^16 --relations 8
+    georecall bound multi-hop --subjects 256 --relations 2 --hops 2
+
+    Exit status 3 where the bound says nothing at these parameters.
+    """  # noqa: D301 (click wants the backspace)
+    from bounds import BOUNDS, CertifiedExtraMissing, NoStatement
+
+    if name is None:
+        _list(BOUNDS)
+        return 0
+    if name not in BOUNDS:
+        raise click.UsageError(f"no bound is called {name!r}; there are {', '.join(BOUNDS)}")
+    given = {parameter: value for parameter, value in options.items() if value is not None}
+    _check_options(name, BOUNDS[name], given)
+    try:
+        enclosure = BOUNDS[name](**given)
+    except NoStatement as error:
+        click.echo(f"georecall: {error}", err=True)
+        return EXIT_NO_STATEMENT
+    except (ValueError, CertifiedExtraMissing) as error:
+        raise click.ClickException(str(error)) from error
+    if as_json:
+        from verify.cli.output import print_json
+
+        print_json(_described(name, enclosure, given))
+    else:
+        low, high = enclosure.decimals(6)
+        click.echo(f"{name}: {low if low == high else f'{low}..{high}'} {enclosure.unit}")
+    return 0
+
+
+def _check_options(name: str, bound: Callable[..., Any], given: dict[str, Any]) -> None:
+    taken = inspect.signature(bound).parameters
+    flags = {parameter: flag for flag, parameter, _, _ in OPTIONS}
+    for parameter in given:
+        if parameter not in taken:
+            takes = ", ".join(flags[p] for p in taken if p in flags)
+            raise click.UsageError(f"{name} has no option {flags[parameter]}; it takes {takes}")
+    missing = [flags[p.name] for p in taken.values() if p.default is p.empty and p.name not in given]
+    if missing:
+        raise click.UsageError(f"{name} needs {' and '.join(missing)}")
+
+
+def _described(name: str, enclosure: Any, given: dict[str, Any]) -> dict[str, Any]:
+    """Name, lower, upper, unit and parameters; the ends rounded outward to floats, integers kept."""
+    low, high = enclosure.decimals(int(given.get("digits", 30)))
+    whole = enclosure.is_exact and enclosure.lower.denominator == 1
+    return {
+        "name": name,
+        "lower": int(enclosure.lower) if whole else enclosure.lower_float,
+        "upper": int(enclosure.lower)
+        if whole
+        else (enclosure.upper_float if enclosure.upper is not None else None),
+        "unit": enclosure.unit,
+        "parameters": {p: int(v) if v.denominator == 1 else str(v) for p, v in given.items()},
+        "decimals": {"lower": low, "upper": high},
+    }
+
+
+def _list(named: dict[str, Callable[..., Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    flags = {parameter: flag for flag, parameter, _, _ in OPTIONS}
+    table = Table(box=None, header_style="dim")
+    table.add_column("bound", no_wrap=True)
+    table.add_column("says")
+    table.add_column("takes")
+    for name, bound in named.items():
+        says = (inspect.getdoc(bound) or "").split("\n")[0]
+        table.add_row(
+            name, says, " ".join(flags[p] for p in inspect.signature(bound).parameters if p in flags)
+        )
+    Console().print(table)

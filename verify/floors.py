@@ -1,0 +1,189 @@
+"""The floors C4 and C7 under test: does anything in the package beat them, and how far above do they stand?
+
+A floor is refuted by a model that recalls everything with less than it. So every construction is built at the
+parameters asked for, shown to recall, and what it uses is compared with the enclosure of the floor.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import bounds
+from constructions.codes import Code, code_length, sign_code
+from constructions.distance_codes import distance_code
+from constructions.single_hop import block_superposition, in_place_superposition
+from constructions.transformer import Transformer
+from theory.claim import Claim
+from theory.claims.floors import COUNTING_BOUND, MARGIN_BOUND
+from theory.facts import FactTable, random_bijections
+from theory.randomness import generator
+from theory.symbols import A, N
+from verify.margins import Progress, margins
+from verify.single_hop import FAMILY
+from verify.storage import subject_bits
+from verify.verdict import ControlResult, HypothesisResult, Mismatch, Verdict
+
+Judge = Callable[[FactTable, Progress | None], Verdict]
+
+_COMPANION = {"subjects": 16, "relations": 4, "table": "bijections"}
+
+
+def counting_bound(facts: FactTable, progress: Progress | None = None) -> Verdict:
+    """C4 at one table of bijections: total fact-dependent bits of every C1 construction against the floor."""
+    hypotheses, unmet = _hypotheses(COUNTING_BOUND, facts, bijective=facts.bijective)
+    if unmet:
+        return _not_met(COUNTING_BOUND, hypotheses, unmet)
+    floor = bounds.counting(facts.n_subjects, facts.n_relations)
+    measured: dict[str, Any] = {}
+    beaten = None
+    for experiment in FAMILY:
+        model = experiment.instance(facts).build()
+        bits = _bits_used(model, facts)
+        recalls = margins(model, facts, progress=progress).n_recalled == facts.n_facts
+        measured[experiment.name] = {"bits": bits, "times_floor": _ratio(bits, floor), "recalls": recalls}
+        if recalls and not floor.at_most(bits):  # False: beaten; None: too close to tell
+            beaten = Mismatch(f"bits of {experiment.name}", f"at least {floor}", bits)
+    return _judged(
+        COUNTING_BOUND,
+        hypotheses,
+        {"table_bits": _ends(floor)},
+        measured,
+        beaten,
+        [_stored_below_the_floor()],
+    )
+
+
+def margin_bound(facts: FactTable, progress: Progress | None = None) -> Verdict:
+    """C7 for sign codes of growing distance: readout dimension and d_model of C1 against both floors.
+
+    At unit norms the margin of C1 with a sign code of length m is the measured one over m. The selector is
+    Lipschitz with L = sqrt(R / m) (R blocks of slope 1, readout over sqrt(m)) on a ball of radius
+    rho = sqrt(R m), so that rho L = R.
+    """
+    everything = len(facts.occurring()) == facts.n_attributes
+    hypotheses, unmet = _hypotheses(MARGIN_BOUND, facts, every_attribute_an_answer=everything)
+    if unmet:
+        return _not_met(MARGIN_BOUND, hypotheses, unmet)
+    measured: dict[str, Any] = {}
+    beaten = None
+    for h in _distances(facts.n_attributes):
+        code = sign_code(facts.n_attributes) if h == 1 else distance_code(facts.n_attributes, h)
+        model = block_superposition(facts, code=code)
+        mu = margins(model, facts, progress=progress).minimum[0] / code.length
+        readout = bounds.margin(facts.n_attributes, mu)
+        selector = bounds.selector(facts.n_attributes, facts.n_relations, mu, facts.n_relations, 1)
+        measured[f"distance {h}"] = {
+            "readout_dimension": code.length,
+            "unit_margin": mu,
+            "floor": _ends(readout)["lower"],
+            "d_model": model.d_model,
+            "selector_floor": _ends(selector)["lower"],
+        }
+        for quantity, floor, used in (
+            ("readout dimension", readout, code.length),
+            ("d_model", selector, model.d_model),
+        ):
+            if not floor.at_most(used):
+                beaten = Mismatch(f"{quantity} at distance {h}", f"at least {floor}", used)
+    return _judged(MARGIN_BOUND, hypotheses, {}, measured, beaten, [_cut_below_the_floor()])
+
+
+def times_floor(n_subjects: int, n_relations: int) -> float:
+    """Bits that C1' stores over the counting floor, by the formulas: ceil(log2 N) / (log2(N!) / N)."""
+    used = n_subjects * n_relations * code_length(n_subjects)
+    return _ratio(used, bounds.counting(n_subjects, n_relations))
+
+
+FLOORS: dict[str, Judge] = {COUNTING_BOUND.name: counting_bound, MARGIN_BOUND.name: margin_bound}
+
+
+def _stored_below_the_floor() -> ControlResult:
+    """C1' with so few coordinates that N R m bits are below the floor: facts must be lost."""
+    facts = _companion()
+    floor = bounds.counting(facts.n_subjects, facts.n_relations)
+    length = math.ceil(floor.lower / facts.n_facts) - 1
+    model = in_place_superposition(facts, code=sign_code(facts.n_attributes, length=length))
+    bits, lost = _bits_used(model, facts), margins(model, facts).n_wrong
+    least = next(
+        e
+        for e in range(facts.n_facts + 1)
+        if bounds.approximate_counting(facts.n_subjects, facts.n_relations, e).at_most(bits)
+    )
+    got = f"{bits} bits, floor {floor.lower_float:.4g}: {lost} of {facts.n_facts} facts lost, at least {least} must be"
+    return _result(COUNTING_BOUND, got, bool(floor.compare(bits) == 1 and 0 < least <= lost))
+
+
+def _cut_below_the_floor() -> ControlResult:
+    """A code cut to one coordinate less than the floor asks for at its margin: the margin must go."""
+    facts = _companion()
+    code = distance_code(facts.n_attributes, 4)
+    mu = margins(block_superposition(facts, code=code), facts).minimum[0] / code.length
+    length = math.ceil(bounds.margin(facts.n_attributes, mu).lower) - 1
+    cut = Code(code.words[:, :length], code.lo, code.hi)
+    left = margins(block_superposition(facts, code=cut), facts).minimum[0] / length
+    got = f"unit margin {float(mu):g} at {code.length} coordinates, {float(left):g} at {length}"
+    return _result(MARGIN_BOUND, got, left < mu)
+
+
+def _companion() -> FactTable:
+    n_subjects, n_relations = int(str(_COMPANION["subjects"])), int(str(_COMPANION["relations"]))
+    return random_bijections(n_subjects, n_relations, rng=generator(0, "controls"))
+
+
+def _distances(n_attributes: int) -> list[int]:
+    """1, 2, 4, ... up to about the code length of one bit an attribute: constant and growing margins."""
+    return [1 << i for i in range(code_length(n_attributes).bit_length() + 1)]
+
+
+def _bits_used(model: Transformer, facts: FactTable) -> int:
+    assert model.storage is not None
+    return facts.n_subjects * (subject_bits(model, facts.n_subjects) or 0) + model.storage.other_bits
+
+
+def _ratio(used: int, floor: bounds.Enclosure) -> float:
+    return float(used / floor.lower) if floor.lower else math.inf
+
+
+def _ends(floor: bounds.Enclosure) -> dict[str, float]:
+    return {"lower": floor.lower_float, "upper": floor.upper_float}
+
+
+def _hypotheses(
+    claim: Claim, facts: FactTable, **further: bool
+) -> tuple[tuple[HypothesisResult, ...], list[str]]:
+    values = {N: facts.n_subjects, A: facts.n_attributes}
+    results = [HypothesisResult(h.name, h.holds(values)) for h in claim.hypotheses]
+    results += [HypothesisResult(name.replace("_", " "), holds) for name, holds in further.items()]
+    return tuple(results), [result.name for result in results if not result.holds]
+
+
+def _not_met(claim: Claim, hypotheses: tuple[HypothesisResult, ...], unmet: list[str]) -> Verdict:
+    reason = "; ".join(f"not {name}" for name in unmet)
+    return Verdict(claim=claim.name, status="hypotheses-not-met", reason=reason, hypotheses=hypotheses)
+
+
+def _judged(
+    claim: Claim,
+    hypotheses: tuple[HypothesisResult, ...],
+    predicted: dict[str, Any],
+    measured: dict[str, Any],
+    beaten: Mismatch | None,
+    controls: list[ControlResult],
+) -> Verdict:
+    verdict = Verdict(
+        claim=claim.name,
+        status="refuted" if beaten else "holds",
+        reason=f"{beaten.quantity}: {beaten.measured}, {beaten.predicted}" if beaten else None,
+        predicted=predicted,
+        measured=measured,
+        hypotheses=hypotheses,
+        controls=tuple(controls),
+        controls_at=dict(_COMPANION),
+        witness=beaten,
+    )
+    return verdict
+
+
+def _result(claim: Claim, got: str, ok: bool) -> ControlResult:
+    (control,) = claim.controls
+    return ControlResult(control.name, control.expected, got, ok)
