@@ -12,13 +12,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+_FEW_TERMS = 16  # up to so many entries a column, gathering coordinates beats scipy's transposed product
+
+
 @singledispatch
 def times(x: Any, W: Any) -> Any:
     """The product x @ W for a batch x of shape (..., n) and one dense or sparse matrix W of shape (n, k)."""
     if isinstance(W, np.ndarray):
         return x @ W
-    *batch, n = x.shape
-    return (x.reshape(prod(batch), n) @ W).reshape(*batch, W.shape[1])
+    columns = W.tocsc()
+    n_terms = np.diff(columns.indptr)
+    if n_terms.max(initial=0) > _FEW_TERMS:
+        *batch, n = x.shape
+        return (x.reshape(prod(batch), n) @ W).reshape(*batch, W.shape[1])
+    out = np.zeros((*x.shape[:-1], W.shape[1]), dtype=np.result_type(x, columns))
+    for term in range(n_terms.max(initial=0)):  # the term-th non-zero entry of every column that has one
+        there = np.flatnonzero(n_terms > term)
+        entry = columns.indptr[there] + term
+        product = _scaled(_selected(x, columns.indices[entry]), columns.data[entry])
+        if term == 0 and len(there) == W.shape[1]:
+            out = product.copy() if product is x and n_terms.max() > 1 else product  # x stays as it is
+        else:
+            out[..., there] += product
+    return out
 
 
 @singledispatch
@@ -74,3 +90,14 @@ def float64(weight: Any) -> Any:
 def stored(weight: Any) -> NDArray[Any]:
     """The stored entries of a weight, flat; those of a sparse one that may be non-zero."""
     return np.asarray(weight.data if hasattr(weight, "indptr") else weight).ravel()
+
+
+def _selected(x: NDArray[Any], coordinates: NDArray[Any]) -> NDArray[Any]:
+    """x[..., coordinates]; x itself where that is all of it."""
+    same = len(coordinates) == x.shape[-1] and np.array_equal(coordinates, np.arange(x.shape[-1]))
+    return x if same else x[..., coordinates]
+
+
+def _scaled(x: NDArray[Any], factors: NDArray[Any]) -> NDArray[Any]:
+    """x times a factor for each coordinate; x itself where all are 1."""
+    return x if (factors == 1).all() else x * factors

@@ -1,5 +1,6 @@
 """Check a claim: hypotheses, weights, margins, predictions, controls; then a verdict."""
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -181,6 +182,7 @@ def _facts(
             raise UsageError(f"table must be one of {', '.join(TABLES)}, got {kind!r}")
         if seed < 0:
             raise UsageError(f"seed must be at least 0, got {seed}")
+        _require_memory(3 * 8 * N * R, f"a table of {N} x {R} facts")
         facts = TABLES[kind](N, R, rng=generator(seed, kind, N, R))
     elif subjects is not None or relations is not None or table is not None:
         raise UsageError("give facts, or subjects, relations and table for random ones, not both")
@@ -190,13 +192,24 @@ def _facts(
     return facts, {**shape, "table": kind, "facts_sha256": facts.digest}
 
 
+def _require_memory(n_bytes: int, what: str) -> None:
+    """Refuses at once what would otherwise bring the machine down slowly."""
+    if not hasattr(os, "sysconf"):
+        return
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if n_bytes > there:
+        raise UsageError(f"{what} would take {n_bytes / 2**30:.3g} GiB; this machine has {there / 2**30:.3g}")
+
+
 def _measured(
     verdict: Verdict, claim: Claim, instance: Instance, facts: FactTable, progress: Progress | None
 ) -> Verdict:
     """Builds and measures; the verdict on the claim before its controls."""
+    predicted = claim.predict(instance.values)
+    rows = facts.n_subjects + facts.n_relations + 2 * facts.n_attributes  # W_E, and W_U with its codebook
+    _require_memory(8 * rows * int(str(predicted["d_model"])), f"weights of d_model {predicted['d_model']}")
     model = instance.build()
     found = instance.margins(model, progress)
-    predicted = claim.predict(instance.values)
     measured = _quantities(model, found, facts)
     verdict = _judged(replace(verdict, predicted=predicted, measured=measured), found)
     if verdict.status != "holds":
