@@ -1,0 +1,368 @@
+"""Certified floats: the true result lies in the ball, and `exact` is said of true results only."""
+
+from fractions import Fraction
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.sparse import csr_array
+
+from constructions import MLP, Attention, Block, Transformer
+from constructions.arithmetic import hardmax, inner, mix, relu, softmax, times
+from verify.exactness import Ball, granule
+
+SEEDS = st.integers(0, 2**32 - 1)
+MODELS = st.fixed_dictionaries(
+    {
+        "n_layers": st.integers(0, 3),
+        "n_heads": st.integers(1, 2),
+        "d_mlp": st.integers(0, 4),
+        "drop": st.booleans(),
+        "sparse": st.booleans(),
+    }
+)
+SCALES = st.sampled_from([1.0, 0.1, -3.0, 0.0, 2.0**-40])
+
+
+def small(rng, shape):
+    """Multiples of 1/4 from -2 to 2: nothing rounds in one layer."""
+    return rng.integers(-8, 9, size=shape) / 4
+
+
+def wild(rng, shape):
+    """Ill-conditioned: normal numbers times powers of two from 2^-60 to 2^60, some zeros."""
+    return rng.normal(size=shape) * 2.0 ** rng.integers(-60, 61, size=shape) * (rng.random(shape) < 0.8)
+
+
+def cancelling(rng, shape):
+    """Large numbers that cancel, and small ones that are left."""
+    return rng.choice([2.0**40, -(2.0**40), 2.0**40 + 1, 0.1, -0.1, 2.0**-30, 1.0], size=shape)
+
+
+def border(rng, shape):
+    """Integers whose products and sums lie just below and just above 2^53."""
+    return rng.choice([2.0**26, -(2.0**26), 2.0**26 - 1, 2.0**27 + 1, 1.0, -1.0, 3.0], size=shape)
+
+
+def denormal(rng, shape):
+    """Numbers whose products underflow, beside ordinary ones."""
+    return np.ldexp(rng.integers(-3, 4, size=shape) / 2, rng.choice([0, -500, -540, -1073], size=shape))
+
+
+def tied(rng, shape):
+    """Few values, whose sums tie in fractions but not in floats, or the other way round."""
+    return rng.choice([0.1, 0.2, 0.3, 0.4, -0.1, 0.7, 1.0], size=shape)
+
+
+KINDS = st.sampled_from([small, wild, cancelling, border, denormal, tied])
+
+
+def assert_holds(ball, truths, slack=0):
+    """Every true number lies in its ball; an exact ball has them as midpoints."""
+    assert ball.shape == np.shape(truths)
+    for mid, radius, truth in zip(ball.mid.ravel(), ball.radius.ravel(), np.ravel(truths), strict=True):
+        assert abs(Fraction(float(mid)) - truth) <= Fraction(float(radius)) + slack
+        assert not ball.exact or Fraction(float(mid)) == truth
+
+
+@given(seed=SEEDS, shape=MODELS, scale=SCALES, T=st.integers(1, 4), entries=KINDS)
+def test_hard_attention_the_ball_holds_the_rational_result(
+    plain, random_model, seed, shape, scale, T, entries
+):
+    model = random_model(seed, entries, attention="hard", attn_scale=scale, **shape)
+    tokens = np.random.default_rng(seed).integers(model.d_vocab, size=(2, T))
+    reference = plain(model)
+    ball = model.map(Ball.of).logits(tokens)
+    assert_holds(ball, np.array([reference.logits(prompt) for prompt in tokens.tolist()]))
+
+
+@given(seed=SEEDS, shape=MODELS, T=st.integers(1, 4), entries=KINDS)
+def test_equal_scores_the_ball_holds_the_rational_result(plain, random_model, seed, shape, T, entries):
+    """Uniform attention over 1 to 4 positions: averages over 3 of them are never exact."""
+    model = random_model(seed, entries, attention="soft", uniform=True, **shape)
+    tokens = np.random.default_rng(seed).integers(model.d_vocab, size=(2, T))
+    reference = plain(model)
+    ball = model.map(Ball.of).logits(tokens)
+    assert_holds(ball, np.array([reference.logits(prompt) for prompt in tokens.tolist()]))
+
+
+@given(
+    seed=SEEDS,
+    shape=MODELS,
+    scale=st.sampled_from([1.0, 0.1, -3.0, 30.0, 2.0**-40]),
+    T=st.integers(1, 4),
+    entries=st.sampled_from([small, tied, lambda rng, shape: rng.normal(size=shape)]),
+)
+def test_soft_attention_the_ball_holds_the_real_result(plain, random_model, seed, shape, scale, T, entries):
+    model = random_model(seed, entries, attention="soft", attn_scale=scale, **shape)
+    tokens = np.random.default_rng(seed).integers(model.d_vocab, size=(2, T))
+    ball = model.map(Ball.of).logits(tokens)
+    with mpmath.workdps(60):
+        reference = plain(model, mpmath.mpf, mpmath.exp)
+        truths = [[as_fraction(y) for y in reference.logits(prompt)] for prompt in tokens.tolist()]
+    largest = max(abs(y) for row in truths for y in row)
+    assert_holds(ball, np.array(truths), slack=0 if ball.exact else Fraction(1, 10**40) * (1 + largest))
+
+
+def as_fraction(real):
+    sign, mantissa, exponent, _ = real._mpf_
+    return (-1) ** sign * int(mantissa) * Fraction(2) ** exponent
+
+
+@given(seed=SEEDS, T=st.sampled_from([1, 2, 4]), uniform=st.booleans(), sparse=st.booleans())
+def test_small_dyadic_models_are_proved_exact(plain, random_model, seed, T, uniform, sparse):
+    """The proof is not vacuous: one layer of quarters, a power of two of positions."""
+    model = random_model(seed, small, attention="soft", uniform=True, sparse=sparse)
+    tokens = np.random.default_rng(seed).integers(model.d_vocab, size=(2, T))
+    ball = model.map(Ball.of).logits(tokens)
+    assert ball.exact
+    assert ball.exact_differences
+    assert_holds(ball, np.array([plain(model).logits(prompt) for prompt in tokens.tolist()]))
+
+
+def test_radii_are_not_idle():
+    """An ordinary product is known to about n units in the last place."""
+    rng = np.random.default_rng(0)
+    x, W = rng.normal(size=(1, 50)), rng.normal(size=(50, 3))
+    ball = times(Ball.of(x), Ball.of(W))
+    assert not ball.exact
+    assert (ball.radius < 60 * 2.0**-53 * (abs(x) @ abs(W))).all()
+
+
+@given(
+    value=st.floats(allow_nan=False, allow_infinity=False),
+    others=st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=4),
+)
+def test_the_granule_is_the_largest_power_of_two_that_divides_all(value, others):
+    numbers = [Fraction(x) for x in (value, *others)]
+    step = granule(np.array([value, *others]))
+    assert all((x / Fraction(2) ** step).denominator == 1 for x in numbers)
+    if any(numbers):
+        assert any((x / Fraction(2) ** (step + 1)).denominator != 1 for x in numbers)
+    else:
+        assert step == 0
+
+
+@pytest.mark.parametrize(
+    ("numbers", "step"),
+    [
+        ([5e-324], -1074),
+        ([2.0**-1022 * (1 + 2.0**-52)], -1074),
+        ([-(2.0**1023)], 1023),
+        ([1.7976931348623157e308], 971),
+        ([6.0, 0.75], -2),
+        ([-0.0, 0.0], 0),
+        ([0.1], -55),
+        ([2.0**53 - 1], 0),
+        ([], 0),
+    ],
+)
+def test_granules_of_known_numbers(numbers, step):
+    assert granule(np.array(numbers)) == step
+    assert granule(csr_array(np.array([numbers]))) == step
+
+
+def test_the_granule_of_a_large_weight_is_found_piece_by_piece():
+    weight = np.full((1 << 20) + 10, 4.0)
+    assert granule(weight) == 2
+    weight[-1] = 0.5
+    assert granule(weight) == -1
+
+
+BELOW, AT = 2.0**53 - 2, 2.0**53
+
+
+def test_integers_are_exact_below_2_to_the_53_and_not_beyond():
+    one = Ball.of(np.array([[1.0]]))
+    assert (one + Ball.of(np.array([2.0**52]))).exact
+    far = one + Ball.of(np.array([AT]))
+    assert not far.exact
+    assert_holds(far, np.array([[2**53 + 1]]))
+    assert far.mid[0, 0] == 2.0**53  # the float sum is wrong by 1
+
+
+def test_partial_sums_beyond_2_to_the_53_are_not_exact_though_the_sum_is_small():
+    """2^53 + 1 - 2^53: the order of the sum decides whether the 1 survives."""
+    x = Ball.of(np.array([[1.0, 1.0, 1.0]]))
+    ball = times(x, Ball.of(np.array([[AT], [1.0], [-AT]])))
+    assert not ball.exact
+    assert_holds(ball, np.array([[1]]))
+
+
+def test_products_that_underflow_are_not_exact():
+    least = 5e-324
+    ball = times(Ball.of(np.array([[least, 2.0**-540]])), Ball.of(np.array([[0.5], [2.0**-540]])))
+    assert not ball.exact
+    assert_holds(ball, np.array([[Fraction(least) / 2 + Fraction(2) ** -1080]]))
+    kept = times(Ball.of(np.array([[2.0**-540]])), Ball.of(np.array([[2.0**-534]])))
+    assert kept.exact
+    assert_holds(kept, np.array([[Fraction(2) ** -1074]]))
+
+
+def test_sums_of_denormals_are_exact():
+    least = 5e-324
+    ball = Ball.of(np.array([[3 * least]])) + Ball.of(np.array([-least]))
+    assert ball.exact
+    assert ball.mid[0, 0] == 2 * least
+
+
+def test_an_average_over_three_positions_is_not_exact_and_over_four_is():
+    values = np.array([[[3.0], [6.0], [9.0], [-2.0]]])
+    for n, exact in ((1, True), (2, True), (3, False), (4, True)):
+        scores = Ball.of(np.zeros((1, 1, n)))
+        shown = np.zeros((1, n), dtype=bool)
+        truth = Fraction(int(values[0, :n].sum()), n)
+        for attend in (softmax, hardmax):
+            ball = mix(attend(scores, shown), Ball.of(values[:, :n]))
+            assert ball.exact == exact
+            assert_holds(ball, np.array([[[truth]]]))
+
+
+def test_an_average_of_odd_multiples_of_the_least_float_is_not_exact():
+    values = Ball.of(np.array([[[5e-324], [0.0]]]))
+    ball = mix(softmax(Ball.of(np.zeros((1, 1, 2))), np.zeros((1, 2), dtype=bool)), values)
+    assert not ball.exact
+    assert_holds(ball, np.array([[[Fraction(5e-324) / 2]]]))
+
+
+def test_rows_over_one_two_and_four_positions_are_exact_together():
+    future = np.triu(np.ones((2, 2), dtype=bool), 1)
+    pattern = softmax(Ball.of(np.zeros((2, 2))), future)
+    assert pattern.exact
+    assert pattern.mid.tolist() == [[1.0, 0.0], [0.5, 0.5]]
+
+
+def copying_head(d_model):
+    """Scores are the product of coordinates 0 and 1; the last coordinate is copied."""
+    read_0, read_1, value = np.zeros((3, 1, d_model, 1))
+    read_0[0, 0], read_1[0, 1], value[0, -1] = 1.0, 1.0, 1.0
+    return Attention(W_Q=read_0, W_K=read_1, W_V=value, W_O=value.swapaxes(1, 2))
+
+
+def attending(keys, query=1.0, **options):
+    """A model whose last token attends to keys and copies the values 1, 2, 4, ... of their tokens."""
+    W_E = np.array([[query, key, 2.0**i] for i, key in enumerate(keys)])
+    blocks = (Block(copying_head(3)),)
+    W_U = np.array([[0.0], [0.0], [1.0]])
+    return Transformer(W_E, np.zeros((len(keys), 3)), blocks, W_U, np.zeros(1), attention="hard", **options)
+
+
+@pytest.mark.parametrize(
+    ("keys", "copied"),
+    [
+        ([1.0, 0.0], 1),
+        ([0.0, 1.0], 2),
+        ([1.0, 1.0], Fraction(3, 2)),
+        ([1.0, 1.0, 1.0], Fraction(7, 3)),
+        ([1.0, np.nextafter(1.0, 0.0)], 1),
+        ([np.nextafter(1.0, 0.0), 1.0, 0.0], 2),
+        ([-5e-324, 0.0], 2),
+        ([-0.0, 0.0], Fraction(3, 2)),
+    ],
+)
+def test_ties_and_near_ties_of_hard_attention(plain, keys, copied):
+    model = attending(keys)
+    tokens = np.arange(len(keys))[None]
+    want = copied + 2 ** (len(keys) - 1)
+    assert plain(model).logits(tokens[0].tolist()) == [want]
+    assert_holds(model.map(Ball.of).logits(tokens), np.array([[want]]))
+
+
+def test_scores_that_tie_in_floats_alone_leave_every_candidate_open(plain):
+    """0.1 * 3 and 0.3 (twice rounded apart): a query of 0.1 makes the products round together or apart."""
+    rng = np.random.default_rng(1)
+    for _ in range(300):
+        query = float(rng.choice([0.1, 0.3, 0.7, 1 / 3]))
+        key = float(rng.choice([0.1, 0.3, 3.0, 1 / 3]))
+        keys = [key, float(np.nextafter(key, rng.choice([-1.0, 1.0]))), float(np.nextafter(key, 9.0))]
+        model = attending(keys, query)
+        want = plain(model).logits([0, 1, 2])
+        assert_holds(model.map(Ball.of).logits(np.array([[0, 1, 2]])), np.array([want]))
+
+
+def test_inexact_scores_with_a_clear_winner_give_exact_attention():
+    far = 2.0**27 + 1  # its square has 55 digits
+    model = attending([0.0, far, -far], query=far)
+    certified, tokens = model.map(Ball.of), np.array([[0, 1, 2]])
+    x, head = certified.W_E[tokens], certified.blocks[0].attention
+    assert not inner(times(x, head.W_Q[0]), times(x, head.W_K[0]), 1.0).exact
+    ball = certified.logits(tokens)
+    assert ball.exact
+    assert ball.mid.tolist() == [[6.0]]
+
+
+def test_inexact_scores_that_may_tie_are_never_exact():
+    third = float(np.nextafter(1 / 3, 0))
+    ball = attending([third, third, 0.0], query=0.1).map(Ball.of).logits(np.array([[0, 1, 2]]))
+    assert not ball.exact
+    assert_holds(ball, np.array([[Fraction(11, 2)]]))
+
+
+def test_softmax_weights_that_underflow_are_within_their_radius():
+    scores = np.array([[0.0, -800.0, -1e5, -708.5]])
+    ball = softmax(Ball.of(scores), np.zeros((1, 4), dtype=bool))
+    with mpmath.workdps(400):
+        weights = [mpmath.exp(s) for s in scores[0]]
+        truths = [as_fraction(w / sum(weights)) for w in weights]
+    assert_holds(ball, np.array([truths]), slack=Fraction(1, 10**390))
+    assert ball.radius.max() < 1e-10
+
+
+def test_scores_of_large_radius_leave_the_softmax_open():
+    scores = Ball.of(np.array([[0.0, 0.0]])) + Ball.of(np.array([0.1, 0.2]))
+    wide = Ball(scores.mid, np.full((1, 2), 5.0), *(getattr(scores, f) for f in fields_after_rad(scores)))
+    ball = softmax(wide, np.zeros((1, 2), dtype=bool))
+    assert ball.radius.min() == 1.0
+
+
+def fields_after_rad(ball):
+    names = list(ball.__dataclass_fields__)
+    return names[names.index("rad") + 1 :]
+
+
+def test_a_masked_score_has_weight_0_and_no_radius():
+    scores = Ball.of(np.array([[0.1, 0.2, 1e300]]))
+    masked = np.array([[False, False, True]])
+    for attend in (softmax, hardmax):
+        ball = attend(scores, masked)
+        assert ball.mid[0, 2] == ball.radius[0, 2] == 0.0
+
+
+def test_scaled_scores_are_exact_only_if_both_steps_are():
+    queries, keys = Ball.of(np.array([[2.0**30 + 1]])), Ball.of(np.array([[2.0**22 + 1]]))
+    for scale, exact in ((1.0, True), (0.25, True), (3.0, False), (0.1, False), (2.0**20, True)):
+        ball = inner(queries, keys, scale)
+        assert ball.exact == exact
+        assert_holds(ball, np.array([[Fraction(scale) * (2**30 + 1) * (2**22 + 1)]]))
+
+
+def test_relu_moves_no_further_than_its_argument():
+    ball = Ball.of(np.array([[-1.0, 0.1]])) + Ball.of(np.array([1.0 + 2.0**-52, -0.1]))
+    positive = relu(ball)
+    assert_holds(positive, np.array([[Fraction(2) ** -52, Fraction(0)]]))
+
+
+def test_differences_of_exact_numbers_may_still_round():
+    ball = Ball.of(np.array([[2.0**53 - 1, -(2.0**53) + 1]]))
+    assert ball.exact
+    assert not ball.exact_differences
+
+
+@given(seed=SEEDS, dtype=st.sampled_from([np.float32, np.float16, np.int64, np.int8, bool]))
+def test_weights_of_any_real_dtype_are_taken_as_stored(seed, dtype):
+    stored = np.random.default_rng(seed).normal(size=(4, 3)).astype(dtype)
+    sparse = [] if dtype is np.float16 else [csr_array(stored)]  # SciPy has none
+    for weight in (stored, *sparse):
+        ball = times(Ball.of(np.eye(4)), Ball.of(weight))
+        assert ball.exact
+        assert_holds(ball, np.array([[Fraction(entry.item()) for entry in row] for row in stored]))
+
+
+def test_a_model_without_neurons_is_certified():
+    mlp = MLP(csr_array((2, 0)), np.zeros(0), csr_array((0, 2)), np.array([1.0, 2.0]))
+    model = Transformer(np.eye(2), np.zeros((1, 2)), (Block(None, mlp),), np.eye(2), np.zeros(2))
+    ball = model.map(Ball.of).logits(np.array([[1]]))
+    assert ball.exact
+    assert ball.mid.tolist() == [[1.0, 3.0]]
