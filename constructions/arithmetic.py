@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-
 _FEW_TERMS = 16  # up to so many entries a column, gathering coordinates beats scipy's transposed product
 
 
@@ -99,5 +98,5 @@ def _selected(x: NDArray[Any], coordinates: NDArray[Any]) -> NDArray[Any]:
 
 
 def _scaled(x: NDArray[Any], factors: NDArray[Any]) -> NDArray[Any]:
-    """x times a factor for each coordinate; x itself where all are 1."""
+    """X times a factor for each coordinate; x itself where all are 1."""
     return x if (factors == 1).all() else x * factors
