@@ -243,7 +243,8 @@ def _judged(verdict: Verdict, found: Margins) -> Verdict:
     """The recall verdict: refuted by a fact that is certainly wrong, inconclusive if one is undecided."""
     verdict = replace(verdict, min_margin=found.minimum[0], exact=found.exact, method=found.method)
     if found.n_wrong:
-        reason = f"{found.n_wrong} of {found.n_facts} facts wrong"
+        asked = "facts" if found.lower.ndim == 2 else "queries"
+        reason = f"{found.n_wrong} of {found.n_facts} {asked} wrong"
         return replace(verdict, status="refuted", reason=reason, witness=found.worst)
     undecided = found.n_facts - found.n_recalled
     if undecided:

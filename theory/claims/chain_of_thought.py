@@ -119,10 +119,9 @@ def inverse_temperature(margin: float, *, distance: int, gate: float, max_hops: 
         raise ValueError(f"softmax keeps a margin between 0 and {distance / 2:g}, not {margin:g}")
     if not gate > 1:
         raise ValueError(f"softmax needs a gate above 1, got {gate:g}")
-    values = {promise: Fraction(margin), D: distance, _GATE: Fraction(gate), K: max_hops}
-    beta = INVERSE_TEMPERATURE.subs(
-        {s: sympy.Rational(v.numerator, v.denominator) for s, v in values.items()}
-    )
+    values = {promise: Fraction(margin), D: Fraction(distance), _GATE: Fraction(gate), K: Fraction(max_hops)}
+    exact = {symbol: sympy.Rational(v.numerator, v.denominator) for symbol, v in values.items()}
+    beta = INVERSE_TEMPERATURE.subs(exact)
     return int(sympy.ceiling(beta * _BETA_STEP)) / _BETA_STEP
 
 
