@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from theory.hops import Numbers
 Head = tuple[int, Matrix, Matrix]  # the position that it reads, W_V and W_O
 
 _GATE_STEP = 1 << 24
+_DENSE_ABOVE = 16  # a dense product is about so many times faster per entry than a sparse one
 
 
 def dyadic(gate: float) -> float:
@@ -109,6 +111,12 @@ def beside(*mlps: MLP) -> MLP:
     )
 
 
+def compact(mlp: MLP) -> MLP:
+    """The MLP with weights dense where so many entries are not zero that products are faster so."""
+    W_in, W_out = (W.toarray() if W.nnz * _DENSE_ABOVE > prod(W.shape) else W for W in (mlp.W_in, mlp.W_out))
+    return MLP(W_in, mlp.b_in, W_out, mlp.b_out)
+
+
 def memory(space: Residual, code: Code, answers: Numbers) -> MLP:
     """Neuron x, ReLU(<u(x), readout> - (m - 1)) = 1[readout = u(x)]: writes x's embedding, takes u(x) off."""
     n_blocks, N = answers.shape
@@ -116,10 +124,11 @@ def memory(space: Residual, code: Code, answers: Numbers) -> MLP:
     neuron = np.arange(N)[:, None]
     state = space["block"][:n_blocks].ravel()
     embedding = words[answers].swapaxes(0, 1).reshape(N, -1)
-    return MLP(
+    look_up = MLP(
         W_in=placed((space.d_model, N), readout, neuron, words),
         b_in=np.full(N, -float(m - 1)),
         W_out=placed((N, space.d_model), neuron, state, embedding)
         + placed((N, space.d_model), neuron, readout, -words),
         b_out=np.zeros(space.d_model),
     )
+    return compact(look_up)

@@ -25,6 +25,7 @@ from constructions.hop_parts import (
     Head,
     attending,
     beside,
+    compact,
     copying,
     dyadic,
     erasing,
@@ -238,7 +239,7 @@ def _merged(facts: FactTable, hops: int, typed: bool, code: Code, gate: float | 
         if hop + 1 < hops:
             look_up = silenced(space, _merged_memory(space, code, embeddings[hop + 1]), m)
             erase = (erasing(space, block.ravel(), code.lo), erasing(space, asked, 0.0))
-            blocks.append(Block(attend, beside(look_up, *erase)))
+            blocks.append(Block(attend, compact(beside(look_up, *erase))))
     select, W_U = selector(space, code, 2 * gate)
     each = np.arange(block.size)
     lift = placed(select.W_in.shape, np.repeat(asked, m), each, 2 * gate)

@@ -27,7 +27,7 @@ from verify.exactness import Ball, Floats
 from verify.queries import Facts, Numbers, Queries
 from verify.rationals import Rational, UndecidableError
 
-Method = Literal["exhaustive", "codebook", "filtered", "induction"]
+Method = Literal["exhaustive", "codebook", "filtered", "induction", "transitions"]
 Progress = Callable[[int, int], None]
 
 _BLOCK = 1 << 22  # entries of one block of residuals or logits: 32 MiB of float64

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from theory.claim import Claim, Control, Hypothesis, PerLayer
 from theory.claims.chain_of_thought import ENTITIES
 from theory.claims.single_hop import GATE_HALF_SPREAD, INJECTIVE_CODE, TWO_ATTRIBUTES, Floats
-from theory.symbols import D, N, R, V, c, gate, k, layer, levels, m, merged, separate, typed
+from theory.symbols import D, N, R, V, c, k, layer, levels, m, merged, separate, typed
 
 _DERIVED = "THEORY.md, {} (derived there)"
 _BITS = sympy.ceiling(sympy.log(levels, 2))
