@@ -100,7 +100,7 @@ class Claim:
         """The symbols of hypotheses and predictions, and what each means."""
         formulas = [h.condition for h in self.hypotheses]
         for quantity in self.predicted.values():
-            formulas += quantity if isinstance(quantity, list) else [quantity]
+            formulas += _formulas(quantity)
         used = {symbol for formula in formulas for symbol in sympy.sympify(formula).free_symbols}
         return {str(symbol): MEANINGS.get(symbol, "") for symbol in sorted(used, key=str)}
 
@@ -178,6 +178,12 @@ def _items(items: Iterable[str]) -> list[str]:
 def _evaluate(expression: Any, values: Values) -> Any:
     exact = {symbol: sympy.Rational(value.numerator, value.denominator) for symbol, value in values.items()}
     return sympy.sympify(expression).subs(exact)
+
+
+def _formulas(quantity: Any) -> list[Any]:
+    if isinstance(quantity, PerLayer):
+        return [quantity.expression, quantity.n_layers]
+    return quantity if isinstance(quantity, list) else [quantity]
 
 
 def _prediction(quantity: Any, values: Values) -> Prediction:

@@ -122,7 +122,8 @@ def _scores(model: Transformer, max_hops: int) -> Ball:
     assert attention is not None
     positions = Ball.of(dense(model.W_pos))
     queries = times(positions[max_hops:], Ball.of(attention.W_Q[0]))
-    return inner(queries, times(positions, Ball.of(attention.W_K[0])), model.attn_scale)
+    scores: Ball = inner(queries, times(positions, Ball.of(attention.W_K[0])), model.attn_scale)
+    return scores
 
 
 def _ignores_positions(model: Transformer) -> bool:
