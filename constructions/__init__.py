@@ -6,8 +6,10 @@ exports and benchmarks run over it, so that a new construction joins by being en
 
 from collections.abc import Callable
 
+from constructions.chain_of_thought import chain_of_thought, generate
 from constructions.codes import Code, quantized_code, sign_code
 from constructions.distance_codes import greedy_code, random_linear_code
+from constructions.hops import composed_hops, hybrid_hops, sequential_hops
 from constructions.residual import Residual
 from constructions.single_hop import (
     block_superposition,
@@ -24,6 +26,10 @@ CONSTRUCTIONS: dict[str, Callable[..., Transformer]] = {
     "single-hop-narrow": narrow_superposition,
     "single-hop-quantized": quantized_superposition,
     "single-hop-packed": packed_superposition,
+    "chain-of-thought": chain_of_thought,
+    "composed-hops": composed_hops,
+    "sequential-hops": sequential_hops,
+    "hybrid-hops": hybrid_hops,
 }
 
 __all__ = [
@@ -36,12 +42,17 @@ __all__ = [
     "Storage",
     "Transformer",
     "block_superposition",
+    "chain_of_thought",
+    "composed_hops",
+    "generate",
     "greedy_code",
+    "hybrid_hops",
     "in_place_superposition",
     "narrow_superposition",
     "packed_superposition",
     "quantized_code",
     "quantized_superposition",
     "random_linear_code",
+    "sequential_hops",
     "sign_code",
 ]

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-
 _FEW_TERMS = 16  # up to so many entries a column, gathering coordinates beats scipy's transposed product
 
 
@@ -19,12 +18,11 @@ _FEW_TERMS = 16  # up to so many entries a column, gathering coordinates beats s
 def times(x: Any, W: Any) -> Any:
     """The product x @ W for a batch x of shape (..., n) and one dense or sparse matrix W of shape (n, k)."""
     if isinstance(W, np.ndarray):
-        return x @ W
+        return _flat_product(x, W)
     columns = W.tocsc()
     n_terms = np.diff(columns.indptr)
     if n_terms.max(initial=0) > _FEW_TERMS:
-        *batch, n = x.shape
-        return (x.reshape(prod(batch), n) @ W).reshape(*batch, W.shape[1])
+        return _flat_product(x, W)
     out = np.zeros((*x.shape[:-1], W.shape[1]), dtype=np.result_type(x, columns))
     for term in range(n_terms.max(initial=0)):  # the term-th non-zero entry of every column that has one
         there = np.flatnonzero(n_terms > term)
@@ -92,6 +90,12 @@ def stored(weight: Any) -> NDArray[Any]:
     return np.asarray(weight.data if hasattr(weight, "indptr") else weight).ravel()
 
 
+def _flat_product(x: Any, W: Any) -> Any:
+    """x @ W as one product of two matrices, where NumPy would make one for every prompt."""
+    *batch, n = x.shape
+    return (x.reshape(prod(batch), n) @ W).reshape(*batch, W.shape[1])
+
+
 def _selected(x: NDArray[Any], coordinates: NDArray[Any]) -> NDArray[Any]:
     """x[..., coordinates]; x itself where that is all of it."""
     same = len(coordinates) == x.shape[-1] and np.array_equal(coordinates, np.arange(x.shape[-1]))
@@ -99,5 +103,5 @@ def _selected(x: NDArray[Any], coordinates: NDArray[Any]) -> NDArray[Any]:
 
 
 def _scaled(x: NDArray[Any], factors: NDArray[Any]) -> NDArray[Any]:
-    """x times a factor for each coordinate; x itself where all are 1."""
+    """X times a factor for each coordinate; x itself where all are 1."""
     return x if (factors == 1).all() else x * factors

@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from math import prod
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -28,17 +29,24 @@ _ATTENTION, _MLP = ("W_Q", "W_K", "W_V", "W_O"), ("W_in", "b_in", "W_out", "b_ou
 def tensors(model: Transformer, dtype: str = "float64") -> dict[str, NDArray[Any]]:
     """All weights, dense, by the names of the format; an attention matrix has a row of heads.
 
+    The heads of a layer get the d_head of the widest, narrower ones zeros.
+
     Raises:
         ValueError: a weight changes when stored in that dtype, or the file would pass 8 GiB.
     """
-    size = model.n_parameters * np.dtype(dtype).itemsize
+    attentions = [block.attention for block in model.blocks if block.attention is not None]
+    heads = sum(4 * model.d_model * _d_head(a) * len(a.W_Q) for a in attentions)
+    others = sum(prod(weight.shape) for name, weight in model.weights().items() if ".attn." not in name)
+    size = (heads + others) * np.dtype(dtype).itemsize
     if size > _LIMIT:
         raise ValueError(f"the dense weights would take {size / 2**30:.1f} GiB in {dtype}, more than 8 GiB")
     named: dict[str, Any] = {"W_E": model.W_E, "W_pos": model.W_pos, "W_U": model.W_U, "b_U": model.b_U}
     for number, block in enumerate(model.blocks):
         if block.attention is not None:
-            for name, heads in vars(block.attention).items():
-                named[f"blocks.{number}.attn.{name}"] = np.stack([dense(head) for head in heads])
+            width = _d_head(block.attention)
+            for name, matrices in vars(block.attention).items():
+                padded = [_padded(dense(head), width, rows=name == "W_O") for head in matrices]
+                named[f"blocks.{number}.attn.{name}"] = np.stack(padded)
         if block.mlp is not None:
             named |= {f"blocks.{number}.mlp.{name}": weight for name, weight in vars(block.mlp).items()}
     return {name: _stored_in(name, dense(weight), dtype) for name, weight in named.items()}
@@ -140,6 +148,17 @@ def load_answers(path: str | PathLike[str]) -> NDArray[np.int64]:
     if not isinstance(answers, np.ndarray) or answers.dtype.kind not in "iu" or answers.ndim != 2:
         raise ValueError(f"{path} must hold one array of integers of shape (R, N)")
     return answers.astype(np.int64)
+
+
+def _d_head(attention: Attention) -> int:
+    """The width of the widest head."""
+    return max(int(head.shape[-1]) for head in (*attention.W_Q, *attention.W_V))
+
+
+def _padded(matrix: NDArray[Any], width: int, *, rows: bool) -> NDArray[Any]:
+    """A head's matrix with zeros up to d_head = width: columns, of W_O rows."""
+    missing = width - matrix.shape[0 if rows else 1]
+    return np.pad(matrix, ((0, missing), (0, 0)) if rows else ((0, 0), (0, missing)))
 
 
 def _stored_in(name: str, weight: NDArray[Any], dtype: str) -> NDArray[Any]:

@@ -5,7 +5,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import coo_array, csr_array
 
 from constructions.codes import Code, sign_code
-from constructions.transformer import Attention
+from constructions.residual import Residual
+from constructions.transformer import MLP, Attention
 from theory.facts import FactTable
 
 
@@ -54,10 +55,58 @@ def covering(code: Code | None, facts: FactTable) -> Code:
     )
 
 
-def superpose(W_E: NDArray[np.float64], blocks: NDArray[np.intp], facts: FactTable, code: Code) -> None:
-    """Writes v(pi_r(s)) on block r of subject s, for every fact: the direct-sum superposition."""
-    for block, answers in zip(blocks, facts.answers, strict=True):
-        W_E[: facts.n_subjects, block] = code.words[answers]
+def superpose(
+    W_E: NDArray[np.float64], blocks: NDArray[np.intp], answers: NDArray[np.int64], code: Code
+) -> None:
+    """Writes v(answers[b, s]) on block b of subject s: the direct-sum superposition.
+
+    Args:
+        W_E: shape (tokens, d_model), subjects first; written to.
+        blocks: the coordinates of each block, shape (blocks, m).
+        answers: shape (blocks, N).
+        code: the value code of the attributes.
+    """
+    for block, answered in zip(blocks, answers, strict=True):
+        W_E[: answers.shape[1], block] = code.words[answered]
+
+
+def selector(
+    space: Residual, code: Code, lift: float, n_blocks: int | None = None
+) -> tuple[MLP, NDArray[np.float64]]:
+    """The MLP that keeps the one block that was lifted in full, and the unembedding that reads it.
+
+    With a readout (C1), neuron (b, j) is ReLU(x_{b,j} - (lift + lo)): 0 for a block that was lifted by
+    at most lift - V, and v_j - lo for the one that was lifted by `lift`. It writes to readout j, whose
+    bias is lo. In place (C1'), the neurons turn z into max(z, lift + lo), the same for every other block,
+    and the biases make the sum of the blocks v.
+
+    Args:
+        space: with `block`, shape (blocks, m), and perhaps `readout`, shape (m,).
+        code: the value code that the blocks hold.
+        lift: what is added to the block asked for.
+        n_blocks: how many blocks are in use, the first ones; default: all.
+    """
+    block = space["block"][:n_blocks]
+    level = lift + code.lo
+    neuron = np.arange(block.size).reshape(block.shape)
+    b_out = np.zeros(space.d_model)
+    W_U = np.zeros((space.d_model, code.n_words))
+    if "readout" in space:
+        b_out[space["readout"]] = code.lo
+        W_U[space["readout"]] = code.words.T
+        into, sign = space["readout"], 1.0
+    else:
+        b_out[block] = -level
+        b_out[block[0]] = -lift
+        W_U[block] = code.words.T
+        into, sign = block, -1.0
+    select = MLP(
+        W_in=placed((space.d_model, block.size), block, neuron, sign),
+        b_in=np.full(block.size, -sign * level),
+        W_out=placed((block.size, space.d_model), neuron, into, 1.0),
+        b_out=b_out,
+    )
+    return select, W_U
 
 
 def nearest_neighbour_bias(code: Code) -> NDArray[np.float64]:

@@ -30,6 +30,10 @@ class Residual:
         """The coordinates of that name, in the shape of its layout."""
         return self._directions[name]
 
+    def __contains__(self, name: str) -> bool:
+        """Whether the layout has that name."""
+        return name in self._directions
+
     def label(self, coordinate: int) -> str:
         """The name and place of one coordinate."""
         for name, directions in self._directions.items():

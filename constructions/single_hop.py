@@ -53,7 +53,7 @@ def block_superposition(
     neuron = np.arange(R * m).reshape(R, m)
 
     W_E = space.zeros(N + R)
-    superpose(W_E, block, facts, code)
+    superpose(W_E, block, facts.answers, code)
     W_E[N + np.arange(R)[:, None], block] = gate
 
     attend = uniform_attention(space.d_model, 2.0)  # x = W_E[s] + 2 W_E[r]
@@ -100,7 +100,7 @@ def in_place_superposition(
     block = space["block"]
 
     W_E = space.zeros(N + R)
-    superpose(W_E, block, facts, code)
+    superpose(W_E, block, facts.answers, code)
     W_E[N + np.arange(R)[:, None], block] = gate
 
     attend = uniform_attention(space.d_model, 2.0)
@@ -151,7 +151,7 @@ def narrow_superposition(
     neuron = np.arange((R - 1) * m).reshape(R - 1, m)
 
     W_E = space.zeros(N + R)
-    superpose(W_E, block, facts, code)
+    superpose(W_E, block, facts.answers, code)
     W_E[N + np.arange(R - 1)[:, None], others] = gate
     W_E[N + R - 1, last] = (2 * gate - V) / 2
 
@@ -228,7 +228,7 @@ def packed_superposition(
     scale = np.bincount(group, weights=weight)  # of each group: 2^p - 1, less for a short one
 
     W_E = space.zeros(N + R)
-    superpose(W_E, block, facts, code)
+    superpose(W_E, block, facts.answers, code)
     W_E[N + np.arange(R)[:, None], block] = gate
 
     attend = uniform_attention(space.d_model, 2.0)

@@ -7,7 +7,7 @@ from typing import Any
 
 import sympy
 
-from theory.symbols import MEANINGS
+from theory.symbols import MEANINGS, layer
 
 Number = int | Fraction
 Values = Mapping[sympy.Symbol, Number]  # what the symbols of a claim are worth in one instance
@@ -48,6 +48,22 @@ class Control:
 
 
 @dataclass(frozen=True)
+class PerLayer:
+    """A quantity of every layer, where the number of layers is itself predicted.
+
+    Args:
+        expression: SymPy, in `theory.symbols.layer` (from 1) among others.
+        n_layers: SymPy.
+    """
+
+    expression: Any
+    n_layers: Any
+
+    def __str__(self) -> str:
+        return f"{self.expression} for layer = 1..{self.n_layers}"
+
+
+@dataclass(frozen=True)
 class Claim:
     """A claim of THEORY.md.
 
@@ -57,7 +73,8 @@ class Claim:
         title: one line for a person.
         statement: LaTeX, text with inline mathematics.
         hypotheses: conditions, each checked before anything is measured.
-        predicted: for every measured quantity a SymPy expression (a list where it has one per layer).
+        predicted: for every measured quantity a SymPy expression (where it has one per layer a list, or a
+            `PerLayer`).
         proof: a sketch, LaTeX.
         source: where statement and constants come from.
         controls: negative controls that are run with every check.
@@ -83,7 +100,7 @@ class Claim:
         """The symbols of hypotheses and predictions, and what each means."""
         formulas = [h.condition for h in self.hypotheses]
         for quantity in self.predicted.values():
-            formulas += quantity if isinstance(quantity, list) else [quantity]
+            formulas += _formulas(quantity)
         used = {symbol for formula in formulas for symbol in sympy.sympify(formula).free_symbols}
         return {str(symbol): MEANINGS.get(symbol, "") for symbol in sorted(used, key=str)}
 
@@ -93,12 +110,7 @@ class Claim:
         Raises:
             ValueError: a symbol of the claim has no value.
         """
-        return {
-            name: [_number(e, values) for e in quantity]
-            if isinstance(quantity, list)
-            else _number(quantity, values)
-            for name, quantity in self.predicted.items()
-        }
+        return {name: _prediction(quantity, values) for name, quantity in self.predicted.items()}
 
     def described(self) -> dict[str, Any]:
         """The claim in JSON's own types; formulas as SymPy prints them."""
@@ -168,6 +180,21 @@ def _evaluate(expression: Any, values: Values) -> Any:
     return sympy.sympify(expression).subs(exact)
 
 
+def _formulas(quantity: Any) -> list[Any]:
+    if isinstance(quantity, PerLayer):
+        return [quantity.expression, quantity.n_layers]
+    return quantity if isinstance(quantity, list) else [quantity]
+
+
+def _prediction(quantity: Any, values: Values) -> Prediction:
+    if isinstance(quantity, list):
+        return [_number(expression, values) for expression in quantity]
+    if isinstance(quantity, PerLayer):
+        count = int(_number(quantity.n_layers, values))
+        return [_number(quantity.expression, {**values, layer: number}) for number in range(1, count + 1)]
+    return _number(quantity, values)
+
+
 def _number(expression: Any, values: Values) -> Number:
     value = _evaluate(expression, values)
     if not value.is_Rational:
@@ -178,6 +205,9 @@ def _number(expression: Any, values: Values) -> Number:
 def _latex(quantity: Any) -> str:
     if isinstance(quantity, list):
         return "[" + ", ".join(sympy.latex(e) for e in quantity) + "]"
+    if isinstance(quantity, PerLayer):
+        count = sympy.latex(quantity.n_layers)
+        return rf"\left({sympy.latex(quantity.expression)}\right)_{{\text{{layer}} = 1, \dots, {count}}}"
     return str(sympy.latex(quantity))
 
 

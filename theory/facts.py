@@ -174,7 +174,9 @@ class FactTable:
         return reached
 
     def to_entities(self, *, missing: Literal["unknown"] | None = None) -> "FactTable":
-        """The same facts with attributes identified with subjects by name, for multi-hop queries.
+        """The same facts with attributes identified with subjects, for multi-hop queries.
+
+        By name; where neither have names, by number.
 
         Args:
             missing: "unknown" adds an entity of that name (where there is none), which every
@@ -185,6 +187,8 @@ class FactTable:
         """
         if self.of_entities:
             return self
+        if self.subjects is None and self.attributes is None and self.n_attributes <= self.n_subjects:
+            return FactTable(self.answers, relations=self.relations, n_attributes=self.n_subjects)
         entities = [self.subject_name(s) for s in range(self.n_subjects)]
         answers = self.answers
         if missing == UNKNOWN and UNKNOWN not in entities:

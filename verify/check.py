@@ -14,14 +14,16 @@ from theory.facts import FactsError, FactTable, random_bijections, random_functi
 from theory.randomness import generator
 from verify.instance import Experiment, Instance
 from verify.margins import Margins, Progress, margins
-from verify.single_hop import FAMILY
+from verify.multi_hop import FAMILY as MULTI_HOP
+from verify.single_hop import FAMILY as SINGLE_HOP
 from verify.storage import subject_bits
 from verify.verdict import HypothesisResult, Mismatch, Verdict
 
-EXPERIMENTS: dict[str, Experiment] = {experiment.name: experiment for experiment in FAMILY}
-
-DEFAULT_SUBJECTS, DEFAULT_RELATIONS = 1000, 8
+EXPERIMENTS: dict[str, Experiment] = {
+    experiment.claim.name: experiment for experiment in (*SINGLE_HOP, *MULTI_HOP)
+}
 TABLES: dict[str, Callable[..., FactTable]] = {"bijections": random_bijections, "functions": random_functions}
+_CHOICES = {"attention": ("hard", "soft"), "readout": ("in-place", "separate")}
 
 
 class UsageError(ValueError):
@@ -44,8 +46,9 @@ def check(
     Args:
         claim: a claim or its name, for example "single-hop".
         facts: the table to recall; default: a random one.
-        subjects: N of the random table; default 1000.
-        relations: R of the random table; default 8.
+        subjects: N of the random table; default 1000 (64 for multi-hop in a single pass).
+        relations: R of the random table; default 8 (4 for chain of thought, 3 for other multi-hop); typed,
+            of every hop.
         table: the random table's kind, "bijections" (default) or "functions".
         seed: of the random table.
         progress: called with the number of facts verified and of all facts.
@@ -110,12 +113,18 @@ def prepare(
     experiment = _experiment(claim)
     options = {name: value for name, value in options.items() if value is not None}
     _check_options(experiment.claim, options)
+    if facts is None:
+        default_subjects, default_relations = experiment.default_table
+        subjects = default_subjects if subjects is None else subjects
+        relations = default_relations if relations is None else relations
+        if options.get("typed"):
+            relations *= options.get("hops", getattr(experiment, "default_hops", 1))
     facts, drawn = _facts(facts, subjects, relations, table, seed)
     try:
         instance = experiment.instance(facts, **options)
     except ValueError as error:  # options that no code or construction has
         raise UsageError(str(error)) from error
-    return Prepared(experiment, facts, instance, drawn | instance.parameters)
+    return Prepared(experiment, instance.facts, instance, drawn | instance.parameters)
 
 
 def check_recall(model: Transformer, facts: FactTable, *, progress: Progress | None = None) -> Verdict:
@@ -163,8 +172,14 @@ def _check_options(claim: Claim, options: dict[str, Any]) -> None:
             raise UsageError(f"bits must be from 1 to 16, got {value}")
         if name in ("code_length", "code_distance") and value < 1:
             raise UsageError(f"{name} must be at least 1, got {value}")
-        if name == "gate" and not abs(value) < float("inf"):
-            raise UsageError(f"gate must be a finite number, got {value}")
+        if name in ("gate", "margin") and not abs(value) < float("inf"):
+            raise UsageError(f"{name} must be a finite number, got {value}")
+        if name in ("hops", "stages") and value < 1:
+            raise UsageError(f"{name} must be at least 1, got {value}")
+        if name in _CHOICES and value not in _CHOICES[name]:
+            raise UsageError(f"{name} must be one of {', '.join(_CHOICES[name])}, got {value!r}")
+    if options.get("margin") is not None and options.get("attention", "hard") != "soft":
+        raise UsageError("margin is what softmax attention keeps: it goes with attention soft")
 
 
 def _facts(
@@ -172,8 +187,7 @@ def _facts(
 ) -> tuple[FactTable, dict[str, Any]]:
     """The table to recall, and the parameters that say which it is."""
     if facts is None:
-        N = DEFAULT_SUBJECTS if subjects is None else subjects
-        R = DEFAULT_RELATIONS if relations is None else relations
+        N, R = int(subjects or 0), int(relations or 0)
         kind = table or "bijections"
         for name, count in (("subjects", N), ("relations", R)):
             if count < 1:
@@ -215,15 +229,24 @@ def _measured(
     if verdict.status != "holds":
         return verdict
     for name, value in predicted.items():
-        if name == "min_margin":
+        if name in instance.promises:
+            agrees = measured[name] >= Fraction(str(value))
+        elif name == "min_margin":
             agrees = found.minimum[0] <= Fraction(str(value)) <= found.minimum[1]
         else:
             agrees = measured[name] == value
         if not agrees:
-            reason = f"{name} is {measured[name]}, predicted {value}"
+            predicted_as = "promised at least" if name in instance.promises else "predicted"
+            reason = f"{name} is {measured[name]}, {predicted_as} {value}"
             return replace(
                 verdict, status="refuted", reason=reason, witness=Mismatch(name, value, measured[name])
             )
+    if found.n_facts < instance.n_queries and found.method not in ("induction", "transitions"):
+        reason = (
+            f"only {found.n_facts} of {instance.n_queries} queries verified, all strings of "
+            f"{found.lower.shape[-1]} random subjects; all of them are recalled"
+        )
+        return replace(verdict, status="inconclusive", reason=reason)
     return verdict
 
 
@@ -243,7 +266,8 @@ def _judged(verdict: Verdict, found: Margins) -> Verdict:
     """The recall verdict: refuted by a fact that is certainly wrong, inconclusive if one is undecided."""
     verdict = replace(verdict, min_margin=found.minimum[0], exact=found.exact, method=found.method)
     if found.n_wrong:
-        reason = f"{found.n_wrong} of {found.n_facts} facts wrong"
+        asked = "facts" if found.lower.ndim == 2 else "queries"
+        reason = f"{found.n_wrong} of {found.n_facts} {asked} wrong"
         return replace(verdict, status="refuted", reason=reason, witness=found.worst)
     undecided = found.n_facts - found.n_recalled
     if undecided:
@@ -265,8 +289,6 @@ def _controlled(verdict: Verdict, experiment: Experiment) -> Verdict:
 
 
 __all__ = [
-    "DEFAULT_RELATIONS",
-    "DEFAULT_SUBJECTS",
     "EXPERIMENTS",
     "FactsError",
     "UsageError",

@@ -48,7 +48,11 @@ class Codebook:
 
     @classmethod
     def of(
-        cls, model: Transformer, tokens: NDArray[np.int64], answers: NDArray[np.int64]
+        cls,
+        model: Transformer,
+        tokens: NDArray[np.int64],
+        answers: NDArray[np.int64],
+        positions: NDArray[np.int64] | None = None,
     ) -> "Codebook | None":
         """The codebook of a model's readout; None if it has none.
 
@@ -56,6 +60,7 @@ class Codebook:
             model: the weights.
             tokens: some prompts, from which the weights k are guessed, shape (batch, T).
             answers: the attributes whose margins are wanted; the first `batch` are the prompts' answers.
+            positions: of the tokens, shape (T,); default 0..T-1.
         """
         rows = dense(model.W_U).astype(np.float64) + 0.0  # no negative zeros: rows are compared by bytes
         number: dict[bytes, int] = {}
@@ -70,7 +75,7 @@ class Codebook:
         words = scaled.astype(np.int64)
         used = np.flatnonzero(group >= 0)
         gather = placed((model.d_model, words.shape[1]), used, group[used], 1.0)
-        readouts = np.ldexp(times(model.residual(tokens), gather), -step)
+        readouts = np.ldexp(times(model.residual(tokens, positions), gather), -step)
         weights = _guessed(readouts, scaled[answers[: len(tokens)]])
         if float(np.abs(words).max()) ** 2 * weights.sum() >= 1 << 50:
             return None

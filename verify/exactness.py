@@ -27,6 +27,10 @@ Floats = NDArray[np.float64]
 
 _U = 2.0**-53
 _SLACK = 1.0 + 2.0**-20  # covers the rounding of the radii themselves: sums of up to 2^30 terms
+# Bounds follow from the weights alone, so that they hold for every prompt, until they need so many digits;
+# then the numbers at hand bound themselves. More than float32 has: a format found for some prompts that is
+# no wider than that is right for all.
+_DIGITS_KEPT = 30
 _TINY = 2.0**-1000  # covers underflow of up to 2^70 products, each off by at most 2^-1074
 
 
@@ -235,7 +239,12 @@ def _(pattern: Ball, values: Ball) -> Ball:
 
 @relu.register
 def _(x: Ball) -> Ball:
-    return replace(x, mid=relu(x.mid))  # |max(a, 0) - max(b, 0)| <= |a - b|
+    mid, bound, rad = relu(x.mid), x.bound, x.rad
+    if rad is not None:
+        rad = np.where(x.mid + rad <= 0, 0.0, rad)  # |max(a, 0) - max(b, 0)| <= |a - b|, and 0 where both are
+    elif x.needs.digits > _DIGITS_KEPT:
+        bound = mid.max(axis=tuple(range(mid.ndim - 1)), initial=0.0)
+    return replace(x, mid=mid, bound=bound, rad=rad)
 
 
 @hardmax.register

@@ -16,6 +16,7 @@ class Instance:
     """A claim about a construction, at one table of facts and one choice of options.
 
     Args:
+        facts: the table asked about; for multi-hop, with attributes identified with subjects.
         values: what the claim's symbols are worth here.
         parameters: the options taken, defaults filled in, as the verdict reports them.
         build: makes the weights; called only if the hypotheses hold.
@@ -23,14 +24,17 @@ class Instance:
         n_queries: how many queries the margins speak for.
         samples: sample queries for an export, one per prompt length at least: subject, relations,
             tokens, positions, answer.
+        promises: the predicted quantities that are lower bounds here, not equalities.
     """
 
+    facts: FactTable
     values: Values
     parameters: dict[str, Any]
     build: Callable[[], Transformer]
     margins: Callable[[Transformer, Progress | None], Margins]
     n_queries: int
     samples: Callable[[], list[dict[str, Any]]]
+    promises: tuple[str, ...] = ()
 
 
 class Experiment(Protocol):
@@ -39,6 +43,10 @@ class Experiment(Protocol):
     @property
     def claim(self) -> Claim:
         """The claim."""
+
+    @property
+    def default_table(self) -> tuple[int, int]:
+        """N and R of the random table where none is asked for."""
 
     def instance(self, facts: FactTable, **options: Any) -> Instance:
         """The claim at these facts and options; options have been checked against the claim's parameters."""

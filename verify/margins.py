@@ -1,32 +1,34 @@
-"""Margins: how far the right logit of every fact lies above the best wrong one.
+"""Margins: how far the right logit of every query (at one hop: every fact) lies above the best wrong one.
 
 Margins see weights and facts, never how a model was made. Three ways lead to them, and the answer says which
 was taken:
 
-- `codebook`: the readout of every fact is exactly its answer's word (see `verify.codebook`).
-- `exhaustive`: all logits of every fact, in floats proved not to round, or in rationals.
-- `filtered`: all logits in floats with proved error bounds; facts left open are redone in rationals.
+- `codebook`: the readout of every query is exactly its answer's word (see `verify.codebook`).
+- `exhaustive`: all logits of every query, in floats proved not to round, or in rationals.
+- `filtered`: all logits in floats with proved error bounds; queries left open are redone in rationals.
+
+A fourth, `induction`, proves chains of any length from single steps (see `verify.induction`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from constructions.arithmetic import stored, times
-from constructions.prompts import subject_first
 from constructions.transformer import Transformer
 from theory.facts import FactTable
 from verify.codebook import Codebook
 from verify.exactness import Ball, Floats
+from verify.queries import Facts, Numbers, Queries
 from verify.rationals import Rational, UndecidableError
 
-Method = Literal["exhaustive", "codebook", "filtered"]
+Method = Literal["exhaustive", "codebook", "filtered", "induction", "transitions"]
 Progress = Callable[[int, int], None]
-Numbers = NDArray[np.int64]
 
 _BLOCK = 1 << 22  # entries of one block of residuals or logits: 32 MiB of float64
 _SAMPLE = 64  # facts from which a codebook guesses its weights
@@ -64,17 +66,19 @@ class Witness:
 
 @dataclass(frozen=True, eq=False)
 class Margins:
-    """The margins of all facts of a table under a model.
+    """The margins of all queries under a model: at one hop, of all facts of a table.
 
     Args:
-        lower: shape (R, N): proved lower bounds, rounded down to float64.
-        upper: shape (R, N): proved upper bounds, rounded up.
+        queries: what was asked.
+        lower: shape (R, N), at k hops (R, ..., R, N): proved lower bounds, rounded down to float64.
+        upper: the same: proved upper bounds, rounded up.
         minimum: the interval in which the least margin lies; its ends agree if it is known exactly.
         exact: whether every margin is known without error.
         method: how they were obtained.
-        worst: the fact with the least margin (by its lower bound).
+        worst: the query with the least margin (by its lower bound).
     """
 
+    queries: Queries
     lower: Floats
     upper: Floats
     minimum: tuple[Fraction, Fraction]
@@ -84,23 +88,43 @@ class Margins:
 
     @property
     def n_facts(self) -> int:
-        """N R."""
+        """How many queries there are: N R at one hop."""
         return int(self.lower.size)
 
     @property
     def n_recalled(self) -> int:
-        """Facts whose margin is certainly positive."""
+        """Queries whose margin is certainly positive."""
         return int((self.lower > 0).sum())
 
     @property
     def n_wrong(self) -> int:
-        """Facts whose margin is certainly zero or negative; a tie is an error."""
+        """Queries whose margin is certainly zero or negative; a tie is an error."""
         return int((self.upper <= 0).sum())
 
     @property
-    def wrong(self) -> list[tuple[int, int]]:
-        """The (subject, relation) pairs that are certainly wrong."""
-        return [(int(s), int(r)) for r, s in np.argwhere(self.upper <= 0)]
+    def wrong(self) -> list[tuple[int, ...]]:
+        """The queries that are certainly wrong: (subject, relation), or (subject, relation, ...)."""
+        return [self.queries.query(int(number)) for number in np.flatnonzero(self.upper <= 0)]
+
+    @staticmethod
+    def least(several: "Sequence[Margins]", queries: Queries) -> "Margins":
+        """For each query the least of several margins, as of the steps of a chain.
+
+        Args:
+            several: margins of the same shape.
+            queries: what their entries are now about.
+        """
+        first = several[0]
+        floor = min(several, key=lambda found: found.minimum[0])
+        return Margins(
+            queries=queries,
+            lower=np.min([found.lower for found in several], axis=0),
+            upper=np.min([found.upper for found in several], axis=0),
+            minimum=(floor.minimum[0], min(found.minimum[1] for found in several)),
+            exact=all(found.exact for found in several),
+            method=first.method if len({found.method for found in several}) == 1 else "exhaustive",
+            worst=floor.worst,
+        )
 
     def __repr__(self) -> str:
         low, high = self.minimum
@@ -110,39 +134,47 @@ class Margins:
 
 def margins(
     model: Transformer,
-    facts: FactTable,
+    facts: FactTable | Queries,
     *,
     method: Literal["auto", "exhaustive", "codebook"] = "auto",
     progress: Progress | None = None,
 ) -> Margins:
-    """The margin of every fact, asked as `[s, r]` of the model's weights.
+    """The margin of every fact, asked as `[s, r]` of the model's weights, or of other queries.
 
     Args:
         model: any transformer over N subjects, then R relations, with |A| outputs.
-        facts: what it should recall.
+        facts: what it should recall; or queries (see `verify.queries`).
         method: "exhaustive" computes all logits; "codebook" insists on the certificate; "auto" takes the
             codebook for the facts that it settles and all logits for the others.
-        progress: called with the number of facts done and of all facts.
+        progress: called with the number of queries done and of all queries.
 
     Raises:
         ValueError: the model does not fit the facts, a weight is not finite, there is only one
             attribute, or the codebook was asked for and does not settle every fact.
     """
-    _check(model, facts)
-    ledger = _Ledger(model, facts)
+    queries = Facts(facts) if isinstance(facts, FactTable) else facts
+    check_fits(model, queries.facts)
+    ledger = _Ledger(model, queries)
     if method != "exhaustive":
         ledger.take_codebook()
     for block in ledger.blocks():
         ledger.enter_floats(block)
         if progress is not None:
-            progress(int(block[-1]) + 1, facts.n_facts)
+            progress(int(block[-1]) + 1, ledger.n_queries)
     ledger.enter_rationals()
     if method == "codebook" and not ledger.by_codebook.all():
-        raise ValueError(f"the codebook settles {ledger.by_codebook.sum()} of {facts.n_facts} facts only")
+        raise ValueError(
+            f"the codebook settles {ledger.by_codebook.sum()} of {ledger.n_queries} queries only"
+        )
     return ledger.margins()
 
 
-def _check(model: Transformer, facts: FactTable) -> None:
+def check_fits(model: Transformer, facts: FactTable) -> None:
+    """Whether margins of these facts can be asked of that model.
+
+    Raises:
+        ValueError: the vocabulary does not fit, there is one attribute, or a weight is not finite.
+    """
     N, R, A = facts.n_subjects, facts.n_relations, facts.n_attributes
     if model.d_vocab != N + R:
         raise ValueError(
@@ -159,43 +191,40 @@ def _check(model: Transformer, facts: FactTable) -> None:
 
 @dataclass
 class _Ledger:
-    """What is known of each fact so far; fact r N + s is (s, r)."""
+    """What is known of each query so far, by number."""
 
     model: Transformer
-    facts: FactTable
+    queries: Queries
     codebook: Codebook | None = None
     rational: dict[int, Fraction] = field(default_factory=dict)  # margins found by rational arithmetic
 
     def __post_init__(self) -> None:
-        self.lower = np.full(self.facts.n_facts, -np.inf)
-        self.upper = np.full(self.facts.n_facts, np.inf)
-        self.known = np.zeros(self.facts.n_facts, dtype=bool)  # exactly
-        self.by_codebook = np.zeros(self.facts.n_facts, dtype=bool)
+        self.n_queries = prod(self.queries.shape)
+        self.lower = np.full(self.n_queries, -np.inf)
+        self.upper = np.full(self.n_queries, np.inf)
+        self.known = np.zeros(self.n_queries, dtype=bool)  # exactly
+        self.by_codebook = np.zeros(self.n_queries, dtype=bool)
         self.floats = self.model.map(Ball.of)
 
     def take_codebook(self) -> None:
         """Looks for a codebook, which settles most facts without logits."""
-        tokens, answers = self.prompts(np.arange(min(_SAMPLE, self.facts.n_facts)))
-        self.codebook = Codebook.of(self.model, tokens, np.concatenate([answers, self.facts.occurring()]))
+        tokens, positions, answers = self.queries.prompts(np.arange(min(_SAMPLE, self.n_queries)))
+        wanted = np.concatenate([answers, self.queries.occurring()])
+        self.codebook = Codebook.of(self.model, tokens, wanted, positions)
 
     def blocks(self) -> Iterator[Numbers]:
-        """Facts by number, as many at a time as fit the memory for one block of residuals."""
-        size = max(1, _BLOCK // (2 * max(self.model.d_model, self.model.d_mlp)))
-        for start in range(0, self.facts.n_facts, size):
-            yield np.arange(start, min(start + size, self.facts.n_facts))
-
-    def prompts(self, block: Numbers) -> tuple[Numbers, Numbers]:
-        """Tokens and answers of some facts."""
-        relations, subjects = np.divmod(block, self.facts.n_subjects)
-        tokens = subject_first(self.facts.n_subjects, subjects, relations)
-        return tokens, self.facts.answers[relations, subjects]
+        """Queries by number, as many at a time as fit the memory for one block of residuals."""
+        length = self.queries.prompts(np.array([0])).tokens.shape[1]
+        size = max(1, _BLOCK // (length * max(self.model.d_model, self.model.d_mlp)))
+        for start in range(0, self.n_queries, size):
+            yield np.arange(start, min(start + size, self.n_queries))
 
     def enter_floats(self, block: Numbers) -> None:
-        """Bounds for one block of facts by certified floats; exact where nothing was rounded."""
-        tokens, answers = self.prompts(block)
-        x = self.floats.residual(tokens)
+        """Bounds for one block of queries by certified floats; exact where nothing was rounded."""
+        tokens, positions, answers = self.queries.prompts(block)
+        x = self.floats.residual(tokens, positions)
         settled = self._enter_settled(x, block, answers)
-        for rows in _chunks(np.flatnonzero(~settled), _BLOCK // self.facts.n_attributes):
+        for rows in _chunks(np.flatnonzero(~settled), _BLOCK // self.model.d_vocab_out):
             logits = times(x[rows], self.floats.W_U) + self.floats.b_U
             lower, upper = _bounds(logits, answers[rows])
             self.lower[block[rows]], self.upper[block[rows]] = lower, upper
@@ -211,8 +240,8 @@ class _Ledger:
         model = self.model.map(Rational.of)
         try:
             for block in _chunks(open_facts, 1 << 10):
-                tokens, answers = self.prompts(block)
-                x = model.residual(tokens)
+                tokens, positions, answers = self.queries.prompts(block)
+                x = model.residual(tokens, positions)
                 rows = np.flatnonzero(~self._enter_settled(x, block, answers))
                 for row in rows:
                     logits = times(x[row : row + 1], model.W_U) + model.b_U
@@ -222,26 +251,26 @@ class _Ledger:
 
     def margins(self) -> Margins:
         """The ledger, closed."""
-        N, R = self.facts.n_subjects, self.facts.n_relations
         if not (np.isfinite(self.lower).all() and np.isfinite(self.upper).all()):
             raise ValueError("the weights are so large that logits overflow float64")
-        by_float = np.ones(self.facts.n_facts, dtype=bool)
+        by_float = np.ones(self.n_queries, dtype=bool)
         by_float[list(self.rational)] = False
         worst = int(self.upper.argmin() if (self.upper <= 0).any() else self.lower.argmin())
         method: Method = "filtered"
         if self.known.all():
             method = "codebook" if self.by_codebook.all() else "exhaustive"
         return Margins(
-            lower=self.lower.reshape(R, N),
-            upper=self.upper.reshape(R, N),
+            queries=self.queries,
+            lower=self.lower.reshape(self.queries.shape),
+            upper=self.upper.reshape(self.queries.shape),
             minimum=(self._least(self.lower, by_float), self._least(self.upper, by_float)),
             exact=bool(self.known.all()),
             method=method,
-            worst=self._witness(worst),
+            worst=witness(self.model, self.queries, worst, float(self.lower[worst])),
         )
 
     def _enter_settled(self, x: Ball | Rational, block: Numbers, answers: Numbers) -> NDArray[np.bool_]:
-        """Enters the facts of a block that the codebook settles, and says which they are."""
+        """Enters the queries of a block that the codebook settles, and says which they are."""
         if self.codebook is None:
             return np.zeros(len(block), dtype=bool)
         settled = self.codebook.settles(x, answers)
@@ -270,23 +299,25 @@ class _Ledger:
             candidates.append(Fraction(float(bounds[by_float].min())))
         return min(candidates)
 
-    def _witness(self, fact: int) -> Witness:
-        relation, subject = divmod(fact, self.facts.n_subjects)
-        tokens, answers = self.prompts(np.array([fact]))
-        answer = int(answers[0])
-        logits = np.array(self.model.logits(tokens)[0], dtype=np.float64)
-        logits[answer] = -np.inf
-        got = int(logits.argmax())
-        return Witness(
-            subject=subject,
-            relations=(relation,),
-            answer=answer,
-            got=got,
-            margin=float(self.lower[fact]),
-            question=self.facts.question(subject, relation),
-            answer_name=self.facts.attribute_name(answer),
-            got_name=self.facts.attribute_name(got),
-        )
+
+def witness(model: Transformer, queries: Queries, number: int, margin: float) -> Witness:
+    """One query, by number, whose margin is known."""
+    tokens, positions, answers = queries.prompts(np.array([number]))
+    subject, *relations = queries.query(number)
+    answer, facts = int(answers[0]), queries.facts
+    logits = np.array(model.logits(tokens, positions)[0], dtype=np.float64)
+    logits[answer] = -np.inf
+    got = int(logits.argmax())
+    return Witness(
+        subject=subject,
+        relations=tuple(relations),
+        answer=answer,
+        got=got,
+        margin=margin,
+        question=facts.question(subject, *relations),
+        answer_name=facts.attribute_name(answer),
+        got_name=facts.attribute_name(got),
+    )
 
 
 def _chunks(numbers: Numbers, size: int) -> Iterator[Numbers]:

@@ -10,7 +10,6 @@ import numpy as np
 from constructions import single_hop as build
 from constructions.codes import Code, code_length, quantized_code, sign_code
 from constructions.distance_codes import distance_code
-from constructions.prompts import subject_first
 from constructions.transformer import Transformer
 from theory.claim import Claim, Values
 from theory.claims import single_hop as claims
@@ -18,8 +17,10 @@ from theory.claims.single_hop import Floats
 from theory.facts import FactTable, random_bijections
 from theory.randomness import generator
 from theory.symbols import A, D, N, R, V, gate, levels, m, p, words
+from verify.controls import agreement, nearest_word_margins, neighbour, result
 from verify.instance import Instance
 from verify.margins import Margins, margins
+from verify.queries import Facts, sample
 from verify.verdict import ControlResult
 
 _COMPANION = random_bijections(10, 4, rng=generator(0, "controls"))  # leaks visibly at every weak gate
@@ -39,6 +40,7 @@ class SingleHop:
         weak_gate: the gate of the control, in units of the least one.
         numerals: whether the default code is p-bit numerals.
         packs: whether p sign coordinates are read as one.
+        default_table: N and R of the random table where none is asked for.
     """
 
     claim: Claim
@@ -48,6 +50,7 @@ class SingleHop:
     weak_gate: Fraction
     numerals: bool = False
     packs: bool = False
+    default_table: tuple[int, int] = (1000, 8)
 
     @property
     def name(self) -> str:
@@ -66,12 +69,13 @@ class SingleHop:
         if "bits" in self.claim.parameters:
             parameters["bits"] = chosen["bits"] = bits
         return Instance(
+            facts=facts,
             values=self.values(facts, code, at_gate, bits),
             parameters=parameters,
             build=lambda: self.construct(facts, **chosen),
             margins=lambda model, progress: margins(model, facts, progress=progress),
             n_queries=facts.n_facts,
-            samples=lambda: _samples(facts),
+            samples=lambda: [sample(Facts(facts), r * facts.n_subjects) for r in range(facts.n_relations)],
         )
 
     def code(self, n_attributes: int, bits: int, length: int | None = None) -> Code:
@@ -131,11 +135,8 @@ class SingleHop:
         found = margins(self._model(facts, code, at_gate), facts)
         read = self._read(code)
         readout = self.readout(read.words[facts.answers].astype(float), float(at_gate), read)
-        predicted = _nearest_word_margins(readout, read, facts)
-        agree, wrong = int((found.lower == predicted).sum()), int((predicted <= 0).sum())
-        got = f"{agree} of {facts.n_facts} margins as predicted, {found.n_wrong} not positive"
-        ok = found.exact and agree == facts.n_facts and found.n_wrong == wrong > 0
-        return _result(claims.WEAK_GATE, got, ok)
+        predicted = nearest_word_margins(readout, read, facts.answers)
+        return agreement(claims.WEAK_GATE, found, predicted, fails=True)
 
     def _short_code(self, facts: FactTable) -> ControlResult:
         code = self._companion_code(facts, shorter=1)
@@ -145,7 +146,7 @@ class SingleHop:
         zero = found.exact & (found.lower == 0)
         got = f"{zero.sum()} margins are 0, {collides.sum()} answers share a word, {found.n_wrong} are wrong"
         ok = bool(collides.any() and (zero == collides).all() and found.n_wrong == collides.sum())
-        return _result(claims.SHORT_CODE, got, ok)
+        return result(claims.SHORT_CODE, got, ok)
 
     def _altered_fact(self, facts: FactTable) -> ControlResult:
         subject, relation = 3, 1
@@ -153,67 +154,32 @@ class SingleHop:
         model = self._model(facts, self._companion_code(facts))
         found = margins(model, facts.altered(subject, relation, answer))
         got = f"wrong: {_facts(found, facts)}"
-        return _result(claims.ALTERED_FACT, got, found.wrong == [(subject, relation)])
+        return result(claims.ALTERED_FACT, got, found.wrong == [(subject, relation)])
 
     def _moved_coordinate(self, facts: FactTable) -> ControlResult:
         code, relation = self._companion_code(facts), 2
-        subject, coordinate, neighbour = _neighbour(code, facts, relation)
+        subject, coordinate, other = neighbour(code, facts.answers[relation])
         model = self._model(facts, code)
         assert model.storage is not None
         W_E = model.W_E.copy()
         place = model.storage.coordinates[relation * code.length + coordinate]
-        W_E[subject, place] = code.words[neighbour, coordinate]
+        W_E[subject, place] = code.words[other, coordinate]
         found = margins(replace(model, W_E=W_E), facts)
         read = self._read(code).words
         answer = facts.answers[relation, subject]
-        loss = Fraction(int(((read[answer] - read[neighbour]) ** 2).sum()), -2)
+        loss = Fraction(int(((read[answer] - read[other]) ** 2).sum()), -2)
         worst = found.worst
         got = f"wrong: {_facts(found, facts)}, answered {worst.got_name} with margin {worst.margin:g}"
         ok = (
             found.wrong == [(subject, relation)]
-            and found.worst.got == neighbour
+            and found.worst.got == other
             and found.minimum == (loss, loss)
         )
-        return _result(claims.CORRUPTED_WEIGHT, got, ok)
-
-
-def _samples(facts: FactTable) -> list[dict[str, Any]]:
-    """The first subject, asked for every relation."""
-    return [
-        {
-            "subject": 0,
-            "relations": [r],
-            "tokens": subject_first(facts.n_subjects, 0, r)[0].tolist(),
-            "positions": [0, 1],
-            "answer": int(facts.answers[r, 0]),
-        }
-        for r in range(facts.n_relations)
-    ]
-
-
-def _result(control: Any, got: str, ok: bool) -> ControlResult:
-    return ControlResult(control.name, control.expected, got, bool(ok))
+        return result(claims.CORRUPTED_WEIGHT, got, ok)
 
 
 def _facts(found: Margins, facts: FactTable) -> str:
     return ", ".join(facts.question(s, r) for s, r in found.wrong[:3]) + (" ..." if found.n_wrong > 3 else "")
-
-
-def _nearest_word_margins(readout: Floats, code: Code, facts: FactTable) -> Floats:
-    """Margins of nearest-word logits <v_a, y> - |v_a|^2/2 for given readouts y, shape (R, N, m)."""
-    logits = readout @ code.words.T - (code.words**2).sum(axis=1) / 2
-    right = np.take_along_axis(logits, facts.answers[..., None], axis=-1)[..., 0]
-    np.put_along_axis(logits, facts.answers[..., None], -np.inf, axis=-1)
-    return np.asarray(right - logits.max(axis=-1))
-
-
-def _neighbour(code: Code, facts: FactTable, relation: int) -> tuple[int, int, int]:
-    """A subject, a coordinate, and an attribute whose word differs from the answer's there alone."""
-    for subject, answer in enumerate(facts.answers[relation]):
-        differs = code.words != code.words[answer]
-        for neighbour in np.flatnonzero(differs.sum(axis=1) == 1):
-            return subject, int(np.argmax(differs[neighbour])), int(neighbour)
-    raise ValueError("no two words of the code differ in one coordinate alone")
 
 
 def _separate(v: Floats, at_gate: float, code: Code) -> Floats:

@@ -1,7 +1,9 @@
 """The claims, by the names that the command line takes."""
 
 from theory.claim import Claim
+from theory.claims.chain_of_thought import CHAIN_OF_THOUGHT
 from theory.claims.floors import COUNTING_BOUND, MARGIN_BOUND, MULTI_HOP_BOUND
+from theory.claims.hops import COMPOSED_HOPS, HYBRID_HOPS, SEQUENTIAL_HOPS
 from theory.claims.learning import GRADIENT_DESCENT
 from theory.claims.single_hop import (
     SINGLE_HOP,
@@ -19,6 +21,10 @@ CLAIMS: dict[str, Claim] = {
         SINGLE_HOP_NARROW,
         SINGLE_HOP_QUANTIZED,
         SINGLE_HOP_PACKED,
+        CHAIN_OF_THOUGHT,
+        COMPOSED_HOPS,
+        SEQUENTIAL_HOPS,
+        HYBRID_HOPS,
         COUNTING_BOUND,
         MULTI_HOP_BOUND,
         MARGIN_BOUND,

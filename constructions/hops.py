@@ -1,0 +1,272 @@
+"""C5: k hops in a single forward pass on `[s, r_1, ..., r_k]`, with hard attention. Three ways to pay.
+
+*Composed*: the subject's embedding holds the answers to all R^k strings of relations, in blocks side by
+side. *Sequential*: one hop at a time; between hops a memory as wide as the number of entities writes the
+embedding of the entity reached. *Hybrid*: composed inside each of c stages, a memory between stages; composed
+is c = 1, sequential c = k; merged, a sequential hop is one layer.
+
+A stage of j hops is one layer. At the last position, head t adds relation t's gate to every block whose
+string has that letter at hop t; the MLP keeps the block that all j gates lift, writes its word to the
+readout, and erases the state (the blocks). A memory is an MLP alone: neuron x fires where the readout holds
+u(x), writes x's embedding to the state and takes u(x) off the readout.
+
+Position 0 cannot tell the subject's embedding from its copy, and holds it twice. A weight from the position
+keeps the neurons silent there, so that nothing grows at a position that nobody reads.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from constructions.chain_of_thought import Readout
+from constructions.codes import Code
+from constructions.hop_parts import (
+    Head,
+    attending,
+    beside,
+    compact,
+    copying,
+    dyadic,
+    erasing,
+    memory,
+    sign_words,
+    silenced,
+)
+from constructions.parts import covering, nearest_neighbour_bias, placed, selector, superpose
+from constructions.residual import Residual
+from constructions.transformer import MLP, Block, Storage, Transformer
+from theory.facts import FactTable
+from theory.hops import letters, string_answers
+
+
+def composed_hops(
+    facts: FactTable,
+    *,
+    hops: int = 2,
+    typed: bool = False,
+    code: Code | None = None,
+    gate: float | None = None,
+    readout: Readout = "separate",
+) -> Transformer:
+    """C5(a): blocks for all R^k strings; depth 1, d_model = (R^k + 1) m + R + k + 1.
+
+    Args:
+        facts: a table of functions from entities to entities.
+        hops: k.
+        typed: whether each hop has its own relations (see `theory.hops`): R is then a k-th of the table's.
+        code: value code of the entities; default: signs, m = ceil(log2 N).
+        gate: half the lift per matching relation, at least V/2 (the default); see `dyadic`.
+        readout: "separate", or "in-place" with m dimensions less.
+
+    Raises:
+        FactsError: attributes are not subjects, or typed relations do not divide among the hops.
+        ValueError: hops < 1, or a code with fewer words than there are entities.
+
+    Source: THEORY.md, C5(a) (derived there; for value codes the level is 2 gate k + lo).
+    """
+    if readout not in ("in-place", "separate"):
+        raise ValueError(f"readout must be 'in-place' or 'separate', got {readout!r}")
+    code = covering(code, facts)
+    return _staged(facts, [hops], typed, code, gate, separate=readout == "separate")
+
+
+def hybrid_hops(
+    facts: FactTable,
+    *,
+    hops: int = 3,
+    stages: int = 2,
+    typed: bool = False,
+    code: Code | None = None,
+    gate: float | None = None,
+) -> Transformer:
+    """C5(c): c stages; depth 2c - 1, d_model = (R^j + 1) m + R + k + 1 with j = ceil(k/c).
+
+    Args:
+        facts: a table of functions from entities to entities.
+        hops: k.
+        stages: c, from 1 to k; their lengths are balanced, the longest first.
+        typed: whether each hop has its own relations (see `theory.hops`).
+        code: sign code of the entities; default: m = ceil(log2 N).
+        gate: half the lift per matching relation, at least 1 (the default); see `dyadic`.
+
+    Raises:
+        FactsError: attributes are not subjects, or typed relations do not divide among the hops.
+        ValueError: stages out of range, no sign code, or one with fewer words than there are entities.
+
+    Source: THEORY.md, C5(c) (derived there).
+    """
+    if not 1 <= stages <= hops:
+        raise ValueError(f"stages must be from 1 to the number of hops, {hops}, got {stages}")
+    return _staged(facts, stage_lengths(hops, stages), typed, sign_words(code, facts), gate)
+
+
+def sequential_hops(
+    facts: FactTable,
+    *,
+    hops: int = 2,
+    typed: bool = False,
+    code: Code | None = None,
+    gate: float | None = None,
+    merged: bool = False,
+) -> Transformer:
+    """C5(b): one hop at a time; depth 2k - 1, d_model = (R+1) m + R + k + 1.
+
+    Args:
+        facts: a table of functions from entities to entities.
+        hops: k.
+        typed: whether each hop has its own relations (see `theory.hops`).
+        code: sign code of the entities; default: m = ceil(log2 N).
+        gate: half the lift of the block asked for, at least 1 (the default); see `dyadic`.
+        merged: one layer per hop: depth k, d_model = (R+1) m + 2 R + k + 1.
+
+    Raises:
+        FactsError: attributes are not subjects, or typed relations do not divide among the hops.
+        ValueError: hops < 1, no sign code, or one with fewer words than there are entities.
+
+    Source: THEORY.md, C5(b) (derived there).
+    """
+    code = sign_words(code, facts)
+    return (
+        _merged(facts, hops, typed, code, gate) if merged else _staged(facts, [1] * hops, typed, code, gate)
+    )
+
+
+def stage_lengths(hops: int, stages: int) -> list[int]:
+    """How many hops each stage takes: balanced, the longest first.
+
+    Example:
+        >>> stage_lengths(7, 3)
+        [3, 2, 2]
+    """
+    short, n_long = divmod(hops, stages)
+    return [short + (stage < n_long) for stage in range(stages)]
+
+
+def _staged(
+    facts: FactTable,
+    lengths: Sequence[int],
+    typed: bool,
+    code: Code,
+    gate: float | None,
+    *,
+    separate: bool = True,
+) -> Transformer:
+    """The transformer of C5 whose stages take so many hops each."""
+    gate = code.spread / 2 if gate is None else dyadic(gate)
+    hops, m = sum(lengths), code.length
+    alphabet = letters(facts, hops, typed=typed)
+    N, R = facts.n_subjects, alphabet.shape[1]
+    ends = np.cumsum(lengths)
+    stages = [alphabet[end - length : end] for end, length in zip(ends, lengths, strict=True)]
+    embeddings = [string_answers(facts, stage) for stage in stages]
+    space = Residual(
+        block=(len(embeddings[0]), m),
+        **({"readout": (m,)} if separate else {}),
+        relation=(R,),
+        position=(hops + 1,),
+    )
+    block, relation = space["block"], space["relation"]
+
+    W_E = space.zeros(N + facts.n_relations)
+    superpose(W_E, block, embeddings[0], code)
+    tokens = np.arange(facts.n_relations)
+    W_E[N + tokens, relation[tokens % R]] = 1
+    W_pos = space.zeros(hops + 1)
+    W_pos[:, space["position"]] = np.eye(hops + 1)
+
+    blocks: list[Block] = []
+    for number, (end, length) in enumerate(zip(ends, lengths, strict=True)):
+        first = [] if number else [copying(space, 0, block.ravel(), block.ravel(), 1.0)]
+        gates = [_gates(space, end - length + 1 + hop, hop, length, gate) for hop in range(length)]
+        select, W_U = selector(space, code, 2 * gate * length, R**length)
+        if len(lengths) > 1:
+            select = silenced(space, select, code.hi)
+        if end < hops:
+            select = beside(select, erasing(space, block[: R**length].ravel(), code.lo))
+        blocks.append(Block(attending(space, first + gates), select))
+        if end < hops:
+            blocks.append(Block(mlp=memory(space, code, embeddings[number + 1])))
+
+    # stages that ask for the same relations have the same memory
+    memories = {
+        stage.tobytes(): answers.size * m for stage, answers in zip(stages[1:], embeddings[1:], strict=True)
+    }
+    return Transformer(
+        W_E=W_E,
+        W_pos=W_pos,
+        blocks=tuple(blocks),
+        W_U=W_U,
+        b_U=nearest_neighbour_bias(code),
+        attention="hard",
+        storage=Storage(block.ravel(), code.n_levels, other_bits=sum(memories.values())),
+    )
+
+
+def _gates(space: Residual, t: int, hop: int, length: int, gate: float) -> Head:
+    """Head t: relation r lifts, by 2 gate, every block whose string has letter r at this hop of the stage."""
+    relation, m = space["relation"], space["block"].shape[1]
+    R = len(relation)
+    strings = np.arange(R**length).reshape(R**hop, R, -1).swapaxes(0, 1).reshape(R, -1)
+    lifted = space["block"][strings].reshape(R, strings.shape[1] * m)
+    return copying(space, t, relation, lifted, 2 * gate)
+
+
+def _merged(facts: FactTable, hops: int, typed: bool, code: Code, gate: float | None) -> Transformer:
+    """C5(b) with one layer per hop: neuron (r, x) fires where block r holds u(x) and r is asked for.
+
+    Head t copies relation t's one-hot to `asked`. Neuron ReLU(<u(x), block_r> + asked_r - m) writes x's
+    embedding to the state; beside it the old state and `asked` are erased. The last layer is a selector.
+    """
+    gate = 1.0 if gate is None else dyadic(gate)
+    alphabet, m = letters(facts, hops, typed=typed), code.length
+    N, R = facts.n_subjects, alphabet.shape[1]
+    space = Residual(block=(R, m), readout=(m,), relation=(R,), asked=(R,), position=(hops + 1,))
+    block, relation, asked = space["block"], space["relation"], space["asked"]
+    embeddings = [string_answers(facts, relations[None]) for relations in alphabet]
+
+    W_E = space.zeros(N + facts.n_relations)
+    superpose(W_E, block, embeddings[0], code)
+    tokens = np.arange(facts.n_relations)
+    W_E[N + tokens, relation[tokens % R]] = 1
+    W_pos = space.zeros(hops + 1)
+    W_pos[:, space["position"]] = np.eye(hops + 1)
+
+    blocks: list[Block] = []
+    for hop in range(hops):
+        first = [] if hop else [copying(space, 0, block.ravel(), block.ravel(), 1.0)]
+        attend = attending(space, [*first, copying(space, hop + 1, relation, asked, 1.0)])
+        if hop + 1 < hops:
+            look_up = silenced(space, _merged_memory(space, code, embeddings[hop + 1]), m)
+            erase = (erasing(space, block.ravel(), code.lo), erasing(space, asked, 0.0))
+            blocks.append(Block(attend, compact(beside(look_up, *erase))))
+    select, W_U = selector(space, code, 2 * gate)
+    each = np.arange(block.size)
+    lift = placed(select.W_in.shape, np.repeat(asked, m), each, 2 * gate)
+    select = silenced(space, MLP(select.W_in + lift, select.b_in, select.W_out, select.b_out), code.hi)
+    return Transformer(
+        W_E=W_E,
+        W_pos=W_pos,
+        blocks=(*blocks, Block(attend, select)),
+        W_U=W_U,
+        b_U=nearest_neighbour_bias(code),
+        attention="hard",
+        storage=Storage(
+            block.ravel(), code.n_levels, other_bits=(hops - 1 if typed else min(hops - 1, 1)) * N * R * m
+        ),
+    )
+
+
+def _merged_memory(space: Residual, code: Code, answers: NDArray[np.int64]) -> MLP:
+    """Neuron (r, x): ReLU(<u(x), block_r> + asked_r - m) writes x's embedding to the state."""
+    R, N = answers.shape
+    block, asked, words, m = space["block"], space["asked"], code.words, code.length
+    neuron = np.arange(R * N).reshape(R, N, 1)
+    embedding = words[answers].swapaxes(0, 1).reshape(N, -1)
+    return MLP(
+        W_in=placed((space.d_model, R * N), block[:, None], neuron, words)
+        + placed((space.d_model, R * N), asked[:, None, None], neuron, 1.0),
+        b_in=np.full(R * N, -float(m)),
+        W_out=placed((R * N, space.d_model), neuron, block.ravel(), embedding),
+        b_out=np.zeros(space.d_model),
+    )

@@ -1,0 +1,141 @@
+"""C3: chain of thought, one layer for any number of hops.
+
+Beside the claim stand the scale of softmax attention, derived from the margin that it must keep, and what
+the same weights read where two positions share one code.
+"""
+
+from fractions import Fraction
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+from theory.claim import Claim, Control, Hypothesis
+from theory.claims.single_hop import GATE_HALF_SPREAD, INJECTIVE_CODE, TWO_ATTRIBUTES, Floats
+from theory.symbols import D, K, R, V, gate, levels, m, promise, separate, soft, strangers
+
+DEFAULT_SOFT_GATE = Fraction(5, 4)
+_BETA_STEP = 1024  # beta is rounded up to a multiple of 1/1024: scores are then exact in float64
+
+_POSITION = sympy.Max(1, sympy.ceiling(sympy.log(K, 2)))  # q, signs of a position code of distance 1
+_HARD = sympy.Eq(soft, 0)
+_GATE = gate  # the symbol, where a function has a gate
+
+LEAK = sympy.Min((1 - 2 * promise / D) / (2 * (1 + gate)), 1 - 1 / gate)  # eps*
+SCORE_GAP = sympy.log((2 * K - 1) * (1 - LEAK) / LEAK)  # gamma
+INVERSE_TEMPERATURE = SCORE_GAP / sympy.Min(2, _POSITION)  # beta
+
+ENTITIES = Hypothesis("every attribute a subject", sympy.Eq(strangers, 0))
+SIGNS_IF_SOFT = Hypothesis(
+    "a sign code if attention is soft", sympy.Or(_HARD, sympy.And(sympy.Eq(V, 2), sympy.Eq(levels, 2)))
+)
+GATE_IF_SOFT = Hypothesis("a gate above 1 if attention is soft", sympy.Or(_HARD, gate > 1))
+MARGIN_IF_SOFT = Hypothesis(
+    "a margin between 0 and that of hard attention if attention is soft",
+    sympy.Or(_HARD, sympy.And(promise > 0, 2 * promise < D)),
+)
+
+WEAK_GATE = Control("weak gate", "every step's margin is the predicted one, some are not positive")
+SHARED_POSITIONS = Control(
+    "one position code for keys and queries",
+    "relation i and entity i tie; every step's margin is the predicted one, some are not positive",
+)
+CORRUPTED_KEYS = Control(
+    "one key coordinate dropped",
+    "every single step passes, chains fail, and the induction certificate refuses",
+)
+CORRUPTED_TOKENS = Control(
+    "one relation's token given a key",
+    "every single step passes, chains fail, and the induction certificate refuses",
+)
+ALTERED_FACT = Control("one fact altered after building", "exactly that step is wrong")
+SOFTER = Control(
+    "softmax at half the scale",
+    "the certificate falls short of the promise, and so does a context that the model is shown",
+)
+
+CHAIN_OF_THOUGHT = Claim(
+    name="chain-of-thought",
+    label="C3",
+    title="one layer and R m + 2 q dimensions answer any number of hops, step by step",
+    statement=r"""Let $\pi_1, \dots, \pi_R$ be functions of $N$ entities and $q = \max(1, \lceil \log_2 K
+\rceil)$. The prompt is $[r_1, \dots, r_k, s]$; the model's own answers are appended to it. In $R m + 2q$
+dimensions ($m$ more with a readout) one layer with one head answers $\pi_{r_i}(x)$ at every step $i \le
+k$, with the same weights for every $k \le K$. With hard attention the margin of a step is half the squared
+distance $D$ from its answer's word to the nearest other word. With softmax, sign codes, gate $> 1$ and the
+scores' factor $\beta = \gamma / \min(2, q)$, $\gamma = \ln((2K-1)(1-\varepsilon^*)/\varepsilon^*)$,
+$\varepsilon^* = \min((1 - 2\mu/D)/(2(1 + \mathrm{gate})), 1 - 1/\mathrm{gate})$, it is at least $\mu$ in
+every context.""",
+    hypotheses=(
+        TWO_ATTRIBUTES,
+        ENTITIES,
+        INJECTIVE_CODE,
+        GATE_HALF_SPREAD,
+        SIGNS_IF_SOFT,
+        GATE_IF_SOFT,
+        MARGIN_IF_SOFT,
+    ),
+    predicted={
+        "d_model": (R + separate) * m + 2 * _POSITION,
+        "d_mlp": R * m,
+        "d_mlp_per_layer": [R * m],
+        "n_layers": sympy.Integer(1),
+        "min_margin": sympy.Piecewise((promise, sympy.Eq(soft, 1)), (D / 2, True)),
+        "subject_bits": R * m * sympy.ceiling(sympy.log(levels, 2)),
+        "other_bits": sympy.Integer(0),
+    },
+    proof=r"""Tokens write to neither keys nor queries; relation $t$ has key $p_t$, the $i$-th entity
+query $p_i$. At step $i$ relation $t$ scores $\beta \langle p_i, p_t \rangle$ and entities $0$: relation
+$i$ leads by at least $\beta \min(2, q)$. Hard attention adds twice its gate to the current entity, and
+the rest is C1 or C1'. Softmax leaves at most $\varepsilon \le S/(1+S)$, $S = (2K-1)e^{-\gamma}$, off
+relation $i$; coordinates of the block asked for deviate by $[-2\varepsilon(1+\mathrm{gate}), 0]$, others
+by $[-2\varepsilon, 2\varepsilon\,\mathrm{gate}]$. For $\varepsilon \le 1 - 1/\mathrm{gate}$ the others stay
+at or below the level $2\,\mathrm{gate} - 1$, so that they are silent; a coordinate $-1$ reads $-1$ and
+$+1$ reads at least $1 - 2\varepsilon(1+\mathrm{gate})$. Answers are tokens, embedded anew at the next
+step: errors do not accumulate.""",
+    source="THEORY.md, C3 (derived there; in place with the level 2 gate + lo)",
+    controls=(WEAK_GATE, SHARED_POSITIONS, CORRUPTED_KEYS, CORRUPTED_TOKENS, ALTERED_FACT, SOFTER),
+    parameters=("hops", "attention", "margin", "gate", "code_length", "readout"),
+)
+
+
+def inverse_temperature(margin: float, *, distance: int, gate: float, max_hops: int) -> float:
+    """beta: the factor on the scores with which softmax keeps a margin, rounded up to 1/1024.
+
+    Args:
+        margin: mu.
+        distance: D, the least squared distance from an answer's word to another word; sign codes.
+        gate: more than 1.
+        max_hops: K.
+
+    Raises:
+        ValueError: a margin that is not between 0 and D/2, or a gate of at most 1.
+
+    Example:
+        >>> inverse_temperature(1.0, distance=4, gate=1.25, max_hops=16)
+        2.7568359375
+    """
+    if not 0 < margin < distance / 2:
+        raise ValueError(f"softmax keeps a margin between 0 and {distance / 2:g}, not {margin:g}")
+    if not gate > 1:
+        raise ValueError(f"softmax needs a gate above 1, got {gate:g}")
+    values = {promise: Fraction(margin), D: Fraction(distance), _GATE: Fraction(gate), K: Fraction(max_hops)}
+    exact = {symbol: sympy.Rational(v.numerator, v.denominator) for symbol, v in values.items()}
+    beta = INVERSE_TEMPERATURE.subs(exact)
+    return int(sympy.ceiling(beta * _BETA_STEP)) / _BETA_STEP
+
+
+def readout_shared_positions(v: Floats, gate: float) -> Floats:
+    """What C3 reads, with sign codes, where relation i and entity i share one position code.
+
+    The head averages the two: it adds gate to the block asked for and the entity's own signs to all.
+
+    Args:
+        v: the words of the facts, shape (R, N, m).
+        gate: half the lift that hard attention would give.
+    """
+    level = 2 * gate - 1
+    others = np.maximum(0.0, 2 * v - level)
+    asked = np.maximum(0.0, 2 * v + gate - level)
+    total: NDArray[np.float64] = others.sum(axis=0) - others + asked - 1.0
+    return total

@@ -1,0 +1,235 @@
+"""C5: hops without a chain of thought: composed, sequential, hybrid.
+
+Beside the claims stands what the same weights read, at any gate, with a memory of another threshold, or with
+a state that is not erased. Arrays over blocks, B = R^j strings of j relations, come first.
+"""
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+from theory.claim import Claim, Control, Hypothesis, PerLayer
+from theory.claims.chain_of_thought import ENTITIES
+from theory.claims.single_hop import GATE_HALF_SPREAD, INJECTIVE_CODE, TWO_ATTRIBUTES, Floats
+from theory.symbols import D, N, R, V, c, k, layer, levels, m, merged, separate, typed
+
+_DERIVED = "THEORY.md, {} (derived there)"
+_BITS = sympy.ceiling(sympy.log(levels, 2))
+_ONE_LAYER_PER_HOP, _TYPED = sympy.Eq(merged, 1), sympy.Eq(typed, 1)
+_SHORT, _N_LONG = sympy.floor(k / c), sympy.Mod(k, c)  # stages are floor(k/c) hops long, the first few 1 more
+_LONGEST = sympy.ceiling(k / c)  # j
+
+
+def _length(stage: sympy.Expr) -> sympy.Expr:
+    """How many hops a stage takes, numbered from 1."""
+    return _SHORT + sympy.Piecewise((1, stage <= _N_LONG), (0, True))
+
+
+def _if(condition: sympy.Basic, value: sympy.Expr) -> sympy.Expr:
+    return sympy.Piecewise((value, condition), (0, True))
+
+
+SIGN_CODE = Hypothesis("a sign code", sympy.And(sympy.Eq(V, 2), sympy.Eq(levels, 2)))
+
+WEAK_GATE = Control("weak gate", "every margin is the predicted one, some are not positive")
+DROPPED_BLOCK = Control(
+    "one block of the subjects' embeddings dropped",
+    "exactly the queries whose first letters are that block's string are wrong, with margin 0",
+)
+CORRUPTED_WEIGHT = Control(
+    "one embedding coordinate moved to a neighbouring word",
+    "exactly that query is wrong, and its answer is the neighbour",
+)
+SILENT_MEMORY = Control(
+    "memory threshold m in place of m - 1",
+    "no entity is remembered: the model answers what the first stage reached",
+)
+LOW_THRESHOLD = Control("memory threshold m - 3 in place of m - 1", "every margin is the predicted one")
+STATE_KEPT = Control("state not erased", "every margin is the predicted one, some are not positive")
+CORRUPTED_MEMORY = Control(
+    "one remembered coordinate moved to a neighbouring word",
+    "exactly the queries that pass through that entity and block are wrong",
+)
+_OF_MEMORIES = (WEAK_GATE, DROPPED_BLOCK, SILENT_MEMORY, LOW_THRESHOLD, STATE_KEPT, CORRUPTED_MEMORY)
+
+COMPOSED_HOPS = Claim(
+    name="composed-hops",
+    label="C5(a)",
+    title="one layer answers k hops from R^k blocks",
+    statement=r"""Let $\pi_1, \dots, \pi_R$ be functions of $N$ entities (typed: $R$ of its own for each
+hop), $v$ an injective code of spread $V$ and gate $\ge V/2$. With hard attention, one layer answers every
+query $[s, r_1, \dots, r_k]$ from an embedding with a block for each of the $R^k$ strings of relations: head
+$t$ adds $2\,\mathrm{gate}$ to the blocks whose $t$-th letter is $r_t$, and neurons
+$\mathrm{ReLU}(x - (2\,\mathrm{gate}\,k + lo))$ keep the one that all lift. The margin of a query is half the
+squared distance $D$ from its answer's word to the nearest other word.""",
+    hypotheses=(TWO_ATTRIBUTES, ENTITIES, INJECTIVE_CODE, GATE_HALF_SPREAD),
+    predicted={
+        "d_model": (R**k + separate) * m + R + k + 1,
+        "d_mlp": R**k * m,
+        "d_mlp_per_layer": [R**k * m],
+        "n_layers": sympy.Integer(1),
+        "min_margin": D / 2,
+        "subject_bits": R**k * m * _BITS,
+        "other_bits": sympy.Integer(0),
+    },
+    proof=r"""A block that at most $k - 1$ letters match holds at most $hi + 2\,\mathrm{gate}(k-1) \le
+2\,\mathrm{gate}\,k + lo$: its neurons are silent. The one that all match gives $v - lo$; the bias adds
+$lo$. In place the neurons turn $z$ into $\max(z, 2\,\mathrm{gate}\,k + lo)$, which is the same for all
+other blocks.""",
+    source=_DERIVED.format("C5(a)"),
+    controls=(WEAK_GATE, DROPPED_BLOCK, CORRUPTED_WEIGHT),
+    parameters=("hops", "typed", "gate", "code_length", "readout"),
+)
+
+SEQUENTIAL_HOPS = Claim(
+    name="sequential-hops",
+    label="C5(b)",
+    title="2k - 1 layers answer k hops, a memory of N neurons between two",
+    statement=r"""Let $\pi_1, \dots, \pi_R$ be functions of $N$ entities (typed: $R$ of its own for each
+hop), $u$ an injective code of signs and gate $\ge 1$. With hard attention, $2k - 1$ layers in $(R+1)m + R +
+k + 1$ dimensions answer every query $[s, r_1, \dots, r_k]$: a selector reads the code of the next entity
+and erases the state; a memory of $N$ neurons $\mathrm{ReLU}(\langle u(x), \mathrm{code}\rangle - (m-1))$
+writes that entity's embedding to the state and clears the code. Merged, $k$ layers in $(R+1)m + 2R + k + 1$
+dimensions do, with neurons $\mathrm{ReLU}(\langle u(x), \mathrm{block}_r\rangle + 1[r\ \mathrm{asked}] -
+m)$. The margin of a query is half the squared distance $D$ from its answer's word to the nearest other
+word.""",
+    hypotheses=(TWO_ATTRIBUTES, ENTITIES, INJECTIVE_CODE, SIGN_CODE, GATE_HALF_SPREAD),
+    predicted={
+        "d_model": (R + 1) * m + R + k + 1 + merged * R,
+        "d_mlp": sympy.Piecewise(
+            (R * m, sympy.Eq(k, 1)),
+            (R * N + R * m + R, _ONE_LAYER_PER_HOP),
+            (sympy.Max(2 * R * m, N), True),
+        ),
+        "d_mlp_per_layer": PerLayer(
+            sympy.Piecewise(
+                (R * m, sympy.Eq(layer, sympy.Piecewise((k, _ONE_LAYER_PER_HOP), (2 * k - 1, True)))),
+                (R * N + R * m + R, _ONE_LAYER_PER_HOP),
+                (N, sympy.Eq(sympy.Mod(layer, 2), 0)),
+                (2 * R * m, True),
+            ),
+            sympy.Piecewise((k, _ONE_LAYER_PER_HOP), (2 * k - 1, True)),
+        ),
+        "n_layers": sympy.Piecewise((k, _ONE_LAYER_PER_HOP), (2 * k - 1, True)),
+        "min_margin": D / 2,
+        "subject_bits": R * m * _BITS,
+        "other_bits": N * R * m * sympy.Piecewise((k - 1, _TYPED), (sympy.Min(k - 1, 1), True)),
+    },
+    proof=r"""A selector is C1 on the state; $\mathrm{ReLU}(x + 1)$, lifted or not, is $x + 1$, so that
+taking it off and adding $1$ leaves $0$. For signs $\langle u(x), u(y)\rangle = m - 2 d$ at Hamming distance
+$d$: of the memory's neurons only that of the entity reached fires, with value $1$. So before hop $t$ the
+state is that entity's embedding and the code is $0$, as at hop 1. Untyped memories are all equal.""",
+    source=_DERIVED.format("C5(b)"),
+    controls=_OF_MEMORIES,
+    parameters=("hops", "typed", "merged", "gate", "code_length"),
+)
+
+HYBRID_HOPS = Claim(
+    name="hybrid-hops",
+    label="C5(c)",
+    title="2c - 1 layers answer k hops from R^ceil(k/c) blocks",
+    statement=r"""Let $\pi_1, \dots, \pi_R$ be functions of $N$ entities, $u$ an injective code of signs
+and gate $\ge 1$, and $1 \le c \le k$. With hard attention, $2c - 1$ layers in $(R^j + 1)m + R + k + 1$
+dimensions, $j = \lceil k/c \rceil$, answer every query $[s, r_1, \dots, r_k]$: $c$ stages of balanced
+lengths, the longest first, each composed; between two, a memory of $N$ neurons writes the embedding of the
+next stage's strings. The margin of a query is half the squared distance $D$ from its answer's word to the
+nearest other word.""",
+    hypotheses=(TWO_ATTRIBUTES, ENTITIES, INJECTIVE_CODE, SIGN_CODE, GATE_HALF_SPREAD),
+    predicted={
+        "d_model": (R**_LONGEST + 1) * m + R + k + 1,
+        "d_mlp": sympy.Piecewise((R**k * m, sympy.Eq(c, 1)), (sympy.Max(2 * R**_LONGEST * m, N), True)),
+        "d_mlp_per_layer": PerLayer(
+            sympy.Piecewise(
+                (R**_SHORT * m, sympy.Eq(layer, 2 * c - 1)),
+                (N, sympy.Eq(sympy.Mod(layer, 2), 0)),
+                (2 * R ** _length((layer + 1) / 2) * m, True),
+            ),
+            2 * c - 1,
+        ),
+        "n_layers": 2 * c - 1,
+        "min_margin": D / 2,
+        "subject_bits": R**_LONGEST * m * _BITS,
+        "other_bits": N
+        * m
+        * sympy.Piecewise(
+            (_N_LONG * R ** (_SHORT + 1) + (c - _N_LONG) * R**_SHORT - R**_LONGEST, _TYPED),
+            (_if(c >= 2, R**_SHORT) + _if(_N_LONG >= 2, R ** (_SHORT + 1)), True),
+        ),
+    },
+    proof=r"""C5(a) inside a stage, C5(b) between two: after a stage the readout holds the code of the
+entity that its string reaches, and the state, lifted by whatever number of letters, is erased to $0$. The
+memory is that of C5(b), with the codes of the next stage's $R^{j'}$ strings for an embedding. Untyped
+memories before stages of one length are equal.""",
+    source=_DERIVED.format("C5(c)"),
+    controls=_OF_MEMORIES,
+    parameters=("hops", "stages", "typed", "gate", "code_length"),
+)
+
+
+def matches(R: int, hops: int) -> NDArray[np.int64]:
+    """How many letters two strings of relations have in common, place by place: shape (R^hops, R^hops).
+
+    Example:
+        >>> matches(2, 2).tolist()
+        [[2, 1, 1, 0], [1, 2, 0, 1], [1, 0, 2, 1], [0, 1, 1, 2]]
+    """
+    strings = np.arange(R**hops)[:, None] // R ** np.arange(hops - 1, -1, -1) % R
+    return np.asarray((strings[:, None] == strings).sum(axis=2))
+
+
+def readout_composed(v: Floats, gate: float, *, R: int, hops: int, lo: float) -> Floats:
+    """What C5(a) reads at any gate: from block w, max(0, v_w + 2 gate (matches - hops) - lo), plus lo.
+
+    Args:
+        v: the words of the answers, shape (R^hops, N, m).
+        gate: half the lift per match.
+        R: relations per hop.
+        hops: k.
+        lo: least value of the code.
+
+    Returns:
+        Shape (R^hops, N, m), the string asked for first.
+    """
+    lifts = 2 * gate * (matches(R, hops) - hops)[:, :, None, None]
+    total: Floats = np.maximum(0.0, v + lifts - lo).sum(axis=1) + lo
+    return total
+
+
+def readout_two_stages(
+    first: Floats,
+    second: Floats,
+    words: Floats,
+    gate: float,
+    *,
+    R: int,
+    lengths: tuple[int, int],
+    threshold: float,
+    erased: bool = True,
+) -> Floats:
+    """What C5(b) and C5(c) read with two stages and sign codes, whole or broken.
+
+    Args:
+        first: the words that the first stage's strings reach, shape (B1, N, m).
+        second: the same for the second stage, shape (B2, N, m), B2 <= B1.
+        words: u, shape (N, m).
+        gate: half the lift per match.
+        R: relations per hop.
+        lengths: hops of the two stages.
+        threshold: of the memory's neurons; m - 1 in the claim.
+        erased: whether the first stage erases the state.
+
+    Returns:
+        Shape (B1, B2, N, m).
+    """
+    B2, N, m = second.shape
+    code = readout_composed(first, gate, R=R, hops=lengths[0], lo=-1)
+    fires = np.maximum(0.0, code @ words.T - threshold)  # (B1, N, entity)
+    state = (fires @ second.swapaxes(0, 1).reshape(N, B2 * m)).reshape(len(first), N, B2, m)
+    if not erased:
+        lifts = 2 * gate * matches(R, lengths[0])[:, None, :B2, None]
+        state = state + first[:B2].swapaxes(0, 1) + lifts
+    code = code - fires @ words
+    lifts = 2 * gate * (matches(R, lengths[1]) - lengths[1])[:, None, None, :, None]
+    read = np.maximum(0.0, state + lifts + 1).sum(axis=3).swapaxes(0, 1)  # (B1, B2, N, m)
+    total: Floats = code[:, None] + read - 1
+    return total
