@@ -23,11 +23,12 @@ def times(x: Any, W: Any) -> Any:
     n_terms = np.diff(columns.indptr)
     if n_terms.max(initial=0) > _FEW_TERMS:
         return _flat_product(x, W)
-    out = np.zeros((*x.shape[:-1], W.shape[1]), dtype=np.result_type(x, columns))
+    dtype = np.result_type(x, columns.dtype)
+    out = np.zeros((*x.shape[:-1], W.shape[1]), dtype=dtype)
     for term in range(n_terms.max(initial=0)):  # the term-th non-zero entry of every column that has one
         there = np.flatnonzero(n_terms > term)
         entry = columns.indptr[there] + term
-        product = _scaled(_selected(x, columns.indices[entry]), columns.data[entry])
+        product = _scaled(_selected(x, columns.indices[entry]), columns.data[entry]).astype(dtype, copy=False)
         if term == 0 and len(there) == W.shape[1]:
             out = product.copy() if product is x and n_terms.max() > 1 else product  # x stays as it is
         else:
@@ -77,21 +78,43 @@ def dense(weight: Any) -> Any:
 
 
 def float64(weight: Any) -> Any:
-    """A weight of any real dtype in float64, dense or sparse as it was."""
-    return (
-        weight.astype(np.float64, copy=False)
-        if hasattr(weight, "astype")
-        else np.asarray(weight, dtype=np.float64)
-    )
+    """A weight of any real dtype in float64, dense or sparse as it was.
+
+    Raises:
+        ValueError: float64 would round an entry, or a sparse weight stores an entry in several pieces.
+    """
+    if hasattr(weight, "tocsr"):
+        n_stored = weight.nnz
+        weight = weight if weight.format == "csc" else weight.tocsr()
+        if not weight.has_canonical_format:
+            weight = weight.copy()
+            weight.sum_duplicates()
+        if weight.nnz != n_stored:
+            raise ValueError("a sparse weight stores an entry twice: call sum_duplicates() first")
+    else:
+        weight = np.asarray(weight)
+    values = weight.astype(np.float64, copy=False)
+    if not _fits_float64(stored(weight)):
+        raise ValueError(f"float64 would round an entry of a weight stored as {weight.dtype}")
+    return values
+
+
+def _fits_float64(values: NDArray[Any]) -> bool:
+    """Whether float64 holds all entries; of integers, whether none is larger than 2^53."""
+    if values.dtype.kind in "iu" and values.dtype.itemsize == 8:
+        return max(int(values.max(initial=0)), -int(values.min(initial=0))) <= 1 << 53
+    if values.dtype.kind == "f" and values.dtype.itemsize > 8:
+        return bool((values.astype(np.float64) == values).all())
+    return True
 
 
 def stored(weight: Any) -> NDArray[Any]:
     """The stored entries of a weight, flat; those of a sparse one that may be non-zero."""
-    return np.asarray(weight.data if hasattr(weight, "indptr") else weight).ravel()
+    return np.asarray(weight.tocsr().data if hasattr(weight, "tocsr") else weight).ravel()
 
 
 def _flat_product(x: Any, W: Any) -> Any:
-    """x @ W as one product of two matrices, where NumPy would make one for every prompt."""
+    """The product x @ W as one of two matrices, where NumPy would make one for every prompt."""
     *batch, n = x.shape
     return (x.reshape(prod(batch), n) @ W).reshape(*batch, W.shape[1])
 

@@ -79,8 +79,12 @@ class Code:
         """Groups of `bits` coordinates summed with weights 1, 2, 4, ...; a short last group stays short."""
         groups = [self.words[:, j : j + bits] for j in range(0, self.length, bits)]
         sums = [group @ (1 << np.arange(group.shape[1])) for group in groups]
-        scale = (1 << bits) - 1
-        return Code(np.column_stack(sums), lo=scale * self.lo, hi=scale * self.hi)
+        scales = [(1 << group.shape[1]) - 1 for group in groups]
+        return Code(
+            np.column_stack(sums),
+            lo=min(scale * self.lo for scale in scales),
+            hi=max(scale * self.hi for scale in scales),
+        )
 
 
 def code_length(n_attributes: int, bits: int = 1) -> int:
@@ -90,6 +94,8 @@ def code_length(n_attributes: int, bits: int = 1) -> int:
         >>> [code_length(n) for n in (1, 2, 3, 1000)], code_length(1000, bits=4)
         ([1, 1, 2, 10], 3)
     """
+    if not 1 <= bits <= 16:
+        raise ValueError(f"bits must be from 1 to 16, got {bits}")
     return max(1, -(-(n_attributes - 1).bit_length() // bits))
 
 

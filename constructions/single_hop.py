@@ -105,7 +105,7 @@ def in_place_superposition(
 
     attend = uniform_attention(space.d_model, 2.0)
     b_out = np.full(space.d_model, -float(code.hi))
-    b_out[block[0]] += code.hi - 2 * gate  # blocks not asked for cancel; the asked one keeps v
+    b_out[block[0]] = -2 * gate  # hi - 2 gate more: blocks not asked for cancel, the asked one keeps v
     select = MLP(
         W_in=scaled_identity(space.d_model, -1.0),
         b_in=np.full(space.d_model, float(code.hi)),

@@ -132,6 +132,11 @@ class Transformer:
     def __post_init__(self) -> None:
         if self.attention not in get_args(AttentionKind):
             raise ValueError(f"attention must be 'soft' or 'hard', got {self.attention!r}")
+        if not np.isfinite(self.attn_scale):
+            raise ValueError(f"attn_scale must be a finite number, got {self.attn_scale}")
+        for name in ("W_E", "W_pos", "W_U"):
+            if len(getattr(self, name).shape) != 2:
+                raise ValueError(f"{name} has shape {getattr(self, name).shape}, want two axes")
         for name, (got, want) in self._shapes().items():
             if got != want:
                 raise ValueError(f"{name} has shape {got}, want {want}")
@@ -145,9 +150,14 @@ class Transformer:
 
         Returns:
             Shape (batch, d_model).
+
+        Raises:
+            ValueError: a position beyond n_ctx - 1.
         """
         if positions is None:
             positions = np.arange(tokens.shape[-1])
+        if np.max(positions, initial=-1) >= self.n_ctx:
+            raise ValueError(f"W_pos has {self.n_ctx} rows; there is no position {np.max(positions)}")
         x = self.W_E[tokens] + self.W_pos[positions]
         for number, block in enumerate(self.blocks, start=1):
             after = x if number < len(self.blocks) else x[:, -1:]  # only the last position is read out
@@ -243,8 +253,10 @@ class Transformer:
         }
         for number, block in enumerate(self.blocks):
             if block.attention is not None:
-                heads = zip(*vars(block.attention).values(), strict=True)
-                for h, (W_Q, W_K, W_V, W_O) in enumerate(heads):
+                n_heads = max(1, len(block.attention.W_Q))
+                for name, heads in vars(block.attention).items():
+                    shapes[f"blocks.{number}.attn.{name} (heads)"] = ((len(heads),), (n_heads,))
+                for h, (W_Q, W_K, W_V, W_O) in enumerate(zip(*vars(block.attention).values(), strict=False)):
                     at = f"blocks.{number}.attn.{{}}.{h}"
                     shapes[at.format("W_Q")] = (W_Q.shape, (d, W_Q.shape[-1]))
                     shapes[at.format("W_K")] = (W_K.shape, W_Q.shape)

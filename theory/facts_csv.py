@@ -14,8 +14,10 @@ White space around a cell and blank lines do not count. Attributes are identifie
 all relations and numbered in order of first appearance, relation by relation.
 """
 
+import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
@@ -42,6 +44,8 @@ def read_csv(path: str | PathLike[str], *, missing: Literal["unknown"] | None = 
             ragged row, a missing cell, a subject twice (wide), or contradicting triples (long). The
             message names file, row (line of the file, from 1) and column.
     """
+    if missing not in (None, UNKNOWN):
+        raise FactsError(f"missing must be {UNKNOWN!r} or nothing, got {missing!r}")
     name = str(path)
     rows = _rows(name, _text(path))
     line, header = next(rows, (1, []))
@@ -59,10 +63,11 @@ def _text(path: str | PathLike[str]) -> str:
         data = Path(path).read_bytes()
     except OSError as error:
         raise FactsError(f"cannot read {path}: {error.strerror}") from error
+    data = data.removeprefix(codecs.BOM_UTF8)
     try:
-        return data.decode("utf-8-sig")
+        return data.decode()
     except UnicodeDecodeError as error:
-        row = data.count(b"\n", 0, error.start) + 1
+        row = 1 + len(re.findall(rb"\r\n|\r|\n", data[: error.start]))
         raise FactsError(f"{path}, row {row}: byte 0x{data[error.start]:02x} is not UTF-8") from error
 
 

@@ -16,20 +16,22 @@ def nearest_squared_distances(words: Words, of: NDArray[np.int64] | None = None)
     words without such a neighbour are compared with all others.
 
     Args:
-        words: shape (n, m), integers of magnitude below 2^24; n >= 2. Words may coincide (distance 0).
+        words: shape (n, m), integers, no two further apart than 2^25; n >= 2. Words may coincide
+            (distance 0).
         of: the numbers of the words asked about; default: all.
 
     Returns:
         Shape (len(of),), squared Euclidean distances.
 
     Raises:
-        ValueError: fewer than two words, or an entry too large for exact arithmetic.
+        ValueError: fewer than two words, or words too far apart for exact arithmetic.
     """
     n, m = words.shape
     if n < 2:
         raise ValueError(f"a nearest other word needs two words, got {n}")
-    if m and np.abs(words).max() >= 1 << 24:
-        raise ValueError("entries of magnitude 2^24 and more are not supported")
+    if m and m * (int(words.max()) - int(words.min())) ** 2 >= 1 << 51:
+        raise ValueError("squared distances of 2^51 and more are not supported")
+    words = words - words.min(axis=0)  # small numbers: |a|^2 + |b|^2 - 2 <a, b> is then exact in float64
     asked = np.arange(n) if of is None else np.asarray(of)
     nearest = np.full(n, -1, dtype=np.int64)
 

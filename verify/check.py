@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from constructions.transformer import Transformer
 from theory.claim import Claim
 from theory.claims import CLAIMS
@@ -23,6 +25,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     experiment.claim.name: experiment for experiment in (*SINGLE_HOP, *MULTI_HOP)
 }
 TABLES: dict[str, Callable[..., FactTable]] = {"bijections": random_bijections, "functions": random_functions}
+_WHOLE = ("bits", "code_length", "code_distance", "hops", "stages")
 _CHOICES = {"attention": ("hard", "soft"), "readout": ("in-place", "separate")}
 
 
@@ -74,15 +77,21 @@ def check(
         status="hypotheses-not-met",
         n_facts=facts.n_facts,
         n_queries=instance.n_queries,
-        hypotheses=tuple(
-            HypothesisResult(h.name, h.holds(instance.values)) for h in experiment.claim.hypotheses
+        hypotheses=(
+            *(HypothesisResult(h.name, h.holds(instance.values)) for h in experiment.claim.hypotheses),
+            *instance.premises,
         ),
         parameters=prepared.parameters,
         seed=seed,
     )
     unmet = [h for h in experiment.claim.hypotheses if not h.holds(instance.values)]
-    if unmet:
-        reason = "; ".join(f"not {h.name}: {h.at(instance.values)}" for h in unmet)
+    if not all(hypothesis.holds for hypothesis in verdict.hypotheses):
+        reason = "; ".join(
+            [
+                *(f"not {h.name}: {h.at(instance.values)}" for h in unmet),
+                *(f"not {premise.name}" for premise in instance.premises if not premise.holds),
+            ]
+        )
         return replace(verdict, reason=reason, seconds=time.perf_counter() - start)
     verdict = _measured(verdict, experiment.claim, instance, facts, progress)
     verdict = replace(verdict, seconds=time.perf_counter() - start)
@@ -168,6 +177,8 @@ def _check_options(claim: Claim, options: dict[str, Any]) -> None:
         if name not in (*claim.parameters, "code"):
             taken = ", ".join(claim.parameters)
             raise UsageError(f"{claim.name} has no option {name!r}; beside the facts it takes {taken}")
+        if name in _WHOLE and not (isinstance(value, int | np.integer) and not isinstance(value, bool)):
+            raise UsageError(f"{name} must be a whole number, got {value!r}")
         if name == "bits" and not 1 <= value <= 16:
             raise UsageError(f"bits must be from 1 to 16, got {value}")
         if name in ("code_length", "code_distance") and value < 1:
@@ -281,7 +292,7 @@ def _controlled(verdict: Verdict, experiment: Experiment) -> Verdict:
     """Runs the controls; one that comes out otherwise than the theory says takes the verdict back."""
     verdict = replace(verdict, controls=tuple(experiment.controls()), controls_at=experiment.controls_at())
     failed = [control.name for control in verdict.controls if not control.ok]
-    if failed:
+    if failed and verdict.status != "refuted":  # a witness does not rest on the controls
         return replace(
             verdict, status="inconclusive", reason=f"control not as predicted: {', '.join(failed)}"
         )

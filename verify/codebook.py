@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from constructions.arithmetic import dense, times
+from constructions.arithmetic import dense, float64, times
 from constructions.parts import placed
 from constructions.transformer import Transformer
 from theory.nearest import nearest_squared_distances
@@ -62,7 +62,7 @@ class Codebook:
             answers: the attributes whose margins are wanted; the first `batch` are the prompts' answers.
             positions: of the tokens, shape (T,); default 0..T-1.
         """
-        rows = dense(model.W_U).astype(np.float64) + 0.0  # no negative zeros: rows are compared by bytes
+        rows = dense(float64(model.W_U)) + 0.0  # no negative zeros: rows are compared by bytes
         number: dict[bytes, int] = {}
         group = np.array([number.setdefault(row.tobytes(), len(number)) if row.any() else -1 for row in rows])
         if not number or rows.shape[1] < 2:
@@ -79,8 +79,10 @@ class Codebook:
         weights = _guessed(readouts, scaled[answers[: len(tokens)]])
         if float(np.abs(words).max()) ** 2 * weights.sum() >= 1 << 50:
             return None
+        if not -1073 <= 2 * step <= 900 or granule(float64(model.b_U)) < 2 * step - 1:
+            return None  # margins are no floats, or b_U is finer than the norms
         norms = (words**2) @ weights
-        bias = np.ldexp(dense(model.b_U).astype(np.float64), 1 - 2 * step)  # const - norms, if all is well
+        bias = np.ldexp(float64(model.b_U), 1 - 2 * step)  # integers; const - norms, if all is well
         if np.abs(bias).max() >= 1 << 50 or (bias + norms != bias[0] + norms[0]).any():
             return None
         asked = np.unique(answers)

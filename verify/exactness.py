@@ -57,6 +57,7 @@ class Format(NamedTuple):
         return Format(max(f.digits for f in every), min(f.low for f in every), max(f.high for f in every))
 
 
+_NONE = Format(1 << 20, 0, 1 << 20)  # of numbers that may be too large for any
 FORMATS = {
     "float64": Format(53, -1074, 1023),
     "float32": Format(24, -149, 127),
@@ -140,7 +141,7 @@ def format_needed(model: Transformer, queries: Iterable[Mapping[str, Any]]) -> F
     needs = Format(0, 0, 0)
     for query in queries:
         logits = certified.logits(np.array([query["tokens"]]), np.array(query["positions"]))
-        needs = needs.joined(logits.needs if logits.exact else Format(1 << 20, 0, 0))
+        needs = needs.joined(logits.needs if logits.exact else _NONE)
     return needs
 
 
@@ -178,6 +179,8 @@ def _magnitudes(weight: Any) -> Floats:
 def _format(bound: Floats, step: int) -> Format:
     """What holds multiples of 2^step up to these magnitudes."""
     largest = float(np.max(bound, initial=0.0)) * _SLACK
+    if not math.isfinite(largest):
+        return _NONE
     high = math.frexp(largest)[1] if largest else step
     return Format(high - step, step, high)
 
@@ -215,9 +218,9 @@ def _(queries: Ball, keys: Ball, scale: float) -> Ball:
     def radius() -> Floats:
         q, k, factor = abs(queries.mid), abs(keys.mid), abs(scale)
         rounding = _gamma(queries.shape[-1] + 1) * inner(q, k, factor)
-        return np.asarray(
-            rounding + inner(q, keys.radius, factor) + inner(queries.radius, k + keys.radius, factor)
-        )
+        underflow = _TINY * max(1.0, factor)  # before the scale is applied
+        spread = inner(q, keys.radius, factor) + inner(queries.radius, k + keys.radius, factor)
+        return np.asarray(rounding + spread + underflow)
 
     mid = inner(queries.mid, keys.mid, scale)
     products, step = float(queries.bound @ keys.bound), queries.granule + keys.granule
@@ -251,11 +254,11 @@ def _(x: Ball) -> Ball:
 def _(scores: Ball, masked: NDArray[np.bool_]) -> Ball:
     shown = np.where(masked, -np.inf, scores.mid)
     if scores.exact:
-        return _uniform(shown == shown.max(axis=-1, keepdims=True), certain=np.True_)
+        return _uniform(shown == shown.max(axis=-1, keepdims=True), np.True_, scores.needs)
     highest = np.nextafter(shown + scores.radius, np.inf)
     surely = np.nextafter(shown - scores.radius, -np.inf).max(axis=-1, keepdims=True)
     candidates = (highest >= surely) & ~masked
-    return _uniform(candidates, certain=candidates.sum(axis=-1, keepdims=True) == 1)
+    return _uniform(candidates, candidates.sum(axis=-1, keepdims=True) == 1, scores.needs)
 
 
 @softmax.register
@@ -264,7 +267,7 @@ def _(scores: Ball, masked: NDArray[np.bool_]) -> Ball:
     shown = np.where(allowed, scores.mid, -np.inf)
     largest = shown.max(axis=-1, keepdims=True)
     if scores.exact and bool((shown == largest)[allowed].all()):
-        return _uniform(allowed, certain=np.True_)
+        return _uniform(allowed, np.True_, scores.needs)
     weights = softmax(scores.mid, masked)
     # exp(t_i), t_i = s_i - max, is off by a factor exp(+-(r_i + |t_i| u + 4 ulp)); so is the sum, which
     # adds n roundings, and the quotient one more. Weights below 2^-1074 underflow: see _TINY.
@@ -273,19 +276,19 @@ def _(scores: Ball, masked: NDArray[np.bool_]) -> Ball:
     exponent = 2.0 * each.max(axis=-1, keepdims=True) + (scores.shape[-1] + 2) * _U
     near = _widened(weights * np.expm1(np.minimum(exponent, 1.0)))
     radius = np.where(exponent < 1.0, np.minimum(near, 1.0), 1.0) * allowed  # weights lie in [0, 1]
-    return _pattern(weights, radius, 0)
+    return _pattern(weights, radius, 0, scores.needs)
 
 
-def _uniform(candidates: NDArray[np.bool_], certain: Any) -> Ball:
+def _uniform(candidates: NDArray[np.bool_], certain: Any, needs: Format) -> Ball:
     """Equal weights over the candidates; where they are not certain, anything from 0 to 1 for each."""
     count = candidates.sum(axis=-1, keepdims=True)
     weights = candidates / count
     dyadic = (count & (count - 1)) == 0
     if bool(np.all(certain)) and bool(dyadic.all()):
-        return _pattern(weights, None, 1 - int(count.max()).bit_length())
-    return _pattern(weights, np.where(certain, np.where(dyadic, 0.0, _U), 1.0) * candidates, 0)
+        return _pattern(weights, None, 1 - int(count.max()).bit_length(), needs)
+    return _pattern(weights, np.where(certain, np.where(dyadic, 0.0, _U), 1.0) * candidates, 0, needs)
 
 
-def _pattern(weights: Floats, radius: Floats | None, step: int) -> Ball:
+def _pattern(weights: Floats, radius: Floats | None, step: int, needs: Format) -> Ball:
     bound = np.ones(weights.shape[-1])
-    return Ball(weights, radius, bound, step, _format(bound, step))
+    return Ball(weights, radius, bound, step, _format(bound, step).joined(needs))

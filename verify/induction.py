@@ -33,7 +33,7 @@ from constructions.transformer import MLP, Transformer
 from theory.facts import FactTable
 from theory.hops import letters
 from verify.exactness import Ball, Floats
-from verify.margins import Margins, Progress, check_fits, margins, witness
+from verify.margins import Margins, Progress, check_fits, margins, signs, witness
 from verify.queries import Chains, Numbers, SingleSteps
 
 _BLOCK = 1 << 22  # entries of one block of boxes, or of bounds of logit differences
@@ -150,14 +150,16 @@ def _soft(model: Transformer, facts: FactTable, max_hops: int, progress: Progres
         block = np.arange(start, min(start + size, facts.n_facts))
         lower[block] = box.margins(block)
     worst = int(lower.argmin())
+    certified = np.minimum(lower.reshape(shortest.lower.shape), shortest.upper)
     return Margins(
         queries=shortest.queries,
-        lower=np.minimum(lower.reshape(shortest.lower.shape), shortest.upper),
+        lower=certified,
         upper=shortest.upper,
         minimum=(Fraction(float(lower.min())), shortest.minimum[1]),
         exact=False,
         method="induction",
-        worst=witness(model, shortest.queries, worst, float(lower[worst])),
+        worst=witness(box.floats, shortest.queries, worst, float(lower[worst])),
+        signs=signs(certified, shortest.upper),
     )
 
 

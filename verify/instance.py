@@ -8,7 +8,7 @@ from constructions.transformer import Transformer
 from theory.claim import Claim, Values
 from theory.facts import FactTable
 from verify.margins import Margins, Progress
-from verify.verdict import ControlResult
+from verify.verdict import ControlResult, HypothesisResult
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Instance:
         n_queries: how many queries the margins speak for.
         samples: sample queries for an export, one per prompt length at least: subject, relations,
             tokens, positions, answer.
+        premises: conditions beyond the claim's hypotheses, already checked.
         promises: the predicted quantities that are lower bounds here, not equalities.
     """
 
@@ -35,6 +36,7 @@ class Instance:
     n_queries: int
     samples: Callable[[], list[dict[str, Any]]]
     promises: tuple[str, ...] = ()
+    premises: tuple[HypothesisResult, ...] = ()
 
 
 class Experiment(Protocol):

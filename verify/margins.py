@@ -31,6 +31,8 @@ Method = Literal["exhaustive", "codebook", "filtered", "induction", "transitions
 Progress = Callable[[int, int], None]
 
 _BLOCK = 1 << 22  # entries of one block of residuals or logits: 32 MiB of float64
+_LARGEST = Fraction(float(np.finfo(np.float64).max))
+_METHODS = ("auto", "exhaustive", "codebook")
 _SAMPLE = 64  # facts from which a codebook guesses its weights
 _RATIONAL_BUDGET = 5 * 10**7  # integer products spent on facts that are decided, but not known exactly
 
@@ -76,6 +78,8 @@ class Margins:
         exact: whether every margin is known without error.
         method: how they were obtained.
         worst: the query with the least margin (by its lower bound).
+        signs: the same shape: 1 recalled, -1 not, 0 not decided. A positive margin below the least float has
+            bounds 0 and that float, and sign 1.
     """
 
     queries: Queries
@@ -85,6 +89,7 @@ class Margins:
     exact: bool
     method: Method
     worst: Witness
+    signs: NDArray[np.int8]
 
     @property
     def n_facts(self) -> int:
@@ -94,17 +99,17 @@ class Margins:
     @property
     def n_recalled(self) -> int:
         """Queries whose margin is certainly positive."""
-        return int((self.lower > 0).sum())
+        return int((self.signs > 0).sum())
 
     @property
     def n_wrong(self) -> int:
         """Queries whose margin is certainly zero or negative; a tie is an error."""
-        return int((self.upper <= 0).sum())
+        return int((self.signs < 0).sum())
 
     @property
     def wrong(self) -> list[tuple[int, ...]]:
         """The queries that are certainly wrong: (subject, relation), or (subject, relation, ...)."""
-        return [self.queries.query(int(number)) for number in np.flatnonzero(self.upper <= 0)]
+        return [self.queries.query(int(number)) for number in np.flatnonzero(self.signs < 0)]
 
     @staticmethod
     def least(several: "Sequence[Margins]", queries: Queries) -> "Margins":
@@ -124,6 +129,7 @@ class Margins:
             exact=all(found.exact for found in several),
             method=first.method if len({found.method for found in several}) == 1 else "exhaustive",
             worst=floor.worst,
+            signs=np.min([found.signs for found in several], axis=0),
         )
 
     def __repr__(self) -> str:
@@ -152,16 +158,19 @@ def margins(
         ValueError: the model does not fit the facts, a weight is not finite, there is only one
             attribute, or the codebook was asked for and does not settle every fact.
     """
+    if method not in _METHODS:
+        raise ValueError(f"method must be one of {', '.join(_METHODS)}, got {method!r}")
     queries = Facts(facts) if isinstance(facts, FactTable) else facts
     check_fits(model, queries.facts)
-    ledger = _Ledger(model, queries)
-    if method != "exhaustive":
-        ledger.take_codebook()
-    for block in ledger.blocks():
-        ledger.enter_floats(block)
-        if progress is not None:
-            progress(int(block[-1]) + 1, ledger.n_queries)
-    ledger.enter_rationals()
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is decided in rationals
+        ledger = _Ledger(model, queries)
+        if method != "exhaustive":
+            ledger.take_codebook()
+        for block in ledger.blocks():
+            ledger.enter_floats(block)
+            if progress is not None:
+                progress(int(block[-1]) + 1, ledger.n_queries)
+        ledger.enter_rationals()
     if method == "codebook" and not ledger.by_codebook.all():
         raise ValueError(
             f"the codebook settles {ledger.by_codebook.sum()} of {ledger.n_queries} queries only"
@@ -182,6 +191,8 @@ def check_fits(model: Transformer, facts: FactTable) -> None:
         )
     if model.d_vocab_out != A:
         raise ValueError(f"W_U has {model.d_vocab_out} columns for {A} attributes")
+    if model.n_ctx < 2:
+        raise ValueError(f"W_pos has {model.n_ctx} rows; a prompt of two tokens needs 2")
     if A < 2:
         raise ValueError("with one attribute there is no wrong answer, and so no margin")
     for name, weight in model.weights().items():
@@ -202,6 +213,7 @@ class _Ledger:
         self.n_queries = prod(self.queries.shape)
         self.lower = np.full(self.n_queries, -np.inf)
         self.upper = np.full(self.n_queries, np.inf)
+        self.signs = np.zeros(self.n_queries, dtype=np.int8)
         self.known = np.zeros(self.n_queries, dtype=bool)  # exactly
         self.by_codebook = np.zeros(self.n_queries, dtype=bool)
         self.floats = self.model.map(Ball.of)
@@ -227,14 +239,14 @@ class _Ledger:
         for rows in _chunks(np.flatnonzero(~settled), _BLOCK // self.model.d_vocab_out):
             logits = times(x[rows], self.floats.W_U) + self.floats.b_U
             lower, upper = _bounds(logits, answers[rows])
-            self.lower[block[rows]], self.upper[block[rows]] = lower, upper
+            self._enter(block[rows], lower, upper)
             self.known[block[rows]] = lower == upper
 
     def enter_rationals(self) -> None:
         """Decides what floats left open, and makes the rest exact where that is cheap."""
         open_facts = np.flatnonzero(~self.known)
         if len(open_facts) * self._products_per_fact() > _RATIONAL_BUDGET:
-            open_facts = np.flatnonzero((self.lower <= 0) & (self.upper > 0))
+            open_facts = np.flatnonzero(self.signs == 0)
         if not len(open_facts):
             return
         model = self.model.map(Rational.of)
@@ -252,10 +264,10 @@ class _Ledger:
     def margins(self) -> Margins:
         """The ledger, closed."""
         if not (np.isfinite(self.lower).all() and np.isfinite(self.upper).all()):
-            raise ValueError("the weights are so large that logits overflow float64")
+            raise ValueError("the weights are so large that logits or margins overflow float64")
         by_float = np.ones(self.n_queries, dtype=bool)
         by_float[list(self.rational)] = False
-        worst = int(self.upper.argmin() if (self.upper <= 0).any() else self.lower.argmin())
+        worst = int(self.upper.argmin() if (self.signs < 0).any() else self.lower.argmin())
         method: Method = "filtered"
         if self.known.all():
             method = "codebook" if self.by_codebook.all() else "exhaustive"
@@ -266,7 +278,8 @@ class _Ledger:
             minimum=(self._least(self.lower, by_float), self._least(self.upper, by_float)),
             exact=bool(self.known.all()),
             method=method,
-            worst=witness(self.model, self.queries, worst, float(self.lower[worst])),
+            worst=witness(self.floats, self.queries, worst, float(self.lower[worst])),
+            signs=self.signs.reshape(self.queries.shape),
         )
 
     def _enter_settled(self, x: Ball | Rational, block: Numbers, answers: Numbers) -> NDArray[np.bool_]:
@@ -275,15 +288,23 @@ class _Ledger:
             return np.zeros(len(block), dtype=bool)
         settled = self.codebook.settles(x, answers)
         facts = block[settled]
-        self.lower[facts] = self.upper[facts] = self.codebook.margins[answers[settled]]
+        worth = self.codebook.margins[answers[settled]]
+        self._enter(facts, worth, worth)
         self.known[facts] = self.by_codebook[facts] = True
         return settled
 
+    def _enter(self, facts: Numbers, lower: Floats, upper: Floats) -> None:
+        """Bounds of some margins; what is no number bounds nothing."""
+        self.lower[facts] = np.nan_to_num(lower, nan=-np.inf, posinf=np.inf, neginf=-np.inf)
+        self.upper[facts] = np.nan_to_num(upper, nan=np.inf, posinf=np.inf, neginf=-np.inf)
+        self.signs[facts] = signs(self.lower[facts], self.upper[facts])
+
     def _enter_fraction(self, fact: int, logits: NDArray[np.object_], answer: int) -> None:
         margin = logits[answer] - max(np.delete(logits, answer))
-        nearest = float(margin)
+        nearest = float(max(min(margin, _LARGEST), -_LARGEST))
         self.lower[fact] = nearest if nearest <= margin else np.nextafter(nearest, -np.inf)
         self.upper[fact] = nearest if nearest >= margin else np.nextafter(nearest, np.inf)
+        self.signs[fact] = 1 if margin > 0 else -1
         self.rational[fact], self.known[fact] = margin, True
 
     def _products_per_fact(self) -> int:
@@ -301,11 +322,11 @@ class _Ledger:
 
 
 def witness(model: Transformer, queries: Queries, number: int, margin: float) -> Witness:
-    """One query, by number, whose margin is known."""
+    """One query, by number, whose margin is known; the model's weights are Balls."""
     tokens, positions, answers = queries.prompts(np.array([number]))
     subject, *relations = queries.query(number)
     answer, facts = int(answers[0]), queries.facts
-    logits = np.array(model.logits(tokens, positions)[0], dtype=np.float64)
+    logits = model.logits(tokens, positions).mid[0].copy()
     logits[answer] = -np.inf
     got = int(logits.argmax())
     return Witness(
@@ -318,6 +339,11 @@ def witness(model: Transformer, queries: Queries, number: int, margin: float) ->
         answer_name=facts.attribute_name(answer),
         got_name=facts.attribute_name(got),
     )
+
+
+def signs(lower: Floats, upper: Floats) -> NDArray[np.int8]:
+    """What bounds decide: 1 a positive margin, -1 none (a tie is an error), 0 nothing."""
+    return (lower > 0).astype(np.int8) - (upper <= 0).astype(np.int8)
 
 
 def _chunks(numbers: Numbers, size: int) -> Iterator[Numbers]:

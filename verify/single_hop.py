@@ -1,5 +1,6 @@
 """The C1 family under test: instances of each claim, and the controls that must break it."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -10,6 +11,7 @@ import numpy as np
 from constructions import single_hop as build
 from constructions.codes import Code, code_length, quantized_code, sign_code
 from constructions.distance_codes import distance_code
+from constructions.parts import covering
 from constructions.transformer import Transformer
 from theory.claim import Claim, Values
 from theory.claims import single_hop as claims
@@ -21,7 +23,7 @@ from verify.controls import agreement, nearest_word_margins, neighbour, result
 from verify.instance import Instance
 from verify.margins import Margins, margins
 from verify.queries import Facts, sample
-from verify.verdict import ControlResult
+from verify.verdict import ControlResult, HypothesisResult
 
 _COMPANION = random_bijections(10, 4, rng=generator(0, "controls"))  # leaks visibly at every weak gate
 _COMPANION_BITS = 2
@@ -36,6 +38,7 @@ class SingleHop:
         claim: the claim.
         construct: facts and options to weights.
         readout: what the theory says is read at any gate, from words, gate and code.
+        biases: the biases that depend on the gate (for one coordinate), and the lifts other than the gate.
         least_gate: the gate that the claim asks for, in units of V.
         weak_gate: the gate of the control, in units of the least one.
         numerals: whether the default code is p-bit numerals.
@@ -46,6 +49,7 @@ class SingleHop:
     claim: Claim
     construct: Callable[..., Transformer]
     readout: Callable[[Floats, float, Code], Floats]
+    biases: Callable[[Fraction, Code], tuple[Fraction, ...]]
     least_gate: Fraction
     weak_gate: Fraction
     numerals: bool = False
@@ -60,11 +64,13 @@ class SingleHop:
     def instance(self, facts: FactTable, **options: Any) -> Instance:
         """The claim at one table and choice of options."""
         bits = options.get("bits", DEFAULT_BITS)
-        code = options.get("code") or self._chosen_code(facts.n_attributes, bits, options)
+        code = covering(options.get("code") or self._chosen_code(facts.n_attributes, bits, options), facts)
         at_gate = options.get("gate", float(self.least_gate * code.spread))
         parameters: dict[str, Any] = {"gate": at_gate, "code_length": code.length}
         if "code_distance" in options:
             parameters["code_distance"] = options["code_distance"]
+        if "code" in options:
+            parameters["code_sha256"] = hashlib.sha256(code.words.astype("<i8").tobytes()).hexdigest()
         chosen: dict[str, Any] = {"code": code, "gate": at_gate}
         if "bits" in self.claim.parameters:
             parameters["bits"] = chosen["bits"] = bits
@@ -75,6 +81,7 @@ class SingleHop:
             build=lambda: self.construct(facts, **chosen),
             margins=lambda model, progress: margins(model, facts, progress=progress),
             n_queries=facts.n_facts,
+            premises=(self._representable(code, Fraction(at_gate), bits),),
             samples=lambda: [sample(Facts(facts), r * facts.n_subjects) for r in range(facts.n_relations)],
         )
 
@@ -101,10 +108,18 @@ class SingleHop:
             p: bits,
             V: code.spread,
             gate: Fraction(at_gate),
-            words: code.n_distinct,
+            words: read.n_distinct,
             D: read.nearest_squared_distance(facts.occurring()) if facts.n_attributes > 1 else 0,
             levels: code.n_levels,
         }
+
+    def _representable(self, code: Code, at_gate: Fraction, bits: int) -> HypothesisResult:
+        """Whether the biases are floats: where float64 rounds them, the weights are not the theorem's."""
+        groups = [min(bits, code.length - j) for j in range(0, code.length, bits)] if self.packs else [1]
+        scales = {(1 << size) - 1 for size in groups}
+        numbers = {scale * bias for scale in scales for bias in self.biases(at_gate, code)}
+        exact = all(Fraction(float(number)) == number for number in numbers)
+        return HypothesisResult("biases that float64 holds exactly (any dyadic gate has them)", exact)
 
     def controls_at(self) -> dict[str, Any]:
         """The parameters of the companion instance that the controls run on."""
@@ -198,21 +213,56 @@ def _narrow(v: Floats, at_gate: float, code: Code) -> Floats:
     return claims.readout_narrow(v, at_gate, code.spread)
 
 
+def _threshold(at_gate: Fraction, code: Code) -> tuple[Fraction, ...]:
+    return (2 * at_gate + code.lo,)
+
+
+def _drop(at_gate: Fraction, code: Code) -> tuple[Fraction, ...]:
+    return (2 * at_gate,)
+
+
+def _undone_lift(at_gate: Fraction, code: Code) -> tuple[Fraction, ...]:
+    return (code.spread - 2 * at_gate, (2 * at_gate - code.spread) / 2)
+
+
 _HALF, _ONE = Fraction(1, 2), Fraction(1)
 
 FAMILY = (
-    SingleHop(claims.SINGLE_HOP, build.block_superposition, _separate, _HALF, Fraction(3, 4)),
-    SingleHop(claims.SINGLE_HOP_IN_PLACE, build.in_place_superposition, _in_place, _HALF, Fraction(1, 4)),
-    SingleHop(claims.SINGLE_HOP_NARROW, build.narrow_superposition, _narrow, _ONE, Fraction(3, 4)),
+    SingleHop(
+        claims.SINGLE_HOP, build.block_superposition, _separate, _threshold, _HALF, weak_gate=Fraction(3, 4)
+    ),
+    SingleHop(
+        claims.SINGLE_HOP_IN_PLACE,
+        build.in_place_superposition,
+        _in_place,
+        _drop,
+        _HALF,
+        weak_gate=Fraction(1, 4),
+    ),
+    SingleHop(
+        claims.SINGLE_HOP_NARROW,
+        build.narrow_superposition,
+        _narrow,
+        _undone_lift,
+        _ONE,
+        weak_gate=Fraction(3, 4),
+    ),
     SingleHop(
         claims.SINGLE_HOP_QUANTIZED,
         build.quantized_superposition,
         _in_place,
+        _drop,
         _HALF,
-        Fraction(1, 4),
+        weak_gate=Fraction(1, 4),
         numerals=True,
     ),
     SingleHop(
-        claims.SINGLE_HOP_PACKED, build.packed_superposition, _packed, _HALF, Fraction(3, 4), packs=True
+        claims.SINGLE_HOP_PACKED,
+        build.packed_superposition,
+        _packed,
+        _threshold,
+        _HALF,
+        weak_gate=Fraction(3, 4),
+        packs=True,
     ),
 )

@@ -111,7 +111,7 @@ SINGLE_HOP_QUANTIZED = Claim(
 \rceil)$, recalls every table of functions in $R m$ dimensions, with margins of at least $1/2$:
 dimension trades against precision, $d\,p$ stays at about $R \log_2 |A|$.""",
     hypotheses=(TWO_ATTRIBUTES, INJECTIVE_CODE, GATE_HALF_SPREAD),
-    predicted={**SINGLE_HOP_IN_PLACE.predicted, "subject_bits": R * m * p},
+    predicted=SINGLE_HOP_IN_PLACE.predicted,  # levels = 2^p: subject_bits = R m p
     proof=r"""C1' holds for every value code; two numerals differ by at least 1 in some digit, so
 $D \ge 1$.""",
     source=_DERIVED.format("C1-p"),
