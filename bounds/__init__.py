@@ -1,1 +1,65 @@
-"""How little could ever do: rigorous floors."""
+"""How little could ever do: rigorous floors.
+
+Every bound returns an `Enclosure`, a number between two exact rationals, so that a comparison with it is
+decided, or says that it is not. Logarithms need python-flint (the extra `certified`), which is imported when
+first used; code bounds, `rankin`, `welch` and `selector_width` are exact without it.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from bounds.arguments import NoStatementError
+from bounds.balls import MissingExtraError, precision
+from bounds.codes import gilbert_varshamov, hamming, plotkin
+from bounds.counting import approximate_counting, bits_per_subject, counting
+from bounds.enclosure import Enclosure
+from bounds.margin import margin, selector
+from bounds.multi_hop import multi_hop, multi_hop_entropy
+from bounds.multi_hop_untyped import multi_hop_untyped, untyped_floors
+from bounds.spherical import rankin, readout_dimension, welch
+from bounds.width import selector_width, selector_width_closed_form
+
+BOUNDS: Mapping[str, Callable[..., Enclosure]] = MappingProxyType(
+    {
+        "counting": counting,
+        "approximate-counting": approximate_counting,
+        "bits-per-subject": bits_per_subject,
+        "margin": margin,
+        "selector": selector,
+        "selector-width": selector_width,
+        "multi-hop": multi_hop,
+        "multi-hop-untyped": multi_hop_untyped,
+        "hamming": hamming,
+        "plotkin": plotkin,
+        "gilbert-varshamov": gilbert_varshamov,
+        "welch": welch,
+        "rankin": rankin,
+    }
+)
+"""The bounds that `georecall bound NAME` knows; their parameters are whole numbers, other numbers and
+flags."""
+
+__all__ = [
+    "BOUNDS",
+    "Enclosure",
+    "MissingExtraError",
+    "NoStatementError",
+    "approximate_counting",
+    "bits_per_subject",
+    "counting",
+    "gilbert_varshamov",
+    "hamming",
+    "margin",
+    "multi_hop",
+    "multi_hop_entropy",
+    "multi_hop_untyped",
+    "plotkin",
+    "precision",
+    "rankin",
+    "readout_dimension",
+    "selector",
+    "selector_width",
+    "selector_width_closed_form",
+    "untyped_floors",
+    "welch",
+]

@@ -60,7 +60,7 @@ class Code:
 
     @property
     def n_levels(self) -> int:
-        """How many values a coordinate may take: 2 for a sign code, else hi - lo + 1."""
+        """How many values a coordinate may take: 2 where only lo and hi occur, else hi - lo + 1."""
         return 2 if set(np.unique(self.words)) <= {self.lo, self.hi} else self.spread + 1
 
     @cached_property

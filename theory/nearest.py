@@ -29,8 +29,8 @@ def nearest_squared_distances(words: Words, of: NDArray[np.int64] | None = None)
     n, m = words.shape
     if n < 2:
         raise ValueError(f"a nearest other word needs two words, got {n}")
-    if m and m * (int(words.max()) - int(words.min())) ** 2 >= 1 << 51:
-        raise ValueError("squared distances of 2^51 and more are not supported")
+    if m and m * (int(words.max()) - int(words.min())) ** 2 > 1 << 52:
+        raise ValueError("words whose squared distance may pass 2^52 are not supported")
     words = words - words.min(axis=0)  # small numbers: |a|^2 + |b|^2 - 2 <a, b> is then exact in float64
     asked = np.arange(n) if of is None else np.asarray(of)
     nearest = np.full(n, -1, dtype=np.int64)

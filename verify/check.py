@@ -14,6 +14,7 @@ from theory.claim import Claim
 from theory.claims import CLAIMS
 from theory.facts import FactsError, FactTable, random_bijections, random_functions
 from theory.randomness import generator
+from verify.floors import FLOORS
 from verify.instance import Experiment, Instance
 from verify.margins import Margins, Progress, margins
 from verify.multi_hop import FAMILY as MULTI_HOP
@@ -67,31 +68,30 @@ def check(
         >>> check("single-hop", subjects=100, relations=3, gate=0.75).reason
         'not gate at least half the spread of the code: gate >= V/2 at V = 2, gate = 0.75'
     """
+    name = claim if isinstance(claim, str) else claim.name
+    if name in FLOORS:
+        return _check_floor(name, facts, subjects, relations, table, seed, options, progress)
     start = time.perf_counter()
     prepared = prepare(
         claim, facts, subjects=subjects, relations=relations, table=table, seed=seed, **options
     )
     facts, experiment, instance = prepared.facts, prepared.experiment, prepared.instance
+    hypotheses = [HypothesisResult(h.name, h.holds(instance.values)) for h in experiment.claim.hypotheses]
+    if all(hypothesis.holds for hypothesis in hypotheses):
+        hypotheses += [premise for premise in instance.premises if not premise.holds]
     verdict = Verdict(
         claim=experiment.claim.name,
         status="hypotheses-not-met",
         n_facts=facts.n_facts,
         n_queries=instance.n_queries,
-        hypotheses=(
-            *(HypothesisResult(h.name, h.holds(instance.values)) for h in experiment.claim.hypotheses),
-            *instance.premises,
-        ),
+        hypotheses=tuple(hypotheses),
         parameters=prepared.parameters,
         seed=seed,
     )
-    unmet = [h for h in experiment.claim.hypotheses if not h.holds(instance.values)]
-    if not all(hypothesis.holds for hypothesis in verdict.hypotheses):
-        reason = "; ".join(
-            [
-                *(f"not {h.name}: {h.at(instance.values)}" for h in unmet),
-                *(f"not {premise.name}" for premise in instance.premises if not premise.holds),
-            ]
-        )
+    unmet = [hypothesis.name for hypothesis in hypotheses if not hypothesis.holds]
+    if unmet:
+        at = {h.name: f": {h.at(instance.values)}" for h in experiment.claim.hypotheses}
+        reason = "; ".join(f"not {name}{at.get(name, '')}" for name in unmet)
         return replace(verdict, reason=reason, seconds=time.perf_counter() - start)
     verdict = _measured(verdict, experiment.claim, instance, facts, progress)
     verdict = replace(verdict, seconds=time.perf_counter() - start)
@@ -164,11 +164,44 @@ def check_recall(model: Transformer, facts: FactTable, *, progress: Progress | N
     return replace(_judged(verdict, found), seconds=time.perf_counter() - start)
 
 
+def _check_floor(
+    name: str,
+    facts: FactTable | None,
+    subjects: int | None,
+    relations: int | None,
+    table: str | None,
+    seed: int,
+    options: dict[str, Any],
+    progress: Progress | None,
+) -> Verdict:
+    """The verdict on a floor: what the constructions use at one table, against what anything must."""
+    _check_options(CLAIMS[name], {option: v for option, v in options.items() if v is not None})
+    if facts is None:
+        default_subjects, default_relations = EXPERIMENTS["single-hop"].default_table
+        subjects = default_subjects if subjects is None else subjects
+        relations = default_relations if relations is None else relations
+    start = time.perf_counter()
+    facts, drawn = _facts(facts, subjects, relations, table, seed)
+    try:
+        verdict = FLOORS[name](facts, progress)
+    except ImportError as error:
+        raise UsageError(str(error)) from error
+    return replace(
+        verdict,
+        n_facts=facts.n_facts,
+        n_queries=facts.n_facts,
+        parameters=drawn,
+        seed=seed,
+        seconds=time.perf_counter() - start,
+    )
+
+
 def _experiment(claim: str | Claim) -> Experiment:
     name = claim if isinstance(claim, str) else claim.name
     if name not in EXPERIMENTS:
+        known = [*EXPERIMENTS, *FLOORS]
         wrong = "is stated, but has no check yet" if name in CLAIMS else "is no claim"
-        raise UsageError(f"{name!r} {wrong}; there are {', '.join(EXPERIMENTS)}")
+        raise UsageError(f"{name!r} {wrong}; there are {', '.join(known)}")
     return EXPERIMENTS[name]
 
 

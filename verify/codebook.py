@@ -11,6 +11,7 @@ times. (k_j = 1 but for codes that say the same thing in several coordinates.) T
 few facts; what is guessed wrong does not pass the exact test of y.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,11 +80,10 @@ class Codebook:
         weights = _guessed(readouts, scaled[answers[: len(tokens)]])
         if float(np.abs(words).max()) ** 2 * weights.sum() >= 1 << 50:
             return None
-        if not -1073 <= 2 * step <= 900 or granule(float64(model.b_U)) < 2 * step - 1:
-            return None  # margins are no floats, or b_U is finer than the norms
+        if not -1073 <= 2 * step <= 900:
+            return None  # margins would be no floats
         norms = (words**2) @ weights
-        bias = np.ldexp(float64(model.b_U), 1 - 2 * step)  # integers; const - norms, if all is well
-        if np.abs(bias).max() >= 1 << 50 or (bias + norms != bias[0] + norms[0]).any():
+        if not _nearest_word(float64(model.b_U), norms, 2 * step - 1):
             return None
         asked = np.unique(answers)
         squared = nearest_squared_distances(np.repeat(words, weights, axis=1), asked)
@@ -101,6 +101,17 @@ class Codebook:
         if not ball.exact:
             return np.zeros(len(answers), dtype=bool)
         return np.asarray((ball.mid == np.ldexp(wanted.astype(np.float64), self.step)).all(axis=-1))
+
+
+def _nearest_word(biases: Floats, norms: NDArray[np.int64], step: int) -> bool:
+    """Whether biases are const - norms x 2^step exactly, decided in integers."""
+    unit = min(step, granule(biases)) if biases.any() else step
+    if step - unit > 60 or np.abs(biases).max() >= math.ldexp(1.0, 60 + unit):
+        return False
+    if int(norms.max()) << (step - unit) >= 1 << 60:
+        return False
+    total = np.ldexp(biases, -unit).astype(np.int64) + (norms << (step - unit))
+    return bool((total == total[0]).all())
 
 
 def _guessed(readouts: Floats, columns: Floats) -> NDArray[np.int64]:

@@ -189,8 +189,9 @@ def _result(
     mid: Floats, bound: Floats, step: int, parts: tuple[Ball, ...], radius: Callable[[], Floats]
 ) -> Ball:
     """The outcome of an operation: exact if its parts are and float64 holds all partial sums."""
-    needs = _format(bound, step).joined(*(part.needs for part in parts))
-    if all(part.exact for part in parts) and FORMATS["float64"].represents(needs):
+    own = _format(bound, step)
+    needs = own.joined(*(part.needs for part in parts))
+    if all(part.exact for part in parts) and FORMATS["float64"].represents(own):
         return Ball(mid, None, bound, step, needs)
     return Ball(mid, _widened(radius()), bound, step, needs)
 
@@ -224,7 +225,9 @@ def _(queries: Ball, keys: Ball, scale: float) -> Ball:
 
     mid = inner(queries.mid, keys.mid, scale)
     products, step = float(queries.bound @ keys.bound), queries.granule + keys.granule
-    unscaled = Ball(mid, None, np.array([products]), step, _format(np.array([products]), step))
+    before = _format(np.array([products]), step)
+    doubt = None if FORMATS["float64"].represents(before) else np.zeros(1)
+    unscaled = Ball(mid, doubt, np.array([products]), step, before)
     bound, step = np.full(mid.shape[-1:], abs(scale) * products), step + granule(np.array([scale]))
     return _result(mid, bound, step, (queries, keys, unscaled), radius)
 

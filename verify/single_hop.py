@@ -217,7 +217,7 @@ def _threshold(at_gate: Fraction, code: Code) -> tuple[Fraction, ...]:
     return (2 * at_gate + code.lo,)
 
 
-def _drop(at_gate: Fraction, code: Code) -> tuple[Fraction, ...]:
+def _drop(at_gate: Fraction, _: Code) -> tuple[Fraction, ...]:
     return (2 * at_gate,)
 
 

@@ -115,6 +115,10 @@ def show(value: Any) -> str:
     """A number (or list) for a person: 2, 0.5, 1/3, -."""
     if value is None:
         return "-"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {show(item)}" for name, item in value.items())
+    if isinstance(value, float):
+        return f"{value:.6g}"
     if isinstance(value, list):
         return "[" + ", ".join(map(show, value)) + "]"
     if isinstance(value, Fraction):

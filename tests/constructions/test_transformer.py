@@ -86,7 +86,7 @@ def test_sparse_weights_compute_what_dense_ones_do(random_model, seed, shape, T,
     kind=st.sampled_from([csr_array, csc_array]),
 )
 def test_a_product_with_a_sparse_matrix_is_that_with_the_dense_one(seed, batch, n, k, density, values, kind):
-    """Few or many entries a column, none, or one for every row as in the identity; the batch is left alone."""
+    """Few or many entries a column, none, or one for every row as in the identity; x is left alone."""
     rng = np.random.default_rng(seed)
     x = halves(rng, (*batch, n))
     W = rng.choice(values, size=(n, k)) * (rng.random((n, k)) < density)

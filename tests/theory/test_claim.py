@@ -61,7 +61,7 @@ def test_the_family_predicts_the_formulas_of_the_theory(r, length, bits, distanc
         "single-hop": ((r + 1) * length, r * length, r * length * each),
         "single-hop-in-place": (r * length, r * length, r * length * each),
         "single-hop-narrow": (r * length, (r - 1) * length, r * length * each),
-        "single-hop-quantized": (r * length, r * length, r * length * bits),
+        "single-hop-quantized": (r * length, r * length, r * length * each),
         "single-hop-packed": (r * length + groups, r * groups, r * length * each),
     }
     at = values(R=r, m=length, p=bits, D=distance, L=n_levels)
@@ -142,6 +142,7 @@ def malformed(latex):
     if text.count(r"\left") != text.count(r"\right"):
         found.append("left and right")
     text = re.sub(r"\\[{}$%&#_]", "", text)
+    text = re.sub(r"\\begin{cases}.*?\\end{cases}", lambda cases: cases[0].replace("&", ""), text, flags=re.S)
     depth, math = 0, False
     for before, character in zip(" " + text, text, strict=False):
         depth += {"{": 1, "}": -1}.get(character, 0)

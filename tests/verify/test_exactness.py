@@ -1,5 +1,6 @@
 """Certified floats: the true result lies in the ball, and `exact` is said of true results only."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import mpmath
@@ -191,6 +192,17 @@ def test_partial_sums_beyond_2_to_the_53_are_not_exact_though_the_sum_is_small()
     assert_holds(ball, np.array([[1]]))
 
 
+def test_products_that_cancel_are_not_exact_though_all_factors_are():
+    """1 + 2^60 + 2^30 - (2^60 + 2^30): the 1 is lost in the sum, or not, as its order will have it."""
+    far = 2.0**30 + 1
+    x, W = np.array([[1.0, far, far]]), np.array([[1.0], [2.0**30], [-(2.0**30)]])
+    ball = times(Ball.of(x), Ball.of(W))
+    assert not ball.exact
+    assert_holds(ball, np.array([[1]]))
+    assert_holds(inner(Ball.of(x), Ball.of(W.T), 1.0), np.array([[1]]))
+    assert not inner(Ball.of(x), Ball.of(W.T), 1.0).exact
+
+
 def test_products_that_underflow_are_not_exact():
     least = 5e-324
     ball = times(Ball.of(np.array([[least, 2.0**-540]])), Ball.of(np.array([[0.5], [2.0**-540]])))
@@ -270,16 +282,46 @@ def test_ties_and_near_ties_of_hard_attention(plain, keys, copied):
     assert_holds(model.map(Ball.of).logits(tokens), np.array([[want]]))
 
 
-def test_scores_that_tie_in_floats_alone_leave_every_candidate_open(plain):
-    """0.1 * 3 and 0.3 (twice rounded apart): a query of 0.1 makes the products round together or apart."""
-    rng = np.random.default_rng(1)
-    for _ in range(300):
-        query = float(rng.choice([0.1, 0.3, 0.7, 1 / 3]))
-        key = float(rng.choice([0.1, 0.3, 3.0, 1 / 3]))
-        keys = [key, float(np.nextafter(key, rng.choice([-1.0, 1.0]))), float(np.nextafter(key, 9.0))]
-        model = attending(keys, query)
-        want = plain(model).logits([0, 1, 2])
-        assert_holds(model.map(Ball.of).logits(np.array([[0, 1, 2]])), np.array([want]))
+def summing(keys):
+    """A model whose last token attends to the largest sum of a key and copies that token's 1, 2, 4, ..."""
+    keys = np.array(keys, dtype=float)
+    n, d = keys.shape
+    W_E = np.concatenate([keys, np.ones((n, 1)), 2.0 ** np.arange(n)[:, None]], axis=1)
+    W_Q, W_K, W_V = np.zeros((3, 1, d + 2, d))
+    W_Q[0, d, :] = 1.0
+    W_K[0, :d] = np.eye(d)
+    W_V[0, d + 1, 0] = 1.0
+    W_O = np.zeros((1, d, d + 2))
+    W_O[0, 0, d + 1] = 1.0
+    W_U = np.zeros((d + 2, 1))
+    W_U[d + 1] = 1.0
+    blocks = (Block(Attention(W_Q, W_K, W_V, W_O)),)
+    return Transformer(W_E, np.zeros((n, d + 2)), blocks, W_U, np.zeros(1), attention="hard")
+
+
+@given(seed=SEEDS, n=st.integers(2, 4))
+def test_scores_whose_sums_round_past_each_other_leave_every_candidate_open(plain, seed, n):
+    """Sums around 2^53, of terms around 1: floats order them otherwise than fractions do."""
+    rng = np.random.default_rng(seed)
+    keys = np.concatenate(
+        [2.0**53 + rng.choice([-2.0, 0.0, 2.0], size=(n, 1)), rng.choice([0.0, 0.5, 1.0, 1.5], size=(n, 3))],
+        axis=1,
+    )
+    keys = rng.permuted(keys, axis=1)
+    model = summing(keys)
+    tokens = np.arange(n)
+    assert_holds(model.map(Ball.of).logits(tokens[None]), np.array([plain(model).logits(tokens.tolist())]))
+
+
+def test_equal_floats_of_inexact_scores_do_not_make_the_softmax_uniform():
+    """2^53 + 1 and 2^53 are one float, but the weights of such scores are e : 1."""
+    queries, keys = Ball.of(np.array([[1.0, 1.0]])), Ball.of(np.array([[2.0**53, 1.0], [2.0**53, 0.0]]))
+    scores = inner(queries, keys, 1.0)
+    assert scores.mid[0, 0] == scores.mid[0, 1]
+    ball = softmax(scores, np.zeros((1, 2), dtype=bool))
+    assert not ball.exact
+    share = Fraction(float(np.e / (1 + np.e)))
+    assert_holds(ball, np.array([[share, 1 - share]]), slack=Fraction(1, 10**15))
 
 
 def test_inexact_scores_with_a_clear_winner_give_exact_attention():
@@ -311,15 +353,9 @@ def test_softmax_weights_that_underflow_are_within_their_radius():
 
 
 def test_scores_of_large_radius_leave_the_softmax_open():
-    scores = Ball.of(np.array([[0.0, 0.0]])) + Ball.of(np.array([0.1, 0.2]))
-    wide = Ball(scores.mid, np.full((1, 2), 5.0), *(getattr(scores, f) for f in fields_after_rad(scores)))
-    ball = softmax(wide, np.zeros((1, 2), dtype=bool))
+    scores = replace(Ball.of(np.array([[0.1, 0.2]])), rad=np.full((1, 2), 5.0))
+    ball = softmax(scores, np.zeros((1, 2), dtype=bool))
     assert ball.radius.min() == 1.0
-
-
-def fields_after_rad(ball):
-    names = list(ball.__dataclass_fields__)
-    return names[names.index("rad") + 1 :]
 
 
 def test_a_masked_score_has_weight_0_and_no_radius():
@@ -336,6 +372,44 @@ def test_scaled_scores_are_exact_only_if_both_steps_are():
         ball = inner(queries, keys, scale)
         assert ball.exact == exact
         assert_holds(ball, np.array([[Fraction(scale) * (2**30 + 1) * (2**22 + 1)]]))
+
+
+@pytest.mark.parametrize("scale", [2.0**100, 2.0**1000])
+def test_scaling_up_does_not_bring_back_scores_that_underflowed(scale):
+    queries, keys = Ball.of(np.array([[2.0**-550]])), Ball.of(np.array([[2.0**-550]]))
+    ball = inner(queries, keys, scale)
+    assert not ball.exact
+
+
+CORNERS = st.sampled_from([-1, 0, 1])
+
+
+@given(
+    seed=SEEDS,
+    corner=CORNERS,
+    other=CORNERS,
+    scale=st.sampled_from([1.0, -0.5, 3.0]),
+    radii=st.sampled_from([2.0**-60, 2.0**-20, 0.5]),
+)
+def test_operations_widen_by_what_their_arguments_may_be_off(seed, corner, other, scale, radii):
+    """Arguments at the corners of their balls: results stay in theirs, though the midpoints round nothing."""
+    rng = np.random.default_rng(seed)
+
+    def ball_and_truth(shape, corner, low=-8):
+        mid = rng.integers(low, 9, size=shape) / 4
+        rad = radii * rng.integers(0, 3, size=shape)
+        truth = [Fraction(x) + corner * Fraction(r) for x, r in zip(mid.ravel(), rad.ravel(), strict=True)]
+        return replace(Ball.of(mid), rad=rad), np.array(truth, dtype=object).reshape(shape)
+
+    (x, x_truth), (y, y_truth) = ball_and_truth((2, 3), corner), ball_and_truth((4, 3), other)
+    W = rng.integers(-8, 9, size=(3, 2)) / 4
+    exactly = np.array([[Fraction(entry) for entry in row] for row in W.tolist()])
+    assert_holds(times(x, Ball.of(W)), x_truth @ exactly)
+    assert_holds(inner(x, y, scale), x_truth @ y_truth.T * Fraction(scale))
+    assert_holds(y[:2] + x, y_truth[:2] + x_truth)
+    assert_holds(relu(x), np.maximum(x_truth, 0))
+    pattern, pattern_truth = ball_and_truth((2, 4), other, low=0)
+    assert_holds(mix(pattern, y), pattern_truth @ y_truth)
 
 
 def test_relu_moves_no_further_than_its_argument():

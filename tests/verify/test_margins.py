@@ -23,6 +23,7 @@ from constructions import (
 from theory import FactTable, random_bijections
 from verify import margins as margins_module
 from verify.check import check_recall
+from verify.exactness import Ball
 from verify.margins import margins
 
 FAMILY = [
@@ -227,6 +228,13 @@ def test_a_tie_of_floats_is_settled_by_the_stored_numbers(numbers, sign):
     assert (found.n_recalled, found.n_wrong) == (int(sign > 0), int(sign <= 0))
 
 
+def test_exact_logits_may_differ_by_more_digits_than_a_float_has():
+    model = table_of_readouts([[1.0]], [[2.0**53 - 1], [-(2.0**53) + 2]], [0, 0])
+    found = margins(model, FactTable([[0]], n_attributes=2), method="exhaustive")
+    assert found.minimum == (2**54 - 3, 2**54 - 3)
+    assert int(found.lower[0, 0]) < 2**54 - 3 < int(found.upper[0, 0])
+
+
 def test_the_witness_is_the_worst_fact_and_what_beats_it():
     table = FactTable([[0, 1], [2, 0]], subjects=["x", "y"], relations=["p", "q"], attributes=["a", "b", "c"])
     model = block_superposition(table)
@@ -326,7 +334,7 @@ def test_the_codebook_can_be_insisted_on():
     model = narrow_superposition(table)
     W_E = model.W_E.copy()
     W_E[2, 0] *= -1  # one fact is read as another word
-    with pytest.raises(ValueError, match="the codebook settles 17 of 18 facts only"):
+    with pytest.raises(ValueError, match="the codebook settles 17 of 18 queries only"):
         margins(replace(model, W_E=W_E), table, method="codebook")
     assert margins(replace(model, W_E=W_E), table).wrong == [(2, 0)]
 
@@ -343,6 +351,15 @@ def test_facts_are_measured_in_blocks_of_any_size(monkeypatch):
     assert calls == sorted(calls)
     assert calls[-1] == (21, 21)
     assert {of for _, of in calls} == {21}
+
+
+def test_bounds_are_rounded_outward():
+    """1 - 2^-60 lies between floats: the lower bound must be the lower one."""
+    logits = replace(Ball.of(np.array([[1.0, 0.0]])), rad=np.array([[2.0**-60, 2.0**-60]]))
+    lower, upper = margins_module._bounds(logits, np.array([0]))
+    assert Fraction(float(lower[0])) <= 1 - Fraction(2) ** -59
+    assert Fraction(float(upper[0])) >= 1 + Fraction(2) ** -59
+    assert upper[0] - lower[0] < 1e-14
 
 
 def test_exact_and_rational_facts_share_one_minimum(plain):

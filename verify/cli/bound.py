@@ -1,7 +1,7 @@
 """`georecall bound`: how little could ever do, enclosed between two exact numbers."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -42,13 +42,17 @@ OPTIONS: tuple[tuple[str, str, Any, str], ...] = (
     ("--length", "length", Count(), "m, coordinates of a code."),
     ("--distance", "distance", Count(), "h, least Hamming distance of a code."),
     ("--dimension", "dimension", Count(), "d, real dimensions."),
+    ("--coherence", "coherence", Rational(), "Largest inner product of unit vectors."),
+    ("--order", "order", Count(), "Order of the Welch bound; default 1."),
+    ("--shortened", "shortened", None, "Apply Plotkin's bound to shortened codes too."),
     ("--digits", "digits", Count(), "Decimal digits asked of the enclosure; default 30."),
 )
 
 
 def _with_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for flag, name, kind, text in reversed(OPTIONS):
-        function = click.option(flag, name, type=kind, help=text)(function)
+        how = {"is_flag": True, "default": None} if kind is None else {"type": kind}
+        function = click.option(flag, name, help=text, **how)(function)
     return function
 
 
@@ -65,7 +69,7 @@ def command(name: str | None, as_json: bool, **options: Any) -> int:
 
     Exit status 3 where the bound says nothing at these parameters.
     """  # noqa: D301 (click wants the backspace)
-    from bounds import BOUNDS, CertifiedExtraMissing, NoStatement
+    from bounds import BOUNDS, MissingExtraError, NoStatementError
 
     if name is None:
         _list(BOUNDS)
@@ -76,18 +80,17 @@ def command(name: str | None, as_json: bool, **options: Any) -> int:
     _check_options(name, BOUNDS[name], given)
     try:
         enclosure = BOUNDS[name](**given)
-    except NoStatement as error:
+    except NoStatementError as error:
         click.echo(f"georecall: {error}", err=True)
         return EXIT_NO_STATEMENT
-    except (ValueError, CertifiedExtraMissing) as error:
+    except (ValueError, MissingExtraError) as error:
         raise click.ClickException(str(error)) from error
     if as_json:
         from verify.cli.output import print_json
 
         print_json(_described(name, enclosure, given))
     else:
-        low, high = enclosure.decimals(6)
-        click.echo(f"{name}: {low if low == high else f'{low}..{high}'} {enclosure.unit}")
+        click.echo(f"{name}: {enclosure}")
     return 0
 
 
@@ -114,12 +117,16 @@ def _described(name: str, enclosure: Any, given: dict[str, Any]) -> dict[str, An
         if whole
         else (enclosure.upper_float if enclosure.upper is not None else None),
         "unit": enclosure.unit,
-        "parameters": {p: int(v) if v.denominator == 1 else str(v) for p, v in given.items()},
+        "parameters": {p: v if isinstance(v, int) else _exact(v) for p, v in given.items()},
         "decimals": {"lower": low, "upper": high},
     }
 
 
-def _list(named: dict[str, Callable[..., Any]]) -> None:
+def _exact(value: Fraction) -> int | str:
+    return int(value) if value.denominator == 1 else str(value)
+
+
+def _list(named: Mapping[str, Callable[..., Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 

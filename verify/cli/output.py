@@ -65,6 +65,12 @@ def _setting(verdict: Verdict) -> str:
 
 
 def _quantities(verdict: Verdict) -> Table:
+    rows = list(verdict.measured.values())
+    if rows and all(isinstance(row, dict) for row in rows):  # the same quantities of several things
+        table = Table("", *rows[0], box=None, pad_edge=True, header_style="dim")
+        for name, row in verdict.measured.items():
+            table.add_row(name, *map(show, row.values()))
+        return table
     table = Table("quantity", "measured", box=None, pad_edge=True, header_style="dim")
     if verdict.predicted:
         table.add_column("predicted")

@@ -1,0 +1,166 @@
+"""C7: floors on the dimension from the margin alone, without any restriction on bits."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+from bounds import balls
+from bounds.arguments import NoStatementError, Number, digits_wanted, rational, whole
+from bounds.enclosure import Enclosure
+
+
+def margin(n_attributes: int, margin: Number, *, digits: int = 30) -> Enclosure:
+    """C7(i): the dimension that N attributes need at a normalised margin mu.
+
+    Statement. If |W_U[:, a]| <= 1, the readouts have |y_a| <= 1 and every margin is >= mu > 0, then the
+    readout dimension is at least ln N / ln(1 + sqrt(2 / mu)).
+    Proof. Let u_a = W_U[:, a]. Adding the margins of a over b and of b over a, in which the biases cancel,
+    <u_a - u_b, y_a - y_b> >= 2 mu. So p_a = u_a + y_a, which lies in the ball of radius 2, has
+    |p_a - p_b|^2 = |(u_a - u_b) - (y_a - y_b)|^2 + 4 <u_a - u_b, y_a - y_b> >= 8 mu. The N balls of radius
+    sqrt(2 mu) around the p_a are disjoint inside the ball of radius 2 + sqrt(2 mu); compare volumes:
+    N (2 mu)^(d/2) <= (2 + sqrt(2 mu))^d. QED
+    Sharp in dimension 1: u_a = y_a equally spaced on [-1, 1] with bias -u_a^2 / 2 has mu = 2 / (N-1)^2.
+    `packing_dimension` says more in high dimension.
+
+    Args:
+        n_attributes: N >= 1, each the answer to some query.
+        margin: mu > 0, of unit vectors; at most N / (N-1) (Rankin), beyond which no dimension is enough.
+        digits: precision asked of the enclosure: width at most 10^-digits max(1, value).
+
+    Returns:
+        An enclosure of the floor, in dimensions; its `ceiling()` is the least dimension that the floor
+        allows, and is decided: where the floor is an integer the enclosure is exact.
+
+    Raises:
+        ValueError: an argument is out of range.
+        NoStatementError: mu > N / (N-1): nothing has such a margin.
+        MissingExtraError: python-flint is not installed.
+
+    Source: THEORY.md, C7(i) (derived there).
+
+    >>> print(margin(3, Fraction(1, 2)))
+    1 dimensions
+    """
+    N = whole("n_attributes", n_attributes, at_least=1)
+    mu = reachable_margin(N, margin)
+    root = _rational_root(2 / mu)
+    if N == 1:
+        return Enclosure.exactly(0, "dimensions")
+    if root is not None and (d := _whole_logarithm(N, 1, 1 + root)) is not None:
+        return Enclosure.exactly(d, "dimensions")
+
+    def floor() -> Any:
+        return balls.ball(N).log() / (1 + balls.ball(2 / mu).sqrt()).log()
+
+    return balls.refine(floor, digits=digits_wanted(digits), unit="dimensions")
+
+
+def selector(
+    n_attributes: int,
+    n_relations: int,
+    margin: Number,
+    radius: Number,
+    lipschitz: Number,
+    *,
+    digits: int = 30,
+) -> Enclosure:
+    """C7(ii): the dimension that a generic, Lipschitz selector needs.
+
+    Statement. A selector that is right for every R-tuple of attributes, as zero-shot transfer demands, with
+    margins >= mu against |W_U[:, a]| <= 1, L-Lipschitz from embedding to readout for each relation, on
+    embeddings in a ball of radius rho, needs d >= R ln N / ln(1 + 2 rho L / mu).
+    Proof. Two different R-tuples differ at some relation, with attributes a and b. Their readouts there have
+    <u_a - u_b, y - y'> >= 2 mu (as in C7(i)), so |y - y'| >= 2 mu / |u_a - u_b| >= mu, so their embeddings
+    are at least mu / L apart. N^R points mu / L apart in a ball of radius rho: disjoint balls of radius
+    mu / (2L) in one of radius rho + mu / (2L), hence N^R <= (1 + 2 rho L / mu)^d. QED
+
+    Args:
+        n_attributes: N >= 1.
+        n_relations: R >= 1.
+        margin: mu > 0.
+        radius: rho > 0, of a ball that contains the embeddings.
+        lipschitz: L > 0.
+        digits: precision asked of the enclosure: width at most 10^-digits max(1, value).
+
+    Returns:
+        An enclosure of the floor, in dimensions; its `ceiling()` is decided, as for `margin`.
+
+    Raises:
+        ValueError: an argument is out of range.
+        NoStatementError: mu > 2 rho L with N > 1: two readouts cannot even be mu apart.
+        MissingExtraError: python-flint is not installed.
+
+    Source: THEORY.md, C7(ii) (derived there).
+    """
+    N = whole("n_attributes", n_attributes, at_least=1)
+    R = whole("n_relations", n_relations, at_least=1)
+    mu = rational("margin", margin, above=0)
+    rho = rational("radius", radius, above=0)
+    L = rational("lipschitz", lipschitz, above=0)
+    if N == 1:
+        return Enclosure.exactly(0, "dimensions")
+    if mu > 2 * rho * L:
+        raise NoStatementError(
+            f"margin must be at most 2 radius lipschitz = {float(2 * rho * L):g}, not {margin}: "
+            "no selector of any dimension has it"
+        )
+    base = 1 + 2 * rho * L / mu
+    if (d := _whole_logarithm(N, R, base)) is not None:
+        return Enclosure.exactly(d, "dimensions")
+    return balls.refine(
+        lambda: R * balls.ball(N).log() / balls.ball(base).log(),
+        digits=digits_wanted(digits),
+        unit="dimensions",
+    )
+
+
+def reachable_margin(N: int, margin: Number) -> Fraction:
+    """The margin mu as a rational, refused where Rankin's bound excludes it: 0 < mu <= N / (N-1).
+
+    Raises:
+        ValueError: not above 0.
+        NoStatementError: above N / (N-1).
+    """
+    mu = rational("margin", margin, above=0)
+    if N > 1 and mu > Fraction(N, N - 1):
+        raise NoStatementError(
+            f"margin must be at most N/(N-1) = {N}/{N - 1}, not {margin}: no readout of any dimension has it"
+        )
+    return mu
+
+
+def _rational_root(square: Fraction) -> Fraction | None:
+    """The square root, if it is rational.
+
+    If not, (1 + root)^d = x + y root with rational x and y > 0 is irrational, so no integer, for d >= 1.
+    """
+    p, q = math.isqrt(square.numerator), math.isqrt(square.denominator)
+    root = Fraction(p, q)
+    return root if root * root == square else None
+
+
+def _whole_logarithm(N: int, R: int, base: Fraction) -> int | None:
+    """The integer d with base^d = N^R, if there is one; N, base >= 2.
+
+    Such a base is an integer. With g = gcd(d, R), base^(d/g) = N^(R/g) with coprime exponents, so
+    base = c^(R/g) and N = c^(d/g) for an integer c >= 2: both are powers of one number. So c may be taken
+    as the smallest root of N, N = c^s, and base must be c^t; then d t = s R.
+    """
+    if base.denominator != 1:
+        return None
+    s, c = next((s, c) for s in range(N.bit_length(), 0, -1) if (c := integer_root(N, s)) ** s == N)
+    t, power = 0, 1
+    while power < base:
+        t, power = t + 1, power * c
+    return s * R // t if power == base and s * R % t == 0 else None
+
+
+def integer_root(n: int, s: int) -> int:
+    """floor(n^(1/s)) of a positive integer, by bisection in integers."""
+    low, high = 1, 1 << (n.bit_length() // s + 1)  # high^s > n
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if middle**s <= n else (low, middle)
+    return low

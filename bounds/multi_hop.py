@@ -1,0 +1,211 @@
+"""C6, typed: what answering k hops without a chain of thought costs when every hop has its own relations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+from bounds import balls
+from bounds.arguments import Number, digits_wanted, rational, whole
+from bounds.enclosure import Enclosure
+from bounds.typed_walks import expected_labels
+
+
+def multi_hop(
+    n_subjects: int,
+    n_relations: int,
+    hops: int,
+    *,
+    subjects_asked: int | None = None,
+    other_bits: Number | None = None,
+    subject_bits: Number | None = None,
+    digits: int = 30,
+) -> Enclosure:
+    """C6, typed: the floor on the bits of a subject's embedding, or on all other bits.
+
+    Statement. The model reads the subject only through its embedding (d coordinates of b bits) and answers
+    every typed k-hop query; B are all other fact-dependent bits. Then, for every number T of subjects,
+    T d b + B >= H_k(T), the entropy of their answers; so d b >= (H_k(T) - B) / T, and B >= H_k(T) - T d b.
+    Proof. T embeddings and the other bits take 2^(T d b + B) values, and determine the answers. H_k(T) is
+    `multi_hop_entropy`. QED
+    Best T. Subjects are exchangeable, so one more subject's answers add the less entropy the more are known
+    (Han): H_k is concave, with H_k(0) = 0. So H_k(T) - T d b is concave in T, and (H_k(T) - B) / T first
+    rises and then falls, since T (H_k(T+1) - H_k(T)) - H_k(T) + B, which has the sign of its increment, never
+    increases. A T that is no worse than its two neighbours is therefore best; for B = 0 it is T = 1.
+
+    Args:
+        n_subjects: N >= 1 entities.
+        n_relations: R >= 1 relations at each hop.
+        hops: k >= 1.
+        subjects_asked: T, from 1 to N; left out: the best T.
+        other_bits: B >= 0; taken as 0 if subject_bits is left out too.
+        subject_bits: d b >= 0, instead of other_bits.
+        digits: precision asked of the entropy; `multi_hop_entropy` says at which sizes it is met. Beyond
+            them the enclosure is wider, never wrong.
+
+    Returns:
+        An enclosure of the floor on d b given B, in bits per subject; or of the floor on B given d b, in
+        bits. A floor below 0 is 0.
+
+    Raises:
+        ValueError: an argument is out of range, or both other_bits and subject_bits are given.
+        MissingExtraError: python-flint is not installed.
+
+    Source: THEORY.md, C6 (derived there); concavity: Han, Information and Control 36 (1978).
+
+    >>> print(multi_hop(256, 2, 2))
+    31.963125..31.963126 bits per subject
+    """
+    N, R, k = sizes(n_subjects, n_relations, hops)
+    digits = digits_wanted(digits)
+    known, unit = given_bits(other_bits, subject_bits)
+
+    @cache
+    def entropy(T: int) -> Enclosure:
+        return multi_hop_entropy(N, R, k, T, digits=digits)
+
+    def floor(T: int) -> Enclosure:
+        return spare(entropy(T), T, known, unit)
+
+    if subjects_asked is not None:
+        return floor(whole("subjects_asked", subjects_asked, at_least=1, at_most=N)).positive_part()
+    if unit == "bits per subject" and known == 0:
+        return floor(1)
+    best = _climb(floor, _mean_field_best(N, R, k, known, unit), N)
+    beside = [T for T in (best - 1, best + 1) if 1 <= T <= N]
+    if all(floor(T).at_most(floor(best)) for T in beside):
+        return floor(best).positive_part()
+    return _below_chords(entropy, best, N, known, unit).positive_part()
+
+
+def multi_hop_entropy(
+    n_subjects: int, n_relations: int, hops: int, subjects_asked: int, *, digits: int = 30
+) -> Enclosure:
+    """C6, typed: the entropy of all k-hop answers of T subjects, exactly.
+
+    Statement. H_k(T) = R f(T) + (R-1) sum_{t=1}^{k-1} E f(n_t), f(n) = log2(N! / (N-n)!), where n_0 = T and
+    n_{t+1} is the size of the union of R independent uniform n_t-subsets of N points.
+    Proof. The (k-1)-hop answers are their equality pattern P plus, by symmetry, uniform injective labels:
+    H_{k-1} = H(P) + E f(n_{k-1}). The last hop keeps P and adds R independent uniform labellings of the
+    n_{k-1} distinct entities: H_k = H(P) + R E f(n_{k-1}). And H_1 = R f(T). QED
+    Computation. The law of n_t is followed hop by hop; sizes of negligible probability are left out, and
+    accounted for. A hop that would take too long is bracketed by inequalities instead (`typed_walks`). The
+    digits are met where few sizes are likely: for N up to some thousands, and for any N if k <= 2 or the
+    walks hardly collide (R^(k-1) T far below N). Beyond, the relative width is of the order of (log N) / N
+    per hop.
+
+    Args:
+        n_subjects: N >= 1.
+        n_relations: R >= 1.
+        hops: k >= 1.
+        subjects_asked: T, from 0 to N.
+        digits: precision asked of the enclosure: width at most 10^-digits max(1, value).
+
+    Returns:
+        An enclosure of H_k(T), in bits.
+
+    Raises:
+        ValueError: an argument is out of range.
+        MissingExtraError: python-flint is not installed.
+
+    Source: THEORY.md, C6 (derived there).
+
+    >>> print(multi_hop_entropy(3, 2, 2, 1))
+    5.421554..5.421555 bits
+    """
+    N, R, k = sizes(n_subjects, n_relations, hops)
+    T = whole("subjects_asked", subjects_asked, at_least=0, at_most=N)
+
+    def entropy() -> Any:
+        reached, followed = expected_labels(N, R, k, T) if R > 1 and T > 0 else ([], True)
+        total = R * balls.log2_falling(N, T) + (R - 1) * sum(reached, start=balls.ball(0))
+        return total if followed else balls.Rough(total)
+
+    return balls.refine(entropy, digits=digits_wanted(digits), unit="bits")
+
+
+def sizes(n_subjects: int, n_relations: int, hops: int) -> tuple[int, int, int]:
+    """N, R and k, checked."""
+    return (
+        whole("n_subjects", n_subjects, at_least=1),
+        whole("n_relations", n_relations, at_least=1),
+        whole("hops", hops, at_least=1),
+    )
+
+
+def given_bits(other_bits: Number | None, subject_bits: Number | None) -> tuple[Fraction, str]:
+    """The bits that are given, and the unit of the floor on the others."""
+    if subject_bits is None:
+        return rational("other_bits", 0 if other_bits is None else other_bits, at_least=0), "bits per subject"
+    if other_bits is not None:
+        raise ValueError(
+            "other_bits must be left out when subject_bits is given: the floor is on one of them"
+        )
+    return rational("subject_bits", subject_bits, at_least=0), "bits"
+
+
+def spare(entropy: Enclosure, T: int, known: Fraction, unit: str) -> Enclosure:
+    """What T d b + B >= H leaves: (H - B) / T in bits per subject, or H - T d b in bits."""
+    assert entropy.upper is not None
+    taken, share = (known, T) if unit == "bits per subject" else (T * known, 1)
+    return Enclosure((entropy.lower - taken) / share, (entropy.upper - taken) / share, unit)
+
+
+def _mean_field_best(N: int, R: int, k: int, known: Fraction, unit: str) -> int:
+    """About the best T: H_k with n_t at its mean, in floats. Only a place to start; no bound rests on it."""
+
+    def about(T: int) -> float:
+        n, total = float(T), R * _f(N, T)
+        for _ in range(k - 1):
+            n = -N * math.expm1(R * math.log1p(-n / N)) if n < N else n
+            total += (R - 1) * _f(N, n)
+        return (total - float(known)) / T if unit == "bits per subject" else total - T * float(known)
+
+    low, high = 1, N
+    while low < high:  # unimodal, as the entropy itself
+        middle = (low + high) // 2
+        low, high = (middle + 1, high) if about(middle) < about(middle + 1) else (low, middle)
+    return low
+
+
+def _f(N: int, n: float) -> float:
+    return (math.lgamma(N + 1) - math.lgamma(N - min(n, N) + 1)) / math.log(2)
+
+
+def _climb(floor: Callable[[int], Enclosure], start: int, N: int, steps: int = 32) -> int:
+    """Walk uphill from `start` while a neighbour is certainly better."""
+    T = start
+    for _ in range(steps):
+        better = [n for n in (T - 1, T + 1) if 1 <= n <= N and floor(T).below(floor(n))]
+        if not better:
+            break
+        T = better[0]
+    return T
+
+
+def _below_chords(
+    entropy: Callable[[int], Enclosure], best: int, N: int, known: Fraction, unit: str
+) -> Enclosure:
+    """The best floor where the entropies are too wide to tell which T it is, from three of them.
+
+    H is concave: beyond T it lies below the chord from T - step through T, and before T below the chord from
+    T + step. Along a line the floor is monotone in T, so its ends tell. The step balances the width of
+    the entropies against the curvature of H, which is of order 1/N.
+    """
+    width = entropy(best).width
+    assert width is not None
+    step = max(1, math.isqrt(math.ceil(width * N)))
+    before, after = max(0, best - step), min(N, best + step)
+    at = entropy(best)
+    lower = max(spare(entropy(T), T, known, unit).lower for T in (before, best, after) if T > 0)
+    tops = [spare(at, best, known, unit).upper]
+    assert at.upper is not None
+    for far, near, end in ((before, best, N), (after, best, 1)):
+        if far != near:
+            slope = (at.upper - entropy(far).lower) / (near - far)
+            line = at.upper + slope * (end - near)
+            tops.append(spare(Enclosure.exactly(line, "bits"), end, known, unit).upper)
+    return Enclosure(lower, max(top for top in tops if top is not None), unit)

@@ -1,0 +1,268 @@
+"""C6, untyped: the same R relations at every hop, where one fact serves many questions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache, lru_cache
+from typing import Any
+
+from bounds import balls, unions
+from bounds.arguments import Number, digits_wanted, whole
+from bounds.enclosure import Enclosure
+from bounds.multi_hop import given_bits, sizes, spare
+from bounds.untyped_walks import Reached, brackets, search
+
+
+def multi_hop_untyped(
+    n_subjects: int,
+    n_relations: int,
+    hops: int,
+    *,
+    subjects_asked: int | None = None,
+    other_bits: Number | None = None,
+    subject_bits: Number | None = None,
+    digits: int = 30,
+) -> Enclosure:
+    """C6, untyped: the floor on the bits of a subject's embedding, or on all other bits.
+
+    Statement. As for `multi_hop`, T d b + B >= H_k(T) for every number T of subjects, where H_k(T) is the
+    entropy of their answers when the same R random bijections serve at every hop. H_k(T) is not known in
+    closed form; the largest of the floors of `untyped_floors` takes its place.
+    Proof. There, floor by floor. QED
+    The floors are not monotone in T. Tried are, unless subjects_asked says which: every T for N <= 16; T = 1
+    and T = N where B = 0 (H_k(T) / T, being concave, is largest at T = 1); else the powers of 2, and N.
+
+    Args:
+        n_subjects: N >= 1 entities.
+        n_relations: R >= 1.
+        hops: k >= 1.
+        subjects_asked: T, from 1 to N; left out: the best of those named above.
+        other_bits: B >= 0; taken as 0 if subject_bits is left out too.
+        subject_bits: d b >= 0, instead of other_bits.
+        digits: precision asked of the enclosures; `untyped_floors` says at which sizes it is met.
+
+    Returns:
+        An enclosure of the floor on d b given B, in bits per subject; or of the floor on B given d b, in
+        bits. A floor below 0 is 0.
+
+    Raises:
+        ValueError: an argument is out of range, or both other_bits and subject_bits are given.
+        MissingExtraError: python-flint is not installed.
+
+    Source: THEORY.md, C6 (derived there), sharpened here.
+
+    >>> print(multi_hop_untyped(256, 2, 2))
+    31.878171..31.878172 bits per subject
+    """
+    N, R, k = sizes(n_subjects, n_relations, hops)
+    digits = digits_wanted(digits)
+    known, unit = given_bits(other_bits, subject_bits)
+    if subjects_asked is not None:
+        asked = [whole("subjects_asked", subjects_asked, at_least=1, at_most=N)]
+    elif N <= 16:
+        asked = list(range(1, N + 1))
+    elif unit == "bits per subject" and known == 0:
+        asked = [1, N]
+    else:
+        asked = [*(2**i for i in range(N.bit_length()) if 2**i < N), N]
+    floors = [
+        spare(floor, T, known, unit)
+        for T in asked
+        for floor in untyped_floors(N, R, k, T, digits=digits).values()
+    ]
+    return largest(floors).positive_part()
+
+
+def untyped_floors(
+    n_subjects: int, n_relations: int, hops: int, subjects_asked: int, *, digits: int = 30
+) -> dict[str, Enclosure]:
+    """C6, untyped: floors on the entropy H_k(T) of all k-hop answers of T subjects, by four arguments.
+
+    Let A be the answers, L_t the entities reached from the T subjects S by exactly t hops, V = L_0 u .. u
+    L_{k-2}, U = L_0 u .. u L_{k-1}, U' = L_1 u .. u L_{k-1}, X the restriction of all pi_r to U, f(n) =
+    log2(N! / (N-n)!). X determines U, and ((N - |U|)!)^R tables agree with it: H(X) = R E f(|U|). A is a
+    function of X, so H(A) = H(X) - H(X | A). For k = 1, H(A) = R f(T); let k >= 2.
+
+    "walks" (THEORY.md): R E[log2((N-v)! / (N-v-n')!)], v = |V|, n' = |U| - |V|. Proof. Given every pi_r on
+    V, all pi_r are uniform on the rest, and A shows them on the n' entities of U outside V. QED
+
+    "labels": (R-1) E f(|U|) + T E[log2(N - |U| + 1); x unhit], x a subject, unhit if not in U'.
+    Proof. Given A, X can be told by naming each entity of U' once, one after the other among the N - i names
+    not yet used: H(X | A) <= E f(|U'|). In A an entity reached at depth t is at first a nameless node, which
+    the answers of its walks distinguish from the others of the same depth. Take the depths t = k-1, .., 1 in
+    turn, and the nodes of a depth in any fixed order. The names of a node's successors are known: they are
+    answers (t = k-1) or the depth before. If some entity already named, at a later depth, has the same first
+    successor, it is this node, as pi_1 is injective; if not, name it, and note its successors under all pi_r.
+    In the end all nodes have names, and all pi_r are known on U' and on S: that is X. So
+    H(A) >= R E f(|U|) - E f(|U'|), which is no less than "walks", as |U'| <= R |V| and f is subadditive,
+    and is (R-1) log2 N! at T = N. Last, f(|U|) - f(|U'|) >= q log2(N - |U| + 1) for the q = |U| - |U'|
+    subjects unhit. QED
+
+    "seeds": R (E f(|U|) - E f(w)) - (E f(w+n') - E f(w)), w = |W|, W = L_0 u .. u L_{k-3}; for k = 2, where
+    W is empty, less (log2 N) sum_{j=1}^{T} C(T, j) C(N, j)^(-R).
+    Proof. Be given all pi_r on W: H(A) only falls. Let D be L_{k-2} without W; now H(X) = R E log2((N-w)! /
+    (N-|U|)!). Name the successors of D, whose own successors are answers, but only those that cannot be
+    worked out. One in W is seen to be so: its answers are given. If one is named x in D, its answers name
+    the successors of x. If a successor of x under pi_r is named, its name is pi_r(x), so the node with that
+    r-th answer, if any, is x. So all of {x, pi_1(x), .., pi_R(x)} are named together for each x in D that
+    is a successor, at once if one of them is in W, and it is enough to name one node in each other
+    connected component of these sets. Such a component contains one of the n' entities outside V, or lies
+    in D and is then closed under every pi_r. If k > 2 it cannot be: D is reached from W. If k = 2 it is an
+    orbit in S; a given j-subset is closed with probability C(N, j)^(-R), and each costs log2 N at most. The
+    others cost log2((N-w)! / (N-w-n')!). QED
+
+    "full table", R >= 2: (T/N) (R log2(N!) - log2 e [(ln(N)^2 - ln(3)^2)/2 + ln(2)/2 + ln(3)/3] - pi^2/12),
+    N >= 3.
+    Proof. H_k is concave in T (subjects are exchangeable), so H_k(T) >= (T/N) H_k(N). At T = N let pi and
+    pi' have the same answers, all pi_{r_k} .. pi_{r_1}. Comparing last letters, pi_r pi_s^-1 = pi'_r
+    pi'_s^-1, so pi'_r = pi_r c with one c; comparing first letters, pi'_r = c' pi_r. So c = pi_r^-1 c' pi_r
+    for all r commutes with sigma = pi_1^-1 pi_2, which is uniform: H(X | A) <= E log2 |C(sigma)|, the
+    centraliser of sigma. With m_j cycles of length j that is sum_j E[m_j log2 j + log2 m_j!]; E m_j = 1/j,
+    E m_j (m_j - 1) <= 1/j^2 and log2 m! <= m (m-1) / 2, hence at most sum_{j <= N} log2(j)/j + pi^2/12, and
+    ln(x)/x falls from x = 3 on. QED
+
+    The largest of the floors is near the truth at both ends: R^k log2 N for T = 1 and R^(k-1) << N, and
+    R log2 N! (all there is to know) within O(log N)^2 bits at T = N, where THEORY.md has (R-1) log2 N!.
+
+    Args:
+        n_subjects: N >= 1.
+        n_relations: R >= 1.
+        hops: k >= 1.
+        subjects_asked: T, from 1 to N.
+        digits: precision asked: width at most 10^-digits max(1, value). It is met while the chain of
+            `untyped_walks` has few likely states: k <= 3 and N up to some thousands, k = 2 at any N, T = 1
+            while walks hardly collide. Beyond, unlikely states are dropped (and accounted for), and beyond
+            that Hoeffding's inequality brackets the sizes; the enclosures are wider, never wrong.
+
+    Returns:
+        Enclosures of the floors, in bits, by name; those that apply.
+
+    Raises:
+        ValueError: an argument is out of range.
+        MissingExtraError: python-flint is not installed.
+
+    Source: "walks": THEORY.md, C6; the others are derived here.
+    """
+    N, R, k = sizes(n_subjects, n_relations, hops)
+    T = whole("subjects_asked", subjects_asked, at_least=1, at_most=N)
+    digits = digits_wanted(digits)
+
+    @lru_cache(maxsize=1)
+    def at(_bits: int) -> dict[str, Any]:
+        return _floors(N, R, k, T)
+
+    def enclosed(name: str) -> Enclosure:
+        return balls.refine(lambda: at(balls.flint().ctx.prec)[name], digits=digits, unit="bits")
+
+    names = ["walks"]
+    if k >= 2:
+        names += ["labels", "seeds"]
+    if k >= 2 and R >= 2 and N >= 3:
+        names += ["full table"]
+    return {name: enclosed(name) for name in names}
+
+
+def largest(floors: list[Enclosure]) -> Enclosure:
+    """The enclosure of the largest of several values in one unit."""
+    return Enclosure(
+        max(floor.lower for floor in floors),
+        max(floor.upper for floor in floors if floor.upper is not None),
+        floors[0].unit,
+    )
+
+
+def _floors(N: int, R: int, k: int, T: int) -> dict[str, Any]:
+    """The floors at the precision in force."""
+    if k == 1:
+        return {"walks": R * balls.log2_falling(N, T)}
+    reached, unhit = search(N, R, k, T), search(N, R, k, T, avoid=True)
+    if reached is None or unhit is None:
+        labels, followed = _bracketed_labels(N, R, k, T), False
+    else:
+        labels, followed = _expected_labels(N, reached, unhit), not (reached.pruned or unhit.pruned)
+    floors = {
+        "walks": R * (labels.all - labels.before),
+        "labels": (R - 1) * labels.all + T * labels.unhit,
+        "seeds": R * (labels.all - labels.early) - (labels.skipping - labels.early),
+    }
+    if k == 2:
+        floors["seeds"] -= balls.log2(N) * _closed_sets(N, R, T)
+    exact = {"full table": balls.ball(Fraction(T, N)) * _full_table(N, R)}
+    return (floors if followed else {name: balls.Rough(floor) for name, floor in floors.items()}) | exact
+
+
+@dataclass(frozen=True)
+class _Labels:
+    """E f of w, |V|, |U| and w + n', and E[log2(N - |U| + 1); x unhit], as balls."""
+
+    early: Any
+    before: Any
+    all: Any
+    skipping: Any
+    unhit: Any
+
+
+def _expected_labels(N: int, reached: Reached, unhit: Reached) -> _Labels:
+    @cache
+    def f(n: int) -> Any:
+        return balls.log2_falling(N, n)
+
+    def mean(masses: dict[int, Any]) -> Any:
+        return unions.Law(masses, reached.lost).mean(f, f(N))
+
+    return _Labels(
+        early=mean(reached.early),
+        before=mean(reached.before),
+        all=mean(reached.all),
+        skipping=mean(reached.skipping),
+        unhit=unions.Law(unhit.all, unhit.lost).mean(lambda v: balls.log2(N - v + 1), balls.log2(N)),
+    )
+
+
+def _bracketed_labels(N: int, R: int, k: int, T: int) -> _Labels:
+    delta = Fraction(1, 2 ** (64 + N.bit_length()))
+    ends = brackets(N, R, k, T, delta)
+    early, before, everything = ends[-3:]
+    skipping = (
+        max(0, early[0] + everything[0] - before[1]),
+        min(N, early[1] + everything[1] - before[0]),
+    )
+    doubt = balls.ball(2 * k * delta)
+
+    def within(sizes: tuple[int, int]) -> Any:
+        low, high = (balls.log2_falling(N, size) for size in sizes)
+        return balls.between((1 - doubt) * low, high + doubt * balls.log2_factorial(N))
+
+    return _Labels(
+        early=within(early),
+        before=within(before),
+        all=within(everything),
+        skipping=within(skipping),
+        unhit=balls.between(
+            balls.ball(0), balls.ball(Fraction(N - T, N) ** R) * balls.log2(N)
+        ),  # by the first hop
+    )
+
+
+def _closed_sets(N: int, R: int, T: int) -> Any:
+    """sum_{j=1}^{T} C(T, j) C(N, j)^(-R).
+
+    The ratio of consecutive terms, (T-j)/(N-j) ((j+1)/(N-j))^(R-1), increases with j: the terms fall, then
+    rise. So those from i to T - i are at most the larger of these two, which is next to nothing.
+    """
+
+    def term(j: int) -> Any:
+        return unions.binomial(T, j) / unions.binomial(N, j) ** R
+
+    i = 30 if T > 100 else T
+    ends = sum((term(j) for j in {*range(1, i + 1), *range(max(1, T - i), T + 1)}), start=balls.ball(0))
+    return balls.between(ends, ends + T * term(i).max(term(T - i))) if i < T else ends
+
+
+def _full_table(N: int, R: int) -> Any:
+    log2_e = 1 / balls.flint().arb.const_log2()
+    square, log3 = balls.ball(N).log() * balls.ball(N).log(), balls.ball(3).log()
+    cycles = (square - log3 * log3) / 2 + balls.ball(2).log() / 2 + log3 / 3
+    pi = balls.flint().arb.pi()
+    return R * balls.log2_factorial(N) - log2_e * cycles - pi * pi / 12

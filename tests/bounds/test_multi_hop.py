@@ -1,0 +1,196 @@
+import itertools
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bounds import balls, counting, multi_hop, multi_hop_entropy, precision, typed_walks
+
+SIZES = [
+    (2, 1, 2),
+    (2, 2, 1),
+    (2, 2, 2),
+    (2, 2, 3),
+    (2, 3, 2),
+    (3, 1, 2),
+    (3, 1, 3),
+    (3, 2, 1),
+    (3, 2, 2),
+    (3, 3, 2),
+    (4, 1, 2),
+    (4, 2, 1),
+    (5, 1, 2),
+]
+
+
+def exact_entropy(N: int, R: int, k: int, T: int) -> float:
+    """The entropy of all k-hop answers of T subjects, by trying all (N!)^(R k) tables."""
+    bijections = np.array(list(itertools.permutations(range(N))))
+    tables = np.indices((len(bijections),) * (R * k)).reshape(
+        R * k, -1
+    )  # which bijection, relation by relation
+    keys = np.zeros(tables.shape[1], dtype=object if N ** (R**k * T) > 2**62 else np.int64)
+    for word in itertools.product(range(R), repeat=k):
+        for subject in range(T):
+            at = np.full(tables.shape[1], subject)
+            for hop, relation in enumerate(word):
+                at = bijections[tables[hop * R + relation], at]
+            keys = keys * N + at
+    _, counts = np.unique(keys, return_counts=True)
+    return math.log2(counts.sum()) - float((counts * np.log2(counts)).sum() / counts.sum())
+
+
+def agree(entropy, exact: float) -> None:
+    assert entropy.width < Fraction(1, 10**29)
+    assert entropy.lower_float == pytest.approx(exact, abs=1e-9)
+
+
+@pytest.mark.parametrize(("N", "R", "k"), SIZES)
+def test_c6_typed_is_the_exact_entropy(N, R, k):
+    for T in range(1, N + 1):
+        agree(multi_hop_entropy(N, R, k, T), exact_entropy(N, R, k, T))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("N", "R", "k"), [(4, 2, 2), (3, 2, 3), (4, 1, 4), (2, 2, 5), (2, 3, 4), (6, 1, 2)])
+def test_c6_typed_is_the_exact_entropy_at_larger_sizes(N, R, k):
+    for T in range(1, N + 1):
+        agree(multi_hop_entropy(N, R, k, T), exact_entropy(N, R, k, T))
+
+
+def test_the_values_of_theory():
+    values = [multi_hop_entropy(3, 2, 2, T).lower_float for T in (1, 2, 3)]
+    assert values == pytest.approx([5.422, 7.755, 7.755], abs=5e-4)
+    assert multi_hop(256, 2, 2).lower_float == pytest.approx(31.963, abs=5e-4)
+    assert multi_hop(256, 2, 2).below(32) is True  # which C5(a) uses
+
+
+@pytest.mark.parametrize(("N", "R", "k", "T"), [(6, 2, 3, 2), (5, 3, 3, 1), (7, 2, 4, 3)])
+def test_the_chain_of_hypergeometrics_in_exact_rationals(N, R, k, T):
+    law, total = {T: Fraction(1)}, R * math.log2(math.perm(N, T))
+    for _ in range(k - 1):
+        after: dict[int, Fraction] = {}
+        for n, p in law.items():
+            union = {n: p}
+            for _ in range(R - 1):
+                step: dict[int, Fraction] = {}
+                for u, q in union.items():
+                    for new in range(n + 1):
+                        ways = math.comb(N - u, new) * math.comb(u, n - new)
+                        if ways:
+                            step[u + new] = step.get(u + new, Fraction(0)) + q * Fraction(
+                                ways, math.comb(N, n)
+                            )
+                union = step
+            for u, q in union.items():
+                after[u] = after.get(u, Fraction(0)) + q
+        law = after
+        total += (R - 1) * sum(float(p) * math.log2(math.perm(N, n)) for n, p in law.items())
+    agree(multi_hop_entropy(N, R, k, T), total)
+
+
+def test_all_subjects_give_the_closed_form():
+    N, R, k = 40, 3, 4
+    entropy = multi_hop_entropy(N, R, k, N)
+    assert entropy.lower <= (k * (R - 1) + 1) * counting(N, 1).upper
+    assert entropy.upper >= (k * (R - 1) + 1) * counting(N, 1).lower
+
+
+@given(st.integers(2, 24), st.integers(1, 4), st.integers(1, 4), st.data())
+@settings(max_examples=40, deadline=None)
+def test_c6_typed_is_monotone_and_concave(N, R, k, data):
+    T = data.draw(st.integers(1, N))
+    here = multi_hop_entropy(N, R, k, T)
+    for other in ((N + 1, R, k, T), (N, R + 1, k, T), (N, R, k + 1, T)):
+        assert here.below(multi_hop_entropy(*other)) is not False or R == 1
+    before, after = (multi_hop_entropy(N, R, k, t) for t in (T - 1, min(N, T + 1)))
+    assert 2 * here.upper >= before.lower + after.lower or T == N
+    assert before.lower <= here.upper
+
+
+def brute_force_best(N: int, R: int, k: int, **given_bits) -> float:
+    return max(multi_hop(N, R, k, subjects_asked=T, **given_bits).lower_float for T in range(1, N + 1))
+
+
+@given(st.integers(2, 14), st.integers(1, 3), st.integers(1, 3), st.integers(0, 60))
+@settings(max_examples=40, deadline=None)
+def test_the_best_number_of_subjects_is_found(N, R, k, bits):
+    by_others = multi_hop(N, R, k, other_bits=bits)
+    assert by_others.unit == "bits per subject"
+    assert by_others.lower_float == pytest.approx(brute_force_best(N, R, k, other_bits=bits), abs=1e-12)
+    by_subject = multi_hop(N, R, k, subject_bits=bits)
+    assert by_subject.unit == "bits"
+    assert by_subject.lower_float == pytest.approx(brute_force_best(N, R, k, subject_bits=bits), abs=1e-12)
+    assert max(by_others.width, by_subject.width) < Fraction(1, 10**25)
+
+
+def test_the_constructions_stand_above_the_floor():
+    for N, R, k in [(256, 2, 2), (64, 3, 2), (16, 2, 3)]:
+        m = math.ceil(math.log2(N))
+        assert multi_hop(N, R, k).below(R**k * m) is True  # C5(a), composed: no other bits
+        assert multi_hop(N, R, k, subject_bits=R * m).below((k - 1) * N * R * m) is True  # C5(b), sequential
+
+
+def test_sequential_memories_are_of_the_right_order():
+    N, R, k = 4096, 4, 2
+    floor = multi_hop(N, R, k, subject_bits=R * 12)
+    assert floor.lower_float > 0.6 * (k - 1) * N * R * 12
+
+
+@pytest.mark.parametrize("affordable", [0, 20_000])
+@pytest.mark.parametrize(
+    ("N", "R", "k", "T"), [(64, 2, 3, 20), (64, 3, 4, 3), (200, 2, 5, 30), (300, 4, 3, 9)]
+)
+def test_what_is_not_followed_is_bracketed(monkeypatch, affordable, N, R, k, T):
+    followed = multi_hop_entropy(N, R, k, T)
+    monkeypatch.setattr(typed_walks, "AFFORDABLE", affordable)
+    bracketed = multi_hop_entropy(N, R, k, T)
+    assert bracketed.lower <= followed.lower <= followed.upper <= bracketed.upper
+    assert bracketed.width > followed.width  # the other way of computing was taken
+    assert bracketed.width < Fraction(1, 2) * bracketed.upper
+    if affordable:
+        assert bracketed.width < Fraction(1, 10) * bracketed.upper
+
+
+@pytest.mark.parametrize("bits", [50, 400])
+def test_the_best_number_of_subjects_is_bracketed_too(monkeypatch, bits):
+    followed = [multi_hop(64, 2, 3, other_bits=bits), multi_hop(64, 2, 3, subject_bits=bits // 20)]
+    monkeypatch.setattr(typed_walks, "AFFORDABLE", 0)
+    bracketed = [multi_hop(64, 2, 3, other_bits=bits), multi_hop(64, 2, 3, subject_bits=bits // 20)]
+    for exact, wide in zip(followed, bracketed, strict=True):
+        assert wide.lower <= exact.lower
+        assert exact.upper <= wide.upper
+
+
+@given(st.lists(st.integers(1, 1000), min_size=3, max_size=60), st.integers(3, 20))
+@settings(max_examples=60, deadline=None)
+def test_thinning_brackets_every_concave_mean(weights, states):
+    with precision(128):
+        masses = {5 + 2 * i: balls.ball(Fraction(w, sum(weights))) for i, w in enumerate(weights)}
+        below, above = typed_walks.thin_below(masses, states), typed_walks.thin_above(masses, states)
+        assert len(below) <= states
+        for g in (lambda n: balls.ball(n), lambda n: balls.log2(n), lambda n: balls.ball(min(n, 40))):
+            means = [
+                sum((p * g(n) for n, p in law.items()), start=balls.ball(0)) for law in (below, masses, above)
+            ]
+            assert not means[0] > means[1]
+            assert not means[1] > means[2]
+
+
+def test_large_sizes_are_affordable():
+    big = multi_hop(2**20, 4, 4)
+    assert big.narrower_than(30)
+    assert big.below(4**4 * 20) is True
+    assert big.lower_float > 0.999 * 4**4 * 20
+    huge = multi_hop_entropy(10**12, 2, 4, 10**11)
+    assert huge.width < huge.lower / 10**9
+
+
+@pytest.mark.slow
+def test_six_hops_among_4096_entities():
+    floor = multi_hop(2**12, 4, 6)
+    assert floor.narrower_than(30)
+    assert floor.lower_float == pytest.approx(44102.747494, abs=1e-5)

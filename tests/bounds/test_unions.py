@@ -1,0 +1,68 @@
+import itertools
+import math
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bounds import balls, precision, unions
+
+
+def by_hypergeometrics(P: int, n: int, count: int, start: int) -> dict[int, Fraction]:
+    """The law of the union's size, exactly, one subset after the other."""
+    law = {start: Fraction(1)}
+    for _ in range(count):
+        after: dict[int, Fraction] = {}
+        for u, p in law.items():
+            for new in range(n + 1):
+                ways = math.comb(P - u, new) * math.comb(u, n - new)
+                if ways:
+                    after[u + new] = after.get(u + new, Fraction(0)) + p * Fraction(ways, math.comb(P, n))
+        law = after
+    return law
+
+
+def test_the_union_law_by_enumeration():
+    P, n, start = 5, 2, 1
+    subsets = [set(s) for s in itertools.combinations(range(P), n)]
+    counts: dict[int, int] = {}
+    for pair in itertools.product(subsets, repeat=2):
+        size = len(set(range(start)).union(*pair))
+        counts[size] = counts.get(size, 0) + 1
+    assert by_hypergeometrics(P, n, 2, start) == {
+        size: Fraction(count, len(subsets) ** 2) for size, count in counts.items()
+    }
+
+
+@given(st.data())
+@settings(max_examples=80, deadline=None)
+def test_the_union_law_encloses_the_exact_one(data):
+    P = data.draw(st.integers(1, 40))
+    n, count, start = (data.draw(st.integers(0, top)) for top in (P, 4, P))
+    exact = by_hypergeometrics(P, n, count, start)
+    with precision(160):
+        law = unions.union_law(P, n, count, start)
+        for size, mass in law.masses.items():
+            assert mass.contains(balls.ball(exact.get(size, Fraction(0)))), size
+        missing = sum((p for size, p in exact.items() if size not in law.masses), start=Fraction(0))
+        assert law.lost.contains(balls.ball(missing)) or missing == 0
+
+
+@pytest.mark.parametrize(("P", "n", "count"), [(4096, 200, 3), (10**12, 50, 2), (10**12, 10**6, 1)])
+def test_windows_lose_only_what_is_negligible_and_keep_the_mean(P, n, count):
+    with precision(200):
+        law = unions.union_law(P, n, count, n)
+        assert law.lost < balls.flint().arb(2) ** -130
+        assert not law.lost < -(balls.flint().arb(2) ** -130)
+        mean = law.mean(balls.ball, balls.ball(P))
+        exact = P - P * Fraction(P - n, P) ** (count + 1)
+        assert mean.overlaps(balls.ball(exact))
+        assert mean.rel_accuracy_bits() > 80
+
+
+def test_bennett_is_met():
+    for variance, bits in [(1e-9, 60), (0.5, 30), (100.0, 138)]:
+        s = unions.reach(variance, bits)
+        x = s / variance
+        assert variance * ((1 + x) * math.log1p(x) - x) >= bits * math.log(2)
