@@ -26,7 +26,7 @@ def dyadic(gate: float) -> float:
 
     Example:
         >>> dyadic(1.5), dyadic(1.1)
-        (1.5, 1.1000000238418579)
+        (1.5, 1.100000023841858)
     """
     return -int(-Fraction(gate) * _GATE_STEP // 1) / _GATE_STEP
 

@@ -288,7 +288,7 @@ def _measured(
     if found.n_facts < instance.n_queries and found.method not in ("induction", "transitions"):
         reason = (
             f"only {found.n_facts} of {instance.n_queries} queries verified, all strings of "
-            f"{found.lower.shape[-1]} random subjects; all of them are recalled"
+            f"{found.lower.shape[-1]} of the subjects, drawn at random; all of those are recalled"
         )
         return replace(verdict, status="inconclusive", reason=reason)
     return verdict
