@@ -175,22 +175,24 @@ def _check_floor(
     progress: Progress | None,
 ) -> Verdict:
     """The verdict on a floor: what the constructions use at one table, against what anything must."""
-    _check_options(CLAIMS[name], {option: v for option, v in options.items() if v is not None})
+    options = {option: v for option, v in options.items() if v is not None}
+    _check_options(CLAIMS[name], options)
     if facts is None:
-        default_subjects, default_relations = EXPERIMENTS["single-hop"].default_table
+        like = "composed-hops" if "hops" in CLAIMS[name].parameters else "single-hop"
+        default_subjects, default_relations = EXPERIMENTS[like].default_table
         subjects = default_subjects if subjects is None else subjects
         relations = default_relations if relations is None else relations
     start = time.perf_counter()
     facts, drawn = _facts(facts, subjects, relations, table, seed)
     try:
-        verdict = FLOORS[name](facts, progress)
+        verdict = FLOORS[name](facts, progress, **options)
     except ImportError as error:
         raise UsageError(str(error)) from error
     return replace(
         verdict,
         n_facts=facts.n_facts,
         n_queries=facts.n_facts,
-        parameters=drawn,
+        parameters=drawn | options,
         seed=seed,
         seconds=time.perf_counter() - start,
     )

@@ -1,4 +1,4 @@
-"""The floors C4 and C7 under test: does anything in the package beat them, and how far above do they stand?
+"""The floors C4, C6 and C7 under test: does anything here beat them, and how far above do they stand?
 
 A floor is refuted by a model that recalls everything with less than it. So every construction is built at the
 parameters asked for, shown to recall, and what it uses is compared with the enclosure of the floor.
@@ -6,6 +6,7 @@ parameters asked for, shown to recall, and what it uses is compared with the enc
 
 import math
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import bounds
@@ -14,16 +15,22 @@ from constructions.distance_codes import distance_code
 from constructions.single_hop import block_superposition, in_place_superposition
 from constructions.transformer import Transformer
 from theory.claim import Claim
-from theory.claims.floors import COUNTING_BOUND, MARGIN_BOUND
+from theory.claims.floors import COUNTING_BOUND, MARGIN_BOUND, MULTI_HOP_BOUND
+from theory.claims.hops import COMPOSED_HOPS, DROPPED_BLOCK
 from theory.facts import FactTable, random_bijections
 from theory.randomness import generator
 from theory.symbols import A, N
 from verify.margins import Progress, margins
+from verify.multi_hop import FAMILY as MULTI_HOP_FAMILY
+from verify.multi_hop import Hops
+from verify.multi_hop_controls import hop_controls
 from verify.single_hop import FAMILY
 from verify.storage import subject_bits
 from verify.verdict import ControlResult, HypothesisResult, Mismatch, Verdict
 
-Judge = Callable[[FactTable, Progress | None], Verdict]
+Judge = Callable[..., Verdict]  # (facts, progress, **the claim's options)
+
+MULTI_HOP = [experiment for experiment in MULTI_HOP_FAMILY if isinstance(experiment, Hops)]
 
 _COMPANION = {"subjects": 16, "relations": 4, "table": "bijections"}
 
@@ -90,7 +97,52 @@ def margin_bound(facts: FactTable, progress: Progress | None = None) -> Verdict:
     return _judged(MARGIN_BOUND, hypotheses, {}, measured, beaten, [_cut_below_the_floor()])
 
 
-FLOORS: dict[str, Judge] = {COUNTING_BOUND.name: counting_bound, MARGIN_BOUND.name: margin_bound}
+def multi_hop_bound(facts: FactTable, progress: Progress | None = None, hops: int = 2) -> Verdict:
+    """C6: what the constructions without chain of thought store, against the typed and the untyped floor.
+
+    The floor on the bits of a subject's embedding is taken at the other bits that the construction has,
+    and the floor on these at the bits of its embeddings.
+    """
+    hypotheses, unmet = _hypotheses(MULTI_HOP_BOUND, facts, bijective=facts.bijective)
+    if unmet:
+        return _not_met(MULTI_HOP_BOUND, hypotheses, unmet)
+    N, R = facts.n_subjects, facts.n_relations
+    rng = generator(0, "typed table", N, R, hops)
+    tables = {"typed": random_bijections(N, R * hops, rng=rng), "untyped": facts}
+    floors = {"typed": bounds.multi_hop, "untyped": bounds.multi_hop_untyped}
+    measured: dict[str, Any] = {}
+    beaten = None
+    for kind, experiment in product(tables, MULTI_HOP):
+        if kind == "typed" and "typed" not in experiment.claim.parameters:
+            continue
+        given = {"typed": True} if kind == "typed" else {}
+        instance = experiment.instance(tables[kind], hops=hops, **given)
+        model = instance.build()
+        assert model.storage is not None
+        per_subject, others = subject_bits(model, N) or 0, model.storage.other_bits
+        recalls = instance.margins(model, progress).n_wrong == 0
+        floor = floors[kind](N, R, hops, other_bits=others)
+        elsewhere = floors[kind](N, R, hops, subject_bits=per_subject)
+        measured[f"{experiment.name}, {kind}"] = {
+            "subject_bits": per_subject,
+            "other_bits": others,
+            "floor": floor.lower_float,
+            "times_floor": _ratio(per_subject, floor),
+            "recalls": recalls,
+        }
+        if recalls and not floor.at_most(per_subject):
+            beaten = Mismatch(
+                f"bits of a subject in {experiment.name}, {kind}", f"at least {floor}", per_subject
+            )
+    control = next(c for c in hop_controls(COMPOSED_HOPS, (2,)) if c.name == DROPPED_BLOCK.name)
+    return _judged(MULTI_HOP_BOUND, hypotheses, {}, measured, beaten, [control])
+
+
+FLOORS: dict[str, Judge] = {
+    MULTI_HOP_BOUND.name: multi_hop_bound,
+    COUNTING_BOUND.name: counting_bound,
+    MARGIN_BOUND.name: margin_bound,
+}
 
 
 def _stored_below_the_floor() -> ControlResult:
@@ -147,7 +199,7 @@ def _bits_used(model: Transformer, facts: FactTable) -> int:
 
 
 def _ratio(used: int, floor: bounds.Enclosure) -> float:
-    return float(used / floor.lower) if floor.lower else math.inf
+    return float(used / floor.lower) if floor.lower > 0 else math.inf
 
 
 def _ends(floor: bounds.Enclosure) -> dict[str, float]:

@@ -3,6 +3,7 @@
 import sympy
 
 from theory.claim import Claim, Control, Hypothesis
+from theory.claims.hops import DROPPED_BLOCK
 from theory.symbols import A, N, R, T, k, mu
 
 _ANY_SIZE = Hypothesis("at least two attributes", sympy.Ge(A, 2))
@@ -83,13 +84,7 @@ answers are their equality pattern $P$ plus, by symmetry, uniform injective labe
 \mathbb{E} f(n_{k-1})$. The last hop keeps $P$ and adds $R$ independent uniform labellings: $H_k = H(P)
 + R\,\mathbb{E} f(n_{k-1})$.""",
     source="THEORY.md, C6 (derived there)",
-    controls=(
-        Control(
-            "one block dropped",
-            "a composed embedding without the block of one relation string fails on exactly the queries that "
-            "ask for that string",
-        ),
-    ),
+    controls=(DROPPED_BLOCK,),
     parameters=("hops",),
     units={"all_subjects_bits": "bits", "one_subject_one_hop_bits": "bits"},
 )

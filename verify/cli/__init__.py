@@ -19,6 +19,7 @@ from theory.version import VERSION
 COMMANDS = {
     "claims": "List the claims, their hypotheses and predictions.",
     "check": "Build, measure and judge a claim, or anyone's weights.",
+    "ask": "Answer a question through the weights, step by step.",
     "bound": "Evaluate a floor or a bound on codes, rigorously.",
     "export": "Write a construction's weights and answers to files.",
     "doctor": "Show where georecall and its dependencies come from.",

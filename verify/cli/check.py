@@ -37,6 +37,8 @@ def command(
     given = {name: value for name, value in options.items() if value is not None}
     with input_errors(), progress_bar("verifying") as progress:
         table = read_facts(facts, missing)
+        if table is not None and missing is not None and claim is not None and _asks_hops(claim):
+            table = table.to_entities(missing=missing)
         if model is not None:
             given.pop("seed")
             _refuse_with_model(claim, given)
@@ -58,6 +60,13 @@ def command(
     else:
         print_verdict(verdict)
     return exit_status(verdict)
+
+
+def _asks_hops(claim: str) -> bool:
+    """Whether a claim is about chains of relations, for which attributes must be subjects."""
+    from theory.claims import CLAIMS
+
+    return claim in CLAIMS and "hops" in CLAIMS[claim].parameters
 
 
 def _refuse_with_model(claim: str | None, given: dict[str, Any]) -> None:

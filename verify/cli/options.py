@@ -72,7 +72,22 @@ def claim_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--code-distance", type=Count(), help="h, least Hamming distance of the code; default 1."
         ),
     )
-    return _with(options, function)
+    hops = (
+        click.option("--hops", type=Count(), help="k, hops of a question (K for chain of thought)."),
+        click.option("--stages", type=Count(), help="c, stages of hybrid-hops, from 1 to the hops."),
+        click.option("--typed", is_flag=True, default=None, help="Every hop has relations of its own."),
+        click.option("--merged", is_flag=True, default=None, help="sequential-hops in one layer per hop."),
+        click.option(
+            "--readout", type=click.Choice(["in-place", "separate"]), help="Where the answer is read."
+        ),
+        click.option(
+            "--attention",
+            type=click.Choice(["hard", "soft"]),
+            help="Of chain-of-thought; default hard.",
+        ),
+        click.option("--margin", type=float, help="What soft attention must keep; sets the scores."),
+    )
+    return _with((*options, *hops), function)
 
 
 def read_facts(facts: str | None, missing: Any) -> FactTable | None:
