@@ -43,7 +43,7 @@ def test_imports_point_down(name: str) -> None:
 
 
 def test_an_import_that_points_up_is_seen() -> None:
-    assert upward("theory", "def late():\n    from verify.margins import margins\n") == {"verify"}
+    assert upward("theory", "def late():\n    from verify.margin import margins\n") == {"verify"}
     assert upward("constructions", "import bounds.counting\n") == {"bounds"}
 
 

@@ -36,7 +36,7 @@ def test_the_examples_of_a_module(name):
 
 
 def test_there_are_examples():
-    modules = [import_module(name) for name in ("theory.facts", "constructions.codes", "verify.check")]
+    modules = [import_module(name) for name in ("theory.facts", "constructions.codes", "verify.checking")]
     assert all(doctest.testmod(module).attempted > 1 for module in modules)
 
 

@@ -5,20 +5,20 @@ from typing import TYPE_CHECKING
 from theory.lazy import lazy
 
 if TYPE_CHECKING:
-    from verify.check import UsageError, check, check_recall
-    from verify.margins import Margins, Witness, margins
+    from verify.checking import UsageError, check, check_recall
+    from verify.margin import Margins, Witness, margins
     from verify.recalls import assert_recalls
     from verify.verdict import Verdict
 
 _HOMES = {
-    "Margins": "verify.margins",
-    "UsageError": "verify.check",
+    "Margins": "verify.margin",
+    "UsageError": "verify.checking",
     "Verdict": "verify.verdict",
-    "Witness": "verify.margins",
+    "Witness": "verify.margin",
     "assert_recalls": "verify.recalls",
-    "check": "verify.check",
-    "check_recall": "verify.check",
-    "margins": "verify.margins",
+    "check": "verify.checking",
+    "check_recall": "verify.checking",
+    "margins": "verify.margin",
 }
 
 __all__ = [

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from constructions.codes import Code
 from theory.claim import Control
 from verify.exactness import Floats
-from verify.margins import Margins
+from verify.margin import Margins
 from verify.verdict import ControlResult
 
 

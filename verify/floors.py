@@ -20,7 +20,7 @@ from theory.claims.hops import COMPOSED_HOPS, DROPPED_BLOCK
 from theory.facts import FactTable, random_bijections
 from theory.randomness import generator
 from theory.symbols import A, N
-from verify.margins import Progress, margins
+from verify.margin import Progress, margins
 from verify.multi_hop import FAMILY as MULTI_HOP_FAMILY
 from verify.multi_hop import Hops
 from verify.multi_hop_controls import hop_controls
@@ -126,14 +126,13 @@ def multi_hop_bound(facts: FactTable, progress: Progress | None = None, hops: in
         measured[f"{experiment.name}, {kind}"] = {
             "subject_bits": per_subject,
             "other_bits": others,
-            "floor": floor.lower_float,
-            "times_floor": _ratio(per_subject, floor),
+            "subject_floor": floor.lower_float,
+            "other_floor": elsewhere.lower_float,
             "recalls": recalls,
         }
-        if recalls and not floor.at_most(per_subject):
-            beaten = Mismatch(
-                f"bits of a subject in {experiment.name}, {kind}", f"at least {floor}", per_subject
-            )
+        if recalls and not (floor.at_most(per_subject) and elsewhere.at_most(others)):
+            what = f"bits of {experiment.name}, {kind}"
+            beaten = Mismatch(what, f"at least {floor}, or {elsewhere} elsewhere", [per_subject, others])
     control = next(c for c in hop_controls(COMPOSED_HOPS, (2,)) if c.name == DROPPED_BLOCK.name)
     return _judged(MULTI_HOP_BOUND, hypotheses, {}, measured, beaten, [control])
 

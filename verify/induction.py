@@ -33,7 +33,7 @@ from constructions.transformer import MLP, Transformer
 from theory.facts import FactTable
 from theory.hops import letters
 from verify.exactness import Ball, Floats
-from verify.margins import Margins, Progress, check_fits, margins, signs, witness
+from verify.margin import Margins, Progress, check_fits, margins, signs, witness
 from verify.queries import Chains, Numbers, SingleSteps
 
 _BLOCK = 1 << 22  # entries of one block of boxes, or of bounds of logit differences

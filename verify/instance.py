@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from constructions.transformer import Transformer
 from theory.claim import Claim, Values
 from theory.facts import FactTable
-from verify.margins import Margins, Progress
+from verify.margin import Margins, Progress
 from verify.verdict import ControlResult, HypothesisResult
 
 

@@ -25,7 +25,7 @@ from theory.nearest import nearest_squared_distances
 from theory.randomness import generator
 from verify.induction import PremiseError, induction
 from verify.instance import Instance
-from verify.margins import Margins, Progress, margins
+from verify.margin import Margins, Progress, margins
 from verify.multi_hop_controls import chain_controls, hop_controls
 from verify.queries import Chains, sample
 from verify.transitions import transitions

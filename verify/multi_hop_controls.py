@@ -20,7 +20,7 @@ from theory.hops import letters, spelled, string_answers
 from theory.randomness import generator
 from verify.controls import agreement, nearest_word_margins, neighbour, result
 from verify.induction import PremiseError, enumeration, induction
-from verify.margins import Margins, margins
+from verify.margin import Margins, margins
 from verify.queries import Chains, SingleSteps
 from verify.verdict import ControlResult
 

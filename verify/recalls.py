@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from constructions.transformer import Transformer
 from theory.facts import FactTable, random_bijections, random_functions
 from theory.randomness import generator
-from verify.check import check_recall
+from verify.checking import check_recall
 
 Construction = Callable[[FactTable], Transformer]
 

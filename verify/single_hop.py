@@ -21,7 +21,7 @@ from theory.randomness import generator
 from theory.symbols import A, D, N, R, V, gate, levels, m, p, words
 from verify.controls import agreement, nearest_word_margins, neighbour, result
 from verify.instance import Instance
-from verify.margins import Margins, margins
+from verify.margin import Margins, margins
 from verify.queries import Facts, sample
 from verify.verdict import ControlResult, HypothesisResult
 

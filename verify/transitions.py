@@ -25,7 +25,7 @@ from constructions.transformer import Attention, Transformer
 from theory.facts import FactTable
 from verify.exactness import Ball
 from verify.induction import PremiseError
-from verify.margins import Margins, Progress, check_fits, margins
+from verify.margin import Margins, Progress, check_fits, margins
 from verify.queries import Numbers, Prompts
 
 _LIMIT = 1 << 26  # entries of the residuals of all ways that are told apart
@@ -74,7 +74,7 @@ def transitions(
         model: a transformer for prompts `[s, r_1, ..., r_k]`.
         facts: entities to entities.
         alphabet: the relations that each hop may ask for, shape (k, R).
-        progress: see `verify.margins.margins`.
+        progress: see `verify.margin.margins`.
 
     Returns:
         Margins with method "transitions"; their shape is (representatives,).

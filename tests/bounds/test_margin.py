@@ -21,7 +21,7 @@ def smallest_margin(points: np.ndarray) -> float:
 
 
 def spread_out(N: int, d: int, seed: int) -> np.ndarray:
-    """N points of the unit ball of R^d, far apart: repulsion, ever closer to that of the nearest pair alone."""
+    """N points of the unit ball of R^d, far apart: repulsion, ever more by the nearest pair alone."""
     rng = np.random.default_rng(seed)
     first, second = np.triu_indices(N, 1)
 
@@ -35,7 +35,7 @@ def spread_out(N: int, d: int, seed: int) -> np.ndarray:
         return float(scipy.special.logsumexp(-power * np.log(squares))) / power
 
     flat = rng.uniform(-1, 1, N * d)
-    for power in (2, 8, 32, 128):
+    for power in (4, 32, 128):
         flat = scipy.optimize.minimize(energy, flat, args=(power,), method="L-BFGS-B").x
     return inside(flat)
 
@@ -44,7 +44,7 @@ def spread_out(N: int, d: int, seed: int) -> np.ndarray:
     ("N", "d"), [(2, 1), (3, 1), (3, 2), (5, 2), (7, 2), (4, 3), (6, 3), (13, 3), (10, 4)]
 )
 def test_c7i_is_not_beaten_by_optimised_codes(N, d):
-    mu = max(smallest_margin(spread_out(N, d, seed)) for seed in range(3))
+    mu = max(smallest_margin(spread_out(N, d, seed)) for seed in range(2))
     assert mu > 0
     floor = margin(
         N, min(Fraction(mu), Fraction(N, N - 1))

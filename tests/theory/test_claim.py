@@ -142,17 +142,17 @@ def malformed(latex):
     if text.count(r"\left") != text.count(r"\right"):
         found.append("left and right")
     text = re.sub(r"\\[{}$%&#_]", "", text)
-    text = re.sub(r"\\begin{cases}.*?\\end{cases}", lambda cases: cases[0].replace("&", ""), text, flags=re.S)
-    depth, math = 0, False
-    for before, character in zip(" " + text, text, strict=False):
-        depth += {"{": 1, "}": -1}.get(character, 0)
-        math ^= character == "$"
+    depth, math, cases = 0, False, 0
+    for token in re.findall(r"\\begin\{cases\}|\\end\{cases\}|.", text, flags=re.DOTALL):
+        cases += {r"\begin{cases}": 1, r"\end{cases}": -1}.get(token, 0)
+        depth += {"{": 1, "}": -1}.get(token, 0)
+        math ^= token == "$"
         if depth < 0:
             found.append("brace closed too early")
-        if character in "_^" and not math:
-            found.append(f"{character} outside mathematics")
-        if character in "%&#" and before != "\\":
-            found.append(f"bare {character}")
+        if token in ("_", "^") and not math:
+            found.append(f"{token} outside mathematics")
+        if token in ("%", "#") or (token == "&" and not cases):
+            found.append(f"bare {token}")
     if depth:
         found.append("open brace")
     if math:
@@ -161,7 +161,7 @@ def malformed(latex):
 
 
 @pytest.mark.parametrize(
-    "latex", ["{", "}{", "$x", "a_b", "$a_b$ ^", "50%", r"\begin{a}\end{b}", r"\begin{a}", r"$\left( x$"]
+    "latex", ["{", "}{", "$x", "a_b", "$a_b$ ^", "50%", r"\begin{a}\end{b}", r"\begin{a}", r"$\left( x$", "$a & b$"]
 )
 def test_malformed_latex_is_seen(latex):
     assert malformed(latex)

@@ -69,7 +69,15 @@ def test_one_word_has_no_nearest_other():
         nearest_squared_distances(np.array([[1, 0]]))
 
 
-@pytest.mark.parametrize("entry", [2**26, -(2**26), 2**40, -(2**63)])
+def test_long_words_of_large_entries_are_exact():
+    """64 entries around 2^24: their squares pass 2^53, their distances do not."""
+    words = np.repeat(np.random.default_rng(0).integers(2**23, 2**24 - 9, size=(1, 64)), 3, axis=0)
+    words[1, :2] += 1
+    words[2] += np.random.default_rng(1).integers(5, 9, size=64)
+    assert nearest_squared_distances(words).tolist() == by_pairs(words)
+
+
+@pytest.mark.parametrize("entry", [2**26 + 1, -(2**26) - 1, 2**40, -(2**63), 2**63 - 1])
 def test_words_too_far_apart_for_exact_products_are_refused(entry):
     with pytest.raises(ValueError, match=r"2\^52"):
         nearest_squared_distances(np.array([[entry], [0]]))

@@ -12,7 +12,7 @@ from constructions import Code, Transformer, block_superposition, in_place_super
 from theory import FactTable, random_bijections
 from verify.codebook import Codebook
 from verify.exactness import Ball
-from verify.margins import margins
+from verify.margin import margins
 from verify.rationals import Rational
 
 SEEDS = st.integers(0, 2**32 - 1)

@@ -12,7 +12,7 @@ from constructions.arithmetic import dense
 from constructions.prompts import relations_first
 from theory.facts import FactTable, random_functions
 from verify.induction import PremiseError, enumeration, induction
-from verify.margins import margins
+from verify.margin import margins
 from verify.multi_hop_controls import chain_controls
 from verify.queries import SingleSteps
 

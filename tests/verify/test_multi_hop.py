@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from theory import datasets
 from theory.facts import FactsError, FactTable, random_functions
 from theory.hops import letters
-from verify import multi_hop
+from verify import checking, multi_hop
 from verify.ask import answer, understand
-from verify.check import UsageError, check
-from verify.margins import margins
+from verify.checking import UsageError, check
+from verify.margin import margins
 from verify.multi_hop import all_margins
 from verify.multi_hop_controls import hop_controls
 
@@ -155,7 +155,7 @@ def test_a_wrong_weight_refutes_with_a_witness(monkeypatch):
         return right(facts.altered(0, 0, int(facts.answers[0, 0] + 1) % facts.n_subjects), **options)
 
     experiment = multi_hop.Hops(multi_hop.SEQUENTIAL_HOPS, wrong, 2, (1, 1))
-    monkeypatch.setitem(__import__("verify.check").check.EXPERIMENTS, "sequential-hops", experiment)
+    monkeypatch.setitem(checking.EXPERIMENTS, "sequential-hops", experiment)
     verdict = check("sequential-hops", subjects=8, relations=2, hops=2)
     assert verdict.status == "refuted"
     assert "queries wrong" in str(verdict.reason)

@@ -8,7 +8,7 @@ import pytest
 
 CHECK = """
 import json, resource, sys
-from verify.check import check
+from verify.checking import check
 verdict = check("single-hop", subjects=65536, relations=8)
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 found = verdict.to_json()

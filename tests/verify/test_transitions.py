@@ -12,7 +12,7 @@ from constructions.arithmetic import dense
 from theory.facts import random_functions
 from theory.hops import letters
 from verify.induction import PremiseError
-from verify.margins import margins
+from verify.margin import margins
 from verify.queries import Chains
 from verify.transitions import representatives, transitions
 

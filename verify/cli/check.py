@@ -50,7 +50,7 @@ def command(
                 )
             if answers is not None:
                 raise click.UsageError("--answers goes with --model; facts of a claim come with --facts")
-            from verify.check import check
+            from verify.checking import check
 
             verdict = check(claim, table, progress=progress, **given)
             if facts is not None:
@@ -80,7 +80,7 @@ def _refuse_with_model(claim: str | None, given: dict[str, Any]) -> None:
 def _check_model(path: str, answers: str | None, facts: Any, progress: Any) -> Any:
     from constructions.files import load_answers, load_safetensors
     from theory.facts import FactTable
-    from verify.check import UsageError, check_recall
+    from verify.checking import UsageError, check_recall
 
     if (answers is None) == (facts is None):
         raise click.UsageError("--model needs its facts: either --answers A.npy or --facts")

@@ -12,8 +12,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from verify.margins import Progress as Report
-from verify.margins import Witness
+from verify.margin import Progress as Report
+from verify.margin import Witness
 from verify.verdict import Mismatch, Verdict, show
 
 _STYLE = {"holds": "bold green", "refuted": "bold red", "inconclusive": "bold yellow"}

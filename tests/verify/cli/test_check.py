@@ -188,7 +188,7 @@ def test_an_interrupt_is_one_line(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("verify.check.check", interrupted)
+    monkeypatch.setattr("verify.checking.check", interrupted)
     assert run(["check", "single-hop"]) == 130
     assert capsys.readouterr() == ("", "georecall: interrupted\n")
 
@@ -199,7 +199,7 @@ def test_an_internal_error_is_one_line(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("two\nlines")
 
-    monkeypatch.setattr("verify.check.check", broken)
+    monkeypatch.setattr("verify.checking.check", broken)
     assert run(["check", "single-hop"]) == 70
     captured = capsys.readouterr()
     assert captured.out == ""

@@ -16,7 +16,7 @@ from theory.facts import FactsError, FactTable, random_bijections, random_functi
 from theory.randomness import generator
 from verify.floors import FLOORS
 from verify.instance import Experiment, Instance
-from verify.margins import Margins, Progress, margins
+from verify.margin import Margins, Progress, margins
 from verify.multi_hop import FAMILY as MULTI_HOP
 from verify.single_hop import FAMILY as SINGLE_HOP
 from verify.storage import subject_bits
@@ -140,7 +140,7 @@ def check_recall(model: Transformer, facts: FactTable, *, progress: Progress | N
     """A recall verdict on anyone's weights: is every margin positive?
 
     Args:
-        model: see `verify.margins.margins`.
+        model: see `verify.margin.margins`.
         facts: what it should recall.
         progress: see `check`.
 

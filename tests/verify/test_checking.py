@@ -12,9 +12,9 @@ from constructions import CONSTRUCTIONS, Block, Code, Storage, block_superpositi
 from theory import FactTable, random_bijections
 from theory.claims import CLAIMS
 from theory.datasets import load
-from verify import check as check_module
+from verify import checking as check_module
 from verify import single_hop as single_hop_module
-from verify.check import EXPERIMENTS, UsageError, check, check_recall
+from verify.checking import EXPERIMENTS, UsageError, check, check_recall
 from verify.verdict import Mismatch
 
 FAMILY = [

@@ -21,10 +21,10 @@ from constructions import (
     sign_code,
 )
 from theory import FactTable, random_bijections
-from verify import margins as margins_module
-from verify.check import check_recall
+from verify import margin as margins_module
+from verify.checking import check_recall
 from verify.exactness import Ball
-from verify.margins import margins
+from verify.margin import margins
 
 FAMILY = [
     "single-hop",
