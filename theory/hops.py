@@ -45,8 +45,11 @@ def spelled(strings: Numbers, alphabet: Numbers) -> Numbers:
         [[0, 2], [0, 3], [1, 2]]
     """
     hops, R = alphabet.shape
-    places = R ** np.arange(hops - 1, -1, -1, dtype=np.int64)
-    return np.asarray(alphabet[np.arange(hops), np.asarray(strings)[:, None] // places % R])
+    rest, spelling = np.asarray(strings), np.zeros((len(strings), hops), dtype=np.int64)
+    for hop in range(hops - 1, -1, -1):  # digit by digit: R^hops may be larger than an int64
+        rest, letter = np.divmod(rest, R)
+        spelling[:, hop] = alphabet[hop, letter]
+    return spelling
 
 
 def string_answers(facts: FactTable, alphabet: Numbers) -> Numbers:

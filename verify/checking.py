@@ -15,6 +15,7 @@ from theory.claims import CLAIMS
 from theory.facts import FactsError, FactTable, random_bijections, random_functions
 from theory.randomness import generator
 from verify.floors import FLOORS
+from verify.induction import PremiseError
 from verify.instance import Experiment, Instance
 from verify.margin import Margins, Progress, margins
 from verify.multi_hop import FAMILY as MULTI_HOP
@@ -269,7 +270,13 @@ def _measured(
     rows = facts.n_subjects + facts.n_relations + 2 * facts.n_attributes  # W_E, and W_U with its codebook
     _require_memory(8 * rows * int(str(predicted["d_model"])), f"weights of d_model {predicted['d_model']}")
     model = instance.build()
-    found = instance.margins(model, progress)
+    try:
+        found = instance.margins(model, progress)
+    except PremiseError as error:
+        reason = (
+            f"{instance.n_queries} queries are too many to enumerate, and no certificate applies: {error}"
+        )
+        return replace(verdict, status="inconclusive", predicted=predicted, reason=reason)
     measured = _quantities(model, found, facts)
     verdict = _judged(replace(verdict, predicted=predicted, measured=measured), found)
     if verdict.status != "holds":

@@ -172,8 +172,9 @@ def margins(
                 progress(int(block[-1]) + 1, ledger.n_queries)
         ledger.enter_rationals()
     if method == "codebook" and not ledger.by_codebook.all():
+        asked = "facts" if isinstance(queries, Facts) else "queries"
         raise ValueError(
-            f"the codebook settles {ledger.by_codebook.sum()} of {ledger.n_queries} queries only"
+            f"the codebook settles {ledger.by_codebook.sum()} of {ledger.n_queries} {asked} only"
         )
     return ledger.margins()
 

@@ -87,7 +87,7 @@ class ChainOfThought:
             margins=lambda model, progress: induction(model, facts, max_hops=max_hops, progress=progress),
             n_queries=N * R**max_hops,
             samples=lambda: [
-                sample(Chains(facts, alphabet[:k], step=i, max_hops=max_hops), (R**k - 1) * N)
+                sample(Chains(facts, alphabet[:k], step=i, max_hops=max_hops), _last(R, k) * N)
                 for k in range(1, max_hops + 1)
                 for i in range(1, k + 1)
             ],
@@ -156,7 +156,7 @@ class Hops:
             build=lambda: self.construct(facts, code=code, gate=gate, **chosen),
             margins=lambda model, progress: all_margins(model, facts, alphabet, progress=progress),
             n_queries=n_queries,
-            samples=lambda: [sample(Chains(facts, alphabet), n_queries - facts.n_subjects)],
+            samples=lambda: [sample(Chains(facts, alphabet), _last(R, hops) * facts.n_subjects)],
         )
 
     def controls(self) -> list[ControlResult]:
@@ -179,12 +179,14 @@ def all_margins(
     their number, less than N R^k, says so.
     """
     hops, R = alphabet.shape
-    each = (hops + 1) * sum(np.count_nonzero(stored(weight)) for weight in _layers(model))
+    each = (hops + 1) * sum(int(np.count_nonzero(stored(weight))) for weight in _layers(model))
     if facts.n_subjects * R**hops * each <= _BUDGET:
         return margins(model, Chains(facts, alphabet), progress=progress)
     try:
         return transitions(model, facts, alphabet, progress=progress)
     except PremiseError:
+        if R**hops * each > 16 * _BUDGET:
+            raise  # not even one subject is feasible
         rng = generator(0, "subjects", facts.n_subjects, R, hops)
         some = int(min(_SOME, facts.n_subjects, max(1, _BUDGET // (R**hops * each))))
         subjects = np.sort(rng.choice(facts.n_subjects, some, replace=False))
@@ -200,6 +202,11 @@ def as_entities(facts: FactTable) -> tuple[FactTable, int]:
         if facts.subjects is None and facts.attributes is None:
             return facts, int((facts.occurring() >= facts.n_subjects).sum())
         return facts, sum(facts.attribute_name(int(a)) not in subjects for a in facts.occurring())
+
+
+def _last(R: int, hops: int) -> int:
+    """The last string of relations, by number, or one that an int64 can hold."""
+    return int(min(R**hops - 1, 1 << 40))
 
 
 def _layers(model: Transformer) -> list[Any]:

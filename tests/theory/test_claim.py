@@ -128,6 +128,10 @@ def test_bits_of_a_coordinate_are_whole_for_any_number_of_values():
         assert predicted == ceil(log2(n_levels))
 
 
+def _without_columns(cases):
+    return cases[1].replace("&", "")
+
+
 def malformed(latex):
     """What is wrong with a piece of LaTeX: braces, mathematics, environments, bare special characters."""
     found = []
@@ -141,6 +145,10 @@ def malformed(latex):
     found += [f"open environment {name}" for name in environments]
     if text.count(r"\left") != text.count(r"\right"):
         found.append("left and right")
+    while r"\begin{cases}" in text:  # the innermost first: they stand in one another
+        text = re.sub(
+            r"\\begin\{cases\}((?:(?!\\begin).)*?)\\end\{cases\}", _without_columns, text, flags=re.S
+        )
     text = re.sub(r"\\[{}$%&#_]", "", text)
     depth, math, cases = 0, False, 0
     for token in re.findall(r"\\begin\{cases\}|\\end\{cases\}|.", text, flags=re.DOTALL):

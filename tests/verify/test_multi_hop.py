@@ -10,7 +10,7 @@ from theory.facts import FactsError, FactTable, random_functions
 from theory.hops import letters
 from verify import checking, multi_hop
 from verify.ask import answer, understand
-from verify.checking import UsageError, check
+from verify.checking import UsageError, check, prepare
 from verify.margin import margins
 from verify.multi_hop import all_margins
 from verify.multi_hop_controls import hop_controls
@@ -164,10 +164,14 @@ def test_a_wrong_weight_refutes_with_a_witness(monkeypatch):
 
 def test_what_is_too_much_is_not_claimed(monkeypatch):
     monkeypatch.setattr(multi_hop, "_BUDGET", 1 << 14)
-    monkeypatch.setattr("verify.transitions._LIMIT", 1 << 10)
+    monkeypatch.setattr("verify.transitions._LIMIT", 1 << 11)
     verdict = check("composed-hops", subjects=16, relations=3, hops=3)
     assert verdict.status == "inconclusive"
     assert "drawn at random" in str(verdict.reason)
+    monkeypatch.setattr(multi_hop, "_BUDGET", 1 << 8)
+    verdict = check("composed-hops", subjects=16, relations=3, hops=3)
+    assert verdict.status == "inconclusive"
+    assert "no certificate applies: the residuals are too many" in str(verdict.reason)
     longer = check("sequential-hops", subjects=3, relations=2, hops=12)
     assert (longer.status, longer.method) == ("holds", "transitions")
 
@@ -191,3 +195,21 @@ def test_elements_answer_in_words_through_the_weights():
     with pytest.raises(FactsError, match="neither a subject nor begins with a relation"):
         understand(facts, "left of carbon")
     assert check("chain-of-thought", facts, hops=6).status == "holds"
+
+
+def test_hops_without_number():
+    """16 billion chains and more: numbers beyond an int64, and an export's samples all the same."""
+    prepared = prepare("chain-of-thought", subjects=5, relations=4, hops=40)
+    assert prepared.instance.n_queries == 5 * 4**40
+    assert len(prepared.instance.samples()) == 40 * 41 // 2
+    verdict = check("sequential-hops", subjects=5, relations=4, hops=40)
+    assert (verdict.status, verdict.method, verdict.n_queries) == ("holds", "transitions", 5 * 4**40)
+
+
+def test_samples_are_what_the_model_answers():
+    for claim in SHOWN:
+        prepared = prepare(claim, subjects=7, relations=2, hops=3)
+        model = prepared.instance.build()
+        for query in prepared.instance.samples():
+            logits = model.logits(np.array([query["tokens"]]), np.array(query["positions"]))
+            assert logits.argmax() == query["answer"] == prepared.facts.compose(query["relations"])[0]
