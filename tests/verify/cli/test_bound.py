@@ -1,0 +1,87 @@
+"""`georecall bound`: rigorous numbers, and one line where there are none."""
+
+import json
+
+import pytest
+
+from bounds import BOUNDS
+from verify.cli import run
+from verify.cli.bound import OPTIONS
+
+pytest.importorskip("flint", reason="logarithms are enclosed with python-flint, extra `certified`")
+
+
+def bound(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict:
+    assert run(["bound", *arguments, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_the_multi_hop_floor_of_the_theory(capsys: pytest.CaptureFixture[str]) -> None:
+    floor = bound(capsys, "multi-hop", "--subjects", "256", "--relations", "2", "--hops", "2")
+    assert floor.keys() == {"name", "lower", "upper", "unit", "parameters", "decimals"}
+    assert (floor["name"], floor["unit"]) == ("multi-hop", "bits per subject")
+    assert 31.96 < floor["lower"] <= floor["upper"] < 31.97
+    assert floor["parameters"] == {"n_subjects": 256, "n_relations": 2, "hops": 2}
+
+
+def test_log2_of_a_factorial_to_thirty_digits(capsys: pytest.CaptureFixture[str]) -> None:
+    floor = bound(capsys, "counting", "--subjects", "10", "--relations", "1")
+    assert floor["decimals"]["lower"].startswith("21.79106111471695")  # log2(3628800)
+    large = bound(capsys, "counting", "--subjects", str(10**12), "--relations", "1")
+    assert large["decimals"]["lower"][:30] == large["decimals"]["upper"][:30]
+
+
+def test_exact_integers_print_as_integers(capsys: pytest.CaptureFixture[str]) -> None:
+    golay = bound(capsys, "hamming", "--length", "23", "--distance", "7")
+    assert (golay["lower"], golay["upper"], golay["unit"]) == (4096, 4096, "codewords")
+    assert isinstance(golay["lower"], int)
+
+
+def test_fractions_are_read_as_written(capsys: pytest.CaptureFixture[str]) -> None:
+    third = bound(capsys, "margin", "--attributes", "100", "--margin", "1/3")
+    assert third["parameters"]["margin"] == "1/3"
+    assert bound(capsys, "margin", "--attributes", "100", "--margin", "0.5")["lower"] > third["lower"]
+
+
+def test_a_person_reads_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bound", "hamming", "--length", "23", "--distance", "7"]) == 0
+    assert capsys.readouterr().out == "hamming: 4096 codewords\n"
+
+
+def test_without_a_name_all_bounds_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bound"]) == 0
+    shown = capsys.readouterr().out
+    assert [name for name in BOUNDS if name not in shown] == []
+
+
+def test_every_parameter_of_every_bound_has_an_option() -> None:
+    import inspect
+
+    settable = {parameter for _, parameter, _, _ in OPTIONS}
+    assert {p for bound in BOUNDS.values() for p in inspect.signature(bound).parameters} == settable
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["nonesuch"], "no bound is called 'nonesuch'"),
+        (["counting"], "needs --subjects and --relations"),
+        (["counting", "--subjects", "8", "--relations", "2", "--hops", "3"], "no option --hops"),
+        (["counting", "--subjects", "0", "--relations", "2"], "n_subjects"),
+        (["margin", "--attributes", "4", "--margin", "much"], "'much' is not a number"),
+        (["hamming", "--length", "23"], "two"),
+    ],
+)
+def test_bad_input_gets_one_line(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bound", *arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert says in captured.err
+    assert captured.err.count("\n") == 1
+
+
+def test_where_a_bound_says_nothing_the_status_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bound", "plotkin", "--length", "40", "--distance", "8"]) == 3
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1

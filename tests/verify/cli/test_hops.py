@@ -1,0 +1,83 @@
+"""Hops on the command line: `check` with their options, and `ask`."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from verify.cli import run
+
+FAMILY = "subject,mother,wife\nAnn,Carla,\nBen,Carla,Dora\nDora,Eva,\nCarla,,\nEva,,\n"
+
+
+def output(capsys: pytest.CaptureFixture[str], status: int, *arguments: str) -> dict:
+    assert run([*arguments, "--json"]) == status
+    return json.loads(capsys.readouterr().out)
+
+
+def test_sequential_hops_have_five_layers(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("--subjects", "33", "--relations", "3", "--hops", "3")
+    for table in ("bijections", "functions"):
+        verdict = output(capsys, 0, "check", "sequential-hops", *options, "--table", table)
+        assert (verdict["status"], verdict["measured"]["n_layers"], verdict["min_margin"]) == ("holds", 5, 2)
+        assert (verdict["n_facts"], verdict["n_queries"]) == (99, 891)
+
+
+def test_chains_of_real_facts_are_proved_by_induction(capsys: pytest.CaptureFixture[str]) -> None:
+    verdict = output(capsys, 0, "check", "chain-of-thought", "--facts", "elements-neighbours", "--hops", "6")
+    assert (verdict["status"], verdict["method"], verdict["exact"]) == ("holds", "induction", True)
+    assert verdict["n_queries"] == 119 * 4**6
+
+
+def test_facts_that_are_no_chains_do_not_meet_the_hypotheses(capsys: pytest.CaptureFixture[str]) -> None:
+    verdict = output(capsys, 3, "check", "composed-hops", "--facts", "countries")
+    assert verdict["status"] == "hypotheses-not-met"
+
+
+def test_more_stages_than_hops_is_bad_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", "hybrid-hops", "--hops", "2", "--stages", "3"]) == 2
+    assert "stages must be from 1 to the number of hops" in capsys.readouterr().err
+
+
+def test_ask_shows_each_step(capsys: pytest.CaptureFixture[str]) -> None:
+    found = output(capsys, 0, "ask", "--facts", "elements-neighbours", "below of next of carbon")
+    assert found["answer"] == "Phosphorus"
+    assert [step["said"] for step in found["steps"]] == ["Nitrogen", "Phosphorus"]
+    assert run(["ask", "--facts", "elements-neighbours", "below of next of carbon"]) == 0
+    assert "below of next of Carbon: Phosphorus" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("question", "says"),
+    [("belw of carbon", "neither a subject nor"), ("carbon", "no relation"), ("", "neither a subject nor")],
+)
+def test_a_question_that_is_not_understood_gets_one_line(
+    question: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["ask", "--facts", "elements-neighbours", question]) == 2
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err.count("\n")) == ("", 1)
+    assert says in captured.err
+
+
+def test_missing_cells_become_an_entity_that_maps_to_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "family.csv"
+    path.write_text(FAMILY, encoding="utf-8")
+    arguments = ("--facts", str(path), "--missing", "unknown")
+    assert output(capsys, 0, "ask", *arguments, "mother of wife of ben")["answer"] == "Eva"
+    assert output(capsys, 0, "ask", *arguments, "mother of mother of mother of ann")["answer"] == "unknown"
+    verdict = output(capsys, 0, "check", "sequential-hops", *arguments, "--hops", "3")
+    assert (verdict["status"], verdict["parameters"]["subjects"]) == ("holds", 6)
+
+
+def test_the_multi_hop_floor_is_not_beaten(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("flint")
+    verdict = output(
+        capsys, 0, "check", "multi-hop-bound", "--subjects", "16", "--relations", "2", "--hops", "2"
+    )
+    assert verdict["status"] == "holds"
+    row = verdict["measured"]["composed-hops, typed"]
+    assert 0 < row["subject_floor"] <= row["subject_bits"] == 16
+    assert [control["ok"] for control in verdict["controls"]] == [True]
