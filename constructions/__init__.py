@@ -11,6 +11,7 @@ from constructions.codes import Code, quantized_code, sign_code
 from constructions.distance_codes import greedy_code, random_linear_code
 from constructions.hops import composed_hops, hybrid_hops, sequential_hops
 from constructions.dense import dense_superposition
+from constructions.distance_codes import greedy_code, random_linear_code
 from constructions.memories import linear_associative_memory, random_feature_memory, sign_code_memory
 from constructions.residual import Residual
 from constructions.single_hop import (
@@ -54,6 +55,7 @@ __all__ = [
     "greedy_code",
     "hybrid_hops",
     "dense_superposition",
+    "greedy_code",
     "in_place_superposition",
     "linear_associative_memory",
     "narrow_superposition",
@@ -63,6 +65,7 @@ __all__ = [
     "random_linear_code",
     "sequential_hops",
     "random_feature_memory",
+    "random_linear_code",
     "sign_code",
     "sign_code_memory",
 ]

@@ -141,7 +141,7 @@ def by_matrices(facts: FactTable, u: Floats, M: Floats) -> Transformer:
     W_E[N + np.arange(R), space["gate"]] = 0.5  # attention doubles it
     neuron = np.arange(R * m).reshape(R, m)
     W_in = np.zeros((space.d_model, (R + 1) * m))
-    W_in[: m, : R * m] = M.reshape(R * m, m).T
+    W_in[:m, : R * m] = M.reshape(R * m, m).T
     W_in[space["gate"][:, None], neuron] = 2 * B
     W_in[:m, R * m :] = np.eye(m)
     W_out = np.zeros(((R + 1) * m, space.d_model))
@@ -154,9 +154,7 @@ def by_matrices(facts: FactTable, u: Floats, M: Floats) -> Transformer:
         W_E=W_E,
         W_pos=space.zeros(N_CTX),
         blocks=(
-            Block(
-                uniform_attention(space.d_model, 2.0), MLP(W_in, b_in, W_out, np.zeros(space.d_model))
-            ),
+            Block(uniform_attention(space.d_model, 2.0), MLP(W_in, b_in, W_out, np.zeros(space.d_model))),
         ),
         W_U=W_U,
         b_U=np.zeros(facts.n_attributes),

@@ -4,7 +4,8 @@ The facts live in weights, not in the subjects' embeddings, which are the same f
 `[s, r]`; the answer is read at the last position.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,7 +143,6 @@ def random_feature_memory(
     W_E[:, space["key"]] = np.concatenate([e, D / 2])
     W_U = space.zeros(A).T
     W_U[space["value"]] = u.T
-    n_values = 2 * facts.n_facts * round(max(d - c, c) / GRAIN) + 1  # of one entry of W
     return Transformer(
         W_E=W_E,
         W_pos=space.zeros(N_CTX),
@@ -152,7 +152,7 @@ def random_feature_memory(
         ),
         W_U=W_U,
         b_U=np.zeros(A),
-        storage=Storage(_NOTHING, 2, W.size * (n_values - 1).bit_length(), frozen=True),
+        storage=Storage(_NOTHING, 2, W.size * (n_feature_values(facts, d) - 1).bit_length(), frozen=True),
     )
 
 
@@ -210,13 +210,19 @@ def sign_code_memory(
 
 
 def linear_dimension(facts: FactTable, delta: float) -> int:
-    """The default d of the linear memory."""
-    return _dimension(facts, delta, lambda d: linear_noise(facts.n_facts, d))
+    """The default d of the linear memory: a tenth above the guide of `theory.memory`."""
+    n, busiest = facts.n_facts, _busiest(facts)
+    return ceil(1.1 * memory_dimension(_pairs(facts), delta, lambda d: linear_noise(n, busiest, d)))
 
 
 def feature_dimension(facts: FactTable, delta: float) -> int:
-    """The default d of the random-feature memory."""
-    return _dimension(facts, delta, lambda d: feature_noise(facts.n_facts, d, feature_width(d) // 2))
+    """The default d of the random-feature memory: a tenth above the guide of `theory.memory`."""
+    n, busiest = facts.n_facts, _busiest(facts)
+
+    def noise(d: int) -> float:
+        return feature_noise(n, busiest, d, feature_width(d) // 2)
+
+    return ceil(1.1 * memory_dimension(_pairs(facts), delta, noise))
 
 
 def feature_width(d: int) -> int:
@@ -227,6 +233,12 @@ def feature_width(d: int) -> int:
 def features(keys: Floats, w: Floats) -> Floats:
     """|<w_i, z>| - c for every key z and feature i: whole multiples of 1/1024."""
     return np.asarray(np.abs(keys @ w.T) - mean_of_feature(w.shape[1]))
+
+
+def n_feature_values(facts: FactTable, d: int) -> int:
+    """How many values an entry of the random-feature memory may take: n features of either sign."""
+    c = mean_of_feature(d)
+    return 2 * facts.n_facts * round(max(d - c, c) / GRAIN) + 1
 
 
 def mean_of_feature(d: int) -> float:
@@ -264,10 +276,14 @@ def _words(facts: FactTable, d: int, code: Code | None, rng: np.random.Generator
     return covering(code, facts).words.astype(np.float64)
 
 
-def _dimension(facts: FactTable, delta: float, noise: Callable[[int], float]) -> int:
-    pairs = facts.n_facts * max(1, facts.n_attributes - 1)
-    busiest = int(np.bincount(facts.answers.ravel()).max())
-    return memory_dimension(pairs, busiest, delta, noise)
+def _pairs(facts: FactTable) -> int:
+    """The number of (fact, competitor) pairs."""
+    return facts.n_facts * max(1, facts.n_attributes - 1)
+
+
+def _busiest(facts: FactTable) -> int:
+    """The largest number of facts that share one answer."""
+    return int(np.bincount(facts.answers.ravel()).max())
 
 
 def _check_dimension(d: int) -> None:

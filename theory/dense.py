@@ -53,7 +53,7 @@ def table_failure(n_subjects: int, n_attributes: int, R: int, m: int) -> Fractio
 
 
 def log_rho(R: int) -> float:
-    """ln rho_R: p_m <= rho_R^m.
+    """Ln rho_R: p_m <= rho_R^m.
 
     Example:
         >>> from math import exp

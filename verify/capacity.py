@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from constructions.memories import feature_width
 from theory.dense import closed_form_length
 from theory.facts import random_bijections
-from theory.memory import expected_failure, feature_noise, linear_noise
+from theory.memory import feature_noise, linear_noise, memory_dimension
 from theory.randomness import generator
 from verify.readouts import READOUTS, n_wrong
 from verify.statistics import Estimate, clopper_pearson, sequential_test
@@ -67,7 +68,7 @@ def success(
     share: Fraction = Fraction(1),
     error: float = 0.05,
 ) -> Estimate:
-    """The success probability at one dimension, from a fixed number of draws; arguments as `draw_succeeds`."""
+    """The success probability at one dimension, from `trials` draws; the rest as `draw_succeeds`."""
     succeeded = sum(
         draw_succeeds(construction, n_subjects, n_relations, dimension, i, seed=seed, share=share)
         for i in range(trials)
@@ -125,9 +126,13 @@ def threshold(
     after MAX_EVALUATIONS.
 
     Args:
-        construction: see `draw_succeeds`; likewise the sizes, `share` and `seed`.
+        construction: see `draw_succeeds`.
+        n_subjects: N.
+        n_relations: R.
         level: the success probability that is looked for.
+        share: of the facts that a draw must recall to succeed.
         trials: the most draws at one dimension.
+        seed: of the draws.
         error: of the whole search.
         precision: the relative width of the bracket at which to stop.
         progress: called with the number of dimensions tried and the most there may be.
@@ -175,19 +180,16 @@ def threshold(
 
 def guide(construction: str, n_subjects: int, n_relations: int, level: float) -> int:
     """Where to start looking: what the theory's union bound says, or its Gaussian guide for the memories."""
-    pairs = n_subjects * n_relations * max(1, n_subjects - 1)
-    n = n_subjects * n_relations
-    delta = 1 - level
+    n, delta = n_subjects * n_relations, 1 - level
     if construction.startswith("single-hop-dense"):
         return closed_form_length(n_subjects, n_subjects, n_relations, delta)
-    if construction == "linear-memory":
-        noise: Callable[[int], float] = lambda d: linear_noise(n, d)  # noqa: E731
-    else:
-        noise = lambda d: feature_noise(n, d, max(1, d * d // 8))  # noqa: E731
-    d = 1
-    while expected_failure(pairs, d, noise(d)) > delta:
-        d = max(d + 1, int(d * 1.02))
-    return d
+
+    def noise(d: int) -> float:
+        if construction == "linear-memory":
+            return linear_noise(n, n_relations, d)
+        return feature_noise(n, n_relations, d, feature_width(d) // 2)
+
+    return memory_dimension(n * max(1, n_subjects - 1), delta, noise)
 
 
 def _bracket(test: Callable[[int], str | None], guess: int) -> tuple[int, int]:

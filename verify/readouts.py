@@ -138,7 +138,9 @@ def _recalled(
     if size.max() < 2.0**24 * drawn.grain:
         return recalled
     d = y.shape[1]
-    doubtful = np.flatnonzero(np.abs(margin) <= 2.1 * (d + 3) * 2.0**-24 * size + 3 * np.sqrt(d) * drawn.error)
+    doubtful = np.flatnonzero(
+        np.abs(margin) <= 2.1 * (d + 3) * 2.0**-24 * size + 3 * np.sqrt(d) * drawn.error
+    )
     if len(doubtful):
         again = _margins(y[doubtful], drawn.words, answers[doubtful])
         radius = np.zeros(len(doubtful))
@@ -148,9 +150,7 @@ def _recalled(
     return recalled
 
 
-def _margins(
-    y: NDArray[Any], words: NDArray[Any], answers: NDArray[np.int64]
-) -> NDArray[Any]:
+def _margins(y: NDArray[Any], words: NDArray[Any], answers: NDArray[np.int64]) -> NDArray[Any]:
     logits = y @ words.T
     rows = np.arange(len(answers))
     right = logits[rows, answers]

@@ -81,7 +81,9 @@ def clopper_pearson(successes: int, trials: int, error: float = 0.05) -> tuple[f
         (0.555, 0.9975)
     """
     if not 0 <= successes <= trials or trials < 1:
-        raise ValueError(f"successes must lie between 0 and the number of trials, got {successes} of {trials}")
+        raise ValueError(
+            f"successes must lie between 0 and the number of trials, got {successes} of {trials}"
+        )
     return _lower_end(successes, trials, error), 1.0 - _lower_end(trials - successes, trials, error)
 
 
