@@ -72,12 +72,12 @@ def dense_superposition(
 
 def signs(rng: np.random.Generator, *shape: int) -> Floats:
     """Independent uniform signs."""
-    return rng.integers(2, size=shape, dtype=np.int8) * 2.0 - 1.0
+    return np.asarray(rng.integers(2, size=shape, dtype=np.int8) * 2.0 - 1.0, dtype=np.float64)
 
 
 def gaussian_maps(rng: np.random.Generator, R: int, m: int) -> Floats:
     """R matrices of independent normal entries of variance 1/m: shape (R, m, m)."""
-    return rng.standard_normal((R, m, m)) / np.sqrt(m)
+    return np.asarray(rng.standard_normal((R, m, m)) / np.sqrt(m), dtype=np.float64)
 
 
 def orthogonal_maps(rng: np.random.Generator, R: int, m: int) -> Floats:

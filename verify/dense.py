@@ -10,6 +10,7 @@ from constructions.dense import by_signs, dense_superposition, signs
 from constructions.transformer import Transformer
 from theory.claim import Control, Values
 from theory.claims import dense as claims
+from theory.claims.single_hop import ALTERED_FACT
 from theory.dense import closed_form_length, pair_failure, table_failure
 from theory.facts import FactTable, random_bijections
 from theory.randomness import generator
@@ -132,7 +133,7 @@ class Dense:
         altered = facts.altered(subject, relation, int(facts.answers[relation, subject] + 1) % 12)
         found = margins(self._model(facts, *self._draw(facts)), altered)
         got = "wrong: " + ", ".join(facts.question(s, r) for s, r in found.wrong)
-        return _result(claims.ALTERED_FACT, got, found.wrong == [(subject, relation)])
+        return _result(ALTERED_FACT, got, found.wrong == [(subject, relation)])
 
     def _draw(self, facts: FactTable) -> tuple[readouts.Floats, readouts.Floats]:
         """Codes and diagonals of a draw that recalls the companion table."""

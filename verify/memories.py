@@ -17,6 +17,7 @@ from constructions.transformer import Transformer
 from theory.claim import Claim, Control, Values
 from theory.claims import memories as claims
 from theory.claims.dense import delta as delta_symbol
+from theory.claims.single_hop import ALTERED_FACT, SHORT_CODE
 from theory.facts import FactTable, random_bijections
 from theory.memory import memory_failure
 from theory.randomness import generator
@@ -175,7 +176,7 @@ class HebbianMemory:
         model = self.construct(facts, dimension=d, rng=generator(0, "controls", self.name))
         found = margins(model, facts.altered(subject, relation, answer))
         got = f"wrong: {', '.join(facts.question(s, r) for s, r in found.wrong)}"
-        return _result(claims.ALTERED_FACT, got, found.wrong == [(subject, relation)])
+        return _result(ALTERED_FACT, got, found.wrong == [(subject, relation)])
 
 
 class SignCodeMemory:
@@ -244,14 +245,14 @@ class SignCodeMemory:
         zero = found.exact & (found.lower == 0)
         got = f"{zero.sum()} margins are 0, {collides.sum()} answers share a word, {found.n_wrong} are wrong"
         ok = bool(collides.any() and (zero == collides).all() and found.n_wrong == collides.sum())
-        return _result(claims.SHORT_CODE, got, ok)
+        return _result(SHORT_CODE, got, ok)
 
     def _altered_fact(self, facts: FactTable) -> ControlResult:
         subject, relation = 3, 1
         answer = int(facts.answers[relation, subject] + 1) % facts.n_attributes
         found = margins(build.sign_code_memory(facts), facts.altered(subject, relation, answer))
         got = f"wrong: {', '.join(facts.question(s, r) for s, r in found.wrong)}"
-        return _result(claims.ALTERED_FACT, got, found.wrong == [(subject, relation)])
+        return _result(ALTERED_FACT, got, found.wrong == [(subject, relation)])
 
 
 def _linear(facts: FactTable, d: int, rng: np.random.Generator) -> Frozen:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constructions.dense import bound_sum, gaussian_maps, orthogonal_maps, signs
-from constructions.memories import GRAIN, feature_width, features, hebbian
+from constructions.memories import GRAIN, feature_width, features, hebbian, mean_of_feature
 from theory.facts import FactTable
 
 Floats = NDArray[np.float64]
@@ -31,12 +31,14 @@ class Readouts:
         each: for each relation the readouts of all subjects, shape (N, d).
         grain: a power of two that all readouts are whole multiples of, computed without rounding.
         error: where they are not: a bound on the Euclidean norm of a readout's error; grain is then 0.
+        strength: how many times a readout holds its answer's word, crosstalk apart.
     """
 
     words: Floats
     each: Iterator[Floats]
     grain: float = 1.0
     error: float = 0.0
+    strength: float = 1.0
 
 
 Read = Callable[[FactTable, int, np.random.Generator], Readouts]
@@ -66,7 +68,7 @@ def linear_memory(facts: FactTable, d: int, rng: np.random.Generator) -> Readout
     e, D = signs(rng, facts.n_subjects, d), signs(rng, facts.n_relations, d)
     u = signs(rng, facts.n_attributes, d)
     W = hebbian((e * turn for turn in D), facts, u)
-    return Readouts(u, ((e * turn) @ W for turn in D))
+    return Readouts(u, ((e * turn) @ W for turn in D), strength=d)
 
 
 def random_feature_memory(facts: FactTable, d: int, rng: np.random.Generator) -> Readouts:
@@ -75,7 +77,8 @@ def random_feature_memory(facts: FactTable, d: int, rng: np.random.Generator) ->
     w = signs(rng, feature_width(d) // 2, d)
     u = signs(rng, facts.n_attributes, d)
     W = hebbian((features(e * turn, w) for turn in D), facts, u)
-    return Readouts(u, (features(e * turn, w) @ W for turn in D), grain=GRAIN**2)
+    strength = len(w) * (d - mean_of_feature(d) ** 2)  # of k features of that variance, on average
+    return Readouts(u, (features(e * turn, w) @ W for turn in D), grain=GRAIN**2, strength=strength)
 
 
 READOUTS: dict[str, Read] = {
@@ -108,6 +111,26 @@ def margins_read(drawn: Readouts, facts: FactTable) -> Floats:
     """Every margin, shape (R, N), in float64."""
     found = [_margins(y, drawn.words, answers) for y, answers in zip(drawn.each, facts.answers, strict=True)]
     return np.array(found)
+
+
+def split_margins(drawn: Readouts, facts: FactTable) -> tuple[Floats, Floats]:
+    """Signal and crosstalk of every margin, each of shape (R, N): the margin is their sum.
+
+    With b the fact's strongest competitor, the signal is <strength x u_a, u_a - u_b>, what the answer's
+    own word brings; the crosstalk is all the rest.
+    """
+    signal, margin = [], []
+    words = drawn.words
+    for y, answers in zip(drawn.each, facts.answers, strict=True):
+        logits = y @ words.T
+        rows = np.arange(len(answers))
+        right = logits[rows, answers]
+        logits[rows, answers] = -np.inf
+        rival = logits.argmax(axis=1)
+        margin.append(right - logits[rows, rival])
+        signal.append(((words[answers] - words[rival]) * words[answers]).sum(axis=1))
+    found = drawn.strength * np.array(signal)
+    return found, np.array(margin) - found
 
 
 def _by_matrices(facts: FactTable, u: Floats, M: Floats) -> Readouts:

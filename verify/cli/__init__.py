@@ -20,6 +20,8 @@ COMMANDS = {
     "claims": "List the claims, their hypotheses and predictions.",
     "check": "Build, measure and judge a claim, or anyone's weights.",
     "bound": "Evaluate a floor or a bound on codes, rigorously.",
+    "sweep": "Measure grids of cells into a results file that survives anything.",
+    "plot": "Draw a figure from a results file.",
     "export": "Write a construction's weights and answers to files.",
     "doctor": "Show where georecall and its dependencies come from.",
 }
