@@ -22,13 +22,17 @@ def quick(seed: int = 0) -> list[Cell]:
 def paper(seed: int = 0) -> list[Cell]:
     """The figures of the README."""
     sizes = (64, 128, 256, 512, 1024)
+    finely: dict[str, int | float] = {"trials": 200, "precision": 0.02, "seed": seed}
+    coarsely: dict[str, int | float] = {"trials": 32, "precision": 0.05, "seed": seed}
     return [
-        *_thresholds(
-            "single-hop-dense", (16, 64, 256, 1024), (2, 4, 8), trials=200, seed=seed, precision=0.02
-        ),
-        *_thresholds("single-hop-dense", (4096,), (2, 4, 8), trials=32, seed=seed, precision=0.05),
-        *_thresholds("linear-memory", sizes, (1,), trials=200, seed=seed, precision=0.02),
-        *_thresholds("linear-memory", sizes, (1,), trials=200, seed=seed, precision=0.02, share="99/100"),
+        *_thresholds("single-hop-dense", (16, 64, 256, 1024), (2, 4, 8), **finely),
+        *_thresholds("single-hop-dense", (4096,), (2, 4, 8), **coarsely),
+        *_thresholds("single-hop-dense-gaussian", (64,), (4,), **coarsely),
+        *_thresholds("single-hop-dense-orthogonal", (64,), (4,), **coarsely),
+        *_thresholds("linear-memory", sizes, (1,), **finely),
+        *_thresholds("linear-memory", sizes, (1,), **finely, share="99/100"),
+        *_thresholds("linear-memory", (64, 256), (4,), **finely),
+        *_thresholds("random-feature-memory", (64, 128, 256), (1,), **coarsely),
         *_phase((16, 32, 64, 128, 256, 512, 1024), 4, range(20, 261, 12), trials=40, seed=seed),
         *_recalls((16, 64, 256, 1024, 4096), 4, seed=seed),
         *_comparison(range(4, 18), (90, 180, 270, 400, 560, 740, 1060), trials=100, seed=seed),
