@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from constructions import CONSTRUCTIONS
+from constructions.arithmetic import stored
 from constructions.transformer import Transformer
 from theory.facts import FactTable, random_bijections
 from theory.randomness import generator
@@ -24,7 +25,7 @@ from verify.statistics import clopper_pearson
 Result = dict[str, Any]
 Value = str | int | float
 
-BINS = 61  # of a histogram of margins
+BINS = 40  # of a histogram of margins, at most
 
 
 @dataclass(frozen=True)
@@ -136,15 +137,17 @@ def parameters_of(model: Transformer, facts: FactTable) -> Result:
     """How many weights depend on the facts, and how many bits each could hold.
 
     `information_bits` is R log2(N!), what a bijection table is worth. `weight_bits` are the bits that the
-    fact-dependent weights take at the number of values that the construction allows them.
+    fact-dependent weights take at the number of values that the construction allows them. `n_nonzero`
+    leaves out the zeros, which are structure and store nothing.
     """
     storage = model.storage
     N, R = facts.n_subjects, facts.n_relations
-    stored = 0 if storage is None else N * storage.subject_bits + storage.other_bits
+    bits = 0 if storage is None else N * storage.subject_bits + storage.other_bits
     return {
         "n_parameters": model.n_parameters,
+        "n_nonzero": sum(int(np.count_nonzero(stored(weight))) for weight in model.weights().values()),
         "information_bits": R * lgamma(N + 1) / log(2),
-        "weight_bits": stored,
+        "weight_bits": bits,
     }
 
 
@@ -154,15 +157,16 @@ def margins_cell(construction: str, n_subjects: int, n_relations: int, dimension
     facts = random_bijections(n_subjects, n_relations, rng=rng)
     signal, crosstalk = split_margins(READOUTS[construction](facts, dimension, rng), facts)
     margin = signal + crosstalk
-    low, high = min(margin.min(), crosstalk.min(), 0.0), max(signal.max(), margin.max())
-    edges = np.linspace(low, high, BINS + 1)
+    low, high = min(margin.min(), crosstalk.min(), 0.0), max(signal.max(), margin.max(), crosstalk.max())
+    width = 4.0 * np.ceil((high - low + 1) / BINS / 4)  # margins of signs are even: no bin gets more of them
+    edges = width * np.arange(np.floor(low / width), np.floor(high / width) + 2)
     counts = {
         name: np.histogram(values, edges)[0].tolist()
         for name, values in (("margin", margin), ("signal", signal), ("crosstalk", crosstalk))
     }
     return {
         "n_wrong": int((margin <= 0).sum()),
-        "edges": json.dumps([round(float(edge), 6) for edge in edges]),
+        "edges": json.dumps([float(edge) for edge in edges]),
         **{name: json.dumps(count) for name, count in counts.items()},
     }
 
