@@ -19,9 +19,7 @@ LANGUAGE_MODELS = 2.0  # bits per parameter, Allen-Zhu and Li, arXiv 2404.05405
 
 
 def draw_bits(frame: pd.DataFrame) -> Figure:
-    """Left: R log2(N!) bits over all non-zero weights. Right: over the bits that the
-    fact-dependent ones take.
-    """
+    """Left: R log2(N!) bits over all non-zero weights. Right: over the bits of the fact-dependent ones."""
     rows = needed(frame, "recall")
     rows = rows[rows["recalled"] == rows["n_subjects"] * rows["n_relations"]]
     rows = rows[rows["n_relations"] != 16]

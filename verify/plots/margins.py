@@ -20,8 +20,8 @@ def draw_margins(frame: pd.DataFrame) -> Figure:
             counts = json.loads(row[name])
             fill = name != "margin"
             label = "margin = signal + crosstalk" if name == "margin" else name
-            colours = {"fill": fill, "alpha": 0.55 if fill else 1.0, "color": COLOURS[colour]}
-            ax.stairs(counts, edges, label=label, lw=1.3, **colours)
+            alpha = 0.55 if fill else 1.0
+            ax.stairs(counts, edges, label=label, lw=1.3, fill=fill, alpha=alpha, color=COLOURS[colour])
         ax.axvline(0, color=COLOURS["vermilion"], lw=1, ls="--")
         N, R, wrong = int(row["n_subjects"]), int(row["n_relations"]), int(row["n_wrong"])
         ax.set_title(f"$m = {int(row['dimension'])}$: {wrong} of {N * R} facts wrong")
