@@ -8,10 +8,9 @@ from collections.abc import Callable
 
 from constructions.chain_of_thought import chain_of_thought, generate
 from constructions.codes import Code, quantized_code, sign_code
-from constructions.distance_codes import greedy_code, random_linear_code
-from constructions.hops import composed_hops, hybrid_hops, sequential_hops
 from constructions.dense import dense_superposition
 from constructions.distance_codes import greedy_code, random_linear_code
+from constructions.hops import composed_hops, hybrid_hops, sequential_hops
 from constructions.memories import linear_associative_memory, random_feature_memory, sign_code_memory
 from constructions.residual import Residual
 from constructions.single_hop import (
@@ -51,21 +50,19 @@ __all__ = [
     "block_superposition",
     "chain_of_thought",
     "composed_hops",
+    "dense_superposition",
     "generate",
     "greedy_code",
     "hybrid_hops",
-    "dense_superposition",
-    "greedy_code",
     "in_place_superposition",
     "linear_associative_memory",
     "narrow_superposition",
     "packed_superposition",
     "quantized_code",
     "quantized_superposition",
-    "random_linear_code",
-    "sequential_hops",
     "random_feature_memory",
     "random_linear_code",
+    "sequential_hops",
     "sign_code",
     "sign_code_memory",
 ]

@@ -14,29 +14,22 @@ from theory.claim import Claim
 from theory.claims import CLAIMS
 from theory.facts import FactsError, FactTable, random_bijections, random_functions
 from theory.randomness import generator
+from verify.dense import DENSE
 from verify.floors import FLOORS
 from verify.instance import Experiment, Instance
 from verify.margins import Margins, Progress, margins
-from verify.multi_hop import FAMILY as MULTI_HOP
-from verify.single_hop import FAMILY as SINGLE_HOP
-from verify.dense import DENSE
-from verify.instance import Experiment, Instance
-from verify.margins import Margins, Progress, margins
 from verify.memories import MEMORIES
+from verify.multi_hop import FAMILY as MULTI_HOP
 from verify.promise import kept
-from verify.single_hop import FAMILY
+from verify.single_hop import FAMILY as SINGLE_HOP
 from verify.storage import subject_bits
 from verify.verdict import HypothesisResult, Mismatch, Verdict
 
 EXPERIMENTS: dict[str, Experiment] = {
-    experiment.claim.name: experiment for experiment in (*SINGLE_HOP, *MULTI_HOP)
+    experiment.claim.name: experiment for experiment in (*SINGLE_HOP, *MULTI_HOP, DENSE, *MEMORIES)
 }
-    experiment.name: experiment for experiment in (*FAMILY, DENSE, *MEMORIES)
-}
-
-DEFAULT_SUBJECTS, DEFAULT_RELATIONS = 1000, 8
 TABLES: dict[str, Callable[..., FactTable]] = {"bijections": random_bijections, "functions": random_functions}
-_WHOLE = ("bits", "code_length", "code_distance", "hops", "stages")
+_WHOLE = ("bits", "code_length", "code_distance", "hops", "stages", "trials")
 _CHOICES = {"attention": ("hard", "soft"), "readout": ("in-place", "separate")}
 
 
@@ -63,8 +56,6 @@ def check(
         subjects: N of the random table; default 1000 (64 for multi-hop in a single pass).
         relations: R of the random table; default 8 (4 for chain of thought, 3 for other multi-hop); typed,
             of every hop.
-        subjects: N of the random table; default 1000 (250 for the Hebbian memories).
-        relations: R of the random table; default 8 (4 for the Hebbian memories).
         table: the random table's kind, "bijections" (default) or "functions".
         seed: of the random table.
         progress: called with the number of facts verified and of all facts.
@@ -141,10 +132,8 @@ def prepare(
         if options.get("typed"):
             relations *= options.get("hops", getattr(experiment, "default_hops", 1))
     facts, drawn = _facts(facts, subjects, relations, table, seed)
-    size = getattr(experiment, "default_size", (DEFAULT_SUBJECTS, DEFAULT_RELATIONS))
-    facts, drawn = _facts(facts, subjects, relations, table, seed, size)
     if "trials" in experiment.claim.parameters:
-        options["seed"] = seed  # it also draws the instance
+        options["seed"] = seed  # it also draws the instances
     try:
         instance = experiment.instance(facts, **options)
     except ValueError as error:  # options that no code or construction has
@@ -234,31 +223,22 @@ def _check_options(claim: Claim, options: dict[str, Any]) -> None:
             raise UsageError(f"{name} must be at least 1, got {value}")
         if name in ("gate", "margin") and not abs(value) < float("inf"):
             raise UsageError(f"{name} must be a finite number, got {value}")
+        if name == "delta" and not 0 < value < 1:
+            raise UsageError(f"delta must lie between 0 and 1, got {value}")
         if name in ("hops", "stages") and value < 1:
             raise UsageError(f"{name} must be at least 1, got {value}")
         if name in _CHOICES and value not in _CHOICES[name]:
             raise UsageError(f"{name} must be one of {', '.join(_CHOICES[name])}, got {value!r}")
     if options.get("margin") is not None and options.get("attention", "hard") != "soft":
         raise UsageError("margin is what softmax attention keeps: it goes with attention soft")
-        if name == "delta" and not 0 < value < 1:
-            raise UsageError(f"delta must lie between 0 and 1, got {value}")
-        if name == "gate" and not abs(value) < float("inf"):
-            raise UsageError(f"gate must be a finite number, got {value}")
 
 
 def _facts(
-    facts: FactTable | None,
-    subjects: int | None,
-    relations: int | None,
-    table: str | None,
-    seed: int,
-    default_size: tuple[int, int],
+    facts: FactTable | None, subjects: int | None, relations: int | None, table: str | None, seed: int
 ) -> tuple[FactTable, dict[str, Any]]:
     """The table to recall, and the parameters that say which it is."""
     if facts is None:
         N, R = int(subjects or 0), int(relations or 0)
-        N = default_size[0] if subjects is None else subjects
-        R = default_size[1] if relations is None else relations
         kind = table or "bijections"
         for name, count in (("subjects", N), ("relations", R)):
             if count < 1:
@@ -297,19 +277,17 @@ def _measured(
     found = instance.margins(model, progress)
     measured = _quantities(model, found, facts)
     verdict = replace(verdict, predicted=predicted, measured=measured)
-    if instance.promise is None:
+    if instance.draws is None:
         verdict = _judged(verdict, found)
     else:
-        verdict = kept(verdict, found, instance.promise, progress)
+        verdict = kept(verdict, found, instance.draws, progress)
+        measured = verdict.measured
     if verdict.status != "holds":
         return verdict
     for name, value in predicted.items():
         if name in instance.promises:
             agrees = measured[name] >= Fraction(str(value))
         elif name == "min_margin":
-        if name == "success":
-            continue  # that is what `kept` has judged
-        if name == "min_margin":
             agrees = found.minimum[0] <= Fraction(str(value)) <= found.minimum[1]
         else:
             agrees = measured[name] == value
@@ -322,7 +300,7 @@ def _measured(
     if found.n_facts < instance.n_queries and found.method not in ("induction", "transitions"):
         reason = (
             f"only {found.n_facts} of {instance.n_queries} queries verified, all strings of "
-            f"{found.lower.shape[-1]} random subjects; all of them are recalled"
+            f"{found.lower.shape[-1]} of the subjects, drawn at random; all of those are recalled"
         )
         return replace(verdict, status="inconclusive", reason=reason)
     return verdict

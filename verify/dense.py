@@ -16,10 +16,11 @@ from theory.facts import FactTable, random_bijections
 from theory.randomness import generator
 from theory.symbols import A, N, R, gate, m
 from verify import readouts
+from verify.controls import agreement, result
 from verify.instance import Instance
 from verify.margins import margins
 from verify.promise import DEFAULT_TRIALS, Promise
-from verify.single_hop import samples
+from verify.queries import Facts, sample
 from verify.statistics import reaches
 from verify.verdict import ControlResult
 
@@ -36,7 +37,7 @@ class Dense:
     """The claim `single-hop-dense`."""
 
     claim = claims.SINGLE_HOP_DENSE
-    name = claims.SINGLE_HOP_DENSE.name
+    default_table = (1000, 8)
 
     def instance(self, facts: FactTable, **options: Any) -> Instance:
         """The claim at one table; options `delta`, `code_length`, `gate`, `trials` and `seed`."""
@@ -51,13 +52,15 @@ class Dense:
             return readouts.n_wrong(readouts.dense(facts, length, rng), facts) == 0
 
         return Instance(
+            facts=facts,
             values=self.values(facts, length, at_gate, delta),
             parameters={"delta": delta, "code_length": length, "gate": at_gate, "trials": trials},
             build=lambda: dense_superposition(facts, length=length, gate=at_gate, seed=seed),
             margins=lambda model, progress: margins(model, facts, progress=progress),
             n_queries=facts.n_facts,
-            samples=lambda: samples(facts),
-            promise=Promise(1 - Fraction(str(delta)), trial, trials),
+            samples=lambda: first_subject(facts),
+            promises=("success",),
+            draws=Promise(1 - Fraction(str(delta)), trial, trials),
         )
 
     def values(self, facts: FactTable, length: int, at_gate: float, delta: float) -> Values:
@@ -112,7 +115,7 @@ class Dense:
             f"{successes} of {_DRAWS} draws succeed; one competitor wins in {beaten}, "
             f"p_m predicts {float(p * _DRAWS):.1f}"
         )
-        return _result(claims.SHORT_DRAW, got, as_predicted and short)
+        return result(claims.SHORT_DRAW, got, as_predicted and short)
 
     def _equal_diagonals(self, facts: FactTable) -> ControlResult:
         u, D = self._draw(facts)
@@ -133,7 +136,7 @@ class Dense:
         altered = facts.altered(subject, relation, int(facts.answers[relation, subject] + 1) % 12)
         found = margins(self._model(facts, *self._draw(facts)), altered)
         got = "wrong: " + ", ".join(facts.question(s, r) for s, r in found.wrong)
-        return _result(ALTERED_FACT, got, found.wrong == [(subject, relation)])
+        return result(ALTERED_FACT, got, found.wrong == [(subject, relation)])
 
     def _draw(self, facts: FactTable) -> tuple[readouts.Floats, readouts.Floats]:
         """Codes and diagonals of a draw that recalls the companion table."""
@@ -150,16 +153,12 @@ class Dense:
         self, control: Control, facts: FactTable, model: Transformer, read: readouts.Readouts
     ) -> ControlResult:
         """Compares every margin of a broken instance with what the theory says is read."""
-        found = margins(model, facts)
-        predicted = readouts.margins_read(read, facts)
-        agree, wrong = int((found.lower == predicted).sum()), int((predicted <= 0).sum())
-        got = f"{agree} of {facts.n_facts} margins as predicted, {found.n_wrong} not positive"
-        ok = found.exact and agree == facts.n_facts and found.n_wrong == wrong > 0
-        return _result(control, got, ok)
+        return agreement(control, margins(model, facts), readouts.margins_read(read, facts), fails=True)
 
 
-def _result(control: Control, got: str, ok: bool) -> ControlResult:
-    return ControlResult(control.name, control.expected, got, bool(ok))
+def first_subject(facts: FactTable) -> list[dict[str, Any]]:
+    """Sample queries: the first subject, asked for every relation."""
+    return [sample(Facts(facts), r * facts.n_subjects) for r in range(facts.n_relations)]
 
 
 DENSE = Dense()

@@ -8,9 +8,8 @@ from constructions.transformer import Transformer
 from theory.claim import Claim, Values
 from theory.facts import FactTable
 from verify.margins import Margins, Progress
-from verify.verdict import ControlResult, HypothesisResult
 from verify.promise import Promise
-from verify.verdict import ControlResult
+from verify.verdict import ControlResult, HypothesisResult
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Instance:
             tokens, positions, answer.
         premises: conditions beyond the claim's hypotheses, already checked.
         promises: the predicted quantities that are lower bounds here, not equalities.
-        promise: where the claim is about a share of all draws: what is promised, and how to draw.
+        draws: where the claim is about a share of all draws: what is promised, and how to draw.
     """
 
     facts: FactTable
@@ -40,7 +39,7 @@ class Instance:
     samples: Callable[[], list[dict[str, Any]]]
     promises: tuple[str, ...] = ()
     premises: tuple[HypothesisResult, ...] = ()
-    promise: Promise | None = None
+    draws: Promise | None = None
 
 
 class Experiment(Protocol):

@@ -14,7 +14,7 @@ from constructions.dense import signs
 from constructions.memories import GRAIN, feature_dimension, feature_width, features, linear_dimension
 from constructions.parts import placed
 from constructions.transformer import Transformer
-from theory.claim import Claim, Control, Values
+from theory.claim import Claim, Values
 from theory.claims import memories as claims
 from theory.claims.dense import delta as delta_symbol
 from theory.claims.single_hop import ALTERED_FACT, SHORT_CODE
@@ -23,12 +23,12 @@ from theory.memory import memory_failure
 from theory.randomness import generator
 from theory.symbols import A, D, N, R, levels, m, words
 from verify import readouts
-from verify.dense import DEFAULT_DELTA
+from verify.controls import agreement, nearest_word_margins, result
+from verify.dense import DEFAULT_DELTA, first_subject
 from verify.instance import Instance
 from verify.margins import margins
 from verify.promise import DEFAULT_TRIALS, Promise
 from verify.readouts import Floats, Readouts
-from verify.single_hop import nearest_word_margins, samples
 from verify.statistics import reaches
 from verify.verdict import ControlResult
 
@@ -92,7 +92,7 @@ class HebbianMemory:
     dimension: Callable[[FactTable, float], int]
     width: Callable[[int], int]
     n_values: Callable[[FactTable, int], int]
-    default_size: tuple[int, int] = (250, 4)
+    default_table: tuple[int, int] = (250, 4)
 
     @property
     def name(self) -> str:
@@ -114,13 +114,15 @@ class HebbianMemory:
             return self.construct(facts, dimension=d, rng=self._generator(facts, d, seed))
 
         return Instance(
+            facts=facts,
             values=self.values(facts, d, delta, frozen),
             parameters={"delta": delta, "code_length": d, "trials": trials},
             build=construct,
             margins=lambda model, progress: margins(model, facts, progress=progress),
             n_queries=facts.n_facts,
-            samples=lambda: samples(facts),
-            promise=Promise(1 - Fraction(str(delta)), trial, trials),
+            samples=lambda: first_subject(facts),
+            promises=("success",),
+            draws=Promise(1 - Fraction(str(delta)), trial, trials),
         )
 
     def values(self, facts: FactTable, d: int, delta: float, frozen: Frozen) -> Values:
@@ -159,7 +161,7 @@ class HebbianMemory:
         drawn = (signs(rng, facts.n_attributes, short) for _ in range(_DRAWS))
         failed = sum(readouts.n_wrong(frozen.readouts(u), facts) > 0 for u in drawn)
         got = f"{_DRAWS - failed} of {_DRAWS} draws succeed"
-        return _result(claims.SHORT_DRAW, got, reaches(failed, _DRAWS, Fraction(1, 10), _CONTROL_ERROR))
+        return result(claims.SHORT_DRAW, got, reaches(failed, _DRAWS, Fraction(1, 10), _CONTROL_ERROR))
 
     def _equal_keys(self, facts: FactTable, d: int) -> ControlResult:
         model = self.construct(facts, dimension=d, rng=generator(0, "controls", self.name))
@@ -168,7 +170,7 @@ class HebbianMemory:
         found = margins(replace(model, W_E=W_E), facts)
         wrong = [(5, r) for r in range(facts.n_relations)]
         got = f"wrong: {', '.join(facts.question(s, r) for s, r in found.wrong)}"
-        return _result(claims.EQUAL_KEYS, got, sorted(found.wrong) == wrong)
+        return result(claims.EQUAL_KEYS, got, sorted(found.wrong) == wrong)
 
     def _altered_fact(self, facts: FactTable, d: int) -> ControlResult:
         subject, relation = 3, 1
@@ -176,26 +178,27 @@ class HebbianMemory:
         model = self.construct(facts, dimension=d, rng=generator(0, "controls", self.name))
         found = margins(model, facts.altered(subject, relation, answer))
         got = f"wrong: {', '.join(facts.question(s, r) for s, r in found.wrong)}"
-        return _result(ALTERED_FACT, got, found.wrong == [(subject, relation)])
+        return result(ALTERED_FACT, got, found.wrong == [(subject, relation)])
 
 
 class SignCodeMemory:
     """The claim `sign-code-memory`."""
 
     claim = claims.SIGN_CODE_MEMORY
-    name = claims.SIGN_CODE_MEMORY.name
+    default_table = (1000, 8)
 
     def instance(self, facts: FactTable, **options: Any) -> Instance:
         """The claim at one table; options `code_length` and `code`."""
         code = options.get("code") or sign_code(facts.n_attributes, length=options.get("code_length"))
         names = sign_code(facts.n_subjects)
         return Instance(
+            facts=facts,
             values=self.values(facts, code, names),
             parameters={"code_length": code.length},
             build=lambda: build.sign_code_memory(facts, code=code, names=names),
             margins=lambda model, progress: margins(model, facts, progress=progress),
             n_queries=facts.n_facts,
-            samples=lambda: samples(facts),
+            samples=lambda: first_subject(facts),
         )
 
     def values(self, facts: FactTable, code: Code, names: Code) -> Values:
@@ -231,11 +234,8 @@ class SignCodeMemory:
         asked = np.eye(facts.n_relations)[:, None, :, None]  # (r, 1, r', 1)
         active = np.maximum(0.0, near[None] + asked)
         readout = np.einsum("asrt,rtm->asm", active, code.words[facts.answers].astype(float))
-        predicted = nearest_word_margins(readout, code, facts)
-        agree, wrong = int((found.lower == predicted).sum()), int((predicted <= 0).sum())
-        got = f"{agree} of {facts.n_facts} margins as predicted, {found.n_wrong} not positive"
-        ok = found.exact and agree == facts.n_facts and found.n_wrong == wrong > 0
-        return _result(claims.LOW_THRESHOLD, got, ok)
+        predicted = nearest_word_margins(readout, code, facts.answers)
+        return agreement(claims.LOW_THRESHOLD, found, predicted, fails=True)
 
     def _short_code(self, facts: FactTable) -> ControlResult:
         code = sign_code(facts.n_attributes, length=sign_code(facts.n_attributes).length - 1)
@@ -245,14 +245,14 @@ class SignCodeMemory:
         zero = found.exact & (found.lower == 0)
         got = f"{zero.sum()} margins are 0, {collides.sum()} answers share a word, {found.n_wrong} are wrong"
         ok = bool(collides.any() and (zero == collides).all() and found.n_wrong == collides.sum())
-        return _result(SHORT_CODE, got, ok)
+        return result(SHORT_CODE, got, ok)
 
     def _altered_fact(self, facts: FactTable) -> ControlResult:
         subject, relation = 3, 1
         answer = int(facts.answers[relation, subject] + 1) % facts.n_attributes
         found = margins(build.sign_code_memory(facts), facts.altered(subject, relation, answer))
         got = f"wrong: {', '.join(facts.question(s, r) for s, r in found.wrong)}"
-        return _result(ALTERED_FACT, got, found.wrong == [(subject, relation)])
+        return result(ALTERED_FACT, got, found.wrong == [(subject, relation)])
 
 
 def _linear(facts: FactTable, d: int, rng: np.random.Generator) -> Frozen:
@@ -272,10 +272,6 @@ def _keys(facts: FactTable, d: int, rng: np.random.Generator) -> Floats:
 def _short(d: int) -> int:
     """A dimension far below the bound."""
     return max(2, d // 8)
-
-
-def _result(control: Control, got: str, ok: bool) -> ControlResult:
-    return ControlResult(control.name, control.expected, got, bool(ok))
 
 
 MEMORIES = (

@@ -83,7 +83,6 @@ class SingleHop:
             n_queries=facts.n_facts,
             premises=(self._representable(code, Fraction(at_gate), bits),),
             samples=lambda: [sample(Facts(facts), r * facts.n_subjects) for r in range(facts.n_relations)],
-            samples=lambda: samples(facts),
         )
 
     def code(self, n_attributes: int, bits: int, length: int | None = None) -> Code:
@@ -153,11 +152,6 @@ class SingleHop:
         readout = self.readout(read.words[facts.answers].astype(float), float(at_gate), read)
         predicted = nearest_word_margins(readout, read, facts.answers)
         return agreement(claims.WEAK_GATE, found, predicted, fails=True)
-        predicted = nearest_word_margins(readout, read, facts)
-        agree, wrong = int((found.lower == predicted).sum()), int((predicted <= 0).sum())
-        got = f"{agree} of {facts.n_facts} margins as predicted, {found.n_wrong} not positive"
-        ok = found.exact and agree == facts.n_facts and found.n_wrong == wrong > 0
-        return _result(claims.WEAK_GATE, got, ok)
 
     def _short_code(self, facts: FactTable) -> ControlResult:
         code = self._companion_code(facts, shorter=1)
@@ -197,46 +191,10 @@ class SingleHop:
             and found.minimum == (loss, loss)
         )
         return result(claims.CORRUPTED_WEIGHT, got, ok)
-        return _result(claims.CORRUPTED_WEIGHT, got, ok)
-
-
-def samples(facts: FactTable) -> list[dict[str, Any]]:
-    """The first subject, asked for every relation."""
-    return [
-        {
-            "subject": 0,
-            "relations": [r],
-            "tokens": subject_first(facts.n_subjects, 0, r)[0].tolist(),
-            "positions": [0, 1],
-            "answer": int(facts.answers[r, 0]),
-        }
-        for r in range(facts.n_relations)
-    ]
-
-
-def _result(control: Any, got: str, ok: bool) -> ControlResult:
-    return ControlResult(control.name, control.expected, got, bool(ok))
 
 
 def _facts(found: Margins, facts: FactTable) -> str:
     return ", ".join(facts.question(s, r) for s, r in found.wrong[:3]) + (" ..." if found.n_wrong > 3 else "")
-
-
-def nearest_word_margins(readout: Floats, code: Code, facts: FactTable) -> Floats:
-    """Margins of nearest-word logits <v_a, y> - |v_a|^2/2 for given readouts y, shape (R, N, m)."""
-    logits = readout @ code.words.T - (code.words**2).sum(axis=1) / 2
-    right = np.take_along_axis(logits, facts.answers[..., None], axis=-1)[..., 0]
-    np.put_along_axis(logits, facts.answers[..., None], -np.inf, axis=-1)
-    return np.asarray(right - logits.max(axis=-1))
-
-
-def _neighbour(code: Code, facts: FactTable, relation: int) -> tuple[int, int, int]:
-    """A subject, a coordinate, and an attribute whose word differs from the answer's there alone."""
-    for subject, answer in enumerate(facts.answers[relation]):
-        differs = code.words != code.words[answer]
-        for neighbour in np.flatnonzero(differs.sum(axis=1) == 1):
-            return subject, int(np.argmax(differs[neighbour])), int(neighbour)
-    raise ValueError("no two words of the code differ in one coordinate alone")
 
 
 def _separate(v: Floats, at_gate: float, code: Code) -> Floats:

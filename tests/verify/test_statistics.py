@@ -97,5 +97,5 @@ def test_looks_are_fixed_beforehand() -> None:
     assert looks(1) == (1,)
     with pytest.raises(ValueError, match="at least 1"):
         looks(0)
-    with pytest.raises(ValueError, match="between 0 and 3"):
+    with pytest.raises(ValueError, match="successes must lie between 0 and"):
         clopper_pearson(4, 3)

@@ -42,8 +42,9 @@ LINEAR_MEMORY = Claim(
     statement=rf"""Let $e_x = D_r e_s$ be the key of the fact $x = (s, r)$, with signs $e_s$, $D_r$, and $W =
 \sum_x e_x^T u_{{f(x)}}$ with words $u_a$ i.i.d. uniform in $\{{-1,+1\}}^d$. Let $K_c(x)$ be the sum of
 $\langle e_x, e_{{x'}} \rangle$ over the facts with $f(x') = c$, and $a = f(x)$. The one-layer
-transformer that reads $\langle u_b, e_x W \rangle$ recalls a table that was fixed before the draw of the words with probability at
-least $1 - \delta$ if ${_BOUND}$. For random keys, one fact to an answer and $d \ll n$ that is $d^2 \ge 4 n
+transformer that reads $\langle u_b, e_x W \rangle$ recalls a table that was fixed before the draw of the
+words with probability at least $1 - \delta$ if ${_BOUND}$. For random keys, one fact to an answer and $d
+\ll n$ that is $d^2 \ge 4 n
 \ln(n |A| / \delta)$, asymptotically.""",
     hypotheses=(TWO_ATTRIBUTES, PROMISE, FEW_FAILURES),
     predicted={
@@ -67,8 +68,9 @@ RANDOM_FEATURE_MEMORY = Claim(
     title="random-feature memory: width x d weights hold n facts, up to logarithms",
     statement=rf"""Replace the key of the linear memory by $w/2$ features $\phi_i(x) = |\langle w_i, e_x
 \rangle| - c$, with random signs $w_i$, and let $K_c(x)$ be the sum of $\langle \phi(x), \phi(x')
-\rangle$ over the facts with $f(x') = c$. A table that was fixed before the draw of the words is recalled with probability at
-least $1 - \delta$ if ${_BOUND}$. Even features have no linear part: between random keys $K(x, x')^2 / K(x,
+\rangle$ over the facts with $f(x') = c$. A table that was fixed before the draw of the words
+is recalled with probability at least $1 - \delta$ if ${_BOUND}$. Even features have no linear part:
+between random keys $K(x, x')^2 / K(x,
 x)^2$ is about $2/w + 3/((\pi - 2) d)^2$, not $1/d$.""",
     hypotheses=(TWO_ATTRIBUTES, PROMISE, FEW_FAILURES),
     predicted={
