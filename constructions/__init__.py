@@ -8,8 +8,10 @@ from collections.abc import Callable
 
 from constructions.chain_of_thought import chain_of_thought, generate
 from constructions.codes import Code, quantized_code, sign_code
+from constructions.dense import dense_superposition
 from constructions.distance_codes import greedy_code, random_linear_code
 from constructions.hops import composed_hops, hybrid_hops, sequential_hops
+from constructions.memories import linear_associative_memory, random_feature_memory, sign_code_memory
 from constructions.residual import Residual
 from constructions.single_hop import (
     block_superposition,
@@ -30,6 +32,10 @@ CONSTRUCTIONS: dict[str, Callable[..., Transformer]] = {
     "composed-hops": composed_hops,
     "sequential-hops": sequential_hops,
     "hybrid-hops": hybrid_hops,
+    "single-hop-dense": dense_superposition,
+    "linear-memory": linear_associative_memory,
+    "sign-code-memory": sign_code_memory,
+    "random-feature-memory": random_feature_memory,
 }
 
 __all__ = [
@@ -44,15 +50,19 @@ __all__ = [
     "block_superposition",
     "chain_of_thought",
     "composed_hops",
+    "dense_superposition",
     "generate",
     "greedy_code",
     "hybrid_hops",
     "in_place_superposition",
+    "linear_associative_memory",
     "narrow_superposition",
     "packed_superposition",
     "quantized_code",
     "quantized_superposition",
+    "random_feature_memory",
     "random_linear_code",
     "sequential_hops",
     "sign_code",
+    "sign_code_memory",
 ]

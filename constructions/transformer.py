@@ -90,11 +90,13 @@ class Storage:
         coordinates: the coordinates of a subject's embedding that depend on the facts.
         n_levels: how many values each of them may take.
         other_bits: bits of all other weights that depend on the facts.
+        frozen: whether the subjects' embeddings are the same for every table.
     """
 
     coordinates: NDArray[np.intp]
     n_levels: int
     other_bits: int = 0
+    frozen: bool = False
 
     @property
     def subject_bits(self) -> int:

@@ -17,7 +17,7 @@ from constructions import MLP, Attention, Block, Transformer
 from theory import FactTable
 
 _ALWAYS = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.too_slow]}
-settings.register_profile("ci", derandomize=True, **_ALWAYS)
+settings.register_profile("ci", derandomize=True, max_examples=60, **_ALWAYS)
 settings.register_profile("deep", max_examples=2000, **_ALWAYS)
 settings.load_profile("ci")
 

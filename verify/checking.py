@@ -14,20 +14,23 @@ from theory.claim import Claim
 from theory.claims import CLAIMS
 from theory.facts import FactsError, FactTable, random_bijections, random_functions
 from theory.randomness import generator
+from verify.dense import DENSE
 from verify.floors import FLOORS
 from verify.induction import PremiseError
 from verify.instance import Experiment, Instance
 from verify.margin import Margins, Progress, margins
+from verify.memories import MEMORIES
 from verify.multi_hop import FAMILY as MULTI_HOP
+from verify.promise import kept
 from verify.single_hop import FAMILY as SINGLE_HOP
 from verify.storage import subject_bits
 from verify.verdict import HypothesisResult, Mismatch, Verdict
 
 EXPERIMENTS: dict[str, Experiment] = {
-    experiment.claim.name: experiment for experiment in (*SINGLE_HOP, *MULTI_HOP)
+    experiment.claim.name: experiment for experiment in (*SINGLE_HOP, *MULTI_HOP, DENSE, *MEMORIES)
 }
 TABLES: dict[str, Callable[..., FactTable]] = {"bijections": random_bijections, "functions": random_functions}
-_WHOLE = ("bits", "code_length", "code_distance", "hops", "stages")
+_WHOLE = ("bits", "code_length", "code_distance", "hops", "stages", "trials")
 _CHOICES = {"attention": ("hard", "soft"), "readout": ("in-place", "separate")}
 
 
@@ -130,6 +133,8 @@ def prepare(
         if options.get("typed"):
             relations *= options.get("hops", getattr(experiment, "default_hops", 1))
     facts, drawn = _facts(facts, subjects, relations, table, seed)
+    if "trials" in experiment.claim.parameters:
+        options["seed"] = seed  # it also draws the instances
     try:
         instance = experiment.instance(facts, **options)
     except ValueError as error:  # options that no code or construction has
@@ -217,10 +222,12 @@ def _check_options(claim: Claim, options: dict[str, Any]) -> None:
             raise UsageError(f"{name} must be a whole number, got {value!r}")
         if name == "bits" and not 1 <= value <= 16:
             raise UsageError(f"bits must be from 1 to 16, got {value}")
-        if name in ("code_length", "code_distance") and value < 1:
+        if name in ("code_length", "code_distance", "trials") and value < 1:
             raise UsageError(f"{name} must be at least 1, got {value}")
         if name in ("gate", "margin") and not abs(value) < float("inf"):
             raise UsageError(f"{name} must be a finite number, got {value}")
+        if name == "delta" and not 0 < value < 1:
+            raise UsageError(f"delta must lie between 0 and 1, got {value}")
         if name in ("hops", "stages") and value < 1:
             raise UsageError(f"{name} must be at least 1, got {value}")
         if name in _CHOICES and value not in _CHOICES[name]:
@@ -278,7 +285,12 @@ def _measured(
         )
         return replace(verdict, status="inconclusive", predicted=predicted, reason=reason)
     measured = _quantities(model, found, facts)
-    verdict = _judged(replace(verdict, predicted=predicted, measured=measured), found)
+    verdict = replace(verdict, predicted=predicted, measured=measured)
+    if instance.draws is None:
+        verdict = _judged(verdict, found)
+    else:
+        verdict = kept(verdict, found, instance.draws, progress)
+        measured = verdict.measured
     if verdict.status != "holds":
         return verdict
     for name, value in predicted.items():

@@ -8,6 +8,7 @@ from constructions.transformer import Transformer
 from theory.claim import Claim, Values
 from theory.facts import FactTable
 from verify.margin import Margins, Progress
+from verify.promise import Promise
 from verify.verdict import ControlResult, HypothesisResult
 
 
@@ -26,6 +27,7 @@ class Instance:
             tokens, positions, answer.
         premises: conditions beyond the claim's hypotheses, already checked.
         promises: the predicted quantities that are lower bounds here, not equalities.
+        draws: where the claim is about a share of all draws: what is promised, and how to draw.
     """
 
     facts: FactTable
@@ -37,6 +39,7 @@ class Instance:
     samples: Callable[[], list[dict[str, Any]]]
     promises: tuple[str, ...] = ()
     premises: tuple[HypothesisResult, ...] = ()
+    draws: Promise | None = None
 
 
 class Experiment(Protocol):

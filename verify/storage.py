@@ -10,9 +10,12 @@ def subject_bits(model: Transformer, n_subjects: int) -> int | None:
 
     The construction declares coordinates and how many values each may take. Coordinates that differ
     between subjects without being declared, and values beyond the declared number, are counted as found.
+    Frozen embeddings hold none: they tell the subjects apart, but not by anything that is asked.
     """
     if model.storage is None:
         return None
+    if model.storage.frozen:
+        return 0
     embeddings = model.W_E[:n_subjects]
     declared = model.storage.coordinates
     varying = np.flatnonzero((embeddings != embeddings[0]).any(axis=0))

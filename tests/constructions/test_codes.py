@@ -96,6 +96,13 @@ def test_packing_sums_groups_with_weights_1_2_4(seed, m, bits):
         assert sums == [sum(u << j for j, u in enumerate(group)) for group in groups]
 
 
+@pytest.mark.parametrize(("lo", "hi"), [(1, 3), (-3, -1)])
+def test_a_short_group_may_lie_nearer_to_zero_than_the_others(lo, hi):
+    packed = Code([[lo, lo, lo], [hi, hi, hi]], lo=lo, hi=hi).packed(2)
+    assert packed.words.tolist() == [[3 * lo, lo], [3 * hi, hi]]
+    assert (packed.lo, packed.hi) == (min(lo, 3 * lo), max(hi, 3 * hi))
+
+
 @given(n=st.integers(2, 200), bits=st.integers(1, 10))
 def test_packed_sign_words_stay_distinct_and_at_least_2_apart(n, bits):
     packed = sign_code(n).packed(bits)
@@ -127,6 +134,7 @@ def test_words_that_are_no_code_are_refused(words, bounds, message):
     [
         (lambda: sign_code(0), "at least one attribute, got 0"),
         (lambda: sign_code(3, length=0), "at least one coordinate, got 0"),
+        (lambda: quantized_code(3, bits=0), "bits must be from 1 to 16, got 0"),
         (lambda: quantized_code(3, bits=17), "bits must be from 1 to 16, got 17"),
         (lambda: quantized_code(3, bits=2, length=-1), "at least one coordinate, got -1"),
     ],

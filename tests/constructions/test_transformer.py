@@ -210,6 +210,9 @@ def changed(model, **weights):
     [
         ("W_pos", (4, 5), r"W_pos has shape \(4, 5\), want \(4, 4\)"),
         ("W_U", (5, 3), r"W_U has shape \(5, 3\), want \(4, 3\)"),
+        ("W_E", (3,), r"W_E has shape \(3,\), want two axes"),
+        ("W_pos", (3,), r"W_pos has shape \(3,\), want two axes"),
+        ("W_U", (3,), r"W_U has shape \(3,\), want two axes"),
         ("b_U", (4,), r"b_U has shape \(4,\), want \(3,\)"),
         ("b_U", (1, 3), r"b_U has shape \(1, 3\), want \(3,\)"),
         ("W_Q", (1, 5, 2), r"blocks\.0\.attn\.W_Q\.0 has shape \(5, 2\), want \(4, 2\)"),
@@ -235,6 +238,39 @@ def test_the_block_of_a_wrong_shape_is_named(random_model):
     broken = replace(model.blocks[1].mlp, b_in=np.zeros(9))
     with pytest.raises(ValueError, match=r"^blocks\.1\.mlp\.b_in has shape \(9,\)"):
         replace(model, blocks=(model.blocks[0], Block(model.blocks[1].attention, broken)))
+
+
+@pytest.mark.parametrize("name", ["W_K", "W_V", "W_O"])
+def test_a_matrix_with_another_number_of_heads_is_named(random_model, name):
+    model = random_model(8, normal)
+    heads = getattr(model.blocks[0].attention, name)
+    with pytest.raises(ValueError, match=rf"blocks\.0\.attn\.{name}"):
+        changed(model, **{name: np.concatenate([heads, heads])})
+
+
+def test_attention_without_heads_is_refused(random_model):
+    with pytest.raises(ValueError, match=r"blocks\.0\.attn\.W_Q"):
+        changed(random_model(8, normal), **dict.fromkeys(("W_Q", "W_K", "W_V", "W_O"), ()))
+
+
+@pytest.mark.parametrize("scale", [float("nan"), float("inf"), -float("inf")])
+def test_a_scale_that_is_not_finite_is_refused(random_model, scale):
+    with pytest.raises(ValueError, match="attn_scale must be a finite number"):
+        random_model(8, normal, attn_scale=scale)
+
+
+def test_a_prompt_longer_than_the_context_is_refused(random_model):
+    model = random_model(8, normal, n_ctx=2)
+    with pytest.raises(ValueError, match="W_pos has 2 rows"):
+        model.logits(np.array([[0, 1, 2]]))
+    with pytest.raises(ValueError, match="W_pos has 2 rows"):
+        model.logits(np.array([[0, 1]]), np.array([1, 2]))
+
+
+def test_sparse_products_take_the_wider_type():
+    half, tenth = (csr_array(np.array([[1.0], [w]])) for w in (0.5, 0.1))
+    assert times(np.array([[1, 3]]), half).tolist() == [[2.5]]
+    assert times(np.array([[1.0, 3.0]], dtype=np.float32), tenth).dtype == np.float64
 
 
 def test_value_and_query_heads_may_differ_in_size(random_model):

@@ -169,7 +169,8 @@ def malformed(latex):
 
 
 @pytest.mark.parametrize(
-    "latex", ["{", "}{", "$x", "a_b", "$a_b$ ^", "50%", r"\begin{a}\end{b}", r"\begin{a}", r"$\left( x$", "$a & b$"]
+    "latex",
+    ["{", "}{", "$x", "a_b", "$a_b$ ^", "50%", r"\begin{a}\end{b}", r"\begin{a}", r"$\left( x$", "$a & b$"],
 )
 def test_malformed_latex_is_seen(latex):
     assert malformed(latex)

@@ -181,6 +181,11 @@ REFUSED = {
     "bytes that are not UTF-8": (b"subject,a\nx,1\ny,caf\xe9\n", r"row 3: byte 0xe9 is not UTF-8"),
     "bytes that are not UTF-8 in the header": (b"subject,\xff\nx,1\n", "row 1: byte 0xff is not UTF-8"),
     "UTF-16": ("subject,a\nx,1\n".encode("utf-16"), r"row 1: byte 0xf[ef] is not UTF-8"),
+    "bytes that are not UTF-8 after a BOM": (
+        b"\xef\xbb\xbfsubject,a\n\xff,1\n",
+        "row 2: byte 0xff is not UTF-8",
+    ),
+    "bytes that are not UTF-8 after lone CRs": (b"subject,a\rx,\xff\r", "row 2: byte 0xff is not UTF-8"),
     "a UTF-8 sequence cut off": (b"subject,a\r\nx,\xe2\x82", "row 2: byte 0xe2 is not UTF-8"),
     "rows count the lines of quoted cells": (
         'subject,a\n"x\ny",1\nz,1,2\n',
@@ -230,6 +235,11 @@ def test_missing_unknown_fills_a_missing_cell_with_one_more_attribute(read, case
     table = read(MISSING[case][0], missing="unknown")
     assert as_text(table)[relation][subject] == "unknown"
     assert table.attributes.count("unknown") == 1
+
+
+def test_another_word_for_missing_cells_is_refused(read):
+    with pytest.raises(ValueError, match="missing"):
+        read(MISSING["wide"][0], missing="Unknown")
 
 
 def test_unknown_is_one_attribute_for_all_relations(read):

@@ -1,6 +1,7 @@
 """The codebook certificate: it settles what the logits would say, and refuses everything else."""
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -61,6 +62,29 @@ def test_a_bias_that_is_not_half_the_square_is_refused(spoilt, by):
     biases[spoilt] += by
     model = reader(WORDS, biases)
     assert codebook(model) is None
+
+
+@pytest.mark.parametrize("size", [1.0, 2.0**500])
+def test_a_bias_far_below_the_norms_is_not_rounded_away(plain, size):
+    """Equal words, and a bias of 2^-60 (or 2^-100 beside words of 2^500) that decides between them."""
+    small = 2.0**-60 if size == 1.0 else 2.0**-100
+    model = reader([[size], [size]], [0.0, small], [[size], [size]])
+    table = FactTable([[1], [1]], n_attributes=2)
+    found = margins(model, table)
+    assert found.minimum == margins(model, table, method="exhaustive").minimum == (small, small)
+    assert found.n_recalled == 2
+    apart = reader([[size], [-size]], [0.0, small])
+    both = FactTable([[0], [1]])
+    want = min(row[0] for row in plain(apart).margins(both))
+    assert margins(apart, both).minimum == (want, want)
+    assert want == 2 * Fraction(size) ** 2 - Fraction(small)
+
+
+def test_margins_that_underflow_are_left_to_fractions():
+    tiny = 2.0**-540
+    found = margins(reader([[-tiny], [tiny]], [0.0, 0.0]), FactTable([[0], [1]]))
+    assert found.minimum == (2 * Fraction(tiny) ** 2,) * 2
+    assert (found.n_wrong, found.n_recalled) == (0, 2)
 
 
 def test_needless_biases_may_be_left_out_where_all_words_are_equally_long():

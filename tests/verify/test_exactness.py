@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.sparse import csr_array
+from scipy.sparse import coo_array, csr_array
 
 from constructions import MLP, Attention, Block, Transformer
 from constructions.arithmetic import hardmax, inner, mix, relu, softmax, times
-from verify.exactness import Ball, granule
+from verify.exactness import Ball, format_needed, granule
 
 SEEDS = st.integers(0, 2**32 - 1)
 MODELS = st.fixed_dictionaries(
@@ -379,6 +379,62 @@ def test_scaling_up_does_not_bring_back_scores_that_underflowed(scale):
     queries, keys = Ball.of(np.array([[2.0**-550]])), Ball.of(np.array([[2.0**-550]]))
     ball = inner(queries, keys, scale)
     assert not ball.exact
+
+
+def test_scores_that_underflow_keep_their_radius_when_scaled_up(plain):
+    """7/16 + 7/16 > 10/16 of the least float, but as floats 0 < 1: scaled by 2^300 that is no certainty."""
+    unit = 2.0**-537
+    model = summing(np.array([[10, 0], [7, 7]]) / 16 * unit)
+    model = replace(model, W_E=np.where(model.W_E == 1.0, [[1.0], [unit]], model.W_E), attn_scale=2.0**300)
+    model = replace(model, W_E=np.concatenate([model.W_E[:, :2], [[unit, 1.0], [unit, 2.0]]], axis=1))
+    assert plain(model).logits([0, 1]) == [4]
+    assert_holds(model.map(Ball.of).logits(np.array([[0, 1]])), np.array([[4]]))
+
+
+def test_bounds_that_overflow_prove_nothing():
+    """Rows that are not asked for push the bound beyond the largest float; the product asked for rounds."""
+    odd = 2.0**27 + 1  # its square has 55 digits
+    x = np.array([[2.0**460 * odd, 0.0], [0.0, 2.0**512]])
+    W = np.array([[2.0**465 * odd], [2.0**517]])
+    with np.errstate(over="ignore"):
+        ball = times(Ball.of(x)[np.array([0])], Ball.of(W))
+    assert not ball.exact
+    assert_holds(ball, np.array([[Fraction(x[0, 0]) * Fraction(W[0, 0])]]))
+
+
+def test_entries_that_are_stored_in_pieces_are_refused():
+    """100000 tenths in one place: a sum of as many roundings."""
+    n = 100_000
+    pieces = csr_array((np.full(n, 0.1), np.zeros(n, dtype=int), np.array([0, n])), shape=(1, 1))
+    for weight in (pieces, pieces.tocsc(), pieces.tocoo()):
+        with pytest.raises(ValueError, match="sum_duplicates"):
+            Ball.of(weight)
+
+
+def test_integers_that_float64_would_round_are_refused():
+    for large in (2**53 + 1, -(2**53) - 1, 2**63 - 1):
+        with pytest.raises(ValueError, match="float64 would round"):
+            Ball.of(np.array([[large]]))
+    with pytest.raises(ValueError, match="float64 would round"):
+        Ball.of(np.array([[2**64 - 1]], dtype=np.uint64))
+    assert Ball.of(np.array([[2**53, -(2**53)]])).exact
+
+
+def test_other_sparse_formats_are_the_same_numbers():
+    dense = np.array([[0.5, 0.0], [0.0, -3.0], [2.0, 1.0]])
+    x = Ball.of(np.array([[1.0, 2.0, 3.0]]))
+    for kind in ("coo", "csc", "csr", "bsr", "lil", "dok"):
+        assert_holds(times(x, Ball.of(coo_array(dense).asformat(kind))), np.array([[Fraction(13, 2), -3]]))
+
+
+def test_the_format_that_a_model_needs_holds_its_scores_too():
+    """Scores 2^30 and 2^30 + 1 tie in float32: hard attention would look elsewhere."""
+    model = summing([[2.0**30, 0.0], [2.0**30, 1.0]])
+    prompt = {"tokens": [0, 1], "positions": [0, 1]}
+    single = model.map(lambda W: W.astype(np.float32))
+    assert single.logits(np.array([[0, 1]]))[0, 0] != model.logits(np.array([[0, 1]]))[0, 0]
+    assert format_needed(model, [prompt]).digits > 24
+    assert format_needed(summing([[4.0, 0.0], [4.0, 1.0]]), [prompt]).digits < 24
 
 
 CORNERS = st.sampled_from([-1, 0, 1])

@@ -235,6 +235,65 @@ def test_exact_logits_may_differ_by_more_digits_than_a_float_has():
     assert int(found.lower[0, 0]) < 2**54 - 3 < int(found.upper[0, 0])
 
 
+ONE = FactTable([[1]], n_attributes=2)
+
+
+def test_integers_are_not_rounded_into_a_recall():
+    """Right logit 2 (2^53 + 3), wrong (2^53 + 5) + (2^53 + 2): rounded, the right one would win by 2."""
+    big = 2**53
+    columns = np.array([[big + 5, big + 2], [big + 3, big + 3]])
+    model = replace(table_of_readouts([[1, 1]], columns, [0, 0]), W_U=columns.T)
+    with pytest.raises(ValueError, match="float64 would round an entry of a weight stored as int64"):
+        margins(model, ONE)
+
+
+def test_hard_attention_by_scores_that_underflow_is_not_certain(plain):
+    """7/16 + 7/16 > 10/16 of the least float, but as floats 0 < 1; the model scales scores by 2^300."""
+    unit = 2.0**-537
+    W_Q = np.concatenate([np.eye(2), np.zeros((3, 2))])[None]
+    W_K = np.concatenate([np.zeros((2, 2)), np.eye(2), np.zeros((1, 2))])[None]
+    copy = np.zeros((1, 5, 1))
+    copy[0, 4] = 1.0
+    model = Transformer(
+        W_E=np.array([[16, 16, 10, 0, 16], [16, 16, 7, 7, 0]]) / 16 * unit,
+        W_pos=np.zeros((2, 5)),
+        blocks=(Block(Attention(W_Q, W_K, copy, copy.swapaxes(1, 2))),),
+        W_U=np.array([[0.0, 0.0]] * 4 + [[0.0, 1 / unit]]),
+        b_U=np.array([0.5, 0.0]),
+        attention="hard",
+        attn_scale=2.0**300,
+    )
+    truth = plain(model).margins(ONE)
+    assert truth == [[Fraction(-1, 2)]]
+    assert_bounds(margins(model, ONE), truth)
+
+
+def test_margins_beyond_the_largest_float_are_refused():
+    model = table_of_readouts([[1e200]], [[0.0], [1e200]], [0, 0])
+    with pytest.raises(ValueError, match="overflow float64"):
+        margins(model, ONE)
+
+
+def test_granules_far_apart_are_measured():
+    model = table_of_readouts([[1.0]], [[5e-324], [1.0]], [0, 0])
+    assert margins(model, ONE).minimum == (1 - Fraction(5e-324),) * 2
+
+
+def test_a_positive_margin_below_the_least_float_is_a_recall():
+    model = table_of_readouts([[2.0**-600, 0.0]], [[0.0, 0.0], [2.0**-600, 0.1]], [0, 0])
+    found = margins(model, ONE)
+    assert (found.exact, found.n_recalled, found.minimum[0]) == (True, 1, Fraction(2) ** -1200)
+    assert check_recall(model, ONE).status == "holds"
+
+
+@pytest.mark.parametrize(("dtype", "large"), [(np.int8, 100), (np.float16, 300), (np.int16, 30000)])
+def test_the_witness_is_right_where_the_stored_type_would_overflow(dtype, large):
+    columns = np.array([[large], [3], [0]])
+    model = table_of_readouts([[large]], columns, np.zeros(3)).map(lambda W: W.astype(dtype))
+    found = margins(model, FactTable([[2]]))
+    assert (found.worst.got, found.n_wrong, found.worst.margin) == (0, 1, -(float(large) ** 2))
+
+
 def test_the_witness_is_the_worst_fact_and_what_beats_it():
     table = FactTable([[0, 1], [2, 0]], subjects=["x", "y"], relations=["p", "q"], attributes=["a", "b", "c"])
     model = block_superposition(table)
@@ -323,6 +382,19 @@ def test_a_model_that_does_not_fit_the_facts_is_refused_in_one_line(table, messa
     assert "\n" not in str(caught.value)
 
 
+def test_a_context_too_short_for_a_prompt_is_refused():
+    table = FactTable([[0, 1]])
+    model = block_superposition(table)
+    with pytest.raises(ValueError, match="W_pos has 1 rows"):
+        margins(replace(model, W_pos=model.W_pos[:1]), table)
+
+
+def test_another_method_is_refused():
+    table = FactTable([[0, 1]])
+    with pytest.raises(ValueError, match="codebok"):
+        margins(block_superposition(table), table, method="codebok")
+
+
 def test_one_attribute_has_no_margin():
     table = FactTable([[0, 0]])
     with pytest.raises(ValueError, match="with one attribute there is no wrong answer"):
@@ -334,7 +406,7 @@ def test_the_codebook_can_be_insisted_on():
     model = narrow_superposition(table)
     W_E = model.W_E.copy()
     W_E[2, 0] *= -1  # one fact is read as another word
-    with pytest.raises(ValueError, match="the codebook settles 17 of 18 queries only"):
+    with pytest.raises(ValueError, match=r"the codebook settles 17 of 18 (facts|queries) only"):
         margins(replace(model, W_E=W_E), table, method="codebook")
     assert margins(replace(model, W_E=W_E), table).wrong == [(2, 0)]
 

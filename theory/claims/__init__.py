@@ -2,9 +2,11 @@
 
 from theory.claim import Claim
 from theory.claims.chain_of_thought import CHAIN_OF_THOUGHT
+from theory.claims.dense import SINGLE_HOP_DENSE
 from theory.claims.floors import COUNTING_BOUND, MARGIN_BOUND, MULTI_HOP_BOUND
 from theory.claims.hops import COMPOSED_HOPS, HYBRID_HOPS, SEQUENTIAL_HOPS
 from theory.claims.learning import GRADIENT_DESCENT
+from theory.claims.memories import LINEAR_MEMORY, RANDOM_FEATURE_MEMORY, SIGN_CODE_MEMORY
 from theory.claims.single_hop import (
     SINGLE_HOP,
     SINGLE_HOP_IN_PLACE,
@@ -29,6 +31,10 @@ CLAIMS: dict[str, Claim] = {
         MULTI_HOP_BOUND,
         MARGIN_BOUND,
         GRADIENT_DESCENT,
+        SINGLE_HOP_DENSE,
+        LINEAR_MEMORY,
+        SIGN_CODE_MEMORY,
+        RANDOM_FEATURE_MEMORY,
     )
 }
 

@@ -21,6 +21,8 @@ COMMANDS = {
     "check": "Build, measure and judge a claim, or anyone's weights.",
     "ask": "Answer a question through the weights, step by step.",
     "bound": "Evaluate a floor or a bound on codes, rigorously.",
+    "sweep": "Measure grids of cells into a results file that survives anything.",
+    "plot": "Draw a figure from a results file.",
     "export": "Write a construction's weights and answers to files.",
     "doctor": "Show where georecall and its dependencies come from.",
 }

@@ -71,6 +71,8 @@ def claim_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--code-distance", type=Count(), help="h, least Hamming distance of the code; default 1."
         ),
+        click.option("--delta", type=float, help="Share of random draws that may fail; default 0.1."),
+        click.option("--trials", type=Count(), help="Most draws of a random construction; default 512."),
     )
     hops = (
         click.option("--hops", type=Count(), help="k, hops of a question (K for chain of thought)."),

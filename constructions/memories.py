@@ -1,0 +1,291 @@
+"""C8: what geometric recall is compared with, associative memories over frozen random embeddings.
+
+The facts live in weights, not in the subjects' embeddings, which are the same for every table. Prompts are
+`[s, r]`; the answer is read at the last position.
+"""
+
+from collections.abc import Iterable
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from constructions.codes import Code, sign_code
+from constructions.dense import signs
+from constructions.parts import covering, nearest_neighbour_bias, placed, uniform_attention
+from constructions.residual import Residual
+from constructions.transformer import MLP, Block, Storage, Transformer
+from theory.facts import FactTable
+from theory.memory import feature_noise, linear_noise, memory_dimension
+from theory.randomness import generator
+
+Floats = NDArray[np.float64]
+
+N_CTX = 2  # the prompt [s, r]
+_NOTHING: NDArray[np.intp] = np.arange(0)
+GRAIN = 1 / 1024  # of the features: a power of two
+
+
+def linear_associative_memory(
+    facts: FactTable,
+    *,
+    dimension: int | None = None,
+    delta: float = 0.1,
+    code: Code | None = None,
+    seed: int = 0,
+    rng: np.random.Generator | None = None,
+) -> Transformer:
+    """C8: the Hebbian matrix W = sum_x e_x^T u_{f(x)}, d_model = d, d_mlp = 2 d.
+
+    The key of the fact x = (s, r) is e_x = D_r e_s, with e_s and D_r random signs (unit vectors, but for
+    a scale that keeps all weights whole). Attention makes x = e_s + D_r, and |x| - 1 = D_r e_s is C2's
+    selector for one relation. Its two neurons per coordinate, ReLU(x_j) and ReLU(-x_j), at once multiply
+    the key with W and take x away.
+
+    Args:
+        facts: any table of functions, R relations over N subjects.
+        dimension: d; default: a tenth above what n = N R facts need for delta (`theory.memory`).
+        delta: the failure probability aimed at; used for the default dimension only.
+        code: sign code of the attributes, of length d; default: random signs.
+        seed: of the draw, which the sizes determine further.
+        rng: draws instead of the seed: keys, then diagonals, then words.
+
+    Raises:
+        ValueError: d < 1, delta not between 0 and 1, or a code that is not of signs of length d.
+
+    Source: THEORY.md, C8; arXiv 2412.06538, Theorem 1 (the scaling).
+    """
+    N, R, A = facts.n_subjects, facts.n_relations, facts.n_attributes
+    d = linear_dimension(facts, delta) if dimension is None else dimension
+    _check_dimension(d)
+    rng = generator(seed, "linear-memory", N, R, A, d) if rng is None else rng
+    e, D = signs(rng, N, d), signs(rng, R, d)
+    u = _words(facts, d, code, rng)
+    W = hebbian((e * turn for turn in D), facts, u)
+
+    identity = np.eye(d)
+    twice = np.arange(2 * d).reshape(2, d)  # neurons ReLU(x_j), then ReLU(-x_j)
+    memory = MLP(
+        W_in=placed((d, 2 * d), np.arange(d), twice, [[1.0], [-1.0]]),
+        b_in=np.zeros(2 * d),
+        W_out=np.concatenate([W - identity, W + identity]),  # |x| W - x
+        b_out=-W.sum(axis=0),
+    )
+    return Transformer(
+        W_E=np.concatenate([e, D / 2]),
+        W_pos=np.zeros((N_CTX, d)),
+        blocks=(Block(uniform_attention(d, 2.0), memory),),
+        W_U=np.ascontiguousarray(u.T),
+        b_U=np.zeros(A),
+        storage=Storage(_NOTHING, 2, d * d * facts.n_facts.bit_length(), frozen=True),
+    )
+
+
+def random_feature_memory(
+    facts: FactTable,
+    *,
+    dimension: int | None = None,
+    width: int | None = None,
+    delta: float = 0.1,
+    code: Code | None = None,
+    seed: int = 0,
+    rng: np.random.Generator | None = None,
+) -> Transformer:
+    """C8: a hidden layer of random features, and a Hebbian readout: d_model = 2 d, n_layers = 2.
+
+    The first layer makes the key z = D_r e_s in place, as the linear memory does. Feature i of the second
+    is |<w_i, z>| - c, two neurons each, with random signs w_i and c close to the mean; it writes sum_x
+    phi(x)^T u_{f(x)} to a value block. Even features have no linear part, so that their crosstalk falls
+    as 1/d^2 and the memory holds n facts in width x d weights, not d^2.
+
+    Args:
+        facts: any table of functions, R relations over N subjects.
+        dimension: d, of the keys and of the words; default: a tenth above what `delta` needs.
+        width: neurons of the memory layer, even; default: d^2/4 rounded up to even.
+        delta: the failure probability aimed at; used for the default dimension only.
+        code: sign code of the attributes, of length d; default: random signs.
+        seed: of the draw, which the sizes determine further.
+        rng: draws instead of the seed: keys, diagonals, features, then words.
+
+    Raises:
+        ValueError: d < 1, an odd width or one below 2, delta not between 0 and 1, or a code that is not
+            of signs of length d.
+
+    Source: THEORY.md, C8; arXiv 2412.06538, Theorem 2 (the scaling).
+    """
+    N, R, A = facts.n_subjects, facts.n_relations, facts.n_attributes
+    d = feature_dimension(facts, delta) if dimension is None else dimension
+    _check_dimension(d)
+    width = feature_width(d) if width is None else width
+    if width < 2 or width % 2:
+        raise ValueError(f"width must be even and at least 2, got {width}")
+    rng = generator(seed, "random-feature-memory", N, R, A, d, width) if rng is None else rng
+    e, D = signs(rng, N, d), signs(rng, R, d)
+    w = signs(rng, width // 2, d)
+    u = _words(facts, d, code, rng)
+    c = mean_of_feature(d)
+    W = hebbian((features(e * turn, w) for turn in D), facts, u)
+
+    space = Residual(key=(d,), value=(d,))
+    select = MLP(
+        W_in=placed((space.d_model, d), space["key"], np.arange(d), -1.0),
+        b_in=np.zeros(d),
+        W_out=placed((d, space.d_model), np.arange(d), space["key"], 2.0),
+        b_out=np.bincount(space["key"], minlength=space.d_model) * -1.0,
+    )
+    W_in = np.zeros((space.d_model, width))
+    W_in[space["key"]] = np.concatenate([w, -w]).T
+    W_out = np.zeros((width, space.d_model))
+    W_out[:, space["value"]] = np.concatenate([W, W])
+    b_out = np.zeros(space.d_model)
+    b_out[space["value"]] = -c * W.sum(axis=0)
+    W_E = space.zeros(N + R)
+    W_E[:, space["key"]] = np.concatenate([e, D / 2])
+    W_U = space.zeros(A).T
+    W_U[space["value"]] = u.T
+    return Transformer(
+        W_E=W_E,
+        W_pos=space.zeros(N_CTX),
+        blocks=(
+            Block(uniform_attention(space.d_model, 2.0), select),
+            Block(None, MLP(W_in, np.zeros(width), W_out, b_out)),
+        ),
+        W_U=W_U,
+        b_U=np.zeros(A),
+        storage=Storage(_NOTHING, 2, W.size * (n_feature_values(facts, d) - 1).bit_length(), frozen=True),
+    )
+
+
+def sign_code_memory(
+    facts: FactTable, *, code: Code | None = None, names: Code | None = None, threshold: float | None = None
+) -> Transformer:
+    """C8: one neuron per fact, d_mlp = N R, exact for every table.
+
+    The subject's embedding is its name, a word c(s) of q signs; neuron (s, r) is ReLU(<c(s), x> + [r
+    asked] - q): 1 for its own query, 0 for every other. It writes v(pi_r(s)) to the readout.
+
+    Args:
+        facts: any table of functions, R relations over N subjects.
+        code: value code of the attributes; default: the sign code with m = ceil(log2 |A|).
+        names: sign code of the subjects; default: the one with q = ceil(log2 N).
+        threshold: default and right for the claim: q, the length of a name.
+
+    Raises:
+        ValueError: a code has too few words.
+
+    Source: THEORY.md, C8 (as C5(b)'s memory; exact).
+    """
+    code = covering(code, facts)
+    N, R, m = facts.n_subjects, facts.n_relations, code.length
+    names = sign_code(N) if names is None else names
+    if names.n_words < N:
+        raise ValueError(f"the names have {names.n_words} words for {N} subjects")
+    q = names.length
+    space = Residual(name=(q,), gate=(R,), readout=(m,))
+    neuron = np.arange(N * R).reshape(R, N)
+
+    W_E = space.zeros(N + R)
+    W_E[:N, space["name"]] = names.words[:N]
+    W_E[N + np.arange(R), space["gate"]] = 0.5  # attention doubles it
+    W_in = placed((space.d_model, N * R), space["name"][:, None, None], neuron, names.words[:N].T[:, None, :])
+    W_in = W_in + placed((space.d_model, N * R), space["gate"][:, None], neuron, 1.0)
+    written = code.words[facts.answers].astype(np.float64)
+    W_U = space.zeros(facts.n_attributes).T
+    W_U[space["readout"]] = code.words.T
+    each = (code.n_levels - 1).bit_length()
+    memory = MLP(
+        W_in=W_in,
+        b_in=np.full(N * R, -float(q if threshold is None else threshold)),
+        W_out=placed((N * R, space.d_model), neuron[:, :, None], space["readout"], written),
+        b_out=np.zeros(space.d_model),
+    )
+    return Transformer(
+        W_E=W_E,
+        W_pos=space.zeros(N_CTX),
+        blocks=(Block(uniform_attention(space.d_model, 2.0), memory),),
+        W_U=W_U,
+        b_U=nearest_neighbour_bias(code),
+        storage=Storage(_NOTHING, 2, N * R * m * each, frozen=True),
+    )
+
+
+def linear_dimension(facts: FactTable, delta: float) -> int:
+    """The default d of the linear memory: a tenth above the guide of `theory.memory`."""
+    n, busiest = facts.n_facts, _busiest(facts)
+    return ceil(1.1 * memory_dimension(_pairs(facts), delta, lambda d: linear_noise(n, busiest, d)))
+
+
+def feature_dimension(facts: FactTable, delta: float) -> int:
+    """The default d of the random-feature memory: a tenth above the guide of `theory.memory`."""
+    n, busiest = facts.n_facts, _busiest(facts)
+
+    def noise(d: int) -> float:
+        return feature_noise(n, busiest, d, feature_width(d) // 2)
+
+    return ceil(1.1 * memory_dimension(_pairs(facts), delta, noise))
+
+
+def feature_width(d: int) -> int:
+    """The default width of the random-feature memory: d^2/4, rounded up to even."""
+    return 2 * -(-(d * d) // 8)
+
+
+def features(keys: Floats, w: Floats) -> Floats:
+    """|<w_i, z>| - c for every key z and feature i: whole multiples of 1/1024."""
+    return np.asarray(np.abs(keys @ w.T) - mean_of_feature(w.shape[1]))
+
+
+def n_feature_values(facts: FactTable, d: int) -> int:
+    """How many values an entry of the random-feature memory may take: n features of either sign."""
+    c = mean_of_feature(d)
+    return 2 * facts.n_facts * round(max(d - c, c) / GRAIN) + 1
+
+
+def mean_of_feature(d: int) -> float:
+    """c: the mean of |sum of d signs|, to the nearest multiple of 1/1024, so that arithmetic stays exact.
+
+    E|S_1| = 1, E|S_{n+2}| = E|S_n| (n + 2)/(n + 1) for odd n, and E|S_{n+1}| = E|S_n|.
+    """
+    odd = np.arange(1, d - 1, 2)
+    return round(float(np.prod((odd + 2) / (odd + 1))) / GRAIN) * GRAIN
+
+
+def hebbian(keys: Iterable[Floats], facts: FactTable, u: Floats) -> Floats:
+    """sum_x phi(x)^T u_{f(x)}.
+
+    Args:
+        keys: for each relation the phi of every subject, shape (N, k).
+        facts: which words they call.
+        u: the words, shape (|A|, d).
+
+    Returns:
+        Shape (k, d). Facts with the same answer are added up first.
+    """
+    total: Floats | float = 0.0
+    for phi, answers in zip(keys, facts.answers, strict=True):
+        shape = (facts.n_attributes, facts.n_subjects)
+        total = total + placed(shape, answers, np.arange(facts.n_subjects), 1.0) @ phi
+    return np.asarray(np.asarray(total).T @ u)
+
+
+def _words(facts: FactTable, d: int, code: Code | None, rng: np.random.Generator) -> Floats:
+    if code is None:
+        return signs(rng, facts.n_attributes, d)
+    if code.length != d or (code.lo, code.hi) != (-1, 1) or code.n_levels != 2:
+        raise ValueError(f"the memory needs a code of signs of length {d}, got length {code.length}")
+    return covering(code, facts).words.astype(np.float64)
+
+
+def _pairs(facts: FactTable) -> int:
+    """The number of (fact, competitor) pairs."""
+    return facts.n_facts * max(1, facts.n_attributes - 1)
+
+
+def _busiest(facts: FactTable) -> int:
+    """The largest number of facts that share one answer."""
+    return int(np.bincount(facts.answers.ravel()).max())
+
+
+def _check_dimension(d: int) -> None:
+    if d < 1:
+        raise ValueError(f"a memory needs at least one dimension, got {d}")

@@ -1,0 +1,95 @@
+"""C2: all R attribute vectors of a subject in one sum, told apart by an absolute value.
+
+A probabilistic claim: the draw of codes and diagonals succeeds, for a table fixed before it, at least as
+often as promised. `theory.dense` computes the numbers; here stand the same formulas for SymPy.
+"""
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+from theory.claim import Claim, Control, Hypothesis
+from theory.claims.single_hop import ALTERED_FACT, TWO_ATTRIBUTES
+from theory.symbols import A, N, R, gate, m
+
+Floats = NDArray[np.float64]
+
+delta = sympy.Symbol("delta", positive=True)  # the failure probability that is promised at most
+failures = sympy.Symbol("F", nonnegative=True)  # expected number of (fact, competitor) pairs that go wrong
+
+_D, _k = sympy.symbols("D k", integer=True, nonnegative=True)
+
+P_M = sympy.Sum(
+    sympy.binomial(m, _D)
+    / 2**m
+    * sympy.Sum(
+        sympy.binomial(_D * (R - 1), _k) / 2 ** (_D * (R - 1)), (_k, 0, sympy.floor(_D * (R - 2) / 2))
+    ),
+    (_D, 0, m),
+)
+"""p_m, the probability that one competitor wins or ties against one fact (`theory.dense.pair_failure`)."""
+
+_TAU = 1 / (R - 1)
+RHO = sympy.Piecewise(
+    (sympy.Rational(1, 2), sympy.Eq(R, 1)),
+    (sympy.Rational(3, 4), sympy.Eq(R, 2)),
+    ((1 + sympy.sqrt((1 - _TAU) / (1 + _TAU)) * (1 - _TAU**2) ** (-(R - 1) / 2)) / 2, True),
+)
+"""rho_R: p_m <= rho_R^m (`theory.lemmas.analysis` derives it)."""
+
+CLOSED_FORM_LENGTH = sympy.ceiling(sympy.log(N * (A - 1) * R / delta) / -sympy.log(RHO))
+"""An m that suffices; the exact p_m allows a smaller one (`theory.dense.exact_length`)."""
+
+_BITS = sympy.ceiling(sympy.log(R + 1, 2))
+
+GATE_HALF_SUM = Hypothesis("gate at least R/2, the reach of a sum of R signs over 2", sympy.Ge(gate, R / 2))
+PROMISE = Hypothesis("delta below 1", sympy.Lt(delta, 1))
+FEW_FAILURES = Hypothesis("N (|A|-1) R p_m at most delta", sympy.Le(failures, delta))
+
+SHORT_DRAW = Control(
+    "dimension far below the bound",
+    "the promise fails, and one given competitor wins as often as p_m says",
+)
+EQUAL_DIAGONALS = Control(
+    "equal diagonals D_r",
+    "every relation reads the same, so every margin is the predicted one, some not positive",
+)
+WEAK_GATE = Control("gate below R/2", "every margin is the predicted one, some are not positive")
+
+SINGLE_HOP_DENSE = Claim(
+    name="single-hop-dense",
+    label="C2",
+    title="dense superposition: m dimensions recall a table with probability 1 - delta",
+    statement=r"""Let $u(a)$ be i.i.d. uniform in $\{-1,+1\}^m$ and $D_r$ i.i.d. uniform diagonals of
+signs. The one-layer transformer with $W_E[s] = \sum_r D_r u(\pi_r(s))$, $W_E[r] = \mathrm{gate}\,
+\mathrm{diag}(D_r)$, gate $\ge R/2$, uniform attention, $W_{in} = -I$, $W_{out} = 2I$, $b_{out} = -2\,
+\mathrm{gate}$ and $W_U[:, a] = u(a)$ recalls a table that was fixed before the draw with probability at
+least $1 - \delta$ if $N (|A|-1) R\, p_m \le \delta$, where $p_m = \sum_D \binom{m}{D} 2^{-m}
+P(\mathrm{Bin}(D(R-1), 1/2) \le D(R-2)/2) \le \rho_R^m$ and $\rho_R = \inf_{t \ge 0} (1 + e^{-t}
+\cosh(t)^{R-1})/2$. So $m \ge \ln(N(|A|-1)R/\delta) / (-\ln \rho_R)$ suffices.""",
+    hypotheses=(TWO_ATTRIBUTES, GATE_HALF_SUM, PROMISE, FEW_FAILURES),
+    predicted={
+        "d_model": m,
+        "d_mlp": m,
+        "d_mlp_per_layer": [m],
+        "n_layers": sympy.Integer(1),
+        "subject_bits": m * _BITS,
+        "other_bits": sympy.Integer(0),
+        "success": 1 - delta,
+    },
+    proof=r"""At the last position $x = W_E[s] + 2\,\mathrm{gate}\,D_r$ and $x + 2\mathrm{ReLU}(-x) -
+2\,\mathrm{gate} = |x| - 2\,\mathrm{gate} = D_r W_E[s]$, since $|W_E[s]_j| \le R \le 2\,\mathrm{gate}$. The
+logit of the answer $a$ less that of $b$ is $\sum_j (1 - w_j)(1 + z_j)$ with $w_j = u(a)_j u(b)_j$ uniform
+signs and $z_j$ a sum of $R-1$ uniform signs (given all codes, the $D_r D_{r'}$, $r' \ne r$, are uniform and
+independent), independent over $j$. On the $D$ coordinates with $w_j = -1$ it is $2(D + Z)$, which is not
+positive with probability $P(\mathrm{Bin}(D(R-1), 1/2) \le D(R-2)/2)$. Union over facts and competitors.""",
+    source="THEORY.md, C2 (derived there)",
+    controls=(SHORT_DRAW, EQUAL_DIAGONALS, WEAK_GATE, ALTERED_FACT),
+    parameters=("delta", "code_length", "gate", "trials"),
+    units={"subject_bits": "bits per subject", "other_bits": "bits", "success": "probability, at least"},
+)
+
+
+def readout_dense(unbound: Floats, at_gate: float) -> Floats:
+    """What C2 reads at any gate >= 0, given x D_r: |x D_r + 2 gate| - 2 gate, that is x D_r from R/2 on."""
+    return np.asarray(np.abs(unbound + 2 * at_gate) - 2 * at_gate)

@@ -1,0 +1,143 @@
+"""`georecall sweep`: grids of measurements into one results file."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from verify.cli.options import Count, input_errors
+
+if TYPE_CHECKING:
+    from verify.sweep import Cell
+
+
+@click.group(name="sweep")
+def command() -> None:
+    """Measure a grid of cells and keep every finished one in a results file.
+
+    A sweep may be killed and run again; several processes may share one file.
+    """
+
+
+@command.command(name="capacity")
+@click.option(
+    "--construction",
+    "constructions",
+    multiple=True,
+    help="What to measure, several times for several; default single-hop-dense.",
+)
+@click.option("--subjects", type=Count(), multiple=True, help="N, several times for several.")
+@click.option("--relations", type=Count(), multiple=True, help="R, several times for several; default 4.")
+@click.option(
+    "--dimension",
+    "dimensions",
+    type=Count(),
+    multiple=True,
+    help="Measure the success probability here; without it, search for the threshold.",
+)
+@click.option("--level", type=float, default=0.5, show_default=True, help="Success probability searched for.")
+@click.option("--share", default="1", show_default=True, help="Share of facts a success recalls.")
+@click.option("--trials", type=Count(), default=200, show_default=True, help="Most draws at one dimension.")
+@click.option("--seed", type=Count(), default=0, show_default=True, help="Seed of the random draws.")
+@click.option("--preset", type=click.Choice(["quick", "paper"]), help="The cells behind the figures.")
+@click.option("--out", required=True, metavar="FILE.sqlite", help="Results file; made, or continued.")
+@click.option("--workers", type=Count(), default=1, show_default=True, help="Processes to use.")
+@click.option("--scheduler", metavar="ADDRESS", help="Use the Dask cluster at this address instead.")
+@click.option("--rows", metavar="FILE.csv", help="Also write all rows of the file, without timings.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def capacity(
+    preset: str | None,
+    out: str,
+    workers: int,
+    scheduler: str | None,
+    rows: str | None,
+    as_json: bool,
+    seed: int,
+    **grid: Any,
+) -> None:
+    """Measure how many dimensions recall takes.
+
+    \b
+    georecall sweep capacity --preset quick --out results.sqlite
+    georecall sweep capacity --subjects 256 --relations 4 --out results.sqlite
+    georecall sweep capacity --subjects 256 --dimension 120 --dimension 136 --out results.sqlite
+    """  # noqa: D301 (click wants the backspace)
+    from verify.cli.output import print_json, progress_bar
+
+    if workers < 1:
+        raise click.UsageError(f"--workers must be at least 1, got {workers}")
+    with input_errors(), store_errors(), progress_bar("sweeping") as progress:
+        from contextlib import nullcontext
+
+        from verify.sweep import Store, cluster, sweep
+
+        cells = _cells(preset, seed, grid)
+        with Store(out) as store:
+            with nullcontext(None) if scheduler is None else cluster(scheduler) as executor:
+                sweep(cells, store, workers=workers, executor=executor, progress=progress)
+            table = store.rows()
+            if rows is not None:
+                Path(rows).write_text(store.csv(), encoding="utf-8")
+    report = {"out": out, "cells": len(set(cells)), "rows": len(table), "csv": rows}
+    if as_json:
+        print_json(report)
+    else:
+        click.echo(f"{out} holds {len(table)} cells, among them all {len(set(cells))} of this sweep")
+
+
+def store_errors() -> Any:
+    """Turns errors about results files, clusters and measurements into one line and exit status 2."""
+    from contextlib import contextmanager
+
+    @contextmanager
+    def errors() -> Any:
+        from verify.sweep import SweepError
+
+        try:
+            yield
+        except (OSError, SweepError) as error:
+            raise click.ClickException(str(error)) from error
+
+    return errors()
+
+
+def _cells(preset: str | None, seed: int, grid: dict[str, Any]) -> "list[Cell]":
+    from fractions import Fraction
+
+    from verify.readouts import READOUTS
+    from verify.sweep import PRESETS, Cell
+
+    if preset is not None:
+        if grid["subjects"] or grid["dimensions"] or grid["constructions"] or grid["relations"]:
+            raise click.UsageError("give --preset, or a grid of your own, not both")
+        return PRESETS[preset](seed)
+    if not grid["subjects"]:
+        raise click.UsageError("--subjects says which N to measure; or take a --preset")
+    for name in (*grid["subjects"], *grid["relations"], *grid["dimensions"], grid["trials"]):
+        if name < 1:
+            raise click.UsageError(
+                f"subjects, relations, dimensions and trials must be at least 1, got {name}"
+            )
+    for construction in grid["constructions"]:
+        if construction not in READOUTS:
+            known = ", ".join(READOUTS)
+            raise click.UsageError(f"capacity is measured of {known}; not of {construction!r}")
+    try:
+        share = Fraction(grid["share"])
+    except (ValueError, ZeroDivisionError):
+        raise click.UsageError(
+            f"--share must be a number such as 0.99 or 99/100, got {grid['share']}"
+        ) from None
+    if not 0 < share <= 1 or not 0 < grid["level"] < 1:
+        raise click.UsageError("--share must lie in (0, 1] and --level in (0, 1)")
+    options = {"trials": grid["trials"], "seed": seed, "share": str(share)}
+    cells = []
+    for construction in grid["constructions"] or ("single-hop-dense",):
+        for R in grid["relations"] or (4,):
+            for N in grid["subjects"]:
+                at = {"construction": construction, "n_subjects": N, "n_relations": R, **options}
+                if grid["dimensions"]:
+                    cells += [Cell.of("success", **at, dimension=d) for d in grid["dimensions"]]
+                else:
+                    cells.append(Cell.of("threshold", **at, level=grid["level"]))
+    return cells

@@ -1,0 +1,31 @@
+"""What a figure needs and a results file lacks."""
+
+import pandas as pd
+
+
+class PlotError(ValueError):
+    """A figure that cannot be drawn; the message says what is missing and what would help."""
+
+
+def chosen(frame: pd.DataFrame, kind: str, **parameters: object) -> pd.DataFrame:
+    """The cells of one kind at some parameters, without the columns of other kinds; perhaps none."""
+    rows = frame[frame["kind"] == kind]
+    for name, value in parameters.items():
+        rows = rows[rows[name] == value] if name in rows else rows.iloc[:0]
+    return rows.dropna(axis="columns", how="all")
+
+
+def needed(frame: pd.DataFrame, kind: str, **parameters: object) -> pd.DataFrame:
+    """The same; there must be some.
+
+    Raises:
+        PlotError: there are none.
+    """
+    rows = chosen(frame, kind, **parameters)
+    if rows.empty:
+        at = ", ".join(f"{name} {value}" for name, value in parameters.items())
+        raise PlotError(
+            f"the results file has no {kind} cells{f' at {at}' if at else ''}; "
+            "`georecall sweep capacity --preset quick` (or paper) makes some"
+        )
+    return rows

@@ -1,0 +1,152 @@
+"""Success probabilities with exact intervals, and tests that may look early at a price paid in advance.
+
+Clopper and Pearson's interval for k successes in n trials, with error e, is [p : P(Bin(n, p) >= k) > e/2
+and P(Bin(n, p) <= k) > e/2]. Whether its ends pass a level is decided in rationals; the ends themselves are
+rounded outward. Looks happen at sample sizes fixed beforehand, and the error is split evenly over them: by
+the union bound all intervals of one test hold together with probability at least 1 - error.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from math import comb
+from typing import Literal
+
+Side = Literal["above", "below"]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A success probability as measured.
+
+    Args:
+        successes: k.
+        trials: n.
+        lower: lower end of the interval.
+        upper: upper end of the interval.
+        error: of the interval: it fails to hold the truth with at most this probability.
+        side: on which side of the level the interval lies; None if the level is inside.
+    """
+
+    successes: int
+    trials: int
+    lower: float
+    upper: float
+    error: float
+    side: Side | None = None
+
+    @property
+    def share(self) -> float:
+        """k/n."""
+        return self.successes / self.trials
+
+    def __str__(self) -> str:
+        """For a person: '64 of 64, in [0.9, 1]'."""
+        return f"{self.successes} of {self.trials}, in [{self.lower:.3g}, {self.upper:.3g}]"
+
+
+def upper_tail(k: int, n: int, p: Fraction) -> Fraction:
+    """P(Bin(n, p) >= k), exactly.
+
+    Example:
+        >>> upper_tail(2, 2, Fraction(1, 2)), upper_tail(1, 2, Fraction(1, 3))
+        (Fraction(1, 4), Fraction(5, 9))
+    """
+    a, b = p.numerator, p.denominator - p.numerator
+    fewer = k > n - k + 1  # sum the shorter tail
+    terms = range(k, n + 1) if fewer else range(k)
+    total = sum(comb(n, i) * a**i * b ** (n - i) for i in terms)
+    tail = Fraction(total, p.denominator**n)
+    return tail if fewer else 1 - tail
+
+
+@lru_cache(maxsize=4096)
+def reaches(successes: int, trials: int, level: Fraction, error: Fraction) -> bool:
+    """Whether the lower end of the interval is at least the level, exactly: P(Bin(n, level) >= k) <= e/2."""
+    return upper_tail(successes, trials, level) <= error / 2
+
+
+def falls_short(successes: int, trials: int, level: Fraction, error: Fraction) -> bool:
+    """Whether the upper end of the interval is at most the level, exactly."""
+    return reaches(trials - successes, trials, 1 - level, error)
+
+
+def clopper_pearson(successes: int, trials: int, error: float = 0.05) -> tuple[float, float]:
+    """The interval for k successes in n trials, rounded outward.
+
+    Example:
+        >>> low, high = clopper_pearson(9, 10)
+        >>> round(low, 4), round(high, 4)
+        (0.555, 0.9975)
+    """
+    if not 0 <= successes <= trials or trials < 1:
+        raise ValueError(
+            f"successes must lie between 0 and the number of trials, got {successes} of {trials}"
+        )
+    return _lower_end(successes, trials, error), 1.0 - _lower_end(trials - successes, trials, error)
+
+
+def _lower_end(k: int, n: int, error: float) -> float:
+    from scipy.special import betaincinv
+
+    if k == 0:
+        return 0.0
+    end = float(betaincinv(k, n - k + 1, error / 2))
+    step, exact = 1e-12, Fraction(str(error))
+    while end > 0 and not reaches(k, n, Fraction(end), exact):
+        end, step = max(0.0, end - step), 2 * step
+    return end
+
+
+def looks(trials: int) -> tuple[int, ...]:
+    """The sample sizes at which a test of so many trials looks: an eighth, a quarter, a half, and all.
+
+    Example:
+        >>> looks(512), looks(3)
+        ((64, 128, 256, 512), (1, 3))
+    """
+    if trials < 1:
+        raise ValueError(f"trials must be at least 1, got {trials}")
+    return tuple(sorted({max(1, trials // part) for part in (8, 4, 2, 1)}))
+
+
+def sequential_test(
+    trial: Callable[[int], bool],
+    level: Fraction,
+    *,
+    trials: int,
+    error: float,
+    progress: Callable[[int, int], None] | None = None,
+) -> Estimate:
+    """Draws until a look finds the interval on one side of the level, or the trials are spent.
+
+    Args:
+        trial: the i-th draw, i = 0, 1, ...; whether it is a success. Draws are independent.
+        level: a probability; an interval that ends exactly there counts as beside it.
+        trials: the most that are drawn; `looks` says where it looks.
+        error: of the whole test, split evenly over the looks.
+        progress: called with the number of trials done and the most there may be.
+
+    Returns:
+        The estimate at the look that stopped it; its error is that of the whole test.
+    """
+    planned = looks(trials)
+    share = Fraction(str(error)) / len(planned)
+    successes = 0
+    side: Side | None = None
+    done = 0
+    for size in planned:
+        for i in range(done, size):
+            successes += bool(trial(i))
+            if progress is not None:
+                progress(i + 1, trials)
+        done = size
+        if reaches(successes, done, level, share):
+            side = "above"
+        elif falls_short(successes, done, level, share):
+            side = "below"
+        if side is not None:
+            break
+    lower, upper = clopper_pearson(successes, done, float(share))
+    return Estimate(successes, done, lower, upper, error, side)

@@ -1,0 +1,179 @@
+"""One cell of a sweep: a kind of measurement and its parameters, which also determine its random numbers.
+
+A new kind joins by a function in `KINDS`, from parameters to results; both are JSON's own types.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from math import lgamma, log
+from typing import Any
+
+import numpy as np
+
+from constructions import CONSTRUCTIONS
+from constructions.arithmetic import stored
+from constructions.transformer import Transformer
+from theory.facts import FactTable, random_bijections
+from theory.randomness import generator
+from verify.capacity import draw_succeeds, threshold
+from verify.margin import margins
+from verify.readouts import READOUTS, split_margins
+from verify.statistics import clopper_pearson
+
+Result = dict[str, Any]
+Value = str | int | float
+
+BINS = 40  # of a histogram of margins, at most
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A kind of measurement at its parameters.
+
+    Args:
+        kind: a name of `KINDS`.
+        parameters: names and values, sorted by name.
+    """
+
+    kind: str
+    parameters: tuple[tuple[str, Value], ...]
+
+    @classmethod
+    def of(cls, kind: str, **parameters: Value) -> "Cell":
+        """The cell of that kind; parameters in any order."""
+        return cls(kind, tuple(sorted(parameters.items())))
+
+    @property
+    def key(self) -> str:
+        """Canonical JSON: the same cell has the same key everywhere."""
+        return json.dumps([self.kind, dict(self.parameters)], separators=(",", ":"), sort_keys=True)
+
+
+def measure(cell: Cell) -> Result:
+    """Measures a cell; which other cells are measured, where and when, does not matter.
+
+    Raises:
+        ValueError: an unknown kind, or parameters that it cannot be measured at.
+    """
+    if cell.kind not in KINDS:
+        raise ValueError(f"no measurement is called {cell.kind!r}; there are {', '.join(KINDS)}")
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):  # cells run side by side
+        return KINDS[cell.kind](**dict(cell.parameters))
+
+
+def success_cell(
+    construction: str,
+    n_subjects: int,
+    n_relations: int,
+    dimension: int,
+    trials: int,
+    seed: int,
+    share: str = "1",
+    error: float = 0.05,
+) -> Result:
+    """The share of draws that succeed at one dimension, with its Clopper-Pearson interval."""
+    goal = Fraction(share)
+    successes = sum(
+        draw_succeeds(construction, n_subjects, n_relations, dimension, i, seed=seed, share=goal)
+        for i in range(trials)
+    )
+    lower, upper = clopper_pearson(successes, trials, error)
+    return {"successes": successes, "lower": lower, "upper": upper}
+
+
+def threshold_cell(
+    construction: str,
+    n_subjects: int,
+    n_relations: int,
+    level: float,
+    trials: int,
+    seed: int,
+    share: str = "1",
+    error: float = 0.05,
+    precision: float = 0.02,
+) -> Result:
+    """The dimension at which the success probability crosses a level; see `verify.capacity.threshold`."""
+    found = threshold(
+        construction,
+        n_subjects,
+        n_relations,
+        level=level,
+        share=Fraction(share),
+        trials=trials,
+        seed=seed,
+        error=error,
+        precision=precision,
+    )
+    return {
+        "lower": found.lower,
+        "upper": found.upper,
+        "estimate": round(found.estimate, 3),
+        "monotone": found.monotone,
+        "draws": sum(estimate.trials for estimate in found.tried.values()),
+    }
+
+
+def recall_cell(construction: str, n_subjects: int, n_relations: int, seed: int, **options: Value) -> Result:
+    """One instance of any construction, verified through its weights; options are the construction's own."""
+    facts = random_bijections(
+        n_subjects, n_relations, rng=generator(seed, "bijections", n_subjects, n_relations)
+    )
+    model = CONSTRUCTIONS[construction](facts, **options)
+    found = margins(model, facts)
+    return {
+        "d_model": model.d_model,
+        "recalled": found.n_recalled,
+        "min_margin": float(found.minimum[0]),
+        "exact": found.exact,
+        **parameters_of(model, facts),
+    }
+
+
+def parameters_of(model: Transformer, facts: FactTable) -> Result:
+    """How many weights depend on the facts, and how many bits each could hold.
+
+    `information_bits` is R log2(N!), what a bijection table is worth. `weight_bits` are the bits that the
+    fact-dependent weights take at the number of values that the construction allows them. `n_nonzero`
+    leaves out the zeros, which are structure and store nothing.
+    """
+    storage = model.storage
+    N, R = facts.n_subjects, facts.n_relations
+    bits = 0 if storage is None else N * storage.subject_bits + storage.other_bits
+    return {
+        "n_parameters": model.n_parameters,
+        "n_nonzero": sum(int(np.count_nonzero(stored(weight))) for weight in model.weights().values()),
+        "information_bits": R * lgamma(N + 1) / log(2),
+        "weight_bits": bits,
+    }
+
+
+def margins_cell(construction: str, n_subjects: int, n_relations: int, dimension: int, seed: int) -> Result:
+    """Histograms of one draw's margins, and of the signal and crosstalk that they are the difference of."""
+    rng = generator(seed, "margins", construction, n_subjects, n_relations, dimension)
+    facts = random_bijections(n_subjects, n_relations, rng=rng)
+    signal, crosstalk = split_margins(READOUTS[construction](facts, dimension, rng), facts)
+    margin = signal + crosstalk
+    low, high = min(margin.min(), crosstalk.min(), 0.0), max(signal.max(), margin.max(), crosstalk.max())
+    width = 4.0 * np.ceil((high - low + 1) / BINS / 4)  # margins of signs are even: no bin gets more of them
+    edges = width * np.arange(np.floor(low / width), np.floor(high / width) + 2)
+    counts = {
+        name: np.histogram(values, edges)[0].tolist()
+        for name, values in (("margin", margin), ("signal", signal), ("crosstalk", crosstalk))
+    }
+    return {
+        "n_wrong": int((margin <= 0).sum()),
+        "edges": json.dumps([float(edge) for edge in edges]),
+        **{name: json.dumps(count) for name, count in counts.items()},
+    }
+
+
+KINDS: dict[str, Callable[..., Result]] = {
+    "success": success_cell,
+    "threshold": threshold_cell,
+    "recall": recall_cell,
+    "margins": margins_cell,
+}

@@ -1,0 +1,118 @@
+"""The cells behind the figures: a quick set that takes less than a minute, and the one in the README."""
+
+from collections.abc import Callable, Iterator
+
+from theory.dense import closed_form_length, exact_length
+from verify.sweep.cells import Cell
+
+
+def quick(seed: int = 0) -> list[Cell]:
+    """Small tables, few draws: enough to see every figure."""
+    sizes = (16, 32, 64, 128)
+    return [
+        *_thresholds("single-hop-dense", sizes, (4,), trials=40, seed=seed, precision=0.05),
+        *_thresholds("linear-memory", sizes, (1,), trials=40, seed=seed, precision=0.05),
+        *_phase((16, 32, 64, 128), 4, range(40, 161, 20), trials=20, seed=seed),
+        *_recalls((16, 64, 256), 4, seed=seed),
+        *_comparison((4, 8, 12), (64, 128, 192), trials=40, seed=seed),
+        *_margins((64,), 4, seed=seed),
+    ]
+
+
+def paper(seed: int = 0) -> list[Cell]:
+    """The figures of the README."""
+    sizes = (64, 128, 256, 512, 1024)
+    finely: dict[str, int | float] = {"trials": 200, "precision": 0.02, "seed": seed}
+    coarsely: dict[str, int | float] = {"trials": 32, "precision": 0.05, "seed": seed}
+    return [
+        *_thresholds("single-hop-dense", (16, 64, 256, 1024), (2, 4, 8), **finely),
+        *_thresholds("single-hop-dense", (4096,), (2, 4, 8), **coarsely),
+        *_thresholds("single-hop-dense-gaussian", (64,), (4,), **coarsely),
+        *_thresholds("single-hop-dense-orthogonal", (64,), (4,), **coarsely),
+        *_thresholds("linear-memory", sizes, (1,), **finely),
+        *_thresholds("linear-memory", sizes, (1,), **finely, share="99/100"),
+        *_thresholds("linear-memory", (64, 256), (4,), **finely),
+        *_thresholds("random-feature-memory", (64, 128, 256), (1,), **coarsely),
+        *_phase((16, 32, 64, 128, 256, 512, 1024), 4, range(20, 261, 12), trials=40, seed=seed),
+        *_recalls((16, 64, 256, 1024, 4096), 4, seed=seed),
+        *_comparison(range(4, 18), (90, 180, 270, 400, 560, 740, 1060), trials=100, seed=seed),
+        *_margins((256, 1024), 4, seed=seed),
+    ]
+
+
+PRESETS: dict[str, Callable[..., list[Cell]]] = {"quick": quick, "paper": paper}
+
+
+def _thresholds(
+    construction: str, sizes: tuple[int, ...], relations: tuple[int, ...], **options: int | float | str
+) -> Iterator[Cell]:
+    for R in relations:
+        for N in sizes:
+            yield Cell.of(
+                "threshold", construction=construction, n_subjects=N, n_relations=R, level=0.5, **options
+            )
+
+
+def _phase(sizes: tuple[int, ...], R: int, lengths: range, **options: int) -> Iterator[Cell]:
+    for N in sizes:
+        for m in lengths:
+            yield Cell.of(
+                "success",
+                construction="single-hop-dense",
+                n_subjects=N,
+                n_relations=R,
+                dimension=m,
+                **options,
+            )
+
+
+def _recalls(sizes: tuple[int, ...], R: int, seed: int) -> Iterator[Cell]:
+    """One verified instance of each construction at each size, at its default dimension."""
+    exact = ("single-hop", "single-hop-in-place", "single-hop-narrow", "sign-code-memory")
+    for N in sizes:
+        for construction in exact:
+            yield Cell.of("recall", construction=construction, n_subjects=N, n_relations=R, seed=seed)
+        for bits in (2, 4, 8):
+            yield Cell.of(
+                "recall",
+                construction="single-hop-quantized",
+                n_subjects=N,
+                n_relations=R,
+                seed=seed,
+                bits=bits,
+            )
+        if N <= 1024:
+            length = exact_length(N, N, R, 0.5)
+            yield Cell.of(
+                "recall",
+                construction="single-hop-dense",
+                n_subjects=N,
+                n_relations=R,
+                seed=seed,
+                length=length,
+            )
+            yield Cell.of("recall", construction="linear-memory", n_subjects=R * N, n_relations=1, seed=seed)
+
+
+def _comparison(
+    lengths: range | tuple[int, ...], facts: tuple[int, ...], trials: int, seed: int
+) -> Iterator[Cell]:
+    """R = 16: in place, N = 2^m subjects in 16 m dimensions; and the linear memory's thresholds."""
+    for m in lengths:
+        yield Cell.of(
+            "recall", construction="single-hop-in-place", n_subjects=2**m, n_relations=16, seed=seed
+        )
+    yield from _thresholds("linear-memory", facts, (1,), trials=trials, seed=seed, precision=0.05)
+
+
+def _margins(sizes: tuple[int, ...], R: int, seed: int) -> Iterator[Cell]:
+    for N in sizes:
+        for m in (exact_length(N, N, R, 0.5), closed_form_length(N, N, R, 0.5) // 2):
+            yield Cell.of(
+                "margins",
+                construction="single-hop-dense",
+                n_subjects=N,
+                n_relations=R,
+                dimension=m,
+                seed=seed,
+            )

@@ -1,0 +1,145 @@
+"""Runs the cells that a results file lacks, on any executor."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager, nullcontext
+from multiprocessing import get_context
+
+from verify.sweep.cells import Cell, Result, measure
+from verify.sweep.store import Store
+
+Progress = Callable[[int, int], None]
+
+_AHEAD = 2  # cells handed out per worker; the others stay free for a second process
+
+
+class SweepError(RuntimeError):
+    """Cells that could not be measured; the message names the first."""
+
+
+def sweep(
+    cells: Iterable[Cell],
+    store: Store,
+    *,
+    workers: int = 1,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Measures every cell that the store lacks; each is entered as soon as it is finished.
+
+    It may be killed at any moment and run again, and several processes may share one store.
+
+    Args:
+        cells: what to measure.
+        store: where results go.
+        workers: processes to use; with 1 this process does the work.
+        executor: used instead, for example a Dask cluster's (`cluster`); it is not shut down.
+        progress: called with the number of cells done and of all cells.
+
+    Raises:
+        SweepError: some cells could not be measured; all others have been.
+        StoreError: the store cannot be written; finished cells are kept.
+    """
+    wanted = list(dict.fromkeys(cells))
+    missing = [cell for cell in wanted if cell not in store]
+    done = len(wanted) - len(missing)
+    if progress is not None:
+        progress(done, len(wanted))
+    failed: list[tuple[Cell, Exception]] = []
+    for cell, outcome, seconds in _outcomes(missing, store, workers, executor):
+        if isinstance(outcome, Exception):
+            failed.append((cell, outcome))
+        elif outcome is not None:
+            store.enter(cell, outcome, seconds)
+        done += 1
+        if progress is not None:
+            progress(done, len(wanted))
+    if failed:
+        cell, error = failed[0]
+        raise SweepError(
+            f"{len(failed)} of {len(wanted)} cells failed, "
+            f"the first {cell.key}: {type(error).__name__}: {error}"
+        )
+
+
+@contextmanager
+def cluster(address: str) -> Iterator[Executor]:
+    """The executor of the Dask cluster whose scheduler is at this address.
+
+    Raises:
+        SweepError: Dask is not installed (extra `distributed`), or nothing answers there.
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise SweepError("--scheduler needs Dask: install georecall[distributed]") from error
+    try:
+        client = Client(address, timeout=10)
+    except (OSError, ValueError) as error:
+        raise SweepError(f"no Dask scheduler answers at {address}: {error}") from error
+    with client:
+        yield client.get_executor(pure=False)
+
+
+Outcome = tuple[Cell, Result | Exception | None, float]
+
+
+def _outcomes(
+    missing: list[Cell], store: Store, workers: int, executor: Executor | None
+) -> Iterator[Outcome]:
+    """Results, errors, or None where another process has entered the cell meanwhile."""
+    if executor is None and workers == 1:
+        yield from ((cell, *_timed(cell)) if cell not in store else (cell, None, 0.0) for cell in missing)
+        return
+    with nullcontext(executor) if executor is not None else _pool(workers) as pool:
+        assert pool is not None
+        waiting = iter(missing)
+        running: dict[Future[tuple[Result | Exception, float]], Cell] = {}
+        width = _AHEAD * max(workers, os.cpu_count() or 1)
+        try:
+            while True:
+                for cell in waiting:
+                    if cell in store:
+                        yield cell, None, 0.0
+                        continue
+                    running[pool.submit(_timed, cell)] = cell
+                    if len(running) >= width:
+                        break
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    yield running.pop(future), *future.result()
+        finally:
+            for future in running:
+                future.cancel()
+
+
+def _timed(cell: Cell) -> tuple[Result | Exception, float]:
+    """The cell's result, or the error that it raised, and the seconds it took."""
+    start = time.perf_counter()
+    outcome: Result | Exception
+    try:
+        outcome = measure(cell)
+    except Exception as error:  # one cell must not take the others with it
+        outcome = error
+    return outcome, time.perf_counter() - start
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_die_with, initargs=(os.getpid(),)
+    )
+
+
+def _die_with(parent: int) -> None:
+    """Ends this worker when the parent is gone: a killed parent cannot tell it to."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
