@@ -84,12 +84,12 @@ def float64(weight: Any) -> Any:
         ValueError: float64 would round an entry, or a sparse weight stores an entry in several pieces.
     """
     if hasattr(weight, "tocsr"):
-        n_stored = weight.nnz
+        n_stored = weight.nnz if weight.format in ("coo", "csc", "csr") else None  # others hold zeros too
         weight = weight if weight.format == "csc" else weight.tocsr()
         if not weight.has_canonical_format:
             weight = weight.copy()
             weight.sum_duplicates()
-        if weight.nnz != n_stored:
+        if n_stored is not None and weight.nnz != n_stored:
             raise ValueError("a sparse weight stores an entry twice: call sum_duplicates() first")
     else:
         weight = np.asarray(weight)
