@@ -189,23 +189,38 @@ def _climb(floor: Callable[[int], Enclosure], start: int, N: int, steps: int = 3
 def _below_chords(
     entropy: Callable[[int], Enclosure], best: int, N: int, known: Fraction, unit: str
 ) -> Enclosure:
-    """The best floor where the entropies are too wide to tell which T it is, from three of them.
+    """The best floor where the entropies do not decide which T it is, from those at three T.
 
-    H is concave: beyond T it lies below the chord from T - step through T, and before T below the chord from
-    T + step. Along a line the floor is monotone in T, so its ends tell. The step balances the width of
-    the entropies against the curvature of H, which is of order 1/N.
+    H is concave, so outside two points it lies below the line through them, and along a line the floor is
+    monotone in T: its ends tell. The step balances the width of the entropies, which tilts the lines, against
+    the curvature of H, which is of order 1/N.
     """
-    width = entropy(best).width
+
+    def floor_at(T: int, bits: Fraction) -> Fraction:
+        return spare(Enclosure.exactly(bits, "bits"), T, known, unit).lower
+
+    def line(first: int, second: int, T: int) -> Fraction:
+        """The height at T, beyond `second`, of the line from the lower end at `first` to the upper there."""
+        low, high = entropy(first).lower, entropy(second).upper
+        assert high is not None
+        return high + (high - low) * Fraction(T - second, second - first)
+
+    width, most = entropy(best).width, entropy(best).upper
     assert width is not None
+    assert most is not None
     step = max(1, math.isqrt(math.ceil(width * N)))
     before, after = max(0, best - step), min(N, best + step)
-    at = entropy(best)
-    lower = max(spare(entropy(T), T, known, unit).lower for T in (before, best, after) if T > 0)
-    tops = [spare(at, best, known, unit).upper]
-    assert at.upper is not None
-    for far, near, end in ((before, best, N), (after, best, 1)):
-        if far != near:
-            slope = (at.upper - entropy(far).lower) / (near - far)
-            line = at.upper + slope * (end - near)
-            tops.append(spare(Enclosure.exactly(line, "bits"), end, known, unit).upper)
-    return Enclosure(lower, max(top for top in tops if top is not None), unit)
+    asked = [T for T in (before, best, after) if T > 0]
+    tops = [spare(entropy(T), T, known, unit).upper for T in asked]
+    if after > best:  # each line from the second of its points on
+        tops += [floor_at(before + 1, line(after, best, before + 1)), floor_at(N, line(best, after, N))]
+        tops += [floor_at(after - 1, line(before, best, after - 1))]
+    else:  # best = N: H does not decrease
+        tops += [floor_at(before + 1, most)]
+    if before > 0:
+        tops += [floor_at(1, line(best, before, 1))]
+    return Enclosure(
+        max(spare(entropy(T), T, known, unit).lower for T in asked),
+        max(top for top in tops if top is not None),
+        unit,
+    )

@@ -43,7 +43,7 @@ def expected_labels(N: int, R: int, k: int, T: int) -> tuple[list[Any], bool]:
         states = AFFORDABLE // _cost_of_a_state(N, R, below)
         if len(below) > states:
             followed = False
-            if states < 32:  # too few for a useful grid
+            if states < 12:  # too few for a useful grid
                 return expected + _bracketed(N, R, k - t, below, above), followed
             below, above = thin_below(below, states // 2), thin_above(above, states // 2)
         below, above = _next(N, R, below, above, same=followed)

@@ -12,60 +12,87 @@ from bounds.codes import least
 from bounds.enclosure import Enclosure
 
 
-def selector_width(n_relations: int) -> Enclosure:
-    """C1-w: hidden neurons that a one-layer ReLU selector needs, counted exactly.
+def selector_width(n_relations: int, *, n_attributes: int = 2, dimension: int | None = None) -> Enclosure:
+    """C1-w: hidden neurons that a one-layer ReLU selector needs, by counting what it can answer.
 
-    Statement. Uniform attention over subject and relation, then one ReLU layer of w neurons, then a linear
-    readout. If it is right for every table with two attributes or more, then
-        sum_{j=0}^{w} C(w, j) (R-1)^j 2^(w-j) (S(R, j+1) - 2) >= 2^R - 2,   S(R, m) = sum_{i <= m} C(R, i).
-    Proof. Fix two attributes. A subject's embedding enters neuron i only through a number alpha_i, the
-    relation r through a number beta_{i,r}, so the logit difference is
-        g_r = l + B_r + sum_i c_i ReLU(alpha_i + beta_{i,r}),
-    with (alpha_1..alpha_w, l) in R^(w+1) depending on the subject. Every sign vector (sign g_1 .. sign g_R)
-    must occur, one for each way of giving the two attributes to the R relations: 2^R - 2 that are not
-    constant. The R hinges of neuron i cut the alpha_i axis into at most R + 1 intervals, on which it is
-    active for 0, 1, .. R of the relations, a chain of sets. Take a box of such intervals, and let j neurons
-    be active for some but not all relations: C(w, j) (R-1)^j 2^(w-j) boxes at most. Within it, a neuron
-    active for none adds nothing, and one active for all adds c_i alpha_i to every g_r alike, up to a
-    constant: it moves only l. So the g_r are affine in j + 1 variables, and R hyperplanes make at most S(R,
-    j+1) cells of R^(j+1) (Buck). Each g_r grows with l, so two of the cells, at the ends of l, have
-    constant signs. QED Reading. Bounding (R-1)^j 2^(w-j) by (R+1)^w in sum, and S(R, m) by (R+1)^m, gives
-    THEORY.md's w >= (R / log2(R+1) - 1) / 2 (`selector_width_closed_form`). But S(R, w+1) is only about (e
-    R / w)^w, so at w ~ R / log2 R it costs w log2 log2 R, not w log2 R: the exact count gives w >= (1 -
-    o(1)) R / log2 R, twice the closed form. The narrow selector C1'' has R - 1.
+    Statement. Uniform attention over subject and relation, one ReLU layer of w neurons, a linear readout; the
+    linear part of the logits (past the neurons) has rank q in the subject's embedding. If it is right for
+    every table with A attributes, then A^R <= (R+1)^w C(w + q), where C(D) is the most answer tuples that R
+    lists of A affine functions on R^D can have, each answering with its largest:
+        C(D) <= 1 + sum_{j=1}^{D} C(R, j) (A-1) A^(j-1),    C(D) <= sum_{j=0}^{D} C(R A (A-1) / 2, j).
+    Proof. A subject's embedding enters neuron i only through a number alpha_i, the relation r through a
+    number beta_{i,r}, so the logit of a is
+        l_a + B_{a,r} + sum_i c_{a,i} ReLU(alpha_i + beta_{i,r}),
+    where alpha_1 .. alpha_w and l depend on the subject, and l on q numbers (A - 1 at most, as logits may be
+    shifted together). All A^R tuples of answers to r = 1..R must occur, one for each row of a table. The R
+    hinges of neuron i cut the alpha_i axis into at most R + 1 intervals: (R+1)^w boxes, and in each the
+    logits are affine in w + q numbers. The second bound on C(D) counts the cells between the hyperplanes on
+    which two attributes have equal logits (Buck). For the first, shift the functions so that ties occur
+    only where they must; no tuple is lost. Let K(h) be the closed convex set where the answers are h, and
+    take the point of K(h) nearest to a fixed point o. It is nearest in the set K(h_J) where only the
+    relations of J answer as in h: D relations are enough (Caratheodory); take J minimal. J and h_J
+    determine the point, where no other relation is tied, so they determine h. Given J and the answers of J
+    without r, some answer of r leaves the nearest point where it is without r, and J is not minimal: A - 1
+    are left for r, and at most (A-1) A^(j-1) choices of h_J. QED
+    For A = 2 boxes are counted by the number j of neurons that are active for some relations but not for all:
+    C(w, j) (R-1)^j 2^(w-j) boxes. A neuron active for none adds nothing, one active for all moves only l, so
+    the cells are those of R hyperplanes in R^(j+1), S(R, j+1) = sum_{i <= j+1} C(R, i); two of them, at the
+    ends of l, have equal answers: sum_j C(w, j) (R-1)^j 2^(w-j) (S(R, j+1) - 2) >= 2^R - 2.
+
+    Reading. THEORY.md bounds S(R, w+1) by (R+1)^(w+1), which gives (R / log2(R+1) - 1) / 2
+    (`selector_width_closed_form`). But it is about (e R / w)^w, so two attributes already give
+    w >= (1 - o(1)) R / log2 R. A = R^(1 - o(1)) attributes give w >= (1/2 - o(1)) R, since R log A <=
+    w log(R+1) + (w + A) log A + R: the width is linear in R. And for q small, w + q >= (1 - o(1)) R once
+    log A is large against log R: the narrow selector C1'' with a one-coordinate value code, w = R - 1 and
+    q = 1, is then the narrowest up to 1 + o(1). For A = 2 it is not: two neurons select among R = 4.
 
     Args:
         n_relations: R >= 1.
+        n_attributes: |A| >= 2. A selector for |A| attributes is one for any A of them; tried are A = |A| and
+            the powers of 2 below.
+        dimension: a bound on q other than A - 1, such as d_model.
 
     Returns:
-        Exact: the least w that satisfies the inequality, in neurons (0 for R = 1).
+        Exact: the least w that the inequality allows, in neurons (0 for R = 1).
 
     Raises:
-        ValueError: n_relations is out of range.
+        ValueError: an argument is out of range.
 
     Source: THEORY.md, C1-w, sharpened here; cells: Buck, American Mathematical Monthly 50 (1943).
 
-    >>> print(selector_width(64))
-    6 neurons
+    >>> print(selector_width(64), selector_width(64, n_attributes=64), sep=", ")
+    6 neurons, 14 neurons
     """
     R = whole("n_relations", n_relations, at_least=1)
-    wanted = (1 << R) - 2
-    nontrivial = [cells - 2 for cells in _cells(R)]  # S(R, j+1) - 2 for j = 0 .. R-1
+    most = whole("n_attributes", n_attributes, at_least=2)
+    rank = most if dimension is None else whole("dimension", dimension, at_least=1)
+    tried = {2**i for i in range(1, most.bit_length())} | {most}
+    return Enclosure.exactly(max(_least_width(R, A, min(A - 1, rank)) for A in tried), "neurons")
 
+
+def _least_width(R: int, A: int, q: int) -> int:
     def enough(w: int) -> bool:
-        if w >= R - 1:  # C1'': this width selects
+        if w >= R - 1 or w + q >= R:  # C1''; or all tuples may occur in a single box
             return True
-        boxes = (comb(w, j) * int((R - 1) ** j) << (w - j) for j in range(w + 1))
-        return sum(box * cells for box, cells in zip(boxes, nontrivial, strict=False)) >= wanted
+        if A == 2:
+            boxes = (comb(w, j) * int((R - 1) ** j) << (w - j) for j in range(w + 1))
+            cells = _sums(R, 1, w + 1)[1:]
+            return sum(box * (cell - 2) for box, cell in zip(boxes, cells, strict=True)) >= (1 << R) - 2
+        D = w + q
+        nearest = 1 + (A - 1) * (_sums(R, A, D)[-1] - 1) // A
+        between = _sums(comb(A, 2) * R, 1, D)[-1]
+        return int((R + 1) ** w) * min(nearest, between) >= int(A**R)
 
-    return Enclosure.exactly(0 if enough(0) else least(enough), "neurons")
+    return 0 if enough(0) else least(enough)
 
 
-def _cells(R: int) -> list[int]:
-    """S(R, m) for m = 1 .. R: the most cells that R hyperplanes make of R^m."""
-    sums, total = [], 1
-    for m in range(1, R + 1):
-        total += comb(R, m)
+def _sums(n: int, x: int, D: int) -> list[int]:
+    """The partial sums of (1 + x)^n: sum_{j <= m} C(n, j) x^j for m = 0 .. D."""
+    term = total = 1
+    sums = [total]
+    for j in range(D):
+        term = term * (n - j) * x // (j + 1)
+        total += term
         sums.append(total)
     return sums
 
@@ -75,7 +102,7 @@ def selector_width_closed_form(n_relations: int, *, digits: int = 30) -> Enclosu
 
     Proof. In R^(w+1) the R w hinge hyperplanes make at most (R+1)^w boxes, in each of which R hyperplanes
     make at most (R+1)^(w+1) cells; all 2^R sign vectors must occur, so 2^R <= (R+1)^(2w+1). QED
-    `selector_width` counts the same cells exactly.
+    `selector_width` counts more carefully.
 
     Args:
         n_relations: R >= 1.

@@ -12,7 +12,7 @@ GOOD = {
     "bits-per-subject": {"n_subjects": 4, "n_relations": 2, "bits": 3},
     "margin": {"n_attributes": 4, "margin": 0.5},
     "selector": {"n_attributes": 4, "n_relations": 2, "margin": 0.5, "radius": 1, "lipschitz": 1},
-    "selector-width": {"n_relations": 4},
+    "selector-width": {"n_relations": 4, "n_attributes": 3, "dimension": 2},
     "multi-hop": {"n_subjects": 4, "n_relations": 2, "hops": 2, "subjects_asked": 1, "other_bits": 1},
     "multi-hop-untyped": {"n_subjects": 4, "n_relations": 2, "hops": 2, "subjects_asked": 1, "other_bits": 1},
     "hamming": {"length": 7, "distance": 3},

@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import scipy.integrate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -159,6 +160,38 @@ def test_greedy_codes_reach_the_upper_end():
         if len(chosen) == N:
             break
     assert len(chosen) == N
+
+
+def cap_excess(d: int, s: float) -> float:
+    """E (t - sqrt(s))_+ for a coordinate t of a uniform point of the sphere in R^(d+1), by quadrature."""
+    weight, _ = scipy.integrate.quad(lambda t: math.sin(t) ** (d - 1), 0, math.pi)
+    root = math.sqrt(s)
+    mass, _ = scipy.integrate.quad(
+        lambda t: (math.cos(t) - root) * math.sin(t) ** (d - 1), 0, math.acos(root)
+    )
+    return mass / weight
+
+
+@pytest.mark.parametrize(("mu", "d"), [(0.5, 2), (0.5, 7), (0.9, 4), (0.1, 3)])
+def test_the_cap_bound_is_its_formula(mu, d):
+    most = mu / (2 * math.sqrt(1 - mu)) / cap_excess(d, 1 - mu)
+    assert readout_dimension(math.floor(most * 1.0001) + 1, mu).lower > d
+    fits = math.floor(most * 0.9999)
+    assert readout_dimension(fits, mu).lower <= max(d, math.ceil(margin(fits, mu).upper))
+
+
+@pytest.mark.parametrize(("N", "mu", "d"), [(5, 1 - math.cos(math.pi / 4), 2), (5, 0.5, 3), (9, 0.25, 3)])
+def test_the_greedy_bound_is_its_formula(N, mu, d):
+    """Arcs of angle pi / 4 cover 1/4 of the circle, caps of height mu cover mu / 2 of the sphere in R^3."""
+    assert readout_dimension(N, mu * 0.999).upper == d
+    assert readout_dimension(N, mu * 1.001).upper == d + 1
+
+
+def test_rankin_at_a_given_dimension():
+    assert rankin(margin=Fraction(3, 2), dimension=1).compare(2) == 0
+    assert rankin(margin=Fraction(3, 2), dimension=5).compare(3) == 0
+    assert rankin(n_attributes=4, dimension=3).compare(Fraction(4, 3)) == 0
+    assert rankin(n_attributes=5, dimension=3).compare(1) == 0
 
 
 @pytest.mark.parametrize("N", [3, 5, 50])

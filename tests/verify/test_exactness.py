@@ -168,8 +168,10 @@ def test_granules_of_known_numbers(numbers, step):
 def test_the_granule_of_a_large_weight_is_found_piece_by_piece():
     weight = np.full((1 << 20) + 10, 4.0)
     assert granule(weight) == 2
-    weight[-1] = 0.5
-    assert granule(weight) == -1
+    for place in (-1, 0):
+        weight[place] = 0.5
+        assert granule(weight) == -1
+        weight[place] = 4.0
 
 
 BELOW, AT = 2.0**53 - 2, 2.0**53
@@ -230,6 +232,21 @@ def test_an_average_over_three_positions_is_not_exact_and_over_four_is():
             ball = mix(attend(scores, shown), Ball.of(values[:, :n]))
             assert ball.exact == exact
             assert_holds(ball, np.array([[[truth]]]))
+
+
+def test_equal_weights_of_a_third_are_within_their_radius():
+    third = Fraction(1, 3)
+    for attend in (softmax, hardmax):
+        ball = attend(Ball.of(np.zeros((1, 3))), np.zeros((1, 3), dtype=bool))
+        assert_holds(ball, np.array([[third] * 3]))
+        assert ball.radius.max() < 1e-15
+
+
+def test_an_average_that_needs_a_digit_more_than_a_float_is_not_exact():
+    values = Ball.of(np.array([[[1.0], [2.0**53]]]))
+    ball = mix(softmax(Ball.of(np.zeros((1, 1, 2))), np.zeros((1, 2), dtype=bool)), values)
+    assert not ball.exact
+    assert_holds(ball, np.array([[[2**52 + Fraction(1, 2)]]]))
 
 
 def test_an_average_of_odd_multiples_of_the_least_float_is_not_exact():
@@ -352,6 +369,18 @@ def test_softmax_weights_that_underflow_are_within_their_radius():
     assert ball.radius.max() < 1e-10
 
 
+@given(seed=SEEDS, largest=st.sampled_from([0.7, 30.1, 300.3, 600.9]))
+def test_softmax_weights_of_exact_scores_are_within_their_radius(seed, largest):
+    """The differences of the scores round, and exponentials make much of it."""
+    scores = np.random.default_rng(seed).uniform(0, largest, size=(1, 3))
+    ball = softmax(Ball.of(scores), np.zeros((1, 3), dtype=bool))
+    with mpmath.workdps(330):
+        weights = [mpmath.exp(mpmath.mpf(float(s))) for s in scores[0]]
+        truths = [as_fraction(w / sum(weights)) for w in weights]
+    assert_holds(ball, np.array([truths]), slack=Fraction(1, 10**320))
+    assert (ball.radius <= 1e-12 * ball.mid + 1e-300).all()
+
+
 def test_scores_of_large_radius_leave_the_softmax_open():
     scores = replace(Ball.of(np.array([[0.1, 0.2]])), rad=np.full((1, 2), 5.0))
     ball = softmax(scores, np.zeros((1, 2), dtype=bool))
@@ -389,6 +418,13 @@ def test_scores_that_underflow_keep_their_radius_when_scaled_up(plain):
     model = replace(model, W_E=np.concatenate([model.W_E[:, :2], [[unit, 1.0], [unit, 2.0]]], axis=1))
     assert plain(model).logits([0, 1]) == [4]
     assert_holds(model.map(Ball.of).logits(np.array([[0, 1]])), np.array([[4]]))
+
+
+def test_sums_that_overflow_are_not_exact():
+    largest = Ball.of(np.array([[2.0**1023]]))
+    assert largest.exact
+    with np.errstate(over="ignore"):
+        assert not (largest + Ball.of(np.array([2.0**1023]))).exact
 
 
 def test_bounds_that_overflow_prove_nothing():
@@ -466,6 +502,20 @@ def test_operations_widen_by_what_their_arguments_may_be_off(seed, corner, other
     assert_holds(relu(x), np.maximum(x_truth, 0))
     pattern, pattern_truth = ball_and_truth((2, 4), other, low=0)
     assert_holds(mix(pattern, y), pattern_truth @ y_truth)
+
+
+@given(seed=SEEDS, n=st.integers(2, 4), radii=st.sampled_from([2.0**-60, 0.25, 0.5]))
+def test_hard_attention_widens_by_what_its_scores_may_be_off(seed, n, radii):
+    """Scores anywhere in their balls, at the corners above all."""
+    rng = np.random.default_rng(seed)
+    mid = rng.integers(-3, 4, size=(1, n)) / 4
+    rad = radii * rng.integers(0, 3, size=(1, n))
+    ball = hardmax(replace(Ball.of(mid), rad=rad), np.zeros((1, n), dtype=bool))
+    for _ in range(5):
+        corners = rng.choice([-1, 0, 1], size=n).tolist()
+        scores = [Fraction(x) + c * Fraction(r) for x, c, r in zip(mid[0], corners, rad[0], strict=True)]
+        winners = [score == max(scores) for score in scores]
+        assert_holds(ball, np.array([[Fraction(winner, sum(winners)) for winner in winners]]))
 
 
 def test_relu_moves_no_further_than_its_argument():

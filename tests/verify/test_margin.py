@@ -228,11 +228,18 @@ def test_a_tie_of_floats_is_settled_by_the_stored_numbers(numbers, sign):
     assert (found.n_recalled, found.n_wrong) == (int(sign > 0), int(sign <= 0))
 
 
+def test_a_tie_that_only_fractions_see_is_an_error():
+    """0.1 + 0.2 in either order, among terms that round."""
+    model = table_of_readouts([[1.0, 1.0, 1.0]], [[0.1, 0.2, 0.7], [0.7, 0.1, 0.2]], [0, 0])
+    found = margins(model, FactTable([[0]], n_attributes=2))
+    assert (found.n_wrong, found.n_recalled, found.minimum, found.exact) == (1, 0, (0, 0), True)
+
+
 def test_exact_logits_may_differ_by_more_digits_than_a_float_has():
-    model = table_of_readouts([[1.0]], [[2.0**53 - 1], [-(2.0**53) + 2]], [0, 0])
+    model = table_of_readouts([[1.0]], [[2.0**52 + 1], [-(2.0**52) - 2]], [0, 0])
     found = margins(model, FactTable([[0]], n_attributes=2), method="exhaustive")
-    assert found.minimum == (2**54 - 3, 2**54 - 3)
-    assert int(found.lower[0, 0]) < 2**54 - 3 < int(found.upper[0, 0])
+    assert found.minimum == (2**53 + 3, 2**53 + 3)
+    assert int(found.lower[0, 0]) < 2**53 + 3 < int(found.upper[0, 0])
 
 
 ONE = FactTable([[1]], n_attributes=2)
