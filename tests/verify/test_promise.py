@@ -8,8 +8,8 @@ import pytest
 
 from constructions import block_superposition
 from theory import random_bijections
-from verify.check import EXPERIMENTS, UsageError, check
-from verify.margins import margins
+from verify.checking import EXPERIMENTS, UsageError, check
+from verify.margin import margins
 from verify.promise import Promise, kept
 from verify.verdict import Mismatch, Verdict
 
