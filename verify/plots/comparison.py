@@ -49,7 +49,7 @@ def draw_comparison(frame: pd.DataFrame) -> Figure:
     right.plot(np.sqrt(8 * n * np.log(n)), n, "--", color=purple, lw=1, label="$d^2 = 8 n \\ln n$ (C8)")
     right.set_xscale("log")
     right.set_yscale("log")
-    for axis, values in ((right.xaxis, (60, 100, 150, 200, 300)), (right.yaxis, sorted(set(facts.tolist())))):
+    for axis, values in ((right.xaxis, (70, 100, 150, 200, 250)), (right.yaxis, (64, 128, 256, 512, 1024))):
         axis.set_major_locator(FixedLocator(values))
         axis.set_major_formatter("{x:g}")
         axis.set_minor_locator(NullLocator())

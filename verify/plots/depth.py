@@ -23,7 +23,7 @@ def draw_depth(frame: pd.DataFrame) -> Figure:  # noqa: ARG001 (formulas alone, 
         ax.plot([1], [cot], marker=marker, color=COLOURS[colour], ls="none", ms=7)
     ax.plot([], [], "o", color=COLOURS["grey"], label="with chain of thought (C3), depth 1")
     ax.set_yscale("log", base=2)
-    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_major_formatter("{x:,.0f}")
     ax.set_xticks(range(1, 12, 2))
     ax.set_xlabel("layers")
     ax.set_ylabel("dimension $d$ of the residual stream")

@@ -82,14 +82,12 @@ def _recalls(sizes: tuple[int, ...], R: int, seed: int) -> Iterator[Cell]:
                 bits=bits,
             )
         if N <= 1024:
-            length = exact_length(N, N, R, 0.5)
             yield Cell.of(
                 "recall",
                 construction="single-hop-dense",
                 n_subjects=N,
                 n_relations=R,
                 seed=seed,
-                length=length,
             )
             yield Cell.of("recall", construction="linear-memory", n_subjects=R * N, n_relations=1, seed=seed)
 

@@ -1,0 +1,78 @@
+"""`georecall sweep` and `georecall plot`: what a person and a program get."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from verify.cli import run
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert run(list(arguments)) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+def test_a_sweep_and_a_figure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, rows, figure = tmp_path / "r.sqlite", tmp_path / "rows.csv", tmp_path / "phase.svg"
+    grid = ["--subjects", "4", "--subjects", "8", "--dimension", "20", "--dimension", "60", "--trials", "8"]
+    command = ["sweep", "capacity", *grid, "--out", str(out), "--rows", str(rows), "--json"]
+    assert run(command) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["cells"], report["rows"]) == (4, 4)
+    first = rows.read_bytes()
+    assert run(command) == 0
+    assert rows.read_bytes() == first
+    assert run(["plot", "phase", str(out), "--out", str(figure)]) == 0
+    assert figure.read_text().startswith("<?xml")
+    capsys.readouterr()
+    assert "has no threshold cells" in refused(capsys, "plot", "capacity", str(out), "--out", str(figure))
+
+
+def test_without_dimensions_the_threshold_is_searched(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = tmp_path / "rows.csv"
+    command = ["sweep", "capacity", "--subjects", "8", "--trials", "16", "--share", "0.99"]
+    assert run([*command, "--out", str(tmp_path / "r.sqlite"), "--rows", str(rows)]) == 0
+    assert "holds 1 cells" in capsys.readouterr().out
+    assert "99/100" in rows.read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["sweep", "capacity", "--subjects", "4"], "--out"),
+        (["sweep", "capacity", "--out", "r.sqlite"], "--subjects says which"),
+        (["sweep", "capacity", "--out", "r.sqlite", "--subjects", "4", "--preset", "quick"], "not both"),
+        (["sweep", "capacity", "--out", "r.sqlite", "--subjects", "0"], "at least 1"),
+        (["sweep", "capacity", "--out", "r.sqlite", "--subjects", "4", "--workers", "0"], "--workers"),
+        (["sweep", "capacity", "--out", "r.sqlite", "--subjects", "4", "--share", "many"], "--share"),
+        (["sweep", "capacity", "--out", "r.sqlite", "--subjects", "4", "--level", "2"], "--level"),
+        (["sweep", "capacity", "--out", "r.sqlite", "--subjects", "4", "--construction", "x"], "not of 'x'"),
+        (["sweep", "capacity", "--out", "nowhere/r.sqlite", "--preset", "quick"], "does its folder exist"),
+        (["sweep", "nonesuch"], "nonesuch"),
+        (["plot", "capacity", "missing.sqlite", "--out", "a.svg"], "no results file"),
+        (["plot", "capacity", "missing.sqlite"], "--out"),
+        (["plot", "nonesuch", "missing.sqlite", "--out", "a.svg"], "no figure is called"),
+    ],
+)
+def test_bad_input_gets_one_line(
+    arguments: list[str],
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert says in refused(capsys, *arguments)
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_is_not_there_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("distributed")
+    command = ["sweep", "capacity", "--subjects", "4", "--out", str(tmp_path / "r.sqlite")]
+    assert "no Dask scheduler answers" in refused(capsys, *command, "--scheduler", "tcp://127.0.0.1:9")

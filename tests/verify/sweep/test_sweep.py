@@ -1,0 +1,253 @@
+"""Sweeps: what is entered stays, and how they were run leaves no trace in the rows."""
+
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from verify.sweep import PRESETS, Cell, Store, StoreError, SweepError, cells, sweep
+from verify.sweep.run import cluster
+
+GRID = [
+    Cell.of(
+        "success",
+        construction="single-hop-dense",
+        n_subjects=N,
+        n_relations=2,
+        dimension=m,
+        trials=20,
+        seed=0,
+    )
+    for N in (4, 8)
+    for m in (8, 16, 32)
+] + [Cell.of("recall", construction="single-hop", n_subjects=5, n_relations=2, seed=0)]
+
+SCRIPT = """
+import sys, time
+from verify.sweep import Cell, Store, cells, sweep
+
+measured = cells.KINDS["success"]
+
+def slowly(**parameters):
+    time.sleep(0.02)
+    return measured(**parameters)
+
+cells.KINDS["success"] = slowly
+at = {"construction": "single-hop-dense", "n_subjects": 4, "n_relations": 2, "trials": 8}
+grid = [
+    Cell.of("success", **at, dimension=m, seed=s)
+    for m in range(4, 24) for s in range(3)
+]
+with Store(sys.argv[1]) as store:
+    sweep(grid, store, workers=int(sys.argv[2]))
+"""
+
+
+@pytest.fixture(scope="module")
+def wanted(tmp_path_factory: pytest.TempPathFactory) -> str:
+    with Store(tmp_path_factory.mktemp("sweep") / "plain.sqlite") as store:
+        sweep(GRID, store)
+        return store.csv()
+
+
+def test_order_and_executors_leave_no_trace(tmp_path: Path, wanted: str) -> None:
+    with Store(tmp_path / "threads.sqlite") as store, ThreadPoolExecutor(2) as pool:
+        sweep(list(reversed(GRID)), store, executor=pool)
+        assert store.csv() == wanted
+
+
+def test_a_sweep_goes_on_where_it_stopped(
+    tmp_path: Path, wanted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, done = tmp_path / "resumed.sqlite", []
+    with Store(path) as store:
+        sweep(GRID[:3], store)
+    measured = cells.KINDS["success"]
+    monkeypatch.setitem(cells.KINDS, "success", lambda **p: done.append(p) or measured(**p))
+    with Store(path) as store:
+        sweep(GRID, store)
+        assert store.csv() == wanted
+    assert len(done) == 3
+
+
+def test_rows_are_tidy(wanted: str, tmp_path: Path) -> None:
+    with Store(tmp_path / "rows.sqlite") as store:
+        sweep(GRID, store)
+        frame = store.frame("success")
+        assert isinstance(frame, pd.DataFrame)
+        assert len(frame) == 6
+        assert {"construction", "n_subjects", "dimension", "successes", "lower", "upper"} <= set(frame)
+        assert "seconds" not in frame
+        assert {"seconds", "version"} <= set(store.frame(timings=True))
+    assert wanted.splitlines()[0].startswith("kind,")
+
+
+def test_progress_ends_with_all_cells(tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    with Store(tmp_path / "progress.sqlite") as store:
+        sweep(GRID, store, progress=lambda *step: seen.append(step))
+    assert seen[0] == (0, 7)
+    assert seen[-1] == (7, 7)
+
+
+def test_a_cell_that_fails_takes_no_other_with_it(tmp_path: Path, wanted: str) -> None:
+    bad = Cell.of("nonesuch", n=1)
+    with Store(tmp_path / "failed.sqlite") as store:
+        with pytest.raises(SweepError, match=r"1 of 8 cells failed.*nonesuch"):
+            sweep([bad, *GRID], store)
+        assert store.csv() == wanted
+
+
+def test_a_full_disk_is_said_and_nothing_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "full.sqlite"
+    with Store(path) as store:
+        sweep(GRID[:2], store)
+        before = store.csv()
+        pages = store._db.execute("PRAGMA page_count").fetchone()[0]
+        store._db.execute(f"PRAGMA max_page_count = {pages}")
+        big = {"text": "x" * 50_000}
+        with pytest.raises(StoreError, match="full; finished cells are kept"):
+            store.enter(GRID[3], big, 0.0)
+        assert store.csv() == before
+    with Store(path) as store:
+        assert store.csv() == before
+        sweep(GRID, store)
+        assert len(store.rows()) == len(GRID)
+
+
+def test_a_read_only_file_is_said_and_still_read(tmp_path: Path) -> None:
+    path = tmp_path / "read.sqlite"
+    with Store(path) as store:
+        sweep(GRID[:1], store)
+        store._db.close()
+        store._db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+        with pytest.raises(StoreError, match="readonly database; make the file"):
+            sweep(GRID, store)
+        assert len(store.rows()) == 1
+
+
+def test_what_is_no_results_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "text.sqlite").write_text("this is no database, however long it may be " * 50)
+    with pytest.raises(StoreError, match="file is not a database"):
+        Store(tmp_path / "text.sqlite")
+    with pytest.raises(StoreError, match="does its folder exist"):
+        Store(tmp_path / "nowhere" / "results.sqlite")
+    with pytest.raises(StoreError, match="no results file"):
+        Store(tmp_path / "missing.sqlite", must_exist=True)
+    sqlite3.connect(tmp_path / "other.sqlite").execute("CREATE TABLE t (x)").connection.close()
+    with pytest.raises(StoreError, match="no results file of"):
+        Store(tmp_path / "other.sqlite", must_exist=True)
+
+
+def started(path: Path, workers: int = 1) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", SCRIPT, str(path), str(workers)], stderr=subprocess.PIPE)
+
+
+def finished(path: Path, workers: int = 1) -> str:
+    process = started(path, workers)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors.decode()
+    with Store(path) as store:
+        return store.csv()
+
+
+@pytest.mark.slow
+def test_ten_kills_at_random_moments_leave_no_trace(tmp_path: Path) -> None:
+    whole = finished(tmp_path / "whole.sqlite")
+    path, rng = tmp_path / "killed.sqlite", random.Random(5)
+    seen = []
+    for _ in range(10):
+        process = started(path)
+        deadline = time.monotonic() + 30
+        while not path.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(rng.uniform(0.0, 0.5))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        with Store(path) as store:
+            seen.append(len(store.rows()))
+    assert seen == sorted(seen)
+    assert seen[-1] > 0
+    assert finished(path) == whole
+
+
+@pytest.mark.slow
+def test_two_processes_share_one_file(tmp_path: Path) -> None:
+    whole = finished(tmp_path / "whole.sqlite")
+    path = tmp_path / "shared.sqlite"
+    both = [started(path), started(path)]
+    for process in both:
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors.decode()
+    with Store(path) as store:
+        assert store.csv() == whole
+        assert store._db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.slow
+def test_processes_leave_no_trace_and_die_with_their_parent(tmp_path: Path, wanted: str) -> None:
+    with Store(tmp_path / "pool.sqlite") as store:
+        sweep(GRID, store, workers=2)
+        assert store.csv() == wanted
+
+
+@pytest.mark.slow
+def test_workers_of_a_killed_sweep_end(tmp_path: Path) -> None:
+    script = (
+        "import os, time\n"
+        "from verify.sweep.run import _pool\n"
+        "if __name__ == '__main__':\n"
+        "    pool = _pool(1)\n"
+        "    print(pool.submit(os.getpid).result(), flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    (tmp_path / "pool.py").write_text(script)
+    found = {**os.environ, "PYTHONPATH": os.pathsep.join([os.getcwd(), *sys.path])}
+    process = subprocess.Popen([sys.executable, str(tmp_path / "pool.py")], stdout=subprocess.PIPE, env=found)
+    assert process.stdout is not None
+    worker = int(process.stdout.readline())
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    deadline = time.monotonic() + 20
+    while alive(worker) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not alive(worker)
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{pid}/stat")
+    return not stat.exists() or stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_dask_cluster_leaves_no_trace(tmp_path: Path, wanted: str) -> None:
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as local,
+        Store(tmp_path / "dask.sqlite") as store,
+    ):
+        with cluster(local.scheduler_address) as executor:
+            sweep(GRID, store, executor=executor)
+        assert store.csv() == wanted
+
+
+def test_every_cell_of_a_preset_has_a_kind_and_a_key_of_its_own() -> None:
+    for preset in PRESETS.values():
+        grid = preset(seed=1)
+        assert {cell.kind for cell in grid} <= set(cells.KINDS)
+        assert all(dict(cell.parameters)["seed"] == 1 for cell in grid)
+        assert len({cell.key for cell in grid}) == len(set(grid))
