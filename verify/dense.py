@@ -37,7 +37,7 @@ class Dense:
     """The claim `single-hop-dense`."""
 
     claim = claims.SINGLE_HOP_DENSE
-    default_table = (1000, 8)
+    default_table = (128, 4)
 
     def instance(self, facts: FactTable, **options: Any) -> Instance:
         """The claim at one table; options `delta`, `code_length`, `gate`, `trials` and `seed`."""

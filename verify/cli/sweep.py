@@ -1,5 +1,6 @@
 """`georecall sweep`: grids of measurements into one results file."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,20 @@ from verify.cli.options import Count, input_errors
 
 if TYPE_CHECKING:
     from verify.sweep import Cell
+
+
+def results_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Where results go, and what measures them."""
+    options = (
+        click.option("--out", required=True, metavar="FILE.sqlite", help="Results file; made, or continued."),
+        click.option("--workers", type=Count(), default=1, show_default=True, help="Processes to use."),
+        click.option("--scheduler", metavar="ADDRESS", help="Use the Dask cluster at this address instead."),
+        click.option("--rows", metavar="FILE.csv", help="Also write all rows of the file, without timings."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
 
 
 @click.group(name="sweep")
@@ -40,11 +55,7 @@ def command() -> None:
 @click.option("--trials", type=Count(), default=200, show_default=True, help="Most draws at one dimension.")
 @click.option("--seed", type=Count(), default=0, show_default=True, help="Seed of the random draws.")
 @click.option("--preset", type=click.Choice(["quick", "paper"]), help="The cells behind the figures.")
-@click.option("--out", required=True, metavar="FILE.sqlite", help="Results file; made, or continued.")
-@click.option("--workers", type=Count(), default=1, show_default=True, help="Processes to use.")
-@click.option("--scheduler", metavar="ADDRESS", help="Use the Dask cluster at this address instead.")
-@click.option("--rows", metavar="FILE.csv", help="Also write all rows of the file, without timings.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@results_options
 def capacity(
     preset: str | None,
     out: str,
@@ -62,6 +73,49 @@ def capacity(
     georecall sweep capacity --subjects 256 --relations 4 --out results.sqlite
     georecall sweep capacity --subjects 256 --dimension 120 --dimension 136 --out results.sqlite
     """  # noqa: D301 (click wants the backspace)
+    with input_errors(), store_errors():
+        cells = _cells(preset, seed, grid)
+    _sweep(cells, out, workers, scheduler, rows, as_json)
+
+
+@command.command(name="hops")
+@click.option("--subjects", type=Count(), default=64, show_default=True, help="N, entities.")
+@click.option("--relations", type=Count(), default=3, show_default=True, help="R, relations at every hop.")
+@click.option("--hops", type=Count(), default=4, show_default=True, help="Most hops; every number up to it.")
+@click.option(
+    "--most", type=Count(), default=20000, show_default=True, help="Dimensions beyond this are left out."
+)
+@click.option("--seed", type=Count(), default=0, show_default=True, help="Seed of the random tables.")
+@click.option("--preset", type=click.Choice(["quick", "paper"]), help="The cells behind the figure `depth`.")
+@results_options
+def hops(
+    subjects: int,
+    relations: int,
+    hops: int,
+    most: int,
+    seed: int,
+    preset: str | None,
+    out: str,
+    workers: int,
+    scheduler: str | None,
+    rows: str | None,
+    as_json: bool,
+) -> None:
+    """Measure dimension against depth: k hops in c stages, for every k and c (C5)."""
+    from verify.sweep import HOP_PRESETS, hop_cells
+
+    if min(subjects, relations, hops) < 1:
+        raise click.UsageError("--subjects, --relations and --hops must be at least 1")
+    chosen = (
+        HOP_PRESETS[preset](seed) if preset else hop_cells(subjects, relations, hops, most=most, seed=seed)
+    )
+    _sweep(chosen, out, workers, scheduler, rows, as_json)
+
+
+def _sweep(
+    cells: "list[Cell]", out: str, workers: int, scheduler: str | None, rows: str | None, as_json: bool
+) -> None:
+    """Measures cells into a results file and says what it holds."""
     from verify.cli.output import print_json, progress_bar
 
     if workers < 1:
@@ -71,7 +125,6 @@ def capacity(
 
         from verify.sweep import Store, cluster, sweep
 
-        cells = _cells(preset, seed, grid)
         with Store(out) as store:
             with nullcontext(None) if scheduler is None else cluster(scheduler) as executor:
                 sweep(cells, store, workers=workers, executor=executor, progress=progress)

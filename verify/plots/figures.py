@@ -26,7 +26,18 @@ FIGURES: dict[str, tuple[str, Callable[[pd.DataFrame], Figure]]] = {
     "depth": ("Dimension against depth without chain of thought", draw_depth),
 }
 
-_PARAMETERS = ("construction", "n_subjects", "n_relations", "dimension", "trials", "level", "share", "bits")
+_PARAMETERS = (
+    "construction",
+    "n_subjects",
+    "n_relations",
+    "dimension",
+    "trials",
+    "level",
+    "share",
+    "bits",
+    "hops",
+    "stages",
+)
 
 
 def plot(kind: str, results: str | PathLike[str], out: str | PathLike[str]) -> None:
@@ -48,7 +59,7 @@ def plot(kind: str, results: str | PathLike[str], out: str | PathLike[str]) -> N
     with Store(results, must_exist=True) as store:
         frame = store.frame()
     if frame.empty:
-        raise PlotError(f"{results} holds no cells yet; `georecall sweep capacity --preset quick` makes some")
+        raise PlotError(f"{results} holds no cells yet; `georecall sweep` makes some")
     try:
         with style():
             figure = draw(frame)

@@ -15,8 +15,8 @@ def chosen(frame: pd.DataFrame, kind: str, **parameters: object) -> pd.DataFrame
     return rows.dropna(axis="columns", how="all")
 
 
-def needed(frame: pd.DataFrame, kind: str, **parameters: object) -> pd.DataFrame:
-    """The same; there must be some.
+def needed(frame: pd.DataFrame, kind: str, *, sweep: str = "capacity", **parameters: object) -> pd.DataFrame:
+    """The same; there must be some, which that sweep makes.
 
     Raises:
         PlotError: there are none.
@@ -26,6 +26,6 @@ def needed(frame: pd.DataFrame, kind: str, **parameters: object) -> pd.DataFrame
         at = ", ".join(f"{name} {value}" for name, value in parameters.items())
         raise PlotError(
             f"the results file has no {kind} cells{f' at {at}' if at else ''}; "
-            "`georecall sweep capacity --preset quick` (or paper) makes some"
+            f"`georecall sweep {sweep} --preset quick` (or paper) makes some"
         )
     return rows

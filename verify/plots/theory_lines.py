@@ -30,8 +30,3 @@ def hybrid_dimension(n_entities: int, n_relations: int, hops: int, stages: int) 
     longest = -(-hops // stages)
     strings: int = n_relations**longest
     return (strings + 1) * code_length(n_entities) + n_relations + hops + 1
-
-
-def chain_of_thought_dimension(n_entities: int, n_relations: int, hops: int) -> int:
-    """C3, in place: R m + 2 q with position codes of q = max(1, ceil(log2 k)) signs."""
-    return n_relations * code_length(n_entities) + 2 * code_length(hops)

@@ -1,8 +1,20 @@
 """Grids of measurements that survive kills, full disks and each other; results as tidy tables."""
 
 from verify.sweep.cells import KINDS, Cell, measure
-from verify.sweep.presets import PRESETS
+from verify.sweep.presets import HOP_PRESETS, PRESETS, hop_cells
 from verify.sweep.run import SweepError, cluster, sweep
 from verify.sweep.store import Store, StoreError
 
-__all__ = ["KINDS", "PRESETS", "Cell", "Store", "StoreError", "SweepError", "cluster", "measure", "sweep"]
+__all__ = [
+    "HOP_PRESETS",
+    "KINDS",
+    "PRESETS",
+    "Cell",
+    "Store",
+    "StoreError",
+    "SweepError",
+    "cluster",
+    "hop_cells",
+    "measure",
+    "sweep",
+]

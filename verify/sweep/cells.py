@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+import bounds
 from constructions import CONSTRUCTIONS
 from constructions.arithmetic import stored
 from constructions.transformer import Transformer
@@ -19,6 +20,7 @@ from theory.facts import FactTable, random_bijections
 from theory.randomness import generator
 from verify.capacity import draw_succeeds, threshold
 from verify.margin import margins
+from verify.multi_hop import FAMILY as MULTI_HOP
 from verify.readouts import READOUTS, split_margins
 from verify.statistics import clopper_pearson
 
@@ -133,6 +135,42 @@ def recall_cell(construction: str, n_subjects: int, n_relations: int, seed: int,
     }
 
 
+def hops_cell(n_subjects: int, n_relations: int, hops: int, stages: int, seed: int) -> Result:
+    """The hybrid construction (C5(c); composed at one stage) on random bijections, through its weights.
+
+    `verified_share` is 1 where every query was asked or a certificate covers it; else all strings of some
+    random subjects were. `floor` is C6's, untyped, at T = 1 and the other fact-dependent bits of the model,
+    in bits per subject; nan without python-flint.
+    """
+    rng = generator(seed, "bijections", n_subjects, n_relations)
+    facts = random_bijections(n_subjects, n_relations, rng=rng)
+    (experiment,) = (e for e in MULTI_HOP if e.claim.name == "hybrid-hops")
+    instance = experiment.instance(facts, hops=hops, stages=stages)
+    model = instance.build()
+    found = instance.margins(model, None)
+    everything = found.method in ("induction", "transitions") or found.n_facts == instance.n_queries
+    return {
+        "d_model": model.d_model,
+        "n_layers": model.n_layers,
+        "recalled": found.n_recalled,
+        "asked": found.n_facts,
+        "verified_share": 1.0 if everything else found.n_facts / instance.n_queries,
+        "min_margin": float(found.minimum[0]),
+        "exact": found.exact,
+        "floor": _floor(n_subjects, n_relations, hops, model.storage.other_bits if model.storage else 0),
+    }
+
+
+def _floor(n_subjects: int, n_relations: int, hops: int, other_bits: int) -> float:
+    try:
+        floor = bounds.multi_hop_untyped(
+            n_subjects, n_relations, hops, subjects_asked=1, other_bits=other_bits
+        )
+    except bounds.MissingExtraError:
+        return float("nan")
+    return floor.lower_float
+
+
 def parameters_of(model: Transformer, facts: FactTable) -> Result:
     """How many weights depend on the facts, and how many bits each could hold.
 
@@ -176,4 +214,5 @@ KINDS: dict[str, Callable[..., Result]] = {
     "threshold": threshold_cell,
     "recall": recall_cell,
     "margins": margins_cell,
+    "hops": hops_cell,
 }

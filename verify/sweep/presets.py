@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from constructions.codes import code_length
 from theory.dense import closed_form_length, exact_length
 from verify.sweep.cells import Cell
 
@@ -39,6 +40,24 @@ def paper(seed: int = 0) -> list[Cell]:
         *_margins((256, 1024), 4, seed=seed),
     ]
 
+
+def hop_cells(
+    n_subjects: int, n_relations: int, hops: int, *, most: int = 20000, seed: int = 0
+) -> list[Cell]:
+    """All stages of 1 to `hops` hops, as far as the composed blocks take at most `most` dimensions."""
+    m = code_length(n_subjects)
+    return [
+        Cell.of("hops", n_subjects=n_subjects, n_relations=n_relations, hops=k, stages=c, seed=seed)
+        for k in range(1, hops + 1)
+        for c in range(1, k + 1)
+        if n_relations ** -(-k // c) * m <= most
+    ]
+
+
+HOP_PRESETS: dict[str, Callable[..., list[Cell]]] = {
+    "quick": lambda seed=0: hop_cells(64, 3, 4, seed=seed),
+    "paper": lambda seed=0: hop_cells(1 << 12, 4, 6, seed=seed),
+}
 
 PRESETS: dict[str, Callable[..., list[Cell]]] = {"quick": quick, "paper": paper}
 
