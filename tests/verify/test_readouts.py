@@ -61,14 +61,15 @@ def test_the_variants_margins_are_the_transformers_up_to_rounding(random_table, 
     small=st.integers(-3, 3),
 )
 def test_single_precision_decides_nothing_that_it_cannot(random_table, seed, large, small):
-    """Two words that differ in two coordinates, whose large readouts cancel but for a small number."""
+    """Two words that differ in three coordinates, whose large readouts cancel but for a small number."""
     table = random_table(seed, len(large), 2, 2)
     u = np.random.default_rng(seed).choice([-1.0, 1.0], size=(2, 5))
-    u[1] = u[0] * [-1, -1, 1, 1, 1]
+    u[1] = u[0] * [-1, -1, -1, 1, 1]
     y = []
     for answers in table.answers:
         L = np.array(large, dtype=float)
-        y.append(u[answers] * np.stack([L, small - L, *np.zeros((3, len(L)))], axis=1))
+        M = np.round(L / 3)
+        y.append(u[answers] * np.stack([L - M, M, small - L, 0 * L, 0 * L], axis=1))
     wrong = n_wrong(Readouts(u, iter(y)), table, allowed=99)
     assert wrong == (table.n_facts if small <= 0 else 0)
     assert (margins_read(Readouts(u, iter(y)), table) == 2 * small).all()
