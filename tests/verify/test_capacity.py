@@ -35,6 +35,19 @@ def test_the_crossing_lies_in_the_interval(monkeypatch: pytest.MonkeyPatch, cent
     assert missed <= 1  # an error of 0.05 in 12
 
 
+def test_the_error_is_split_over_the_dimensions_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = []
+
+    def recorded(trial, level, *, trials, error):
+        given.append(error)
+        return capacity.Estimate(1, 2, 0.0, 1.0, error, "below" if len(given) % 2 else "above")
+
+    monkeypatch.setattr(capacity, "sequential_test", recorded)
+    threshold("single-hop-dense", 64, 4, error=0.08)
+    assert set(given) == {0.08 / MAX_EVALUATIONS}
+    assert len(given) <= MAX_EVALUATIONS
+
+
 def test_a_crossing_back_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     planted(monkeypatch, lambda dimension: float(70 <= dimension < 90 or dimension > 110))
     found = threshold("single-hop-dense", 64, 4)

@@ -251,3 +251,19 @@ def test_every_cell_of_a_preset_has_a_kind_and_a_key_of_its_own() -> None:
         assert {cell.kind for cell in grid} <= set(cells.KINDS)
         assert all(dict(cell.parameters)["seed"] == 1 for cell in grid)
         assert len({cell.key for cell in grid}) == len(set(grid))
+
+
+SMALL = {"construction": "linear-memory", "n_subjects": 8, "seed": 1}
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *GRID[-2:],
+        Cell.of("threshold", **SMALL, n_relations=1, level=0.5, trials=16),
+        Cell.of("margins", **SMALL, n_relations=2, dimension=9),
+    ],
+    ids=lambda cell: cell.kind,
+)
+def test_a_cell_determines_its_result(cell: Cell) -> None:
+    assert cells.measure(cell) == cells.measure(cell)
