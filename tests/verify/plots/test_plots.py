@@ -13,7 +13,7 @@ from theory.claims import CLAIMS
 from theory.symbols import R, m
 from verify.plots import FIGURES, FORMATS, PlotError, plot, theory_lines
 from verify.plots.style import COLOURS
-from verify.sweep import Cell, Store, StoreError, sweep
+from verify.sweep import Cell, Store, StoreError, hop_cells, sweep
 
 
 def grid() -> list[Cell]:
@@ -37,7 +37,7 @@ def grid() -> list[Cell]:
         Cell.of("margins", construction="single-hop-dense", n_subjects=16, n_relations=4, dimension=d, seed=0)
         for d in (30, 70)
     ]
-    return cells
+    return [*cells, *hop_cells(8, 4, 2)]
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def test_texts_that_overlap_are_seen() -> None:
     assert overlaps(figure) == [("one", "two")]
 
 
-@pytest.mark.parametrize("kind", set(FIGURES) - {"depth"})
+@pytest.mark.parametrize("kind", FIGURES)
 def test_what_the_file_lacks_is_said(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "other.sqlite"
     with Store(path) as store:
