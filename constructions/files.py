@@ -135,6 +135,25 @@ def load_safetensors(path: str | PathLike[str]) -> Transformer:
         raise ValueError(f"{path}: {error}") from error
 
 
+def load_queries(path: str | PathLike[str]) -> list[dict[str, Any]]:
+    """The sample queries in a file's metadata, which show how its prompts are made; none if it has none.
+
+    Raises:
+        ValueError: the file cannot be read, or the entry is not a list of queries.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:
+            queries = _json(path, file.metadata() or {}, "query", [])
+    except (OSError, SafetensorError, TypeError) as error:
+        raise ValueError(f"cannot read {path}: {error}") from error
+    wanted = {"relations", "tokens"}
+    if not isinstance(queries, list) or not all(isinstance(q, dict) and wanted <= q.keys() for q in queries):
+        raise ValueError(f"{path}: the metadata 'query' must be a list of queries with relations and tokens")
+    return queries
+
+
 def load_answers(path: str | PathLike[str]) -> NDArray[np.int64]:
     """The answers, shape (R, N), from a .npy file.
 

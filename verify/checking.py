@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -13,14 +13,16 @@ from constructions.transformer import Transformer
 from theory.claim import Claim
 from theory.claims import CLAIMS
 from theory.facts import FactsError, FactTable, random_bijections, random_functions
+from theory.hops import letters
 from theory.randomness import generator
 from verify.dense import DENSE
 from verify.floors import FLOORS
-from verify.induction import PremiseError
+from verify.induction import PremiseError, induction
 from verify.instance import Experiment, Instance
 from verify.margin import Margins, Progress, margins
 from verify.memories import MEMORIES
 from verify.multi_hop import FAMILY as MULTI_HOP
+from verify.multi_hop import all_margins
 from verify.promise import kept
 from verify.single_hop import FAMILY as SINGLE_HOP
 from verify.storage import subject_bits
@@ -142,24 +144,47 @@ def prepare(
     return Prepared(experiment, instance.facts, instance, drawn | instance.parameters)
 
 
-def check_recall(model: Transformer, facts: FactTable, *, progress: Progress | None = None) -> Verdict:
+def check_recall(
+    model: Transformer,
+    facts: FactTable,
+    *,
+    asked: Sequence[Mapping[str, Any]] = (),
+    progress: Progress | None = None,
+) -> Verdict:
     """A recall verdict on anyone's weights: is every margin positive?
 
     Args:
         model: see `verify.margin.margins`.
         facts: what it should recall.
+        asked: sample queries (relations and tokens) that show how its prompts are made; default `[s, r]`.
+            Several relations after the subject are hops of one pass, before it a chain of thought.
         progress: see `check`.
 
     Raises:
         ValueError: the model does not fit the facts.
     """
     start = time.perf_counter()
-    found = margins(model, facts, progress=progress)
+    hops = max((len(query["relations"]) for query in asked), default=1)
+    thinks = any(query["tokens"][0] >= facts.n_subjects for query in asked)
+    n_queries = facts.n_facts
+    try:
+        if thinks:
+            found = induction(model, facts, max_hops=model.n_ctx // 2, progress=progress)
+            n_queries = facts.n_subjects * facts.n_relations ** (model.n_ctx // 2)
+        elif hops > 1:
+            typed = any(len(set(query["relations"])) > 1 for query in asked)
+            alphabet = letters(facts, hops, typed=typed)
+            found = all_margins(model, facts, alphabet, progress=progress)
+            n_queries = facts.n_subjects * alphabet.shape[1] ** hops
+        else:
+            found = margins(model, facts, progress=progress)
+    except PremiseError as error:
+        return Verdict(claim="recall", status="inconclusive", reason=str(error))
     verdict = Verdict(
         claim="recall",
         status="inconclusive",
         n_facts=facts.n_facts,
-        n_queries=facts.n_facts,
+        n_queries=n_queries,
         measured=_quantities(model, found, facts),
         parameters={
             "subjects": facts.n_subjects,

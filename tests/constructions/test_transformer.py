@@ -90,7 +90,9 @@ def test_a_product_with_a_sparse_matrix_is_that_with_the_dense_one(seed, batch, 
     rng = np.random.default_rng(seed)
     x = halves(rng, (*batch, n))
     W = rng.choice(values, size=(n, k)) * (rng.random((n, k)) < density)
-    for matrix in (W, np.eye(n), np.eye(n)[::-1], np.concatenate([np.eye(n), 2 * np.eye(n)], axis=1)):
+    identity = np.eye(n)
+    twice, below = np.concatenate([identity, 2 * identity], axis=1), identity + np.eye(n, k=-1)
+    for matrix in (W, identity, identity[::-1], twice, below):
         before = x.copy()
         product = times(x, kind(matrix))
         assert product.shape == (*batch, matrix.shape[1])

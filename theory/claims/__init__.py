@@ -23,18 +23,18 @@ CLAIMS: dict[str, Claim] = {
         SINGLE_HOP_NARROW,
         SINGLE_HOP_QUANTIZED,
         SINGLE_HOP_PACKED,
+        SINGLE_HOP_DENSE,
         CHAIN_OF_THOUGHT,
+        COUNTING_BOUND,
         COMPOSED_HOPS,
         SEQUENTIAL_HOPS,
         HYBRID_HOPS,
-        COUNTING_BOUND,
         MULTI_HOP_BOUND,
         MARGIN_BOUND,
-        GRADIENT_DESCENT,
-        SINGLE_HOP_DENSE,
         LINEAR_MEMORY,
         SIGN_CODE_MEMORY,
         RANDOM_FEATURE_MEMORY,
+        GRADIENT_DESCENT,
     )
 }
 

@@ -78,7 +78,7 @@ def _refuse_with_model(claim: str | None, given: dict[str, Any]) -> None:
 
 
 def _check_model(path: str, answers: str | None, facts: Any, progress: Any) -> Any:
-    from constructions.files import load_answers, load_safetensors
+    from constructions.files import load_answers, load_queries, load_safetensors
     from theory.facts import FactTable
     from verify.checking import UsageError, check_recall
 
@@ -88,7 +88,7 @@ def _check_model(path: str, answers: str | None, facts: Any, progress: Any) -> A
         model = load_safetensors(path)
         if answers is not None:
             facts = FactTable(load_answers(answers), n_attributes=model.d_vocab_out)
-        verdict = check_recall(model, facts, progress=progress)
+        verdict = check_recall(model, facts, asked=load_queries(path), progress=progress)
     except ValueError as error:
         raise UsageError(str(error)) from error
     verdict.parameters.update(model=path, answers=answers)

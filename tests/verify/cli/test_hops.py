@@ -81,3 +81,33 @@ def test_the_multi_hop_floor_is_not_beaten(capsys: pytest.CaptureFixture[str]) -
     row = verdict["measured"]["composed-hops, typed"]
     assert 0 < row["subject_floor"] <= row["subject_bits"] == 16
     assert [control["ok"] for control in verdict["controls"]] == [True]
+
+
+@pytest.mark.parametrize(
+    ("claim", "options", "n_queries"),
+    [
+        ("sequential-hops", ["--hops", "3"], 7 * 2**3),
+        ("sequential-hops", ["--hops", "2", "--typed"], 7 * 2**2),
+        ("composed-hops", ["--hops", "2"], 7 * 2**2),
+        ("hybrid-hops", ["--hops", "3", "--stages", "2"], 7 * 2**3),
+        ("chain-of-thought", ["--hops", "4"], 7 * 2**4),
+    ],
+)
+def test_exported_hops_are_asked_as_their_prompts_are_made(
+    claim: str, options: list[str], n_queries: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from safetensors import safe_open
+    from safetensors.numpy import load_file, save_file
+
+    out, answers = tmp_path / "model.safetensors", tmp_path / "model.answers.npy"
+    assert run(["export", claim, "--subjects", "7", "--relations", "2", *options, "--out", str(out)]) == 0
+    capsys.readouterr()
+    arguments = ("check", "--model", str(out), "--answers", str(answers))
+    verdict = output(capsys, 0, *arguments)
+    assert (verdict["status"], verdict["n_queries"], verdict["min_margin"]) == ("holds", n_queries, 2)
+
+    weights = load_file(out)
+    weights["W_U"][:, 3] = weights["W_U"][:, 4]  # two entities that cannot be told apart
+    with safe_open(out, "np") as file:
+        save_file(weights, out, metadata=file.metadata())
+    assert output(capsys, 1, *arguments)["status"] == "refuted"
