@@ -11,6 +11,7 @@ from bounds import balls, unions
 from bounds.arguments import Number, digits_wanted, whole
 from bounds.enclosure import Enclosure
 from bounds.multi_hop import given_bits, sizes, spare
+from bounds.typed_walks import rare
 from bounds.untyped_walks import Reached, brackets, search
 
 
@@ -66,12 +67,17 @@ def multi_hop_untyped(
         asked = [1, N]
     else:
         asked = [*(2**i for i in range(N.bit_length()) if 2**i < N), N]
-    floors = [
-        spare(floor, T, known, unit)
-        for T in asked
-        for floor in untyped_floors(N, R, k, T, digits=digits).values()
-    ]
-    return largest(floors).positive_part()
+
+    def floor(T: int, *, follow: bool) -> Enclosure:
+        return largest([spare(e, T, known, unit) for e in _floors(N, R, k, T, digits, follow).values()])
+
+    rough = {T: floor(T, follow=False) for T in asked} if len(asked) > 1 else {}
+    best: Enclosure | None = None
+    for T in sorted(asked, key=lambda T: rough[T].lower if rough else T, reverse=True):
+        if best is None or not rough[T].at_most(best):  # else T cannot be better
+            best = largest([floor(T, follow=True), *([] if best is None else [best])])
+    assert best is not None
+    return best.positive_part()
 
 
 def untyped_floors(
@@ -136,7 +142,7 @@ def untyped_floors(
             that Hoeffding's inequality brackets the sizes; the enclosures are wider, never wrong.
 
     Returns:
-        Enclosures of the floors, in bits, by name; those that apply.
+        Enclosures of the floors, in bits, by name; those that apply. Some may be below 0, and say nothing.
 
     Raises:
         ValueError: an argument is out of range.
@@ -146,11 +152,15 @@ def untyped_floors(
     """
     N, R, k = sizes(n_subjects, n_relations, hops)
     T = whole("subjects_asked", subjects_asked, at_least=1, at_most=N)
-    digits = digits_wanted(digits)
+    return _floors(N, R, k, T, digits_wanted(digits), follow=True)
+
+
+def _floors(N: int, R: int, k: int, T: int, digits: int, follow: bool) -> dict[str, Enclosure]:
+    """`untyped_floors`, with sizes followed as far as that is affordable, or quickly, only bracketed."""
 
     @lru_cache(maxsize=1)
     def at(_bits: int) -> dict[str, Any]:
-        return _floors(N, R, k, T)
+        return _floors_here(N, R, k, T, follow)
 
     def enclosed(name: str) -> Enclosure:
         return balls.refine(lambda: at(balls.flint().ctx.prec)[name], digits=digits, unit="bits")
@@ -172,11 +182,11 @@ def largest(floors: list[Enclosure]) -> Enclosure:
     )
 
 
-def _floors(N: int, R: int, k: int, T: int) -> dict[str, Any]:
+def _floors_here(N: int, R: int, k: int, T: int, follow: bool) -> dict[str, Any]:
     """The floors at the precision in force."""
     if k == 1:
         return {"walks": R * balls.log2_falling(N, T)}
-    reached, unhit = search(N, R, k, T), search(N, R, k, T, avoid=True)
+    reached, unhit = (search(N, R, k, T, avoid=avoid) if follow else None for avoid in (False, True))
     if reached is None or unhit is None:
         labels, followed = _bracketed_labels(N, R, k, T), False
     else:
@@ -221,7 +231,7 @@ def _expected_labels(N: int, reached: Reached, unhit: Reached) -> _Labels:
 
 
 def _bracketed_labels(N: int, R: int, k: int, T: int) -> _Labels:
-    delta = Fraction(1, 2 ** (64 + N.bit_length()))
+    delta = rare(N)
     ends = brackets(N, R, k, T, delta)
     early, before, everything = ends[-3:]
     skipping = (
@@ -239,9 +249,8 @@ def _bracketed_labels(N: int, R: int, k: int, T: int) -> _Labels:
         before=within(before),
         all=within(everything),
         skipping=within(skipping),
-        unhit=balls.between(
-            balls.ball(0), balls.ball(Fraction(N - T, N) ** R) * balls.log2(N)
-        ),  # by the first hop
+        # at least unhit by the first hop
+        unhit=balls.between(balls.ball(0), balls.ball(Fraction(N - T, N) ** R) * balls.log2(N)),
     )
 
 

@@ -56,8 +56,8 @@ def welch(
         power = max(Fraction(0), (Fraction(N, comb(d + j - 1, j)) - 1) / (N - 1))
         return _root(power, 2 * j, digits)
     if d is None and N is not None and c is not None:
-        total, repeat = 1 + (N - 1) * c ** (2 * j), N  # bound as names for the closure
-        return Enclosure.exactly(least(lambda n: comb(n + j - 1, j) * total >= repeat), "dimensions")
+        needed = N / (1 + (N - 1) * c ** (2 * j))
+        return Enclosure.exactly(least(lambda n: comb(n + j - 1, j) >= needed), "dimensions")
     if N is None and d is not None and c is not None:
         slack = Fraction(1, comb(d + j - 1, j)) - c ** (2 * j)
         if slack <= 0:
@@ -164,11 +164,10 @@ def readout_dimension(n_attributes: int, margin: Number, *, digits: int = 30) ->
     if mu >= 1:
         return rankin(n_attributes=N, margin=mu)
     lower = int(volume_floor(N, mu, digits=digits).ceiling().lower)
-    excluded = (
-        least(lambda d: not _cap_bound_excludes(N, mu, d)) - 1
-    )  # decided at this d alone: monotone or not
+    # The cap bound excludes the dimension below this one, so all below, whether or not it is monotone itself.
+    not_excluded = least(lambda d: not _cap_bound_excludes(N, mu, d))
     return Enclosure(
-        Fraction(max(lower, excluded + 1)),
+        Fraction(max(lower, not_excluded)),
         Fraction(least(lambda d: _greedy_succeeds(N, mu, d))),
         "dimensions",
     )

@@ -154,7 +154,7 @@ def _bracketed(N: int, R: int, hops: int, below: Masses, above: Masses) -> list[
     where n_{t+1} < a': a loss of at most delta g(a'). So E g(n_{t+1}) is at least 1 - delta times the chord
     at mean - delta N, or at a' if that is less. This is the situation at the start, one hop on.
     """
-    delta = Fraction(1, 2 ** (64 + N.bit_length()))
+    delta = rare(N)
     a, b, held, mean = _likely_stretch(N, below)
     weight = _weight(a, b, mean)
     top = _mean(above, balls.ball)
@@ -200,6 +200,11 @@ def _drift(N: int, R: int, n: int, delta: Fraction) -> tuple[int, int]:
     return low, high
 
 
+def rare(N: int) -> Fraction:
+    """A probability to give away at every hop: below 1/(1000 N^2), where values are below N log2 N."""
+    return Fraction(1, 2 ** (10 + 2 * N.bit_length()))
+
+
 def excess(n: int, delta: Fraction) -> int:
     """An integer s with exp(-2 s^2 / n) <= delta."""
     halvings = (delta.denominator // delta.numerator).bit_length()  # 1/delta < 2^halvings
@@ -221,6 +226,6 @@ def _mu(N: int, R: int, n: Any) -> Any:
 
 
 def _log2_falling_at_most(N: int, n: Any) -> Any:
-    """F at the top of a ball n, which may stick out above N."""
+    """The value of f at the top of a ball n, which may stick out above N."""
     rest = (N - n.upper()).max(balls.ball(0))
     return balls.log2_factorial(N) - (rest + 1).lgamma() / balls.flint().arb.const_log2()

@@ -18,6 +18,7 @@ out of the points and out of S.
 from __future__ import annotations
 
 import heapq
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -25,8 +26,8 @@ from typing import Any
 from bounds import balls, unions
 from bounds.typed_walks import excess
 
-AFFORDABLE = 250_000
-"""Polynomial coefficients that one hop may take: two or three seconds' worth, at 10 us each (measured)."""
+AFFORDABLE = 400_000
+"""Polynomial coefficients that one hop may take: about four seconds' worth, at 10 us each (measured)."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def search(N: int, R: int, k: int, T: int, *, avoid: bool = False) -> Reached | 
     """Follow the chain for k-1 hops, k >= 2, T >= 1.
 
     Where following every state takes too long the unlikeliest are dropped, and counted as lost. None if
-    that loses more than 1/1000: `brackets` says more then.
+    that loses more than 1/50: `brackets` says more then.
     """
     states: dict[tuple[int, int], Any] = {(0, T): balls.ball(1)}
     lost, pruned = balls.ball(0), False
@@ -66,7 +67,7 @@ def search(N: int, R: int, k: int, T: int, *, avoid: bool = False) -> Reached | 
         lost += dropped
     states, dropped = _pruned(N, R, states)
     lost, pruned = lost + dropped, pruned or not dropped.is_zero()
-    if not lost < balls.ball(Fraction(1, 1000)):
+    if not lost < balls.ball(Fraction(1, 50)):
         return None
     early: dict[int, Any] = {}
     before: dict[int, Any] = {}
@@ -124,8 +125,8 @@ def brackets(N: int, R: int, k: int, T: int, delta: Fraction) -> list[tuple[int,
     One relation r hits, of the F = N - v - u fresh points not yet hit by the ones before it, a
     hypergeometric number with mean d F / P, P = N - v_{t-1} free points, and is off by s with probability at
     most exp(-2 s^2 / d) either way (Hoeffding 1963, section 6). Both x -> x + d (N - x) / P for the total
-    x = v + u, and u -> u + d (N - v - u) / P for the layer, increase; so ends go to ends, each with the worst
-    d, v and P.
+    x = v + u, and u -> u + d (N - v - u) / P for the layer, increase, as d <= P; so ends go to ends, each
+    with the worst d / P <= 1 and v.
     """
     w_low = w_high = 0
     v_low = v_high = d_low = d_high = T
@@ -133,12 +134,13 @@ def brackets(N: int, R: int, k: int, T: int, delta: Fraction) -> list[tuple[int,
     for _ in range(k - 1):
         s = excess(d_high, delta / R)
         x_low, x_high, u_low, u_high = v_low, v_high, 0, 0
-        small, large = max(1, N - w_high), N - w_low  # P
+        least = Fraction(d_low, max(1, N - w_low))  # of d / P
+        most = min(Fraction(1), Fraction(d_high, max(1, N - w_high)))
         for _ in range(R):
-            x_low = max(x_low, x_low + d_low * (N - x_low) // large - s)
-            x_high = min(N, x_high + d_high, x_high - (-d_high * (N - x_high) // small) + s)
-            u_low = max(u_low, u_low + d_low * max(0, N - v_high - u_low) // large - s)
-            u_high = min(N - v_low, u_high + d_high, u_high - (-d_high * (N - v_low - u_high) // small) + s)
+            x_low = max(x_low, x_low + math.floor(least * (N - x_low)) - s)
+            x_high = min(N, x_high + d_high, x_high + math.ceil(most * (N - x_high)) + s)
+            u_low = max(u_low, u_low + math.floor(least * max(0, N - v_high - u_low)) - s)
+            u_high = min(N - v_low, u_high + d_high, u_high + math.ceil(most * (N - v_low - u_high)) + s)
         w_low, w_high, v_low, v_high = v_low, v_high, x_low, x_high
         d_low, d_high = u_low, u_high
         ends.append((v_low, v_high))

@@ -197,7 +197,7 @@ def test_pruning_loses_little_and_says_so(monkeypatch):
         pruned = followed(80, 2, 4, 10)
         assert pruned.pruned
         assert not whole.pruned
-        assert pruned.lost < balls.ball(Fraction(1, 1000))
+        assert pruned.lost < balls.ball(Fraction(1, 50))
         assert whole.lost < balls.flint().arb(2) ** -100
         for v, mass in pruned.all.items():
             assert not mass > whole.all[v]

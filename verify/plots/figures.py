@@ -14,6 +14,7 @@ from verify.plots.depth import draw_depth
 from verify.plots.margins import draw_margins
 from verify.plots.missing import PlotError
 from verify.plots.phase import draw_phase
+from verify.plots.plane import draw_plane
 from verify.plots.style import save, style
 from verify.sweep import Store
 
@@ -23,6 +24,7 @@ FIGURES: dict[str, tuple[str, Callable[[pd.DataFrame], Figure]]] = {
     "margins": ("Margins, split into signal and crosstalk", draw_margins),
     "bits": ("Bits stored per parameter", draw_bits),
     "comparison": ("Sixteen relations: geometric recall against linear memory", draw_comparison),
+    "plane": ("Bits in the embeddings against bits elsewhere", draw_plane),
     "depth": ("Dimension against depth without chain of thought", draw_depth),
 }
 

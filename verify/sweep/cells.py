@@ -23,6 +23,7 @@ from verify.margin import margins
 from verify.multi_hop import FAMILY as MULTI_HOP
 from verify.readouts import READOUTS, split_margins
 from verify.statistics import clopper_pearson
+from verify.storage import subject_bits
 
 Result = dict[str, Any]
 Value = str | int | float
@@ -148,6 +149,7 @@ def hops_cell(n_subjects: int, n_relations: int, hops: int, stages: int, seed: i
     instance = experiment.instance(facts, hops=hops, stages=stages)
     model = instance.build()
     found = instance.margins(model, None)
+    other_bits = model.storage.other_bits if model.storage else 0
     everything = found.method in ("induction", "transitions") or found.n_facts == instance.n_queries
     return {
         "d_model": model.d_model,
@@ -157,7 +159,9 @@ def hops_cell(n_subjects: int, n_relations: int, hops: int, stages: int, seed: i
         "verified_share": 1.0 if everything else found.n_facts / instance.n_queries,
         "min_margin": float(found.minimum[0]),
         "exact": found.exact,
-        "floor": _floor(n_subjects, n_relations, hops, model.storage.other_bits if model.storage else 0),
+        "subject_bits": subject_bits(model, n_subjects),
+        "other_bits": other_bits,
+        "floor": _floor(n_subjects, n_relations, hops, other_bits),
     }
 
 
