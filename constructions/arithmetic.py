@@ -81,7 +81,7 @@ def float64(weight: Any) -> Any:
     """A weight of any real dtype in float64, dense or sparse as it was.
 
     Raises:
-        ValueError: float64 would round an entry, or a sparse weight stores an entry in several pieces.
+        ValueError: entries are not real numbers, or float64 would round one, or a sparse weight stores an entry in several pieces.
     """
     if hasattr(weight, "tocsr"):
         n_stored = weight.nnz if weight.format in ("coo", "csc", "csr") else None  # others hold zeros too
@@ -93,6 +93,8 @@ def float64(weight: Any) -> Any:
             raise ValueError("a sparse weight stores an entry twice: call sum_duplicates() first")
     else:
         weight = np.asarray(weight)
+    if weight.dtype.kind in "cOSU":
+        raise ValueError(f"weights must be real numbers, not {weight.dtype}")
     values = weight.astype(np.float64, copy=False)
     if not _fits_float64(stored(weight)):
         raise ValueError(f"float64 would round an entry of a weight stored as {weight.dtype}")

@@ -118,5 +118,6 @@ def _guessed(readouts: Floats, columns: Floats) -> NDArray[np.int64]:
     """k_j: by what the readouts exceed the columns, coordinate by coordinate; 1 where nothing shows."""
     largest = np.abs(columns).max(axis=0)
     ratio = np.abs(readouts).max(axis=0) / np.where(largest > 0, largest, np.inf)
+    ratio = np.nan_to_num(ratio, nan=1.0)  # readouts that overflow are decided elsewhere
     guess = np.rint(np.clip(ratio, 1, _MAX_WEIGHT)).astype(np.int64)
     return guess if guess.sum() <= _MAX_WEIGHT else np.ones_like(guess)

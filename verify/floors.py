@@ -199,7 +199,7 @@ def _bits_used(model: Transformer, facts: FactTable) -> int:
 
 
 def _against(quantity: str, floor: bounds.Enclosure, used: int) -> Outcome:
-    """None if the floor is not beaten, the mismatch if it is, in words if the enclosure is too wide to tell."""
+    """None: the floor is not beaten; a mismatch: it is; words: the enclosure is too wide to tell."""
     decided = floor.at_most(used)
     if decided is None:
         return f"{quantity}: {used} lies within the enclosure {floor}"

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from constructions.arithmetic import stored, times
+from constructions.arithmetic import float64, stored, times
 from constructions.transformer import Transformer
 from theory.facts import FactTable
 from verify.codebook import Codebook
@@ -171,12 +171,12 @@ def margins(
             if progress is not None:
                 progress(int(block[-1]) + 1, ledger.n_queries)
         ledger.enter_rationals()
-    if method == "codebook" and not ledger.by_codebook.all():
-        asked = "facts" if isinstance(queries, Facts) else "queries"
-        raise ValueError(
-            f"the codebook settles {ledger.by_codebook.sum()} of {ledger.n_queries} {asked} only"
-        )
-    return ledger.margins()
+        if method == "codebook" and not ledger.by_codebook.all():
+            asked = "facts" if isinstance(queries, Facts) else "queries"
+            raise ValueError(
+                f"the codebook settles {ledger.by_codebook.sum()} of {ledger.n_queries} {asked} only"
+            )
+        return ledger.margins()
 
 
 def check_fits(model: Transformer, facts: FactTable) -> None:
@@ -197,7 +197,7 @@ def check_fits(model: Transformer, facts: FactTable) -> None:
     if A < 2:
         raise ValueError("with one attribute there is no wrong answer, and so no margin")
     for name, weight in model.weights().items():
-        if not np.isfinite(stored(weight)).all():
+        if not np.isfinite(stored(float64(weight))).all():
             raise ValueError(f"{name} holds a number that is not finite")
 
 

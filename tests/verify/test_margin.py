@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from constructions import (
     CONSTRUCTIONS,
+    MLP,
     Attention,
     Block,
     Code,
@@ -458,3 +459,28 @@ def test_exact_and_rational_facts_share_one_minimum(plain):
 def test_margins_say_what_was_found():
     table = FactTable([[0, 1]])
     assert repr(margins(block_superposition(table), table)) == "Margins(2 of 2 recalled, least 2, codebook)"
+
+
+def test_a_witness_of_logits_that_overflow_is_found_in_silence():
+    """Both logits overflow, and the margin is 1."""
+    columns = np.array([[1e200, 0.0], [1e200, 1.0]])
+    W_E = np.array([[0.0, 0.0], [1e200, 1.0]])
+    model = Transformer(W_E, np.zeros((2, 2)), (), columns.T, np.zeros(2))
+    found = margins(model, FactTable([[1]], n_attributes=2))
+    assert (found.minimum, found.n_recalled) == ((1, 1), 1)
+
+
+def test_readouts_that_overflow_on_the_way_are_decided_in_rationals():
+    big = MLP(np.array([[1e300, 1e300]]), np.zeros(2), np.array([[1e300], [-1e300]]), np.zeros(1))
+    W_E = np.array([[0.0], [1.0]])
+    columns = np.array([[-1.0, 1.0]])
+    model = Transformer(W_E, np.zeros((2, 1)), (Block(None, big),), columns, np.zeros(2))
+    found = margins(model, FactTable([[1]], n_attributes=2))
+    assert (found.minimum, found.exact) == ((2, 2), True)
+
+
+@pytest.mark.parametrize("dtype", [complex, object])
+def test_weights_that_are_no_real_numbers_are_refused(dtype):
+    model = Transformer(np.eye(2), np.zeros((2, 2)), (), np.eye(2).astype(dtype), np.zeros(2))
+    with pytest.raises(ValueError, match="real numbers"):
+        margins(model, FactTable([[1]], n_attributes=2))
