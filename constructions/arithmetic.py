@@ -81,7 +81,8 @@ def float64(weight: Any) -> Any:
     """A weight of any real dtype in float64, dense or sparse as it was.
 
     Raises:
-        ValueError: entries are not real numbers, or float64 would round one, or a sparse weight stores an entry in several pieces.
+        ValueError: entries are not real numbers, or float64 would round one, or a sparse weight stores an
+            entry in several pieces.
     """
     if hasattr(weight, "tocsr"):
         n_stored = weight.nnz if weight.format in ("coo", "csc", "csr") else None  # others hold zeros too

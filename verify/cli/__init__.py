@@ -92,7 +92,7 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(error.format_message(), EXIT_USAGE)
     except (_InterruptedError, KeyboardInterrupt, click.Abort):
         return _fail("interrupted", EXIT_INTERRUPTED)
-    except BrokenPipeError:  # the reader went away, as in `georecall claims | head`
+    except (BrokenPipeError, SystemExit):  # the reader went away, as in `georecall claims | head`; Rich exits
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
