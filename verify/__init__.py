@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING
 from theory.lazy import lazy
 
 if TYPE_CHECKING:
-    from verify.checking import UsageError, check, check_recall
+    from verify.asked import UsageError
+    from verify.checking import check, check_recall
     from verify.margin import Margins, Witness, margins
     from verify.recalls import assert_recalls
     from verify.verdict import Verdict
 
 _HOMES = {
     "Margins": "verify.margin",
-    "UsageError": "verify.checking",
+    "UsageError": "verify.asked",
     "Verdict": "verify.verdict",
     "Witness": "verify.margin",
     "assert_recalls": "verify.recalls",

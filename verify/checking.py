@@ -1,43 +1,25 @@
 """Check a claim: hypotheses, weights, margins, predictions, controls; then a verdict."""
 
-import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
-
-import numpy as np
 
 from constructions.transformer import Transformer
 from theory.claim import Claim
 from theory.claims import CLAIMS
-from theory.facts import FactsError, FactTable, random_bijections, random_functions
+from theory.facts import FactTable
 from theory.hops import letters
-from theory.randomness import generator
-from verify.dense import DENSE
+from verify.asked import EXPERIMENTS, UsageError, check_options, facts_asked, prepare, require_memory
 from verify.floors import FLOORS
 from verify.induction import PremiseError, induction
 from verify.instance import Experiment, Instance
 from verify.margin import Margins, Progress, margins
-from verify.memories import MEMORIES
-from verify.multi_hop import FAMILY as MULTI_HOP
 from verify.multi_hop import all_margins
 from verify.promise import kept
-from verify.single_hop import FAMILY as SINGLE_HOP
 from verify.storage import subject_bits
 from verify.verdict import HypothesisResult, Mismatch, Verdict
-
-EXPERIMENTS: dict[str, Experiment] = {
-    experiment.claim.name: experiment for experiment in (*SINGLE_HOP, *MULTI_HOP, DENSE, *MEMORIES)
-}
-TABLES: dict[str, Callable[..., FactTable]] = {"bijections": random_bijections, "functions": random_functions}
-_WHOLE = ("bits", "code_length", "code_distance", "hops", "stages", "trials")
-_CHOICES = {"attention": ("hard", "soft"), "readout": ("in-place", "separate")}
-
-
-class UsageError(ValueError):
-    """A check that cannot be asked for; the message says what and what would be right."""
 
 
 def check(
@@ -104,46 +86,6 @@ def check(
     return _controlled(verdict, experiment)
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """A claim, the facts it is asked about, and the instance they make; nothing is built yet."""
-
-    experiment: Experiment
-    facts: FactTable
-    instance: Instance
-    parameters: dict[str, Any]
-
-
-def prepare(
-    claim: str | Claim,
-    facts: FactTable | None = None,
-    *,
-    subjects: int | None = None,
-    relations: int | None = None,
-    table: str | None = None,
-    seed: int = 0,
-    **options: Any,
-) -> Prepared:
-    """What `check` would build and measure; arguments and errors as there."""
-    experiment = _experiment(claim)
-    options = {name: value for name, value in options.items() if value is not None}
-    _check_options(experiment.claim, options)
-    if facts is None:
-        default_subjects, default_relations = experiment.default_table
-        subjects = default_subjects if subjects is None else subjects
-        relations = default_relations if relations is None else relations
-        if options.get("typed"):
-            relations *= options.get("hops", getattr(experiment, "default_hops", 1))
-    facts, drawn = _facts(facts, subjects, relations, table, seed)
-    if "trials" in experiment.claim.parameters:
-        options["seed"] = seed  # it also draws the instances
-    try:
-        instance = experiment.instance(facts, **options)
-    except ValueError as error:  # options that no code or construction has
-        raise UsageError(str(error)) from error
-    return Prepared(experiment, instance.facts, instance, drawn | instance.parameters)
-
-
 def check_recall(
     model: Transformer,
     facts: FactTable,
@@ -207,14 +149,14 @@ def _check_floor(
 ) -> Verdict:
     """The verdict on a floor: what the constructions use at one table, against what anything must."""
     options = {option: v for option, v in options.items() if v is not None}
-    _check_options(CLAIMS[name], options)
+    check_options(CLAIMS[name], options)
     if facts is None:
         like = "composed-hops" if "hops" in CLAIMS[name].parameters else "single-hop"
         default_subjects, default_relations = EXPERIMENTS[like].default_table
         subjects = default_subjects if subjects is None else subjects
         relations = default_relations if relations is None else relations
     start = time.perf_counter()
-    facts, drawn = _facts(facts, subjects, relations, table, seed)
+    facts, drawn = facts_asked(facts, subjects, relations, table, seed)
     try:
         verdict = FLOORS[name](facts, progress, **options)
     except ImportError as error:
@@ -229,78 +171,13 @@ def _check_floor(
     )
 
 
-def _experiment(claim: str | Claim) -> Experiment:
-    name = claim if isinstance(claim, str) else claim.name
-    if name not in EXPERIMENTS:
-        known = [*EXPERIMENTS, *FLOORS]
-        wrong = "is stated, but has no check yet" if name in CLAIMS else "is no claim"
-        raise UsageError(f"{name!r} {wrong}; there are {', '.join(known)}")
-    return EXPERIMENTS[name]
-
-
-def _check_options(claim: Claim, options: dict[str, Any]) -> None:
-    for name, value in options.items():
-        if name not in (*claim.parameters, "code"):
-            taken = ", ".join(claim.parameters)
-            raise UsageError(f"{claim.name} has no option {name!r}; beside the facts it takes {taken}")
-        if name in _WHOLE and not (isinstance(value, int | np.integer) and not isinstance(value, bool)):
-            raise UsageError(f"{name} must be a whole number, got {value!r}")
-        if name == "bits" and not 1 <= value <= 16:
-            raise UsageError(f"bits must be from 1 to 16, got {value}")
-        if name in ("code_length", "code_distance", "trials") and value < 1:
-            raise UsageError(f"{name} must be at least 1, got {value}")
-        if name in ("gate", "margin") and not abs(value) < float("inf"):
-            raise UsageError(f"{name} must be a finite number, got {value}")
-        if name == "delta" and not 0 < value < 1:
-            raise UsageError(f"delta must lie between 0 and 1, got {value}")
-        if name in ("hops", "stages") and value < 1:
-            raise UsageError(f"{name} must be at least 1, got {value}")
-        if name in _CHOICES and value not in _CHOICES[name]:
-            raise UsageError(f"{name} must be one of {', '.join(_CHOICES[name])}, got {value!r}")
-    if options.get("margin") is not None and options.get("attention", "hard") != "soft":
-        raise UsageError("margin is what softmax attention keeps: it goes with attention soft")
-
-
-def _facts(
-    facts: FactTable | None, subjects: int | None, relations: int | None, table: str | None, seed: int
-) -> tuple[FactTable, dict[str, Any]]:
-    """The table to recall, and the parameters that say which it is."""
-    if facts is None:
-        N, R = int(subjects or 0), int(relations or 0)
-        kind = table or "bijections"
-        for name, count in (("subjects", N), ("relations", R)):
-            if count < 1:
-                raise UsageError(f"{name} must be at least 1, got {count}")
-        if kind not in TABLES:
-            raise UsageError(f"table must be one of {', '.join(TABLES)}, got {kind!r}")
-        if seed < 0:
-            raise UsageError(f"seed must be at least 0, got {seed}")
-        _require_memory(3 * 8 * N * R, f"a table of {N} x {R} facts")
-        facts = TABLES[kind](N, R, rng=generator(seed, kind, N, R))
-    elif subjects is not None or relations is not None or table is not None:
-        raise UsageError("give facts, or subjects, relations and table for random ones, not both")
-    else:
-        kind = "given"
-    shape = {"subjects": facts.n_subjects, "relations": facts.n_relations, "attributes": facts.n_attributes}
-    return facts, {**shape, "table": kind, "facts_sha256": facts.digest}
-
-
-def _require_memory(n_bytes: int, what: str) -> None:
-    """Refuses at once what would otherwise bring the machine down slowly."""
-    if not hasattr(os, "sysconf"):
-        return
-    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if n_bytes > there:
-        raise UsageError(f"{what} would take {n_bytes / 2**30:.3g} GiB; this machine has {there / 2**30:.3g}")
-
-
 def _measured(
     verdict: Verdict, claim: Claim, instance: Instance, facts: FactTable, progress: Progress | None
 ) -> Verdict:
     """Builds and measures; the verdict on the claim before its controls."""
     predicted = claim.predict(instance.values)
     rows = facts.n_subjects + facts.n_relations + 2 * facts.n_attributes  # W_E, and W_U with its codebook
-    _require_memory(8 * rows * int(str(predicted["d_model"])), f"weights of d_model {predicted['d_model']}")
+    require_memory(8 * rows * int(str(predicted["d_model"])), f"weights of d_model {predicted['d_model']}")
     model = instance.build()
     try:
         found = instance.margins(model, progress)
@@ -378,10 +255,4 @@ def _controlled(verdict: Verdict, experiment: Experiment) -> Verdict:
     return verdict
 
 
-__all__ = [
-    "EXPERIMENTS",
-    "FactsError",
-    "UsageError",
-    "check",
-    "check_recall",
-]
+__all__ = ["EXPERIMENTS", "UsageError", "check", "check_recall", "prepare"]

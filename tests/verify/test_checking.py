@@ -12,7 +12,7 @@ from constructions import CONSTRUCTIONS, Block, Code, Storage, block_superpositi
 from theory import FactTable, random_bijections
 from theory.claims import CLAIMS
 from theory.datasets import load
-from verify import checking as check_module
+from verify import asked
 from verify import single_hop as single_hop_module
 from verify.checking import EXPERIMENTS, UsageError, check, check_recall
 from verify.verdict import Mismatch
@@ -558,4 +558,4 @@ def test_recall_does_not_ask_for_predictions():
 def test_the_experiments_are_claims_by_name():
     assert set(FAMILY) <= set(EXPERIMENTS)
     assert all(experiment.claim is CLAIMS[name] for name, experiment in EXPERIMENTS.items())
-    assert check_module.TABLES.keys() == {"bijections", "functions"}
+    assert asked.TABLES.keys() == {"bijections", "functions"}

@@ -45,7 +45,7 @@ def command(
 def _export(claim: str, table: Any, out: str, dtype: str, options: dict[str, Any]) -> dict[str, Any]:
     from constructions.files import DTYPES, save_safetensors
     from theory.version import VERSION
-    from verify.checking import UsageError, prepare
+    from verify.asked import UsageError, prepare
     from verify.exactness import FORMATS, format_needed
 
     path = Path(out)
