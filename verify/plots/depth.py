@@ -33,12 +33,23 @@ def draw_depth(frame: pd.DataFrame) -> Figure:
             if floor > 0:
                 ax.plot([depth], [floor], marker="_", ms=14, mew=2, color=COLOURS[colour], ls="none")
         ax.plot([], [], marker=marker, color=COLOURS[colour], mfc="white", label=f"$k = {k}$ hops")
-    ax.plot([], [], marker="_", ms=14, mew=2, ls="none", color=COLOURS["grey"], label="floor (C6), $T = 1$")
+    ax.plot(
+        [],
+        [],
+        marker="_",
+        ms=14,
+        mew=2,
+        ls="none",
+        color=COLOURS["grey"],
+        label="floor (C6): untyped, $T = 1$, model's own $B$",
+    )
+    if (rows["verified_share"] < 1).any():
+        ax.plot([], [], "o", color=COLOURS["grey"], label="filled: all strings of random subjects")
     ax.set_yscale("log", base=2)
     ax.yaxis.set_major_formatter("{x:,.0f}")
     ax.set_xticks(range(1, 2 * int(rows["hops"].max()), 2))
     ax.set_xlabel("layers")
     ax.set_ylabel("dimension $d$ of the residual stream")
     ax.set_title(f"Depth buys dimension (C5): $R = {R}$ relations, $N = {N}$ entities")
-    ax.legend(loc="upper right", ncols=2)
+    ax.legend(loc="upper right", ncols=1)
     return figure
