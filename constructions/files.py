@@ -148,8 +148,11 @@ def load_queries(path: str | PathLike[str]) -> list[dict[str, Any]]:
             queries = _json(path, file.metadata() or {}, "query", [])
     except (OSError, SafetensorError, TypeError) as error:
         raise ValueError(f"cannot read {path}: {error}") from error
-    wanted = {"relations", "tokens"}
-    if not isinstance(queries, list) or not all(isinstance(q, dict) and wanted <= q.keys() for q in queries):
+    wanted = ("relations", "tokens")
+    if not isinstance(queries, list) or not all(
+        isinstance(q, dict) and all(isinstance(q.get(name), list) and q[name] for name in wanted)
+        for q in queries
+    ):
         raise ValueError(f"{path}: the metadata 'query' must be a list of queries with relations and tokens")
     return queries
 

@@ -134,7 +134,8 @@ def check_recall(
             "attributes": facts.n_attributes,
         },
     )
-    return replace(_judged(verdict, found), seconds=time.perf_counter() - start)
+    verdict = _covered(_judged(verdict, found), found)
+    return replace(verdict, seconds=time.perf_counter() - start)
 
 
 def _check_floor(
@@ -208,13 +209,20 @@ def _measured(
             return replace(
                 verdict, status="refuted", reason=reason, witness=Mismatch(name, value, measured[name])
             )
-    if found.n_facts < instance.n_queries and found.method not in ("induction", "transitions"):
-        reason = (
-            f"only {found.n_facts} of {instance.n_queries} queries verified, all strings of "
-            f"{found.lower.shape[-1]} of the subjects, drawn at random; all of those are recalled"
-        )
-        return replace(verdict, status="inconclusive", reason=reason)
-    return verdict
+    return _covered(verdict, found)
+
+
+def _covered(verdict: Verdict, found: Margins) -> Verdict:
+    """What holds of the queries asked is inconclusive where they, and no certificate, stand for all."""
+    if verdict.status != "holds" or found.method in ("induction", "transitions"):
+        return verdict
+    if found.n_facts >= (verdict.n_queries or 0):
+        return verdict
+    reason = (
+        f"only {found.n_facts} of {verdict.n_queries} queries verified, all strings of "
+        f"{found.lower.shape[-1]} of the subjects, drawn at random; all of those are recalled"
+    )
+    return replace(verdict, status="inconclusive", reason=reason)
 
 
 def _quantities(model: Transformer, found: Margins, facts: FactTable) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from verify.checking import UsageError, check, prepare
 from verify.margin import margins
 from verify.multi_hop import all_margins
 from verify.multi_hop_controls import hop_controls
+from verify.queries import Chains
 
 SHOWN = {
     "sequential-hops": {"subjects": 33, "relations": 3, "hops": 3},
@@ -213,3 +214,19 @@ def test_samples_are_what_the_model_answers():
         for query in prepared.instance.samples():
             logits = model.logits(np.array([query["tokens"]]), np.array(query["positions"]))
             assert logits.argmax() == query["answer"] == prepared.facts.compose(query["relations"])[0]
+
+
+def test_recall_of_some_subjects_is_not_recall_of_all(monkeypatch):
+    """Where not all can be asked, what was asked is right, and the verdict says that it was not all."""
+    facts = random_functions(12, 2, 12, rng=np.random.default_rng(4))
+    prepared = prepare("composed-hops", facts, hops=2)
+    model, asked = prepared.instance.build(), prepared.instance.samples()
+    assert checking.check_recall(model, prepared.facts, asked=asked).status == "holds"
+
+    def some(model, facts, alphabet, *, progress=None):
+        return margins(model, Chains(facts, alphabet, subjects=np.array([1, 5])), progress=progress)
+
+    monkeypatch.setattr(checking, "all_margins", some)
+    verdict = checking.check_recall(model, prepared.facts, asked=asked)
+    assert (verdict.status, verdict.n_queries) == ("inconclusive", 12 * 4)
+    assert verdict.reason.startswith("only 8 of 48 queries verified")
