@@ -121,6 +121,7 @@ class Claim:
             "statement": self.statement,
             "hypotheses": [{"name": h.name, "condition": str(h.condition)} for h in self.hypotheses],
             "predicted": {name: str(quantity) for name, quantity in self.predicted.items()},
+            "units": dict(self.units),
             "symbols": self.symbols(),
             "proof": self.proof,
             "source": self.source,

@@ -59,7 +59,10 @@ def _sections(claim: "Claim") -> dict[str, list[str]]:
     return {
         "statement": [claim.statement.replace("\n", " ")],
         "hypotheses": [f"{h.name}: {h.condition}" for h in claim.hypotheses],
-        "predicted": [f"{name} = {quantity}" for name, quantity in claim.predicted.items()],
+        "predicted": [
+            f"{name} = {quantity}" + (f" ({claim.units[name]})" if name in claim.units else "")
+            for name, quantity in claim.predicted.items()
+        ],
         "where": [f"{name}: {meaning}" for name, meaning in claim.symbols().items()],
         "proof": [claim.proof.replace("\n", " ")],
         "negative controls": [f"{c.name}: {c.expected}" for c in claim.controls],
