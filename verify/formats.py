@@ -13,6 +13,8 @@ bounds that follow from the weights:
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from constructions.transformer import Transformer
 from verify.exactness import FORMATS, SUMMED_IN, Format, format_needed
 
@@ -37,12 +39,13 @@ def what_rounds(model: Transformer, queries: Sequence[Mapping[str, Any]], dtype:
     """
     name = arithmetic(dtype)
     has = FORMATS[name]
-    if has.represents(format_needed(model, queries)):
-        return None
-    for query in queries:
-        needed = format_needed(model, [query])
-        if not has.represents(needed):
-            break
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows no format holds
+        if has.represents(format_needed(model, queries)):
+            return None
+        for query in queries:
+            needed = format_needed(model, [query])
+            if not has.represents(needed):
+                break
     return f"{name} may round on the prompt {list(query['tokens'])}: {_lacking(needed, has)}"
 
 
