@@ -118,8 +118,8 @@ def answers_beside(path: str | PathLike[str], answers: NDArray[np.int64]) -> Ite
 def load_safetensors(path: str | PathLike[str]) -> Transformer:
     """The transformer that a file holds, this package's or anyone's in the same names and shapes.
 
-    Without metadata, attention is soft and unscaled. Weights stored as bfloat16 or int8 come as float32,
-    in which NumPy can add them.
+    Without metadata, attention is soft and unscaled. Weights stored in less than four bytes come as float32,
+    which holds them, and in which NumPy and SciPy can add them.
 
     Raises:
         ValueError: the file cannot be read, lacks a weight, or shapes do not fit; the message says what.
@@ -132,7 +132,7 @@ def load_safetensors(path: str | PathLike[str]) -> Transformer:
         want = {"W": 3 if ".attn." in name else 2, "b": 1}.get(name.split(".")[-1][0])
         if weight.ndim != want:
             raise ValueError(f"{path}: {name} has shape {weight.shape}, want {want} axes")
-        if weight.dtype == np.int8:
+        if weight.dtype.itemsize < 4:
             weights[name] = weight.astype(np.float32)
     W_E, W_U = weights["W_E"], weights["W_U"]
     n_blocks = 1 + max(

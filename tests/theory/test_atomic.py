@@ -46,11 +46,12 @@ def test_an_error_halfway_leaves_what_was_there(
 
 
 def test_errors_name_the_file_that_was_asked_for(tmp_path: Path) -> None:
-    path = tmp_path / "missing" / "f"
-    with pytest.raises(FileNotFoundError) as caught, replacing(path):
-        pass
-    assert caught.value.filename == str(path)
-    assert ".tmp" not in str(caught.value)
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "missing" / "f", tmp_path / "file" / "f"):
+        with pytest.raises((FileNotFoundError, NotADirectoryError)) as caught, replacing(path):
+            pass
+        assert caught.value.filename == str(path)
+        assert ".tmp" not in str(caught.value)
     with pytest.raises(IsADirectoryError, match=tmp_path.name), replacing(tmp_path):
         pass
     with pytest.raises(OSError, match="28") as full, replacing(tmp_path / "g"):
