@@ -12,6 +12,7 @@ from theory.claims import CLAIMS
 from theory.facts import FactTable
 from theory.hops import letters
 from verify.asked import EXPERIMENTS, UsageError, check_options, facts_asked, prepare, require_memory
+from verify.engines import in_engine, require
 from verify.floors import FLOORS
 from verify.induction import PremiseError, induction
 from verify.instance import Experiment, Instance
@@ -31,6 +32,7 @@ def check(
     table: str | None = None,
     seed: int = 0,
     progress: Progress | None = None,
+    engine: str = "numpy",
     **options: Any,
 ) -> Verdict:
     """Builds a claim's construction, measures it, runs the controls, and judges.
@@ -44,6 +46,7 @@ def check(
         table: the random table's kind, "bijections" (default) or "functions".
         seed: of the random table.
         progress: called with the number of facts verified and of all facts.
+        engine: "numpy", or "onnxruntime" to ask an exported graph the same besides (see `verify.engines`).
         options: what the claim's `parameters` name (gate, code_length, bits, ...), and `code`.
 
     Raises:
@@ -57,7 +60,10 @@ def check(
         'not gate at least half the spread of the code: gate >= V/2 at V = 2, gate = 0.75'
     """
     name = claim if isinstance(claim, str) else claim.name
+    _check_engine(engine)
     if name in FLOORS:
+        if engine != "numpy":
+            raise UsageError(f"{name} is about all models; --engine goes with the claims that build one")
         return _check_floor(name, facts, subjects, relations, table, seed, options, progress)
     start = time.perf_counter()
     prepared = prepare(
@@ -73,7 +79,7 @@ def check(
         n_facts=facts.n_facts,
         n_queries=instance.n_queries,
         hypotheses=tuple(hypotheses),
-        parameters=prepared.parameters,
+        parameters=prepared.parameters | {"engine": engine},
         seed=seed,
     )
     unmet = [hypothesis.name for hypothesis in hypotheses if not hypothesis.holds]
@@ -81,7 +87,7 @@ def check(
         at = {h.name: f": {h.at(instance.values)}" for h in experiment.claim.hypotheses}
         reason = "; ".join(f"not {name}{at.get(name, '')}" for name in unmet)
         return replace(verdict, reason=reason, seconds=time.perf_counter() - start)
-    verdict = _measured(verdict, experiment.claim, instance, facts, progress)
+    verdict = _measured(verdict, experiment.claim, instance, facts, engine, progress)
     verdict = replace(verdict, seconds=time.perf_counter() - start)
     return _controlled(verdict, experiment)
 
@@ -91,6 +97,7 @@ def check_recall(
     facts: FactTable,
     *,
     asked: Sequence[Mapping[str, Any]] = (),
+    engine: str = "numpy",
     progress: Progress | None = None,
 ) -> Verdict:
     """A recall verdict on anyone's weights: is every margin positive?
@@ -100,11 +107,13 @@ def check_recall(
         facts: what it should recall.
         asked: sample queries (relations and tokens) that show how its prompts are made; default `[s, r]`.
             Several relations after the subject are hops of one pass, before it a chain of thought.
+        engine: see `check`.
         progress: see `check`.
 
     Raises:
         ValueError: the model does not fit the facts.
     """
+    _check_engine(engine)
     start = time.perf_counter()
     hops = max((len(query["relations"]) for query in asked), default=1)
     thinks = any(query["tokens"][0] >= facts.n_subjects for query in asked)
@@ -132,9 +141,10 @@ def check_recall(
             "subjects": facts.n_subjects,
             "relations": facts.n_relations,
             "attributes": facts.n_attributes,
+            "engine": engine,
         },
     )
-    verdict = _covered(_judged(verdict, found), found)
+    verdict = _in_engine(_covered(_judged(verdict, found), found), model, found, engine, progress)
     return replace(verdict, seconds=time.perf_counter() - start)
 
 
@@ -173,7 +183,12 @@ def _check_floor(
 
 
 def _measured(
-    verdict: Verdict, claim: Claim, instance: Instance, facts: FactTable, progress: Progress | None
+    verdict: Verdict,
+    claim: Claim,
+    instance: Instance,
+    facts: FactTable,
+    engine: str,
+    progress: Progress | None,
 ) -> Verdict:
     """Builds and measures; the verdict on the claim before its controls."""
     predicted = claim.predict(instance.values)
@@ -209,7 +224,23 @@ def _measured(
             return replace(
                 verdict, status="refuted", reason=reason, witness=Mismatch(name, value, measured[name])
             )
-    return _covered(verdict, found)
+    return _in_engine(_covered(verdict, found), model, found, engine, progress)
+
+
+def _check_engine(engine: str) -> None:
+    try:
+        require(engine)
+    except (ImportError, ValueError) as error:
+        raise UsageError(str(error)) from error
+
+
+def _in_engine(
+    verdict: Verdict, model: Transformer, found: Margins, engine: str, progress: Progress | None
+) -> Verdict:
+    try:
+        return in_engine(verdict, model, found, engine, progress)
+    except ValueError as error:  # a model that no graph can hold
+        raise UsageError(str(error)) from error
 
 
 def _covered(verdict: Verdict, found: Margins) -> Verdict:
@@ -254,7 +285,9 @@ def _judged(verdict: Verdict, found: Margins) -> Verdict:
 
 def _controlled(verdict: Verdict, experiment: Experiment) -> Verdict:
     """Runs the controls; one that comes out otherwise than the theory says takes the verdict back."""
-    verdict = replace(verdict, controls=tuple(experiment.controls()), controls_at=experiment.controls_at())
+    verdict = replace(
+        verdict, controls=(*verdict.controls, *experiment.controls()), controls_at=experiment.controls_at()
+    )
     failed = [control.name for control in verdict.controls if not control.ok]
     if failed and verdict.status != "refuted":  # a witness does not rest on the controls
         return replace(

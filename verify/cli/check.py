@@ -13,6 +13,13 @@ from verify.cli.options import claim_options, facts_options, input_errors, read_
 @claim_options
 @click.option("--model", metavar="M.safetensors", help="Judge the recall of these weights, not a claim.")
 @click.option("--answers", metavar="A.npy", help="With --model: the answers, int64, shape (R, N).")
+@click.option(
+    "--engine",
+    type=click.Choice(["numpy", "onnxruntime"]),
+    default="numpy",
+    show_default=True,
+    help="Ask the exported graph in onnxruntime the same besides.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
     claim: str | None,
@@ -20,6 +27,7 @@ def command(
     missing: Any,
     model: str | None,
     answers: str | None,
+    engine: str,
     as_json: bool,
     **options: Any,
 ) -> int:
@@ -42,7 +50,7 @@ def command(
         if model is not None:
             given.pop("seed")
             _refuse_with_model(claim, given)
-            verdict = _check_model(model, answers, table, progress)
+            verdict = _check_model(model, answers, table, engine, progress)
         else:
             if claim is None:
                 raise click.UsageError(
@@ -52,7 +60,7 @@ def command(
                 raise click.UsageError("--answers goes with --model; facts of a claim come with --facts")
             from verify.checking import check
 
-            verdict = check(claim, table, progress=progress, **given)
+            verdict = check(claim, table, engine=engine, progress=progress, **given)
             if facts is not None:
                 verdict.parameters["table"] = facts
     if as_json:
@@ -77,7 +85,7 @@ def _refuse_with_model(claim: str | None, given: dict[str, Any]) -> None:
         raise click.UsageError(f"--model takes its facts from --answers (or --facts), not from {names}")
 
 
-def _check_model(path: str, answers: str | None, facts: Any, progress: Any) -> Any:
+def _check_model(path: str, answers: str | None, facts: Any, engine: str, progress: Any) -> Any:
     from constructions.files import load_answers, load_queries, load_safetensors
     from theory.facts import FactTable
     from verify.checking import UsageError, check_recall
@@ -88,7 +96,7 @@ def _check_model(path: str, answers: str | None, facts: Any, progress: Any) -> A
         model = load_safetensors(path)
         if answers is not None:
             facts = FactTable(load_answers(answers), n_attributes=model.d_vocab_out)
-        verdict = check_recall(model, facts, asked=load_queries(path), progress=progress)
+        verdict = check_recall(model, facts, asked=load_queries(path), engine=engine, progress=progress)
     except ValueError as error:
         raise UsageError(str(error)) from error
     verdict.parameters.update(model=path, answers=answers)
