@@ -70,6 +70,20 @@ def test_only_steps_that_differ_are_taken_one_by_one():
     assert margins(broken, SingleSteps(facts, 4, 1)).n_wrong == 0  # the first step alone does not show it
 
 
+def test_a_step_is_asked_only_of_entities_that_the_hops_before_it_reach():
+    """Nobody's relation leads to entity 3: what the second entity's position does to it is never asked."""
+    facts = FactTable([[1, 0, 0, 2], [0, 1, 1, 2]], n_attributes=4)
+    model = chain_of_thought(facts, max_hops=2)
+    W_pos = model.W_pos.copy()
+    W_pos[3, 1] = -2.0  # the second entity's position: takes off what entity 3 alone holds in block 0
+    changed = replace(model, W_pos=W_pos)
+    single = margins(changed, SingleSteps(facts, 2, 2))
+    assert single.wrong and {x for x, _ in single.wrong} == {3}
+    found = induction(changed, facts, max_hops=2)
+    assert found.n_wrong == 0
+    assert found.minimum[0] == min(enumeration(changed, facts, k, max_hops=2).minimum[0] for k in (1, 2))
+
+
 @pytest.mark.parametrize(
     ("premise", "corrupt"),
     [
