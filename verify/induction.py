@@ -170,8 +170,9 @@ def _soft(model: Transformer, facts: FactTable, max_hops: int, progress: Progres
     for start in range(0, facts.n_facts, size):
         block = np.arange(start, min(start + size, facts.n_facts))
         lower[block] = box.margins(block)
-    worst = int(lower.argmin())
     certified = np.minimum(lower.reshape(shortest.lower.shape), shortest.upper)
+    decided = signs(certified, shortest.upper)
+    worst = int(shortest.upper.argmin() if (decided < 0).any() else lower.argmin())
     return Margins(
         queries=shortest.queries,
         lower=certified,
@@ -180,7 +181,7 @@ def _soft(model: Transformer, facts: FactTable, max_hops: int, progress: Progres
         exact=False,
         method="induction",
         worst=witness(box.floats, shortest.queries, worst, float(lower[worst])),
-        signs=signs(certified, shortest.upper),
+        signs=decided,
     )
 
 
