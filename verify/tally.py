@@ -52,6 +52,13 @@ class Tally:
         """Facts that are not recalled; a tie is an error."""
         return self.n_facts - self.n_recalled
 
+    def __str__(self) -> str:
+        """In words, as after 'of 100 facts'."""
+        if self.least is None:
+            return "none were counted yet"
+        wrong = f"{self.n_wrong} of them wrong" if self.n_wrong else "all recalled"
+        return f"{self.n_facts} were counted, {wrong}, least margin {self.least:g}"
+
     def plus(self, other: "Tally") -> "Tally":
         """Both, `other` being about the subjects that come next."""
         first = other.least is None or (self.least is not None and self.least <= other.least)
@@ -145,6 +152,8 @@ def count(
                 break
     except NotExactError:
         return None
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"of {facts.n_facts} facts {total}") from None
     return Counted(total, facts.n_facts, _witness(judge, total) if total.n_wrong else None)
 
 
