@@ -87,7 +87,7 @@ class Separated:
         if model.n_layers != 1 or model.blocks[0].mlp is None or model.n_ctx < 2:
             return None
         attention, mlp = model.blocks[0].attention, model.blocks[0].mlp
-        if attention is None or not _scores_vanish(attention):
+        if attention is None or not scores_vanish(attention):
             return None
         try:
             M = _half_of_values(attention)
@@ -268,7 +268,7 @@ def indices(places: Any) -> NDArray[np.intp]:
     return np.arange(places.start, places.stop) if isinstance(places, slice) else places
 
 
-def _scores_vanish(attention: Attention) -> bool:
+def scores_vanish(attention: Attention) -> bool:
     """Whether all scores are 0 for any tokens, so that softmax and hard attention are uniform."""
     pairs = zip(attention.W_Q, attention.W_K, strict=True)
     return all(not stored(W_Q).any() or not stored(W_K).any() for W_Q, W_K in pairs)
