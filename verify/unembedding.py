@@ -53,7 +53,7 @@ class Unembedding:
         else:
             matrix = matrix[first]
             step = granule(matrix)
-            matrix = np.ldexp(matrix, -step)
+            matrix = np.ldexp(matrix, -step) if step else matrix
             largest = float(np.abs(matrix).max())
         if largest >= 1 << _DIGITS:
             return None
