@@ -20,6 +20,12 @@ from verify.cli.options import claim_options, facts_options, input_errors, read_
     show_default=True,
     help="Ask the exported graph in onnxruntime the same besides.",
 )
+@click.option(
+    "--implicit",
+    is_flag=True,
+    help="Keyed bijections, computed on demand, instead of a random table: more facts than memory holds.",
+)
+@click.option("--checkpoint", metavar="FILE", help="Keep what is counted here, and go on from there.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
     claim: str | None,
@@ -28,6 +34,8 @@ def command(
     model: str | None,
     answers: str | None,
     engine: str,
+    implicit: bool,
+    checkpoint: str | None,
     as_json: bool,
     **options: Any,
 ) -> int:
@@ -36,6 +44,7 @@ def command(
     \b
     georecall check single-hop --subjects 1000 --relations 8
     georecall check single-hop-quantized --bits 4 --facts elements
+    georecall check single-hop --subjects 2^26 --relations 16 --implicit --checkpoint run.json
     georecall check --model model.safetensors --answers model.answers.npy
 
     Exit status: 0 holds, 1 refuted, 2 bad input, 3 inconclusive or hypotheses not met.
@@ -49,6 +58,8 @@ def command(
             table = table.to_entities(missing=missing)
         if model is not None:
             given.pop("seed")
+            if implicit or checkpoint is not None:
+                raise click.UsageError("--implicit and --checkpoint go with a claim, not with --model")
             _refuse_with_model(claim, given)
             verdict = _check_model(model, answers, table, engine, progress)
         else:
@@ -60,7 +71,15 @@ def command(
                 raise click.UsageError("--answers goes with --model; facts of a claim come with --facts")
             from verify.checking import check
 
-            verdict = check(claim, table, engine=engine, progress=progress, **given)
+            verdict = check(
+                claim,
+                table,
+                engine=engine,
+                implicit=implicit,
+                checkpoint=checkpoint,
+                progress=progress,
+                **given,
+            )
             if facts is not None:
                 verdict.parameters["table"] = facts
     if as_json:
