@@ -13,9 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import constructions
-from constructions import CONSTRUCTIONS
 from constructions.files import load_safetensors, save_safetensors
-from verify.asked import prepare
+from verify.asked import EXPERIMENTS, prepare
 from verify.engines import everything_asked
 
 torch = pytest.importorskip("torch", reason="the torch loader of constructions/README.md needs torch")
@@ -38,7 +37,7 @@ def logits(module, tokens, positions):
         return module(torch.from_numpy(tokens), torch.from_numpy(wide)).numpy()
 
 
-@pytest.mark.parametrize("name", CONSTRUCTIONS)
+@pytest.mark.parametrize("name", EXPERIMENTS)
 def test_torch_has_the_very_logits_of_every_construction(loader, tmp_path, name):
     prepared = prepare(name, subjects=12, relations=3)
     model = prepared.instance.build()
