@@ -77,6 +77,8 @@ def check(
         if engine != "numpy":
             raise UsageError(f"{name} is about all models; --engine goes with the claims that build one")
         return _check_floor(name, facts, subjects, relations, table, seed, options, progress)
+    if engine != "numpy" and (implicit or checkpoint is not None):
+        raise UsageError("facts on demand and checkpoints are for counting by NumPy, not for another engine")
     start = time.perf_counter()
     prepared = prepare(
         claim,
@@ -219,7 +221,7 @@ def _measured(
 ) -> Verdict:
     """Builds and measures; the verdict on the claim before its controls."""
     predicted = claim.predict(instance.values)
-    if not instance.counts:
+    if not instance.counts or engine != "numpy":
         rows = facts.n_subjects + facts.n_relations + 2 * facts.n_attributes  # W_E, and W_U with its codebook
         d_model = int(str(predicted["d_model"]))
         require_memory(8 * rows * d_model, f"weights of d_model {d_model}")
@@ -280,10 +282,7 @@ def _in_engine(
 ) -> Verdict:
     if isinstance(found, Counted):
         return verdict  # asked of NumPy alone
-    try:
-        return in_engine(verdict, model, found, engine, progress)
-    except ValueError as error:  # a model that no graph can hold
-        raise UsageError(str(error)) from error
+    return in_engine(verdict, model, found, engine, progress)
 
 
 def _covered(verdict: Verdict, found: Margins | Counted) -> Verdict:
