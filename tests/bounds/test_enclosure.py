@@ -70,6 +70,9 @@ def test_an_unbounded_enclosure_is_never_below_anything():
     assert floor.ceiling().upper is None
     assert floor.positive_part().upper is None
     assert str(floor) == "3..inf bits"
+    for other in (Enclosure(Fraction(5), Fraction(6), "bits"), floor):
+        assert (other.compare(floor), other.below(floor), other.at_most(floor)) == (None, None, None)
+    assert Enclosure.exactly(2, "bits").compare(floor) == -1
 
 
 def test_an_enclosure_contains_what_lies_within_its_ends_and_they_belong_to_it():
@@ -137,6 +140,8 @@ def test_floats_at_the_ends_of_their_range():
     huge = Enclosure.exactly(10**400, "1")
     assert huge.lower_float == math.nextafter(math.inf, 0)
     assert huge.upper_float == math.inf
+    assert Enclosure.exactly(-(10**400), "1").lower_float == -math.inf
+    assert Enclosure.exactly(-(10**400), "1").upper_float == -math.nextafter(math.inf, 0)
     tiny = Enclosure.exactly(Fraction(-1, 10**400), "1")
     assert tiny.lower_float < 0
     assert tiny.upper_float == 0

@@ -49,7 +49,9 @@ def test_the_union_law_encloses_the_exact_one(data):
         assert law.lost.contains(balls.ball(missing)) or missing == 0
 
 
-@pytest.mark.parametrize(("P", "n", "count"), [(4096, 200, 3), (10**12, 50, 2), (10**12, 10**6, 1)])
+@pytest.mark.parametrize(
+    ("P", "n", "count"), [(4096, 200, 3), (10**5, 3 * 10**4, 3), (10**12, 50, 2), (10**12, 10**6, 1)]
+)
 def test_windows_lose_only_what_is_negligible_and_keep_the_mean(P, n, count):
     with precision(200):
         law = unions.union_law(P, n, count, n)
@@ -59,6 +61,15 @@ def test_windows_lose_only_what_is_negligible_and_keep_the_mean(P, n, count):
         exact = P - P * Fraction(P - n, P) ** (count + 1)
         assert mean.overlaps(balls.ball(exact))
         assert mean.rel_accuracy_bits() > 80
+
+
+def test_what_is_reached_almost_surely_stays_so():
+    """After some ninety pairs out of three points all other sizes are negligible, and are left out."""
+    with precision(160):
+        law = unions.union_law(3, 2, 120, 2)
+        assert set(law.masses) == {3}
+        assert law.masses[3].is_finite()
+        assert abs(law.masses[3] - 1) < balls.flint().arb(2) ** -110
 
 
 def test_bennett_is_met():
