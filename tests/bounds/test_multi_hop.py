@@ -181,6 +181,37 @@ def test_thinning_brackets_every_concave_mean(weights, states):
             assert not means[1] > means[2]
 
 
+def test_a_grid_halves_the_stretch_of_the_largest_mass_times_squared_width():
+    """Equal masses: the wide stretch at the low end before the narrow one at the high end."""
+    with precision(64):
+        masses = {n: balls.ball(1) for n in (0, 10, 20, 30, 40, 41, 42, 43, 44)}
+        assert typed_walks._grid(masses, 2) == [0, 44]
+        assert typed_walks._grid(masses, 4) == [0, 20, 40, 44]
+        assert len(typed_walks._grid(masses, 6)) == 6
+        assert typed_walks._grid(masses, 9) == sorted(masses)
+        masses[43] = balls.ball(1000)
+        assert typed_walks._grid(masses, 4) == [0, 40, 42, 44]
+
+
+def test_what_is_followed_in_full_is_said_to_be_and_thinned_laws_keep_to_the_budget(monkeypatch):
+    sizes, original = [], typed_walks._next
+
+    def spy(N, R, below, above, *, same):
+        sizes.append((len(below), len(above), same))
+        return original(N, R, below, above, same=same)
+
+    monkeypatch.setattr(typed_walks, "_next", spy)
+    with precision(184):
+        assert typed_walks.expected_labels(200, 2, 4, 30)[1] is True
+        assert all(same for *_, same in sizes)
+        sizes.clear()
+        monkeypatch.setattr(typed_walks, "AFFORDABLE", 7000)
+        monkeypatch.setattr(typed_walks, "_cost_of_a_state", lambda *_: 200)  # 35 states a hop
+        assert typed_walks.expected_labels(200, 2, 4, 30)[1] is False
+        assert sizes[0] == (1, 1, True)
+        assert all(below <= 17 and above <= 17 and not same for below, above, same in sizes[1:])
+
+
 def test_large_sizes_are_affordable():
     big = multi_hop(2**20, 4, 4)
     assert big.narrower_than(30)
