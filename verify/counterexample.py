@@ -51,7 +51,8 @@ def shown(facts: FactTable, subject: int | None = None, relations: tuple[int, ..
         N = 2, R = 2, |A| = 2
     """
     asked = _asked(facts, subject, relations)
-    subjects, columns = range(facts.n_subjects)[:_SHOWN], range(facts.n_relations)[:_SHOWN]
+    subjects = _some(facts.n_subjects, {s for s, _ in asked})
+    columns = _some(facts.n_relations, {r for _, r in asked})
     rows = [["", *(f" {facts.relation_name(r)} " for r in columns)]]
     for s in subjects:
         cells = (facts.attribute_name(int(facts.answers[r, s])) for r in columns)
@@ -134,6 +135,12 @@ def _kept(
             yield FactTable(place[answers], n_attributes=len(subjects))
     else:
         yield FactTable(answers, n_attributes=facts.n_attributes)
+
+
+def _some(count: int, asked: set[int]) -> list[int]:
+    """As many numbers as are shown, those asked about among them."""
+    others = (number for number in range(count) if number not in asked)
+    return sorted([*sorted(asked)[:_SHOWN], *others][:_SHOWN]) if count > _SHOWN else list(range(count))
 
 
 def _asked(facts: FactTable, subject: int | None, relations: tuple[int, ...]) -> set[tuple[int, int]]:

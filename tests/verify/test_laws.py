@@ -1,18 +1,18 @@
-"""Metamorphic laws: over every construction where they hold exactly, and each seen to fail on a planted fault."""
+"""Metamorphic laws: over every construction where they hold exactly; each fails on a planted fault."""
 
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constructions import (
     CONSTRUCTIONS,
-    Code,
     MLP,
     Block,
+    Code,
     block_superposition,
     in_place_superposition,
     sign_code,
@@ -24,7 +24,6 @@ from verify.own import Asking
 from verify.strategies import codes, fact_tables, table_of
 
 ONE, TWO, THREE, THOUGHT = Asking(), Asking(2), Asking(3), Asking(chain_of_thought=True)
-SMALL = {"dimension": 24}
 UNDER_TEST = {  # construction, how it is asked, and the laws that hold exactly
     **{
         name: (CONSTRUCTIONS[name], ONE, LAWS)
@@ -38,13 +37,13 @@ UNDER_TEST = {  # construction, how it is asked, and the laws that hold exactly
     "sequential-hops": (CONSTRUCTIONS["sequential-hops"], TWO, LAWS),
     "hybrid-hops": (partial(CONSTRUCTIONS["hybrid-hops"], hops=3, stages=2), THREE, LAWS),
     "single-hop-dense": (
-        partial(CONSTRUCTIONS["single-hop-dense"], length=24),
+        partial(CONSTRUCTIONS["single-hop-dense"], length=12),
         ONE,
         (laws.renaming_subjects, laws.scaling_the_readout),
     ),
-    "linear-memory": (partial(CONSTRUCTIONS["linear-memory"], **SMALL), ONE, (laws.scaling_the_readout,)),
+    "linear-memory": (partial(CONSTRUCTIONS["linear-memory"], dimension=4), ONE, (laws.scaling_the_readout,)),
     "random-feature-memory": (
-        partial(CONSTRUCTIONS["random-feature-memory"], dimension=6),
+        partial(CONSTRUCTIONS["random-feature-memory"], dimension=4),
         ONE,
         (laws.scaling_the_readout,),
     ),
@@ -61,6 +60,7 @@ def test_laws_hold_exactly(name, law):
     construction, asking, _ = UNDER_TEST[name]
     entities = asking.entities or law is laws.repeating_a_hop
 
+    @settings(max_examples=15)
     @given(
         fact_tables(n_subjects=st.integers(1, 6), n_relations=st.integers(1, 2), entities=entities),
         st.integers(0, 99),
@@ -177,7 +177,7 @@ def test_scaling_is_seen_to_fail(monkeypatch):
     assert broken.law == "scaling the readout"
 
 
-@pytest.mark.parametrize("law", [laws.renaming_subjects, laws.adding_a_relation, laws.subset_of_subjects])
+@pytest.mark.parametrize("law", [laws.renaming_subjects, laws.subset_of_subjects])
 @pytest.mark.parametrize("name", ["composed-hops", "sequential-hops"])
 def test_laws_of_hops_fail_on_a_dead_neuron(name, law):
     """Some neuron's output is 3/4 of what it should be: some margins shrink, and stay positive or not."""
@@ -191,7 +191,7 @@ def test_laws_of_hops_fail_on_a_dead_neuron(name, law):
         blocks[-1] = Block(blocks[-1].attention, MLP(mlp.W_in, mlp.b_in, W_out, mlp.b_out))
         return replace(model, blocks=tuple(blocks))
 
-    tables = [table_of("functions", 6, R, seed=seed, entities=True) for R in (1, 2) for seed in range(6)]
+    tables = [table_of("functions", 6, R, seed=seed, entities=True) for R in (1, 2) for seed in range(4)]
     assert any(law(construct, facts, asking=TWO, seed=seed) for seed, facts in enumerate(tables))
 
 
