@@ -65,7 +65,7 @@ def renaming_subjects(
     first, second = build(construction, facts), build(construction, renamed)
     before, after = asking(first, facts), asking(second, renamed)
     broken = _compared(
-        "renaming subjects", before, after, before.lower.shape, order, f"order {order.tolist()}"
+        "renaming subjects", before, after, before.lower.shape, order, f"in the order {order.tolist()}"
     )
     if broken is not None or asking.entities:
         return broken
@@ -110,7 +110,7 @@ def renaming_attributes(
     first, second = build(construction, facts), build(other, renamed)
     before, after = asking(first, facts), asking(second, renamed)
     everyone = np.arange(facts.n_subjects)
-    says = f"attribute a called place[a] of {place.tolist()}"
+    says = f"with the attributes called {place.tolist()}"
     broken = _compared("renaming attributes", before, after, before.lower.shape, everyone, says)
     if broken is not None or renamed_along is None:
         return broken
@@ -181,7 +181,7 @@ def scaling_the_readout(
     before, after = asking(model, facts), asking(replace(model, W_U=model.W_U * c, b_U=model.b_U * c), facts)
     scaled = replace(before, lower=c * before.lower, upper=c * before.upper)
     everyone = np.arange(facts.n_subjects)
-    return _compared("scaling the readout", scaled, after, before.lower.shape, everyone, f"W_U times {c:g}")
+    return _compared("scaling the readout", scaled, after, before.lower.shape, everyone, f"with W_U times {c:g}")
 
 
 def equal_relations(
@@ -225,7 +225,7 @@ def subset_of_subjects(
         kept = np.sort(rng.permutation(facts.n_subjects)[:size])
         smaller = FactTable(facts.answers[:, kept], n_attributes=facts.n_attributes)
     before, after = _margins(construction, facts, asking), _margins(construction, smaller, asking)
-    says = f"subjects {kept.tolist()} alone"
+    says = f"of the subjects {kept.tolist()} alone"
     return _compared("subset of the subjects", before, after, after.lower.shape, kept, says)
 
 
@@ -277,7 +277,7 @@ def _compared(
         here = (*relations, s)
         there = (*relations, i)
         if _differ(before, here, after, there):
-            says = f"margin {_interval(before, here)}; {how} {_interval(after, there)}"
+            says = f"margin {_interval(before, here)}, but {_interval(after, there)} {how}"
             return Broken(law, s, tuple(relations), says)
     return None
 
