@@ -111,7 +111,7 @@ def _smaller(facts: FactTable, bijective: bool, entities: bool) -> Iterator[Fact
             yield facts.restricted(relations=[other for other in range(R) if other != r])
     if bijective:
         return
-    if not entities:
+    if not entities and facts.attributes is None:
         for size in (2, A // 2, A - 1):
             if 2 <= size < A:
                 yield FactTable(np.minimum(facts.answers, size - 1), n_attributes=size)
@@ -134,7 +134,7 @@ def _kept(
             place[subjects] = np.arange(len(subjects))
             yield FactTable(place[answers], n_attributes=len(subjects))
     else:
-        yield FactTable(answers, n_attributes=facts.n_attributes)
+        yield facts.restricted(subjects=subjects.tolist())
 
 
 def _some(count: int, asked: set[int]) -> list[int]:

@@ -180,8 +180,8 @@ def scaling_the_readout(
     c = 2.0 ** int(generator(seed, "scale").integers(1, 5))
     before, after = asking(model, facts), asking(replace(model, W_U=model.W_U * c, b_U=model.b_U * c), facts)
     scaled = replace(before, lower=c * before.lower, upper=c * before.upper)
-    everyone = np.arange(facts.n_subjects)
-    return _compared("scaling the readout", scaled, after, before.lower.shape, everyone, f"with W_U times {c:g}")
+    everyone, says = np.arange(facts.n_subjects), f"with W_U times {c:g}"
+    return _compared("scaling the readout", scaled, after, before.lower.shape, everyone, says)
 
 
 def equal_relations(

@@ -30,6 +30,8 @@ Logits = Callable[[NDArray[np.int64]], Any]
 
 _NOISE = 256  # roundings of the largest logit: a forward pass adds up that many numbers, or their like
 _BATCH = 1 << 12
+_BLOCK = 1 << 22  # logits held at a time: 32 MiB
+_MOST = 1 << 24  # queries of one table
 _ROOT = Path(__file__).parent.parent
 _OURS = [_ROOT / package for package in ("theory", "constructions", "bounds", "verify")]
 _LIBRARIES = [Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")]
@@ -70,7 +72,13 @@ class Asking:
         return self.hops > 1 or self.chain_of_thought
 
     def queries(self, facts: FactTable) -> Queries:
-        """All queries about a table."""
+        """All queries about a table.
+
+        Raises:
+            ConstructionError: N R^k is more than can be asked one by one.
+        """
+        if facts.n_subjects * facts.n_relations**self.hops > _MOST:
+            raise ConstructionError(f"N R^{self.hops} queries are too many to ask: at most {_MOST}")
         return Facts(facts) if self.hops == 1 else Chains(facts, letters(facts, self.hops))
 
     def __call__(self, model: "Transformer | Logits", facts: FactTable) -> Margins:
@@ -140,22 +148,25 @@ def measured(model: Logits, queries: Queries) -> Margins:
     Raises:
         ConstructionError: see `logits_of`; or the same prompts get other logits when asked again, or alone.
     """
-    size = int(np.prod(queries.shape))
-    numbers = np.arange(size)
-    tokens, _, answers = queries.prompts(numbers)
-    logits = logits_of(model, tokens, queries.facts.n_attributes)
-    noise, exact = noise_of(logits), logits.astype(np.float64)
-    _check_steady(model, tokens, exact, noise, queries)
-    if exact.shape[1] < 2:
+    facts, size = queries.facts, int(np.prod(queries.shape))
+    if facts.n_attributes < 2:
         raise ConstructionError("with one attribute there is no wrong answer, and so no margin")
-    right = exact[numbers, answers]
-    wrong = exact.copy()
-    wrong[numbers, answers] = -np.inf
-    got, margin = wrong.argmax(axis=1), right - wrong.max(axis=1)
+    margin, noise, got = np.zeros(size), np.zeros(size), np.zeros(size, dtype=np.int64)
+    step = max(1, _BLOCK // facts.n_attributes)
+    for numbers in (np.arange(start, min(start + step, size)) for start in range(0, size, step)):
+        tokens, _, answers = queries.prompts(numbers)
+        logits = logits_of(model, tokens, facts.n_attributes)
+        noise[numbers] = noise_of(logits)
+        _check_steady(model, tokens, logits, noise[numbers], queries, numbers)
+        wrong, rows = logits.astype(np.float64), np.arange(len(numbers))
+        right = wrong[rows, answers]
+        wrong[rows, answers] = -np.inf
+        got[numbers] = wrong.argmax(axis=1)
+        margin[numbers] = right - wrong[rows, got[numbers]]
     signs = np.where(margin > noise, 1, np.where((margin < -noise) | (margin == 0), -1, 0)).astype(np.int8)
     worst = int(margin.argmin())
     subject, *relations = queries.query(worst)
-    facts, answer = queries.facts, int(answers[worst])
+    answer = int(queries.prompts(np.array([worst])).answers[0])
     lower, upper = margin - noise, margin + noise
     return Margins(
         queries=queries,
@@ -249,7 +260,12 @@ def _batch(ask: Logits, tokens: NDArray[np.int64], n_outputs: int) -> NDArray[An
 
 
 def _check_steady(
-    model: Logits, tokens: NDArray[np.int64], logits: NDArray[Any], noise: NDArray[Any], queries: Queries
+    model: Logits,
+    tokens: NDArray[np.int64],
+    logits: NDArray[Any],
+    noise: NDArray[np.float64],
+    queries: Queries,
+    numbers: NDArray[np.int64],
 ) -> None:
     """Whether the answer to a prompt depends on the prompt alone."""
     turned = logits_of(model, tokens[::-1], logits.shape[1])[::-1]
@@ -258,9 +274,9 @@ def _check_steady(
         (turned, slice(None), "asked again in another order"),
         (alone, slice(-1, None), "asked alone"),
     ):
-        off = np.abs(again - logits[which]).max(axis=1) > noise[which]
+        off = np.abs(again.astype(np.float64) - logits[which]).max(axis=1) > noise[which]
         if off.any():
-            subject, *relations = queries.query(int(np.arange(len(tokens))[which][off.argmax()]))
+            subject, *relations = queries.query(int(numbers[which][off.argmax()]))
             question = queries.facts.question(subject, *relations)
             raise ConstructionError(f"the logits of {question} are other ones when {how}")
 

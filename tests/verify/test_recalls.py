@@ -279,6 +279,29 @@ def test_the_counterexample_is_a_table():
     )
 
 
+def test_the_counterexamples_that_the_readme_shows():
+    def build(facts):
+        return block_superposition(facts, gate=0.75)  # C1 asks for 1
+
+    with pytest.raises(AssertionError) as raised:
+        assert_recalls(build)
+    assert str(raised.value) == textwrap.dedent(
+        """\
+        1 of 3 facts wrong; r1 of s0: right a0, got a1, margin 0
+             r0    r1    r2
+        s0   a1   [a0]   a1
+        N = 1, R = 3, |A| = 2; does not hold: every fact is recalled"""
+    )
+    with pytest.raises(AssertionError, match=r"^r0 of s0: margin 2, but 1 with a further relation \[1\]\n"):
+        assert_recalls(build, laws=LAWS)
+
+
+def test_many_hops_are_asked_of_few_relations_and_too_many_are_refused():
+    assert {table.n_relations for table in tables(Asking(30))} == {1}
+    with pytest.raises(ConstructionError, match=r"N R\^30 queries are too many"):
+        check_construction(composed_hops, FactTable([[0, 1], [1, 0]]), hops=30)
+
+
 def test_named_facts_are_shown_by_their_names():
     facts = FactTable(
         [[1, 2, 0]], subjects=["ann", "bob", "eve"], relations=["boss"], attributes=["x", "y", "z"]

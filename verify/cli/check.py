@@ -49,7 +49,7 @@ def command(
                 raise click.UsageError(
                     "--construction is judged alone: not with a claim, --model or --answers"
                 )
-            verdict = _check_construction(construction, table, facts, given, progress)
+            verdict = _check_construction(construction, table, facts, missing, given, progress)
         elif model is not None:
             given.pop("seed")
             _refuse_with_model(claim, given)
@@ -107,7 +107,7 @@ def _check_model(path: str, answers: str | None, facts: Any, progress: Any) -> A
 
 
 def _check_construction(
-    spec: str, table: Any, named: str | None, given: dict[str, Any], progress: Any
+    spec: str, table: Any, named: str | None, missing: Any, given: dict[str, Any], progress: Any
 ) -> Any:
     """The verdict on `module:function`: on given or random facts if asked for, else on the whole battery."""
     import contextlib
@@ -135,7 +135,7 @@ def _check_construction(
             relations = 4 if relations is None else relations
         table, drawn = facts_asked(table, subjects, relations, kind, seed)
         if hops > 1:
-            table = table.to_entities()
+            table = table.to_entities(missing=missing)
     try:
         with contextlib.redirect_stdout(sys.stderr):  # what a construction prints is not the verdict
             verdict = check_construction(load(spec), table, hops=hops, progress=progress)
