@@ -8,19 +8,9 @@ import click
 
 PACKAGES = ("theory", "constructions", "bounds", "verify")
 DEPENDENCIES = (
-    *(
-        "numpy",
-        "scipy",
-        "sympy",
-        "matplotlib",
-        "hypothesis",
-        "pandas",
-        "rich",
-        "click",
-        "safetensors",
-        "latex2mathml",
-    ),
-    *("python-flint", "z3-solver", "jax", "optax", "onnx", "onnxruntime", "dask", "distributed"),
+    *("numpy", "scipy", "sympy", "matplotlib", "hypothesis", "pandas", "rich", "click", "safetensors"),
+    *("latex2mathml", "python-flint", "z3-solver", "jax", "optax", "onnx", "onnxruntime"),
+    *("dask", "distributed"),
 )
 
 

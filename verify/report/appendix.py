@@ -9,7 +9,7 @@ from theory.version import VERSION
 from verify.report.content import Content
 from verify.report.markup import Markup, element, join
 from verify.report.mathematics import text_with_formulas
-from verify.report.prose import code, commanded, number, pretty
+from verify.report.prose import code, commanded, counted, number, pretty
 from verify.report.summaries import RELATIONS, SUBJECTS, LemmaRow
 from verify.report.tables import NUMBERS, badge, lines, table
 
@@ -27,26 +27,25 @@ def lemmas(content: Content) -> Markup:
     for name, group in groupby(content.lemmas, key=family):
         members = list(group)
         shown = next((row.lemma for row in members if row.lemma.name == name), members[-1].lemma)
-        title = join([code(name), element("small", f"{len(members)} lemmas") if len(members) > 1 else ""])
         hypotheses = sum(len(row.lemma.hypotheses) for row in members)
         needed = sum(row.n_needed for row in members)
         statuses = {row.status for row in members}
         outcome = statuses.pop() if len(statuses) == 1 else "inconclusive"
-        rows.append(
-            (
-                title,
-                shown.claim,
-                text_with_formulas(shown.statement),
-                badge(outcome),
-                f"{needed} of {hypotheses}",
-            )
+        several = f"{len(members)} lemmas, " if len(members) > 1 else ""
+        about = element(
+            "small",
+            f"{shown.claim}, {several}{needed} of {counted(hypotheses, 'hypothesis', 'hypotheses')} needed",
         )
+        heading = join([code(name), element("small", badge(outcome)), about])
+        rows.append((heading, text_with_formulas(shown.statement)))
     reasons = {row.reason for row in content.lemmas if row.reason}
     checked = [
-        (code(identity.name), identity.claim, text_with_formulas(identity.statement))
+        (
+            join([code(identity.name), element("small", identity.claim)]),
+            text_with_formulas(identity.statement),
+        )
         for identity in content.identities
     ]
-    heads = ("lemma", "for", "statement", "", "hypotheses needed")
     return join(
         [
             element(
@@ -55,9 +54,9 @@ def lemmas(content: Content) -> Markup:
                 "counterexample exists without it. Of a family, the general lemma or the largest is shown.",
                 *(f" {reason}." for reason in sorted(reasons)),
             ),
-            table("Lemmas", heads, rows, classes=("", "", "prose"), name="lemmas"),
+            table("Lemmas", ("lemma", "statement"), rows, classes=("", "prose"), name="lemmas"),
             element("p", "Identities that SymPy reduces, symbol by symbol, behind C2 and C4:"),
-            table("Identities", ("identity", "for", "statement"), checked, classes=("", "", "prose")),
+            table("Identities", ("identity", "statement"), checked, classes=("", "prose"), name="lemmas"),
         ]
     )
 
@@ -68,17 +67,16 @@ def bounds(content: Content) -> Markup:
     for row in content.bounds:
         value: object = row.missing
         if row.value is not None:
-            unit = "" if row.value.unit == "1" else f" {row.value.unit}"
-            low, high = row.value.lower, row.value.upper
-            exact = low == high and low.denominator < 1000
-            value = join([number(low), unit]) if exact else str(row.value).removesuffix(" 1")
-        says = join([pretty(row.says), element("small", commanded(row.command))])
-        rows.append((code(row.name), says, value))
-    heads = ("bound", "what it bounds", "value")
+            exact = row.value.is_exact and row.value.lower.denominator < 1000
+            ends = number(row.value.lower) if exact else str(row.value).removesuffix(f" {row.value.unit}")
+            value = join([ends, element("small", row.value.unit) if row.value.unit != "1" else ""])
+        says = element("small", pretty(row.says), class_="says")
+        rows.append((join([code(row.name), says, element("small", commanded(row.command))]), value))
+    heads = ("bound", "value")
     return join(
         [
             element("p", "How little could ever do. Each value is enclosed between two exact numbers."),
-            table("Bounds", heads, rows, classes=("", "prose", NUMBERS), name="bounds"),
+            table("Bounds", heads, rows, classes=("", NUMBERS), name="bounds"),
         ]
     )
 

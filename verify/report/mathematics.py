@@ -127,6 +127,9 @@ class _Printer(LatexPrinter):  # type: ignore[misc]
 
 def _row(latex: str) -> str:
     """The children of a `math` element."""
+    strange = set(re.findall(r"\\begin{(\w+)}", latex)) - {"cases"}
+    if strange:
+        raise UnknownCommandError(f"no MathML for the environment {strange.pop()} of {latex!r}")
     root = ElementTree.fromstring(convert(latex))
     for part in root.iter():
         part.tag = part.tag.removeprefix(_NAMESPACE)
