@@ -1,4 +1,4 @@
-"""Recall of all facts of a table, certified: counted in exact integers, filtered in floats, or margin by margin."""
+"""Recall of a table, certified: counted in exact integers, filtered in floats, or margin by margin."""
 
 from collections.abc import Callable
 from os import PathLike
