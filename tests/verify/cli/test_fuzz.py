@@ -20,6 +20,7 @@ from constructions.files import load_answers, load_queries, load_safetensors
 from theory import FactsError, FactTable
 from verify.cli import COMMANDS, run
 from verify.strategies import fact_tables
+from verify.sweep import Store
 
 ANYTHING = st.text(st.characters(exclude_characters="\0"), max_size=12)
 WIDE = "subject,mother,wife\nAnn,Carla,none\nBen,Carla,Dora\nDora,Eva,none\n"
@@ -497,3 +498,32 @@ def test_a_results_file_that_is_none(folder, kind, data, out):
         "plot", kind, str(results), "--out", str(place / f"{out.replace('/', '')}.svg"), statuses=(2,)
     )
     assert names_in(place) == {"results.sqlite": data}
+
+
+GRID = {
+    **{f"--{name}": NUMBERS for name in ("relations", "trials", "seed")},
+    **{f"--{name}": REALS for name in ("level", "share")},
+    "--construction": st.sampled_from(["single-hop-dense", "linear-memory", "single-hop", "x", ""]),
+    "--workers": st.sampled_from(["1", "0", "-1", "x", ""]),
+    "--preset": st.sampled_from(["x", ""]),
+    "--json": None,
+}
+
+
+@given(options=options_of(GRID), N=NUMBERS, d=NUMBERS, hops=st.booleans())
+def test_any_options_of_sweep_leave_whole_files(folder, options, N, d, hops):
+    """A results file keeps the cells that were finished before one failed; rows come whole, at the end."""
+    place = folder / "sweeps"
+    place.mkdir(exist_ok=True)
+    for path in place.iterdir():
+        path.unlink()
+    sizes = (
+        ["hops", "--subjects", N, "--hops", d] if hops else ["capacity", "--subjects", N, "--dimension", d]
+    )
+    files = ["--out", str(place / "r.sqlite"), "--rows", str(place / "r.csv")]
+    status = answers_properly("sweep", *sizes, *options, *files, statuses=(0, 2))
+    left = {path.name for path in place.iterdir()}
+    assert left == {"r.sqlite", "r.csv"} if status == 0 else left <= {"r.sqlite"}
+    if "r.sqlite" in left:
+        with Store(place / "r.sqlite") as store:
+            assert status == 2 or len(store.rows())
