@@ -129,7 +129,7 @@ def load_safetensors(path: str | PathLike[str]) -> Transformer:
         if name not in weights:
             raise ValueError(f"{path} has no {name}; it has {', '.join(sorted(weights)) or 'nothing'}")
     for name, weight in weights.items():
-        want = {"W": 3 if ".attn." in name else 2, "b": 1}.get(name.split(".")[-1][0])
+        want = {"W": 3 if ".attn." in name else 2, "b": 1}.get(name.split(".")[-1][:1])
         if weight.ndim != want:
             raise ValueError(f"{path}: {name} has shape {weight.shape}, want {want} axes")
         if weight.dtype.itemsize < 4:
