@@ -72,6 +72,8 @@ def check(
     name = claim if isinstance(claim, str) else claim.name
     _check_engine(engine)
     if name in FLOORS:
+        for option in ("implicit",) * implicit + ("checkpoint",) * (checkpoint is not None):
+            raise UsageError(f"{name} has no option {option!r}; the single-hop claims of C1 have")
         if engine != "numpy":
             raise UsageError(f"{name} is about all models; --engine goes with the claims that build one")
         return _check_floor(name, facts, subjects, relations, table, seed, options, progress)

@@ -1,13 +1,15 @@
-"""Recall of all facts of a table: counted where that can be done in exact integers, else margin by margin."""
+"""Recall of all facts of a table: counted in exact integers, filtered in floats, or margin by margin."""
 
 from collections.abc import Callable
 from os import PathLike
 from typing import Any
 
 from constructions.transformer import Transformer
+from theory.facts import FactTable
 from theory.table import Table
 from verify.asked import UsageError, require_memory
 from verify.checkpoint import CheckpointError, Keeper, begun, identity
+from verify.filtered import filtered
 from verify.margin import Margins, Progress, check_fits
 from verify.tally import Counted, count
 
@@ -52,4 +54,5 @@ def recall(
         return found
     rows = facts.n_subjects + facts.n_relations + 2 * facts.n_attributes  # W_E, and W_U with its codebook
     require_memory(8 * rows * model.d_model, f"weights of d_model {model.d_model}")
-    return one_by_one()
+    screened = filtered(model, facts, progress=progress) if isinstance(facts, FactTable) else None
+    return screened or one_by_one()

@@ -87,7 +87,7 @@ class Separated:
         if model.n_layers != 1 or model.blocks[0].mlp is None or model.n_ctx < 2:
             return None
         attention, mlp = model.blocks[0].attention, model.blocks[0].mlp
-        if attention is None or not _scores_vanish(attention):
+        if attention is None or not scores_vanish(attention):
             return None
         try:
             M = _half_of_values(attention)
@@ -117,6 +117,8 @@ class Separated:
         K_in, K_out = K_in[rows], K_out[rows]
         step_in = 0 if isinstance(model.W_E, OnDemand) else granule(model.W_E)
         neurons = min(step_in + granule(K_in), granule(shifts))
+        if not -900 < step_in < 900:
+            raise NotExactError("embeddings of too many digits")
         step = min(step_in + granule(K_out), neurons + granule(read), granule(adds))
         return cls(
             into=LinearMap.of(K_in, step_in - neurons),
@@ -138,8 +140,9 @@ class Separated:
         if isinstance(W_E, OnDemand):
             found: Integers = W_E.columns(slice(start, stop), self.rows)
             return found
-        block = np.ldexp(np.asarray(W_E[start:stop], dtype=np.float64)[:, self.rows].T, -self.step_in)
-        return np.ascontiguousarray(block.astype(_kind(float(np.abs(block).max(initial=0)))))
+        block = np.asarray(W_E[start:stop], dtype=np.float64)[:, run(self.rows)] * 2.0**-self.step_in
+        size = max(float(block.max(initial=0)), -float(block.min(initial=0)))
+        return np.ascontiguousarray(block.astype(_kind(size)).T)
 
     def readouts(self, x: Integers) -> Iterator[Integers]:
         """For each relation in turn what is read, in units: shape (m, subjects).
@@ -268,7 +271,7 @@ def indices(places: Any) -> NDArray[np.intp]:
     return np.arange(places.start, places.stop) if isinstance(places, slice) else places
 
 
-def _scores_vanish(attention: Attention) -> bool:
+def scores_vanish(attention: Attention) -> bool:
     """Whether all scores are 0 for any tokens, so that softmax and hard attention are uniform."""
     pairs = zip(attention.W_Q, attention.W_K, strict=True)
     return all(not stored(W_Q).any() or not stored(W_K).any() for W_Q, W_K in pairs)

@@ -23,6 +23,8 @@ COMMANDS = {
     "bound": "Evaluate a floor or a bound on codes, rigorously.",
     "sweep": "Measure grids of cells into a results file that survives anything.",
     "plot": "Draw a figure from a results file.",
+    "bench": "Time certified recall against brute force and the machine's limits.",
+    "report": "Check every claim and write one page that shows it all.",
     "export": "Write a construction's weights and answers to files.",
     "doctor": "Show where georecall and its dependencies come from.",
 }
