@@ -81,6 +81,14 @@ def test_a_weight_is_stored_exactly_or_refused_by_name(dtype: str, values: list[
     assert str(refused.value) == f"{dtype} would round W_x[{first}] = {values[first]!r}"
 
 
+@pytest.mark.parametrize(
+    ("number", "dtype"), [(2**53 + 1, "float64"), (2**24 + 1, "float32"), (2**62, "int8")]
+)
+def test_whole_numbers_that_would_round_are_refused_too(number: int, dtype: str) -> None:
+    with pytest.raises(ValueError, match=rf"{dtype} would round W_x\[1\]"):
+        encoded("W_x", np.array([1, number]), dtype)
+
+
 def _holds(dtype: str, x: float) -> bool:
     """Whether a dtype has the number x, by its definition."""
     if dtype == "int8":
