@@ -1,18 +1,15 @@
 """A file is there in full or not at all."""
 
-import os
 from pathlib import Path
+
+from theory.atomic import replacing
 
 
 def write(text: str, path: Path) -> None:
-    """Writes a file under a temporary name in its folder, then renames it.
+    """Writes a text file, in full or not at all.
 
     Raises:
         OSError: the folder cannot be written; what was there before stays.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
