@@ -73,7 +73,7 @@ def prepare(
 def _experiment(claim: str | Claim) -> Experiment:
     name = claim if isinstance(claim, str) else claim.name
     if name not in EXPERIMENTS:
-        known = [*EXPERIMENTS, *FLOORS]
+        known = [*EXPERIMENTS, *FLOORS, "gradient-descent"]
         wrong = "is stated, but has no check yet" if name in CLAIMS else "is no claim"
         raise UsageError(f"{name!r} {wrong}; there are {', '.join(known)}")
     return EXPERIMENTS[name]

@@ -109,8 +109,20 @@ def shuffled(facts: FactTable, rng: np.random.Generator) -> FactTable:
     return FactTable([rng.permutation(row) for row in facts.answers], n_attributes=facts.n_attributes)
 
 
-def held_out(n_subjects: int, seed: int, share: float = 0.2) -> tuple[Rows, Rows]:
-    """The subjects that a map is fitted on, and those that it is judged on: one in five, at least one."""
+def folds(n_subjects: int, seed: int) -> list[tuple[Rows, Rows]]:
+    """Five splits into subjects that a map is fitted on and subjects that it is judged on, each once.
+
+    Raises:
+        ValueError: fewer than two subjects.
+    """
+    if n_subjects < 2:
+        raise ValueError("holding subjects out takes at least two")
     order = generator(seed, "held out", n_subjects).permutation(n_subjects)
-    kept = max(1, min(n_subjects - 1, round((1 - share) * n_subjects)))
-    return np.sort(order[:kept]), np.sort(order[kept:])
+    parts = np.array_split(order, min(FOLDS, n_subjects))
+    return [(np.setdiff1d(order, part), np.sort(part)) for part in parts]
+
+
+def one_each(found: NDArray[np.bool_]) -> tuple[int, int]:
+    """Successes and trials if every subject is asked one relation, s mod R: independent draws, for intervals."""
+    R, N = found.shape
+    return int(found[np.arange(N) % R, np.arange(N)].sum()), N

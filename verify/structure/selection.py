@@ -1,54 +1,76 @@
 """Does the MLP select? Swaps of one component, gating of neurons, geometry of the relations' maps."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from theory.facts import FactTable
 from theory.randomness import generator
-from verify.structure.parts import Floats, Parts, held_out, prompts, right
+from verify.structure.parts import Floats, Parts, folds, prompts, right
 from verify.structure.superposition import superposition
 
 ENERGY = 0.9  # of a map: the share of its squared singular values that its subspace must hold
 
 
-def swaps(parts: Parts, facts: FactTable, *, seed: int = 0) -> dict[str, float]:
+@dataclass(frozen=True)
+class Swaps:
+    """What was answered after the component of (r, s) was replaced; entries by relation r and subject s.
+
+    Args:
+        followed: whether r of s is then answered by the new attribute.
+        kept: the share of the other relations of s that are still answered rightly; 1 if there is none.
+        random: `followed` after a step as long in a random direction.
+        untrained: `followed` through an untrained MLP.
+    """
+
+    followed: NDArray[np.bool_]
+    kept: Floats
+    random: NDArray[np.bool_]
+    untrained: NDArray[np.bool_]
+
+    @property
+    def exact(self) -> NDArray[np.bool_]:
+        """Whether exactly that relation's answer followed, shape (R, N)."""
+        return np.asarray(self.followed & (self.kept == 1.0))
+
+
+def swapped(parts: Parts, facts: FactTable, *, seed: int = 0) -> Swaps:
     """Replaces one attribute's component in the embeddings of held-out subjects, and asks everything again.
 
-    e_s + (u_b - u_a) M_r, the maps M_r fitted on the other subjects, a the attribute under r, b another
+    e_s + (u_b - u_a) M_r, the maps M_r fitted on four subjects of five, a the attribute under r, b another
     one at random.
-
-    Returns:
-        `swap_followed`: how often r is then answered by b; `swap_kept`: how often each other relation is
-        still answered rightly (1 if there is none); `swap_random`: how often b is answered after a step as
-        long in a random direction, `swap_untrained`: through an untrained MLP.
     """
-    fit, judge = held_out(facts.n_subjects, seed)
-    fitted, u = superposition(parts, facts, fit), parts.attributes
     rng = generator(seed, "swaps", facts.n_subjects, facts.n_relations)
-    asked = facts.restricted(subjects=judge.tolist())
-    blank = parts.with_untrained_mlp(seed)
-    followed, kept, by_chance, untrained = [], [], [], []
-    for r in range(facts.n_relations):
-        a = asked.answers[r]
-        b = (a + rng.integers(1, facts.n_attributes, size=a.shape)) % facts.n_attributes
-        step = (u[b] - u[a]) @ fitted.maps[r]
-        answers = asked.answers.copy()
-        answers[r] = b
-        swapped = FactTable(answers, n_attributes=facts.n_attributes)
-        moved = parts.subjects[judge] + step
-        found = right(parts.with_subjects(moved), swapped)
-        followed.append(found[r].mean())
-        kept.append(np.delete(found, r, axis=0).mean() if facts.n_relations > 1 else 1.0)
-        turned = rng.standard_normal(step.shape)
-        turned *= np.linalg.norm(step, axis=1, keepdims=True) / np.linalg.norm(turned, axis=1, keepdims=True)
-        by_chance.append(right(parts.with_subjects(parts.subjects[judge] + turned), swapped)[r].mean())
-        untrained.append(right(blank.with_subjects(moved), swapped)[r].mean())
-    return {
-        "swap_followed": float(np.mean(followed)),
-        "swap_kept": float(np.mean(kept)),
-        "swap_random": float(np.mean(by_chance)),
-        "swap_untrained": float(np.mean(untrained)),
+    blank, u, R = parts.with_untrained_mlp(seed), parts.attributes, facts.n_relations
+    followed, random, untrained = (np.empty(facts.answers.shape, dtype=bool) for _ in range(3))
+    kept = np.ones(facts.answers.shape)
+    for fit, judge in folds(facts.n_subjects, seed):
+        fitted, e = superposition(parts, facts, fit), parts.subjects[judge]
+        for r in range(R):
+            a = facts.answers[r, judge]
+            b = (a + rng.integers(1, facts.n_attributes, size=a.shape)) % facts.n_attributes
+            answers = facts.answers[:, judge].copy()
+            answers[r] = b
+            table = FactTable(answers, n_attributes=facts.n_attributes)
+            step = (u[b] - u[a]) @ fitted.maps[r]
+            turn = rng.standard_normal(step.shape)
+            turn *= np.linalg.norm(step, axis=1, keepdims=True) / np.linalg.norm(turn, axis=1, keepdims=True)
+            found = right(parts.with_subjects(e + step), table)
+            followed[r, judge] = found[r]
+            if R > 1:
+                kept[r, judge] = np.delete(found, r, axis=0).mean(axis=0)
+            random[r, judge] = right(parts.with_subjects(e + turn), table)[r]
+            untrained[r, judge] = right(blank.with_subjects(e + step), table)[r]
+    return Swaps(followed, kept, random, untrained)
+
+
+def swaps(parts: Parts, facts: FactTable, *, seed: int = 0) -> dict[str, float]:
+    """Means of `swapped`: `swap`, exactly that answer follows, and each field as `swap_...`."""
+    found = swapped(parts, facts, seed=seed)
+    return {"swap": float(found.exact.mean())} | {
+        f"swap_{name}": float(value.mean()) for name, value in vars(found).items()
     }
 
 

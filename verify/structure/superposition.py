@@ -8,10 +8,11 @@ with leverages h_i it is sum_i |residual_i / (1 - h_i)|^2.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from theory.facts import FactTable
 from theory.randomness import generator
-from verify.structure.parts import Floats, Parts, Rows, held_out, shuffled
+from verify.structure.parts import Floats, Parts, Rows, folds, shuffled
 
 PENALTIES = (
     1e-9,
@@ -102,18 +103,19 @@ def r_squared(wanted: Floats, predicted: Floats) -> float:
 
 
 def superposition_r2(parts: Parts, facts: FactTable, *, seed: int = 0) -> dict[str, float]:
-    """Held-out R^2 of the superposition, and of two that cannot be any.
+    """Held-out R^2 of the superposition over five folds, and of two that cannot be any.
 
     Returns:
         `r2`; `r2_shuffled`, the same embeddings against attributes of other subjects; `r2_random`, random
         embeddings of the same mean and covariance against the facts.
     """
-    fit, judge = held_out(facts.n_subjects, seed)
     rng = generator(seed, "superposition controls", facts.n_subjects)
 
     def of(embeddings: Floats, table: FactTable) -> float:
-        x = _design(parts, table)
-        return r_squared(embeddings[judge], ridge(x[fit], embeddings[fit])(x[judge]))
+        x, predicted = _design(parts, table), np.empty_like(embeddings)
+        for fit, judge in folds(facts.n_subjects, seed):
+            predicted[judge] = ridge(x[fit], embeddings[fit])(x[judge])
+        return r_squared(embeddings, predicted)
 
     return {
         "r2": of(parts.subjects, facts),
@@ -122,30 +124,32 @@ def superposition_r2(parts: Parts, facts: FactTable, *, seed: int = 0) -> dict[s
     }
 
 
-def probes(parts: Parts, facts: FactTable, *, seed: int = 0) -> dict[str, float]:
-    """Linear probes: a map from embeddings to the vector of one attribute, read by the nearest vector.
+def probed(embeddings: Floats, parts: Parts, facts: FactTable, *, seed: int = 0) -> NDArray[np.bool_]:
+    """Which attributes a linear probe reads off held-out embeddings, shape (R, N).
 
-    Fitted on four subjects of five, asked of the fifth; with bijections their attributes were never seen.
+    The probe of a relation maps embeddings to the vector of the attribute, fitted on four subjects of
+    five; the nearest vector is its answer. With bijections it has never seen that attribute as a target.
+    """
+    u, found = parts.attributes, np.empty(facts.answers.shape, dtype=bool)
+    for fit, judge in folds(facts.n_subjects, seed):
+        for r, row in enumerate(facts.answers):
+            read = ridge(embeddings[fit], u[row[fit]])(embeddings[judge])
+            nearest = (read @ u.T - (u**2).sum(axis=1) / 2).argmax(axis=1)
+            found[r, judge] = nearest == row[judge]
+    return found
+
+
+def probes(parts: Parts, facts: FactTable, *, seed: int = 0) -> dict[str, float]:
+    """Linear probes on held-out subjects: see `probed`.
 
     Returns:
         `probe`, the accuracy of the worst relation; `probe_shuffled`, that of the best one where the
         embeddings belong to other subjects.
     """
-    fit, judge = held_out(facts.n_subjects, seed)
-    u = parts.attributes
-
-    def accuracies(embeddings: Floats) -> list[float]:
-        found = []
-        for row in facts.answers:
-            read = ridge(embeddings[fit], u[row[fit]])(embeddings[judge])
-            nearest = (read @ u.T - (u**2).sum(axis=1) / 2).argmax(axis=1)
-            found.append(float((nearest == row[judge]).mean()))
-        return found
-
     moved = generator(seed, "probe control", facts.n_subjects).permutation(facts.n_subjects)
     return {
-        "probe": min(accuracies(parts.subjects)),
-        "probe_shuffled": max(accuracies(parts.subjects[moved])),
+        "probe": float(probed(parts.subjects, parts, facts, seed=seed).mean(axis=1).min()),
+        "probe_shuffled": float(probed(parts.subjects[moved], parts, facts, seed=seed).mean(axis=1).max()),
     }
 
 

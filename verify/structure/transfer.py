@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from constructions.transformer import Transformer
 from theory.facts import FactTable
@@ -92,10 +93,10 @@ PROCEDURES: dict[str, Procedure] = {
 }
 
 
-def transfer(
+def transferred(
     parts: Parts, facts: FactTable, procedure: str, *, tables: int = 1, seed: int = 0
-) -> dict[str, float]:
-    """The share of the facts of new tables that a procedure makes the model answer, with its controls.
+) -> dict[str, NDArray[np.bool_]]:
+    """Which facts of new tables a procedure makes the model answer, and its controls.
 
     Args:
         parts: of the trained model.
@@ -105,9 +106,9 @@ def transfer(
         seed: of the new tables and the controls.
 
     Returns:
-        `transfer`; `untrained`, the same through an untrained MLP; `shuffled`, the embeddings asked for a
-        further table; and for the superposition `random`, random embeddings of the same mean and
-        covariance. Means over the tables.
+        Each of shape (R, tables N): `transfer`; `untrained`, the same through an untrained MLP; `shuffled`,
+        the embeddings asked for a further table; and for the superposition `random`, random embeddings of
+        the old mean and covariance.
 
     Raises:
         ValueError: an unknown procedure, or one that does not apply to the model.
@@ -126,8 +127,16 @@ def transfer(
         }
         if procedure == "superposition":
             row["random"] = right(parts.with_subjects(matched(parts.subjects, len(parts.subjects), rng)), new)
-        rows.append({name: float(found.mean()) for name, found in row.items()})
-    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+        rows.append(row)
+    return {name: np.concatenate([row[name] for row in rows], axis=1) for name in rows[0]}
+
+
+def transfer(
+    parts: Parts, facts: FactTable, procedure: str, *, tables: int = 1, seed: int = 0
+) -> dict[str, float]:
+    """The shares that `transferred` finds."""
+    found = transferred(parts, facts, procedure, tables=tables, seed=seed)
+    return {name: float(asked.mean()) for name, asked in found.items()}
 
 
 def discriminates(row: dict[str, Any]) -> bool:
