@@ -103,9 +103,12 @@ def default_dimension(facts: FactTable) -> int:
 
 def as_transformer(parameters: dict[str, Floats32], recipe: Recipe) -> Transformer:
     """The same computation as `constructions.training.logits`, as a transformer in float64."""
-    p = {name: np.asarray(value, dtype=np.float64) for name, value in parameters.items()}
+    used = dict(parameters)
+    for name in ("attributes", "subjects"):
+        used[name] = placed(np.asarray(used[name], dtype=np.float32), getattr(recipe, name))
+    p = {name: np.asarray(value, dtype=np.float64) for name, value in used.items()}
     d, apart = recipe.dimension, 0 if recipe.residual else recipe.dimension
-    u, e = placed(p["attributes"], recipe.attributes), placed(p["subjects"], recipe.subjects)
+    u = p["attributes"]
     relations, attention = p["relations"] / 2, uniform_attention(d + apart, 2.0)
     if recipe.attention == "trained":
         relations = p["relations"]
@@ -118,7 +121,7 @@ def as_transformer(parameters: dict[str, Floats32], recipe: Recipe) -> Transform
         b_out=np.pad(p["b_out"], (apart, 0)),
     )
     return Transformer(
-        W_E=np.pad(np.concatenate([e, relations]), ((0, 0), (0, apart))),
+        W_E=np.pad(np.concatenate([p["subjects"], relations]), ((0, 0), (0, apart))),
         W_pos=np.zeros((N_CTX, d + apart)),
         blocks=(Block(attention, mlp),),
         W_U=np.pad(u.T, ((apart, 0), (0, 0))),

@@ -16,6 +16,7 @@ from theory.randomness import generator
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
+FOLDS = 5  # each map is fitted on 80% of the subjects
 SLACK = (
     2.0**-30
 )  # of the largest logit: a lead that float64 cannot have made up counts, a smaller one does not
@@ -123,6 +124,6 @@ def folds(n_subjects: int, seed: int) -> list[tuple[Rows, Rows]]:
 
 
 def one_each(found: NDArray[np.bool_]) -> tuple[int, int]:
-    """Successes and trials if every subject is asked one relation, s mod R: independent draws, for intervals."""
+    """Successes and trials if subject s is asked relation s mod R alone: draws fit for an interval."""
     R, N = found.shape
     return int(found[np.arange(N) % R, np.arange(N)].sum()), N
