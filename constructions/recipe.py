@@ -6,8 +6,6 @@ from typing import Any, Literal, get_args
 Kind = Literal["learned", "sphere", "frozen"]  # of vectors: learned freely, at length sqrt(d), not at all
 AttentionLearned = Literal["uniform", "trained"]
 
-SPARED = 0.25  # the share of the steps, at the end, in which no subject is forgotten
-
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -29,9 +27,7 @@ class Recipe:
         batch: subjects per step, each asked all relations; 0: all of them.
         attention: "uniform", which makes x = e_s + e_r; or one head, "trained" with the rest.
         residual: whether the MLP's output is added to x or stands alone.
-        forget: the share of the subjects whose embeddings are drawn anew every `forget_every` steps.
-        forget_every: see there; the last quarter of the steps forgets nothing.
-        seed: of all random draws, which the settings and the facts determine further.
+        seed: of all random draws, which the sizes and the facts determine further.
 
     Raises:
         ValueError: a value out of range; the message names it.
@@ -49,12 +45,10 @@ class Recipe:
     batch: int = 0
     attention: AttentionLearned = "uniform"
     residual: bool = False
-    forget: float = 0.0
-    forget_every: int = 200
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("dimension", "width", "steps", "forget_every"):
+        for name in ("dimension", "width", "steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         for name in ("noise", "weight_decay", "batch", "seed"):
@@ -63,8 +57,6 @@ class Recipe:
         for name in ("learning_rate", "initial"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        if not 0 <= self.forget < 1:
-            raise ValueError(f"forget must lie in [0, 1), got {self.forget}")
         for name, kind in {"attributes": Kind, "subjects": Kind, "attention": AttentionLearned}.items():
             known = get_args(kind)
             if getattr(self, name) not in known:

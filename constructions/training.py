@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from constructions.recipe import SPARED, Kind, Recipe
+from constructions.recipe import Kind, Recipe
 from constructions.saved_state import restored, save
 from theory.facts import FactTable
 from theory.randomness import generator
@@ -178,8 +178,8 @@ def libraries() -> tuple[Any, Any]:
 
 
 def _key(facts: FactTable, recipe: Recipe) -> int:
-    """The seed of the noise: the user's seed, the facts and all settings."""
-    rng = generator(recipe.seed, "gradient-descent noise", facts.digest, sorted(recipe.described().items()))
+    """The seed of batches and noise."""
+    rng = generator(recipe.seed, "gradient-descent noise", facts.digest, recipe.dimension, recipe.width)
     return int(rng.integers(2**31))
 
 
@@ -221,14 +221,7 @@ def _chunk(recipe: Recipe) -> Chunk:
     def update(state: State, kept: Parameters, answers: Any) -> tuple[State, Any]:
         learned, moments = state["learned"], state["optimiser"]
         N, d = answers.shape[1], recipe.dimension
-        key, *keys = jax.random.split(jax.random.wrap_key_data(state["key"], impl="unsafe_rbg"), 5)
-        if recipe.forget:
-            due = (state["step"] % recipe.forget_every == 0) & (state["step"] < (1 - SPARED) * recipe.steps)
-            drawn = jax.random.uniform(keys[2], (N, 1)) < recipe.forget
-            again = due & (state["step"] > 0) & drawn
-            fresh = recipe.initial * jax.random.normal(keys[3], (N, d))
-            learned = learned | {"subjects": jnp.where(again, fresh, learned["subjects"])}
-            moments = _of_subjects(moments, lambda leaf: jnp.where(again, 0.0, leaf))
+        key, *keys = jax.random.split(jax.random.wrap_key_data(state["key"], impl="unsafe_rbg"), 3)
         rows = jax.random.randint(keys[0], (recipe.batch,), 0, N) if recipe.batch else None
         wanted = answers if rows is None else answers[:, rows]
         noise = jax.random.normal(keys[1], (wanted.shape[1], d)) if recipe.noise else None
@@ -257,13 +250,3 @@ def _chunk(recipe: Recipe) -> Chunk:
 
     compiled: Chunk = jax.jit(chunk)
     return compiled
-
-
-def _of_subjects(moments: Any, function: Callable[[Any], Any]) -> Any:
-    """The optimiser's state with a function applied to its moments of the subjects' embeddings."""
-    jax, _ = libraries()
-
-    def at(path: Any, leaf: Any) -> Any:
-        return function(leaf) if any(getattr(entry, "key", None) == "subjects" for entry in path) else leaf
-
-    return jax.tree_util.tree_map_with_path(at, moments)

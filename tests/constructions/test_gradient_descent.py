@@ -110,7 +110,6 @@ def test_settings_out_of_range_are_named():
         "weight_decay": float("nan"),
         "learning_rate": 0.0,
         "batch": -1,
-        "forget": 1.0,
         "attributes": "free",
         "attention": "hard",
         "subjects": "trained",

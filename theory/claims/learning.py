@@ -25,7 +25,7 @@ fitted superposition of new bijections are answered without any training.""",
         "recall": sympy.Integer(1),
         "superposition_r2": sympy.Rational(9, 10),
         "probe_accuracy": sympy.Rational(19, 20),
-        "swap_accuracy": sympy.Rational(19, 20),
+        "swap_accuracy": sympy.Rational(9, 10),
         "transfer_accuracy": sympy.Rational(19, 20),
     },
     proof=r"""None: the quantities are thresholds, stated in advance, that every one of several training

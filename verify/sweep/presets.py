@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from constructions.codes import code_length
 from theory.dense import closed_form_length, exact_length
 from verify.sweep.cells import Cell
+from verify.sweep.learned import LEARNED_PRESETS as LEARNED
 
 
 def quick(seed: int = 0) -> list[Cell]:
@@ -53,6 +54,11 @@ def hop_cells(
         if n_relations ** -(-k // c) * m <= most
     ]
 
+
+LEARNED_PRESETS: dict[str, Callable[..., list[Cell]]] = {
+    name: lambda seed=0, grid=grid: [Cell.of(kind, **parameters) for kind, parameters in grid(seed)]
+    for name, grid in LEARNED.items()
+}
 
 HOP_PRESETS: dict[str, Callable[..., list[Cell]]] = {
     "quick": lambda seed=0: hop_cells(64, 3, 4, seed=seed),
