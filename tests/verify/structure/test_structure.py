@@ -72,10 +72,10 @@ def test_blocks_are_orthogonal_and_neurons_serve_one_relation():
 
 def test_turned_copies_share_the_whole_space_and_differ_as_maps():
     table = random_bijections(200, 2, rng=np.random.default_rng(1))
-    parts = parts_of(dense_superposition, table, length=40)
+    parts = parts_of(dense_superposition, table, length=56)
     found = alignment(parts, table)
     assert found["overlap"] > 0.9
-    assert found["cosine"] < 0.4  # |sum of 40 signs| / 40
+    assert found["cosine"] < 0.4  # |sum of 56 signs| / 56
     assert superposition_r2(parts, table)["r2"] == pytest.approx(1.0, abs=1e-9)
     assert probes(parts, table)["probe"] > 0.95
 
