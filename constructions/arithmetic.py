@@ -19,6 +19,8 @@ def times(x: Any, W: Any) -> Any:
     """The product x @ W for a batch x of shape (..., n) and one dense or sparse matrix W of shape (n, k)."""
     if isinstance(W, np.ndarray):
         return _flat_product(x, W)
+    if not hasattr(W, "tocsc"):  # entries on demand, of which all are asked for
+        return _flat_product(x, np.asarray(W))
     columns = W.tocsc()
     n_terms = np.diff(columns.indptr)
     if n_terms.max(initial=0) > _FEW_TERMS:

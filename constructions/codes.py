@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from theory.nearest import nearest_squared_distances
+
+_BLOCK = 1 << 16  # words computed at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +71,26 @@ class Code:
         """The number of distinct words; the code is injective if it is |A|."""
         return len(np.unique(self.words, axis=0))
 
+    @cached_property
+    def kind(self) -> Any:
+        """The smallest signed integer type that holds lo..hi."""
+        kinds = (np.int8, np.int16, np.int32, np.int64)
+        return next(kind for kind in kinds if np.iinfo(kind).min <= self.lo and self.hi <= np.iinfo(kind).max)
+
+    @cached_property
+    def squared_norms(self) -> NDArray[np.int64]:
+        """|v_a|^2 for every attribute; where all agree, a view of one number."""
+        norms = np.einsum("aj,aj->a", self.words, self.words)
+        return np.broadcast_to(norms[:1], norms.shape) if (norms == norms[0]).all() else norms
+
+    def columns(self, attributes: Any) -> NDArray[Any]:
+        """The words of some attributes, coordinates first: shape (m, how many), small integers."""
+        return self._planes[:, attributes]
+
+    @cached_property
+    def _planes(self) -> NDArray[Any]:
+        return np.ascontiguousarray(self.words.T, dtype=self.kind)
+
     def nearest_squared_distance(self, of: NDArray[np.int64] | None = None) -> int:
         """The least squared distance from one of some words (default: any) to another word.
 
@@ -85,6 +108,112 @@ class Code:
             lo=min(scale * self.lo for scale in scales),
             hi=max(scale * self.hi for scale in scales),
         )
+
+
+class Numerals(Code):
+    """The attributes' own numbers as words, in base 2^p: v(a)_j = scale x digit_j(a) + offset_j.
+
+    Words are computed where they are asked for, so that a code of 2^26 attributes takes no memory. Sign codes
+    (p = 1, scale 2, offset -1), quantized codes and packed sign codes are all of this form.
+
+    Args:
+        n_words: |A| >= 1.
+        widths: the bits of each digit, the least significant first, each from 1 to 16; all but the last
+            are the same. Too few of them make words collide.
+        scale: positive.
+        offsets: one for each digit.
+
+    Raises:
+        ValueError: a number out of range.
+
+    Example:
+        >>> Numerals(6, widths=(2, 2), offsets=(0, 0)).words.tolist()
+        [[0, 0], [1, 0], [2, 0], [3, 0], [0, 1], [1, 1]]
+    """
+
+    _widths: tuple[int, ...]
+    _offsets: tuple[int, ...]
+    _scale: int
+    _n_words: int
+
+    def __init__(
+        self, n_words: int, *, widths: tuple[int, ...], offsets: tuple[int, ...], scale: int = 1
+    ) -> None:
+        if n_words < 1 or not widths or not all(1 <= width <= 16 for width in widths):
+            raise ValueError(f"numerals need words and digits of 1 to 16 bits, got {n_words} and {widths}")
+        tops = [o + scale * ((1 << width) - 1) for o, width in zip(offsets, widths, strict=True)]
+        fields = {"lo": min(offsets), "hi": max(tops), "_n_words": n_words, "_widths": widths}
+        for name, value in {**fields, "_scale": scale, "_offsets": offsets}.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def n_words(self) -> int:
+        """|A|."""
+        return self._n_words
+
+    @property
+    def length(self) -> int:
+        """The number of coordinates, m."""
+        return len(self._widths)
+
+    @cached_property
+    def words(self) -> NDArray[np.int64]:
+        """All words, shape (|A|, m): for codes that fit in memory."""
+        words = np.ascontiguousarray(self.columns(np.arange(self.n_words)).T, dtype=np.int64)
+        words.setflags(write=False)
+        return words
+
+    @property
+    def n_levels(self) -> int:
+        """How many values a coordinate may take."""
+        return 1 << max(self._widths)
+
+    @property
+    def n_distinct(self) -> int:
+        """The number of distinct words: all, or as many as there are numerals."""
+        return min(self.n_words, 1 << sum(self._widths))
+
+    @property
+    def squared_norms(self) -> NDArray[np.int64]:
+        """|v_a|^2 for every attribute; where all agree, a view of one number."""
+        if self._scale + 2 * self._offsets[0] == 0 and set(self._widths) == {1}:  # signs
+            norm = sum(offset**2 for offset in self._offsets)
+            return np.broadcast_to(np.array([norm]), (self.n_words,))
+        norms = np.empty(self.n_words, dtype=np.int64)
+        for start in range(0, self.n_words, _BLOCK):
+            block = slice(start, min(start + _BLOCK, self.n_words))
+            words = self.columns(np.arange(block.start, block.stop)).astype(np.int64)
+            norms[block] = (words * words).sum(axis=0)
+        return norms
+
+    def columns(self, attributes: NDArray[np.integer]) -> NDArray[Any]:
+        """The words of some attributes, coordinates first: shape (m, how many), small integers."""
+        words = _digits(np.ascontiguousarray(attributes), self._widths, self.kind)
+        if self._scale != 1:
+            words *= words.dtype.type(self._scale)
+        if any(self._offsets):
+            words += np.array(self._offsets, dtype=words.dtype)[:, None]
+        return words
+
+    def nearest_squared_distance(self, of: NDArray[np.int64] | None = None) -> int:
+        """As for any code, in closed form if asked about all attributes.
+
+        If words coincide, 0. Otherwise every a > 0 becomes a smaller numeral by lowering a digit by one,
+        and 0 becomes 1 by raising one: the nearest word is one digit away by one.
+        """
+        if of is not None:
+            return super().nearest_squared_distance(of)
+        if self.n_words < 2:
+            raise ValueError(f"a nearest other word needs two words, got {self.n_words}")
+        return 0 if self.n_distinct < self.n_words else self._scale**2
+
+    def packed(self, bits: int) -> Code:
+        """Groups of `bits` coordinates summed with weights 1, 2, 4, ...; of binary digits, digits again."""
+        if set(self._widths) != {1} or bits > 16:
+            return super().packed(bits)
+        groups = [min(bits, self.length - j) for j in range(0, self.length, bits)]
+        offsets = tuple(self._offsets[0] * ((1 << width) - 1) for width in groups)
+        return Numerals(self.n_words, widths=tuple(groups), offsets=offsets, scale=self._scale)
 
 
 def code_length(n_attributes: int, bits: int = 1) -> int:
@@ -110,8 +239,8 @@ def sign_code(n_attributes: int, *, length: int | None = None) -> Code:
         >>> sign_code(3).words.tolist()
         [[-1, -1], [1, -1], [-1, 1]]
     """
-    digits = _digits(n_attributes, 1, code_length(n_attributes) if length is None else length)
-    return Code(2 * digits - 1, lo=-1, hi=1)
+    m = _length(n_attributes, 1, length)
+    return Numerals(n_attributes, widths=(1,) * m, offsets=(-1,) * m, scale=2)
 
 
 def quantized_code(n_attributes: int, *, bits: int, length: int | None = None) -> Code:
@@ -126,18 +255,34 @@ def quantized_code(n_attributes: int, *, bits: int, length: int | None = None) -
         >>> quantized_code(6, bits=2).words.tolist()
         [[0, 0], [1, 0], [2, 0], [3, 0], [0, 1], [1, 1]]
     """
-    digits = _digits(n_attributes, bits, code_length(n_attributes, bits) if length is None else length)
-    return Code(digits, lo=0, hi=(1 << bits) - 1)
+    m = _length(n_attributes, bits, length)
+    return Numerals(n_attributes, widths=(bits,) * m, offsets=(0,) * m)
 
 
-def _digits(n_attributes: int, bits: int, length: int) -> NDArray[np.int64]:
+def _length(n_attributes: int, bits: int, length: int | None) -> int:
     if n_attributes < 1:
         raise ValueError(f"a code needs at least one attribute, got {n_attributes}")
-    if not 1 <= bits <= 16:
-        raise ValueError(f"bits must be from 1 to 16, got {bits}")
-    if length < 1:
+    least = code_length(n_attributes, bits)
+    if length is not None and length < 1:
         raise ValueError(f"a code needs at least one coordinate, got {length}")
-    shifts = bits * np.arange(min(length, 63 // bits))  # higher digits of an int64 are 0
-    digits = np.zeros((n_attributes, length), dtype=np.int64)
-    digits[:, : len(shifts)] = (np.arange(n_attributes)[:, None] >> shifts) & ((1 << bits) - 1)
-    return digits
+    return least if length is None else length
+
+
+def _digits(numbers: NDArray[np.integer], widths: tuple[int, ...], kind: Any) -> NDArray[Any]:
+    """The digits of some numbers, least first: shape (digits, numbers)."""
+    found = np.zeros((len(widths), len(numbers)), dtype=kind)
+    width, n_bytes = widths[0], numbers.itemsize
+    if kind is np.int8 and 8 % width == 0 and len(set(widths)) == 1:  # no digit lies across two bytes
+        little = numbers.astype(numbers.dtype.newbyteorder("<"), copy=False)
+        planes = little.view(np.uint8).reshape(len(numbers), n_bytes).T
+        digits, per_byte = found.view(np.uint8), 8 // width
+        shifts = np.arange(0, 8, width, dtype=np.uint8)[:, None]
+        for plane, start in zip(planes, range(0, len(widths), per_byte), strict=False):
+            several = digits[start : start + per_byte]
+            np.right_shift(np.ascontiguousarray(plane), shifts[: len(several)], out=several)
+        digits &= np.uint8((1 << width) - 1)
+        return found
+    for j, own in enumerate(widths):
+        if width * j < 8 * n_bytes - 1:  # higher digits of a number that is not negative are 0
+            found[j] = (numbers >> (width * j)) & ((1 << own) - 1)
+    return found

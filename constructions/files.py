@@ -9,7 +9,8 @@ answers), `answers_sha256`, and what the exporter adds.
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from math import prod
 from os import PathLike
 from pathlib import Path
@@ -19,15 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constructions.arithmetic import dense
+from constructions.tensor_files import DTYPES, encoded, read, read_metadata, write
 from constructions.transformer import MLP, Attention, Block, Transformer
+from theory.atomic import replacing
 
-DTYPES = ("float64", "float32", "float16")
 _LIMIT = 1 << 33  # bytes of one file: sparse weights of wide models are too large when dense
 _ATTENTION, _MLP = ("W_Q", "W_K", "W_V", "W_O"), ("W_in", "b_in", "W_out", "b_out")
 
 
 def tensors(model: Transformer, dtype: str = "float64") -> dict[str, NDArray[Any]]:
-    """All weights, dense, by the names of the format; an attention matrix has a row of heads.
+    """The bits of all weights, dense, by the names of the format; an attention matrix has a row of heads.
 
     The heads of a layer get the d_head of the widest, narrower ones zeros.
 
@@ -37,7 +39,7 @@ def tensors(model: Transformer, dtype: str = "float64") -> dict[str, NDArray[Any
     attentions = [block.attention for block in model.blocks if block.attention is not None]
     heads = sum(4 * model.d_model * _d_head(a) * len(a.W_Q) for a in attentions)
     others = sum(prod(weight.shape) for name, weight in model.weights().items() if ".attn." not in name)
-    size = (heads + others) * np.dtype(dtype).itemsize
+    size = (heads + others) * DTYPES[dtype].bits.itemsize
     if size > _LIMIT:
         raise ValueError(f"the dense weights would take {size / 2**30:.1f} GiB in {dtype}, more than 8 GiB")
     named: dict[str, Any] = {"W_E": model.W_E, "W_pos": model.W_pos, "W_U": model.W_U, "b_U": model.b_U}
@@ -49,7 +51,7 @@ def tensors(model: Transformer, dtype: str = "float64") -> dict[str, NDArray[Any
                 named[f"blocks.{number}.attn.{name}"] = np.stack(padded)
         if block.mlp is not None:
             named |= {f"blocks.{number}.mlp.{name}": weight for name, weight in vars(block.mlp).items()}
-    return {name: _stored_in(name, dense(weight), dtype) for name, weight in named.items()}
+    return {name: encoded(name, dense(weight), dtype) for name, weight in named.items()}
 
 
 def save_safetensors(
@@ -61,54 +63,68 @@ def save_safetensors(
     dtype: str = "float64",
     metadata: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Writes the weights to `path` and the answers beside it; the path of the answers.
+    """Writes the weights to `path` and the answers beside it, both or neither; the path of the answers.
+
+    The same arguments give the same bytes.
 
     Args:
         model: the weights.
         path: where to; answers go to the same name with `.answers.npy` for `.safetensors`.
         answers: shape (R, N).
         queries: sample prompts: subject, relations, tokens, positions, answer.
-        dtype: float64, float32 or float16.
+        dtype: float64, float32, float16, bfloat16 or int8. Whether the forward pass rounds in it is not
+            asked here (see `verify.formats`); int8 is a type of weights alone, whose sums take a wider one.
         metadata: more to store, JSON values by name.
 
     Raises:
         ValueError: see `tensors`.
         OSError: a file cannot be written.
     """
-    from safetensors.numpy import save_file
+    bits = tensors(model, dtype)
+    described = description(model, answers, queries=queries, metadata=metadata)
+    with answers_beside(path, answers) as beside, replacing(path) as temporary:
+        write(temporary, bits, dtype, described)
+    return beside
 
-    answers = np.ascontiguousarray(answers, dtype="<i8")
+
+def description(
+    model: Transformer,
+    answers: NDArray[np.int64],
+    *,
+    queries: Sequence[Mapping[str, Any]],
+    metadata: Mapping[str, Any] | None = None,
+) -> dict[str, str]:
+    """The metadata of a model's file, all JSON; arguments as of `save_safetensors`."""
     stored = {
         "attention": model.attention,
         "attn_scale": model.attn_scale,
         "query": [dict(query) for query in queries],
-        "answers_sha256": hashlib.sha256(answers.tobytes()).hexdigest(),
+        "answers_sha256": hashlib.sha256(_answers(answers).tobytes()).hexdigest(),
         **(metadata or {}),
     }
-    weights = tensors(model, dtype)
+    return {name: json.dumps(value) for name, value in stored.items()}
+
+
+@contextmanager
+def answers_beside(path: str | PathLike[str], answers: NDArray[np.int64]) -> Iterator[Path]:
+    """Where the answers of a model at `path` are, once the block that writes the model has ended well."""
     beside = Path(path).with_suffix(".answers.npy")
-    with beside.open("wb") as file:  # fails before the larger file is begun
-        np.save(file, answers)
-    save_file(weights, path, metadata={name: json.dumps(value) for name, value in stored.items()})
-    return beside
+    with replacing(beside) as temporary:
+        with temporary.open("wb") as file:
+            np.save(file, _answers(answers))
+        yield beside
 
 
 def load_safetensors(path: str | PathLike[str]) -> Transformer:
     """The transformer that a file holds, this package's or anyone's in the same names and shapes.
 
-    Without metadata, attention is soft and unscaled.
+    Without metadata, attention is soft and unscaled. Weights stored in less than four bytes come as float32,
+    which holds them, and in which NumPy and SciPy can add them.
 
     Raises:
         ValueError: the file cannot be read, lacks a weight, or shapes do not fit; the message says what.
     """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="np") as file:
-            metadata = file.metadata() or {}
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    except (OSError, SafetensorError, TypeError) as error:
-        raise ValueError(f"cannot read {path}: {error}") from error
+    metadata, weights = read(path)
     for name in ("W_E", "W_U"):
         if name not in weights:
             raise ValueError(f"{path} has no {name}; it has {', '.join(sorted(weights)) or 'nothing'}")
@@ -116,6 +132,8 @@ def load_safetensors(path: str | PathLike[str]) -> Transformer:
         want = {"W": 3 if ".attn." in name else 2, "b": 1}.get(name.split(".")[-1][0])
         if weight.ndim != want:
             raise ValueError(f"{path}: {name} has shape {weight.shape}, want {want} axes")
+        if weight.dtype.itemsize < 4:
+            weights[name] = weight.astype(np.float32)
     W_E, W_U = weights["W_E"], weights["W_U"]
     n_blocks = 1 + max(
         (int(m[1]) for name in weights if (m := re.match(r"blocks\.(\d+)\.", name))), default=-1
@@ -141,13 +159,7 @@ def load_queries(path: str | PathLike[str]) -> list[dict[str, Any]]:
     Raises:
         ValueError: the file cannot be read, or the entry is not a list of queries.
     """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="np") as file:
-            queries = _json(path, file.metadata() or {}, "query", [])
-    except (OSError, SafetensorError, TypeError) as error:
-        raise ValueError(f"cannot read {path}: {error}") from error
+    queries = _json(path, read_metadata(path), "query", [])
     wanted = ("relations", "tokens")
     if not isinstance(queries, list) or not all(
         isinstance(q, dict) and all(isinstance(q.get(name), list) and q[name] for name in wanted)
@@ -183,12 +195,8 @@ def _padded(matrix: NDArray[Any], width: int, *, rows: bool) -> NDArray[Any]:
     return np.pad(matrix, ((0, missing), (0, 0)) if rows else ((0, 0), (0, missing)))
 
 
-def _stored_in(name: str, weight: NDArray[Any], dtype: str) -> NDArray[Any]:
-    with np.errstate(over="ignore"):
-        stored = np.ascontiguousarray(weight, dtype=dtype)
-    if not np.array_equal(stored.astype(weight.dtype), weight):
-        raise ValueError(f"{name} holds numbers that {dtype} would round")
-    return stored
+def _answers(answers: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.ascontiguousarray(answers, dtype="<i8")
 
 
 def _block(weights: Mapping[str, NDArray[Any]], number: int) -> Block:

@@ -7,7 +7,7 @@ from scipy.sparse import coo_array, csr_array
 from constructions.codes import Code, sign_code
 from constructions.residual import Residual
 from constructions.transformer import MLP, Attention
-from theory.facts import FactTable
+from theory.table import Table
 
 
 def placed(
@@ -38,7 +38,7 @@ def uniform_attention(d_model: int, scale: float) -> Attention:
     )
 
 
-def covering(code: Code | None, facts: FactTable) -> Code:
+def covering(code: Code | None, facts: Table) -> Code:
     """The code handed in, cut to the attributes of the facts; default: the shortest sign code.
 
     Raises:
@@ -111,5 +111,7 @@ def selector(
 
 def nearest_neighbour_bias(code: Code) -> NDArray[np.float64]:
     """b_U[a] = -|v_a|^2 / 2, which makes the largest logit the nearest word; 0 if all |v_a| agree."""
-    norms = np.einsum("aj,aj->a", code.words, code.words)
+    norms = code.squared_norms
+    if norms.strides == (0,):
+        return np.broadcast_to(np.zeros(1), norms.shape)
     return np.zeros(len(norms)) if (norms == norms[0]).all() else norms / -2.0

@@ -1,7 +1,6 @@
 """The state of a training run in a file, so that a run that was stopped goes on to the same bytes."""
 
 import json
-import os
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,20 +8,20 @@ from typing import Any
 
 import numpy as np
 
+from theory.atomic import replacing
+
 
 class CheckpointError(ValueError):
     """A checkpoint that cannot be read or belongs to another run; the message says what would help."""
 
 
 def save(path: Path, about: Mapping[str, Any], leaves: Sequence[Any], losses: list[float]) -> None:
-    """Writes the state beside the file and puts it in its place, so that a kill leaves one or the other."""
+    """Writes the state, whole: a kill leaves the old file or the new one."""
     arrays: dict[str, Any] = {f"state.{i}": np.asarray(leaf) for i, leaf in enumerate(leaves)}
     arrays |= {"about": np.array(json.dumps(about, sort_keys=True)), "losses": np.array(losses)}
-    beside = path.with_name(path.name + ".new")
     try:
-        with beside.open("wb") as file:
+        with replacing(path) as temporary, temporary.open("wb") as file:
             np.savez(file, **arrays)
-        os.replace(beside, path)
     except OSError as error:
         raise CheckpointError(f"cannot write the checkpoint {path}: {error}") from error
 

@@ -11,24 +11,22 @@ enforces. The functions build what they are given, so that a control can show wh
 import numpy as np
 
 from constructions.codes import Code, quantized_code
+from constructions.on_demand import Superposition, Unembedding, held
 from constructions.parts import (
     covering,
     nearest_neighbour_bias,
     placed,
     scaled_identity,
-    superpose,
     uniform_attention,
 )
 from constructions.residual import Residual
 from constructions.transformer import MLP, Block, Storage, Transformer
-from theory.facts import FactTable
+from theory.table import Table
 
 N_CTX = 2  # the prompt [s, r]
 
 
-def block_superposition(
-    facts: FactTable, *, code: Code | None = None, gate: float | None = None
-) -> Transformer:
+def block_superposition(facts: Table, *, code: Code | None = None, gate: float | None = None) -> Transformer:
     """C1: R blocks and a separate readout, d_model = (R+1) m and d_mlp = R m.
 
     Neuron (r, j) is ReLU(x_{r,j} - (2 gate + lo)): 0 unless block r was asked for, else v_j - lo. It
@@ -47,14 +45,13 @@ def block_superposition(
     """
     code = covering(code, facts)
     gate = code.spread / 2 if gate is None else gate
-    N, R, m = facts.n_subjects, facts.n_relations, code.length
+    R, m = facts.n_relations, code.length
     space = Residual(block=(R, m), readout=(m,))
     block, readout = space["block"], space["readout"]
     neuron = np.arange(R * m).reshape(R, m)
 
-    W_E = space.zeros(N + R)
-    superpose(W_E, block, facts.answers, code)
-    W_E[N + np.arange(R)[:, None], block] = gate
+    relations = space.zeros(R)
+    relations[np.arange(R)[:, None], block] = gate
 
     attend = uniform_attention(space.d_model, 2.0)  # x = W_E[s] + 2 W_E[r]
     select = MLP(
@@ -63,20 +60,18 @@ def block_superposition(
         W_out=placed((R * m, space.d_model), neuron, readout, 1.0),
         b_out=np.bincount(readout, minlength=space.d_model) * float(code.lo),
     )
-    W_U = space.zeros(facts.n_attributes).T
-    W_U[readout] = code.words.T
     return Transformer(
-        W_E=W_E,
+        W_E=held(Superposition(facts, code, block, relations)),
         W_pos=space.zeros(N_CTX),
         blocks=(Block(attend, select),),
-        W_U=W_U,
+        W_U=held(Unembedding(code, readout[None], space.d_model)),
         b_U=nearest_neighbour_bias(code),
         storage=Storage(block.ravel(), code.n_levels),
     )
 
 
 def in_place_superposition(
-    facts: FactTable, *, code: Code | None = None, gate: float | None = None
+    facts: Table, *, code: Code | None = None, gate: float | None = None
 ) -> Transformer:
     """C1': the answer is read where it lies, d_model = d_mlp = R m.
 
@@ -95,13 +90,12 @@ def in_place_superposition(
     """
     code = covering(code, facts)
     gate = code.spread / 2 if gate is None else gate
-    N, R, m = facts.n_subjects, facts.n_relations, code.length
+    R, m = facts.n_relations, code.length
     space = Residual(block=(R, m))
     block = space["block"]
 
-    W_E = space.zeros(N + R)
-    superpose(W_E, block, facts.answers, code)
-    W_E[N + np.arange(R)[:, None], block] = gate
+    relations = space.zeros(R)
+    relations[np.arange(R)[:, None], block] = gate
 
     attend = uniform_attention(space.d_model, 2.0)
     b_out = np.full(space.d_model, -float(code.hi))
@@ -113,18 +107,16 @@ def in_place_superposition(
         b_out=b_out,
     )
     return Transformer(
-        W_E=W_E,
+        W_E=held(Superposition(facts, code, block, relations)),
         W_pos=space.zeros(N_CTX),
         blocks=(Block(attend, select),),
-        W_U=np.tile(code.words.T.astype(np.float64), (R, 1)),
+        W_U=held(Unembedding(code, block, space.d_model)),
         b_U=nearest_neighbour_bias(code),
         storage=Storage(block.ravel(), code.n_levels),
     )
 
 
-def narrow_superposition(
-    facts: FactTable, *, code: Code | None = None, gate: float | None = None
-) -> Transformer:
+def narrow_superposition(facts: Table, *, code: Code | None = None, gate: float | None = None) -> Transformer:
     """C1'': the last block doubles as the readout, d_model = R m and d_mlp = (R-1) m.
 
     Neuron (r, j), r < R, is ReLU(x_r - x_R - V) and writes to block R, whose output bias is V - 2 gate.
@@ -144,16 +136,15 @@ def narrow_superposition(
     code = covering(code, facts)
     V = code.spread
     gate = float(V) if gate is None else gate
-    N, R, m = facts.n_subjects, facts.n_relations, code.length
+    R, m = facts.n_relations, code.length
     space = Residual(block=(R, m))
     block = space["block"]
     others, last = block[:-1], block[-1]
     neuron = np.arange((R - 1) * m).reshape(R - 1, m)
 
-    W_E = space.zeros(N + R)
-    superpose(W_E, block, facts.answers, code)
-    W_E[N + np.arange(R - 1)[:, None], others] = gate
-    W_E[N + R - 1, last] = (2 * gate - V) / 2
+    relations = space.zeros(R)
+    relations[np.arange(R - 1)[:, None], others] = gate
+    relations[R - 1, last] = (2 * gate - V) / 2
 
     attend = uniform_attention(space.d_model, 2.0)
     take_block = placed((space.d_model, neuron.size), others, neuron, 1.0)
@@ -164,20 +155,18 @@ def narrow_superposition(
         W_out=placed((neuron.size, space.d_model), neuron, last, 1.0),
         b_out=np.bincount(last, minlength=space.d_model) * (V - 2 * gate),
     )
-    W_U = space.zeros(facts.n_attributes).T
-    W_U[last] = code.words.T
     return Transformer(
-        W_E=W_E,
+        W_E=held(Superposition(facts, code, block, relations)),
         W_pos=space.zeros(N_CTX),
         blocks=(Block(attend, select),),
-        W_U=W_U,
+        W_U=held(Unembedding(code, last[None], space.d_model)),
         b_U=nearest_neighbour_bias(code),
         storage=Storage(block.ravel(), code.n_levels),
     )
 
 
 def quantized_superposition(
-    facts: FactTable, *, bits: int = 4, code: Code | None = None, gate: float | None = None
+    facts: Table, *, bits: int = 4, code: Code | None = None, gate: float | None = None
 ) -> Transformer:
     """C1-p: C1' with p-bit coordinates, d_model = d_mlp = R ceil(log2 |A| / p).
 
@@ -197,7 +186,7 @@ def quantized_superposition(
 
 
 def packed_superposition(
-    facts: FactTable, *, bits: int = 4, code: Code | None = None, gate: float | None = None
+    facts: Table, *, bits: int = 4, code: Code | None = None, gate: float | None = None
 ) -> Transformer:
     """C1-w: one neuron gates p coordinates at once, d_model = R m + ceil(m/p), d_mlp = R ceil(m/p).
 
@@ -220,16 +209,15 @@ def packed_superposition(
     code = covering(code, facts)
     packed = code.packed(bits)
     gate = code.spread / 2 if gate is None else gate
-    N, R, m, G = facts.n_subjects, facts.n_relations, code.length, packed.length
+    R, m, G = facts.n_relations, code.length, packed.length
     space = Residual(block=(R, m), readout=(G,))
     block, readout = space["block"], space["readout"]
     group, weight = np.arange(m) // bits, 2.0 ** (np.arange(m) % bits)
     neuron = np.arange(R * G).reshape(R, G)
     scale = np.bincount(group, weights=weight)  # of each group: 2^p - 1, less for a short one
 
-    W_E = space.zeros(N + R)
-    superpose(W_E, block, facts.answers, code)
-    W_E[N + np.arange(R)[:, None], block] = gate
+    relations = space.zeros(R)
+    relations[np.arange(R)[:, None], block] = gate
 
     attend = uniform_attention(space.d_model, 2.0)
     b_out = np.zeros(space.d_model)
@@ -240,13 +228,11 @@ def packed_superposition(
         W_out=placed((R * G, space.d_model), neuron, readout, 1.0),
         b_out=b_out,
     )
-    W_U = space.zeros(facts.n_attributes).T
-    W_U[readout] = packed.words.T
     return Transformer(
-        W_E=W_E,
+        W_E=held(Superposition(facts, code, block, relations)),
         W_pos=space.zeros(N_CTX),
         blocks=(Block(attend, select),),
-        W_U=W_U,
+        W_U=held(Unembedding(packed, readout[None], space.d_model)),
         b_U=nearest_neighbour_bias(packed),
         storage=Storage(block.ravel(), code.n_levels),
     )

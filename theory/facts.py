@@ -145,6 +145,24 @@ class FactTable:
         """A query in words, the last hop first: 'r1 of r0 of s5'."""
         return " of ".join([*map(self.relation_name, reversed(relations)), self.subject_name(subject)])
 
+    def block(self, start: int, stop: int) -> NDArray[np.int64]:
+        """The answers about subjects start..stop - 1, shape (R, stop - start)."""
+        return self.answers[:, start:stop]
+
+    def answers_of(self, subjects: NDArray[np.integer]) -> NDArray[np.int64]:
+        """The answers about some subjects, shape (R, how many)."""
+        return self.answers[:, subjects]
+
+    @property
+    def onto(self) -> bool:
+        """Whether every attribute is the answer to some query."""
+        seen = np.zeros(self.n_attributes, dtype=bool)
+        for answers in self.answers:
+            seen[answers] = True
+            if seen.all():
+                return True
+        return False
+
     def occurring(self) -> NDArray[np.int64]:
         """The attributes that are the answer to some query, in increasing order."""
         return np.flatnonzero(np.bincount(self.answers.ravel(), minlength=self.n_attributes))

@@ -10,6 +10,7 @@ import numpy as np
 from theory.claim import Claim
 from theory.claims import CLAIMS
 from theory.facts import FactTable, random_bijections, random_functions
+from theory.keyed import KeyedBijections
 from theory.randomness import generator
 from verify.dense import DENSE
 from verify.floors import FLOORS
@@ -17,6 +18,7 @@ from verify.instance import Experiment, Instance
 from verify.memories import MEMORIES
 from verify.multi_hop import FAMILY as MULTI_HOP
 from verify.single_hop import FAMILY as SINGLE_HOP
+from verify.single_hop import SingleHop
 
 EXPERIMENTS: dict[str, Experiment] = {
     experiment.claim.name: experiment for experiment in (*SINGLE_HOP, *MULTI_HOP, DENSE, *MEMORIES)
@@ -48,6 +50,7 @@ def prepare(
     relations: int | None = None,
     table: str | None = None,
     seed: int = 0,
+    implicit: bool = False,
     **options: Any,
 ) -> Prepared:
     """What `check` would build and measure; arguments and errors as there."""
@@ -60,11 +63,19 @@ def prepare(
         relations = default_relations if relations is None else relations
         if options.get("typed"):
             relations *= options.get("hops", getattr(experiment, "default_hops", 1))
-    facts, drawn = facts_asked(facts, subjects, relations, table, seed)
+    asked: Any  # all that counting asks of keyed bijections is what a Table has
+    if implicit:
+        if not isinstance(experiment, SingleHop):
+            raise UsageError(
+                f"{experiment.claim.name} has no option 'implicit'; the single-hop claims of C1 have"
+            )
+        asked, drawn = _keyed(facts, subjects, relations, table, seed)
+    else:
+        asked, drawn = facts_asked(facts, subjects, relations, table, seed)
     if "trials" in experiment.claim.parameters:
         options["seed"] = seed  # it also draws the instances
     try:
-        instance = experiment.instance(facts, **options)
+        instance = experiment.instance(asked, **options)
     except ValueError as error:  # options that no code or construction has
         raise UsageError(str(error)) from error
     return Prepared(experiment, instance.facts, instance, drawn | instance.parameters)
@@ -129,6 +140,25 @@ def facts_asked(
         kind = "given"
     shape = {"subjects": facts.n_subjects, "relations": facts.n_relations, "attributes": facts.n_attributes}
     return facts, {**shape, "table": kind, "facts_sha256": facts.digest}
+
+
+def _keyed(
+    facts: FactTable | None, subjects: int | None, relations: int | None, table: str | None, seed: int
+) -> tuple[KeyedBijections, dict[str, Any]]:
+    """Keyed bijections, and the parameters that say which they are."""
+    if facts is not None or table == "functions":
+        raise UsageError(
+            "implicit facts are keyed bijections: they go with neither given facts nor functions"
+        )
+    for name, number, least in (("subjects", subjects, 1), ("relations", relations, 1), ("seed", seed, 0)):
+        if number is not None and number < least:
+            raise UsageError(f"{name} must be at least {least}, got {number}")
+    try:
+        keyed = KeyedBijections(int(subjects or 1), int(relations or 1), seed=seed)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    shape = {"subjects": keyed.n_subjects, "relations": keyed.n_relations, "attributes": keyed.n_attributes}
+    return keyed, {**shape, "table": "keyed bijections", "facts_sha256": keyed.digest}
 
 
 def require_memory(n_bytes: int, what: str) -> None:

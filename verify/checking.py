@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from os import PathLike
 from typing import Any
 
 from constructions.transformer import Transformer
@@ -12,7 +13,9 @@ from theory.claims import CLAIMS
 from theory.claims.learning import GRADIENT_DESCENT
 from theory.facts import FactTable
 from theory.hops import letters
+from theory.table import Table
 from verify.asked import EXPERIMENTS, UsageError, check_options, facts_asked, prepare, require_memory
+from verify.engines import in_engine, require
 from verify.floors import FLOORS, Judge
 from verify.induction import PremiseError, induction
 from verify.instance import Experiment, Instance
@@ -20,7 +23,9 @@ from verify.learning import DEFAULT_TABLE, gradient_descent_claim
 from verify.margin import Margins, Progress, margins
 from verify.multi_hop import all_margins
 from verify.promise import kept
+from verify.recall import recall
 from verify.storage import subject_bits
+from verify.tally import Counted
 from verify.verdict import HypothesisResult, Mismatch, Verdict
 
 JUDGES: dict[str, Judge] = FLOORS | {GRADIENT_DESCENT.name: gradient_descent_claim}
@@ -35,6 +40,9 @@ def check(
     table: str | None = None,
     seed: int = 0,
     progress: Progress | None = None,
+    engine: str = "numpy",
+    implicit: bool = False,
+    checkpoint: str | PathLike[str] | None = None,
     **options: Any,
 ) -> Verdict:
     """Builds a claim's construction, measures it, runs the controls, and judges.
@@ -48,6 +56,11 @@ def check(
         table: the random table's kind, "bijections" (default) or "functions".
         seed: of the random table.
         progress: called with the number of facts verified and of all facts.
+        implicit: keyed bijections, evaluated on demand, instead of a random table (see `theory.keyed`): for
+            single-hop claims about more facts than memory holds.
+        checkpoint: a file that keeps what has been counted, and from which a run that was cut off goes on;
+            for single-hop claims.
+        engine: "numpy", or "onnxruntime" to ask an exported graph the same besides (see `verify.engines`).
         options: what the claim's `parameters` name (gate, code_length, bits, ...), and `code`.
 
     Raises:
@@ -61,12 +74,27 @@ def check(
         'not gate at least half the spread of the code: gate >= V/2 at V = 2, gate = 0.75'
     """
     name = claim if isinstance(claim, str) else claim.name
+    _check_engine(engine)
     if name in JUDGES:
+        for option in ("implicit",) * implicit + ("checkpoint",) * (checkpoint is not None):
+            raise UsageError(f"{name} has no option {option!r}; the single-hop claims of C1 have")
+        if engine != "numpy":
+            about = "all models" if name in FLOORS else "trained models"
+            raise UsageError(f"{name} is about {about}; --engine goes with the claims that build one")
         return _check_judged(name, facts, subjects, relations, table, seed, options, progress)
     start = time.perf_counter()
     prepared = prepare(
-        claim, facts, subjects=subjects, relations=relations, table=table, seed=seed, **options
+        claim,
+        facts,
+        subjects=subjects,
+        relations=relations,
+        table=table,
+        seed=seed,
+        implicit=implicit,
+        **options,
     )
+    if checkpoint is not None and not prepared.instance.counts:
+        raise UsageError(f"{name} has no option 'checkpoint'; the single-hop claims of C1 have")
     facts, experiment, instance = prepared.facts, prepared.experiment, prepared.instance
     hypotheses = [HypothesisResult(h.name, h.holds(instance.values)) for h in experiment.claim.hypotheses]
     if all(hypothesis.holds for hypothesis in hypotheses):
@@ -77,7 +105,7 @@ def check(
         n_facts=facts.n_facts,
         n_queries=instance.n_queries,
         hypotheses=tuple(hypotheses),
-        parameters=prepared.parameters,
+        parameters=prepared.parameters | {"engine": engine},
         seed=seed,
     )
     unmet = [hypothesis.name for hypothesis in hypotheses if not hypothesis.holds]
@@ -85,7 +113,7 @@ def check(
         at = {h.name: f": {h.at(instance.values)}" for h in experiment.claim.hypotheses}
         reason = "; ".join(f"not {name}{at.get(name, '')}" for name in unmet)
         return replace(verdict, reason=reason, seconds=time.perf_counter() - start)
-    verdict = _measured(verdict, experiment.claim, instance, facts, progress)
+    verdict = _measured(verdict, experiment.claim, instance, facts, engine, checkpoint, progress)
     verdict = replace(verdict, seconds=time.perf_counter() - start)
     return _controlled(verdict, experiment)
 
@@ -95,6 +123,7 @@ def check_recall(
     facts: FactTable,
     *,
     asked: Sequence[Mapping[str, Any]] = (),
+    engine: str = "numpy",
     progress: Progress | None = None,
 ) -> Verdict:
     """A recall verdict on anyone's weights: is every margin positive?
@@ -104,15 +133,22 @@ def check_recall(
         facts: what it should recall.
         asked: sample queries (relations and tokens) that show how its prompts are made; default `[s, r]`.
             Several relations after the subject are hops of one pass, before it a chain of thought.
+        engine: see `check`.
         progress: see `check`.
 
     Raises:
         ValueError: the model does not fit the facts.
     """
+    _check_engine(engine)
     start = time.perf_counter()
     hops = max((len(query["relations"]) for query in asked), default=1)
     thinks = any(query["tokens"][0] >= facts.n_subjects for query in asked)
     n_queries = facts.n_facts
+    found: Margins | Counted
+
+    def one_by_one() -> Margins:
+        return margins(model, facts, progress=progress)
+
     try:
         if thinks:
             found = induction(model, facts, max_hops=model.n_ctx // 2, progress=progress)
@@ -123,7 +159,7 @@ def check_recall(
             found = all_margins(model, facts, alphabet, progress=progress)
             n_queries = facts.n_subjects * alphabet.shape[1] ** hops
         else:
-            found = margins(model, facts, progress=progress)
+            found = recall(model, facts, one_by_one, progress=progress) if engine == "numpy" else one_by_one()
     except PremiseError as error:
         return Verdict(claim="recall", status="inconclusive", reason=str(error))
     verdict = Verdict(
@@ -136,9 +172,10 @@ def check_recall(
             "subjects": facts.n_subjects,
             "relations": facts.n_relations,
             "attributes": facts.n_attributes,
+            "engine": engine,
         },
     )
-    verdict = _covered(_judged(verdict, found), found)
+    verdict = _in_engine(_covered(_judged(verdict, found), found), model, found, engine, progress)
     return replace(verdict, seconds=time.perf_counter() - start)
 
 
@@ -179,15 +216,35 @@ def _check_judged(
 
 
 def _measured(
-    verdict: Verdict, claim: Claim, instance: Instance, facts: FactTable, progress: Progress | None
+    verdict: Verdict,
+    claim: Claim,
+    instance: Instance,
+    facts: Table,
+    engine: str,
+    checkpoint: str | PathLike[str] | None,
+    progress: Progress | None,
 ) -> Verdict:
     """Builds and measures; the verdict on the claim before its controls."""
     predicted = claim.predict(instance.values)
-    rows = facts.n_subjects + facts.n_relations + 2 * facts.n_attributes  # W_E, and W_U with its codebook
-    require_memory(8 * rows * int(str(predicted["d_model"])), f"weights of d_model {predicted['d_model']}")
+    if not instance.counts:
+        rows = facts.n_subjects + facts.n_relations + 2 * facts.n_attributes  # W_E, and W_U with its codebook
+        d_model = int(str(predicted["d_model"]))
+        require_memory(8 * rows * d_model, f"weights of d_model {d_model}")
     model = instance.build()
+    found: Margins | Counted
     try:
-        found = instance.margins(model, progress)
+        if instance.counts and engine == "numpy":
+            work = {"claim": verdict.claim, "seed": verdict.seed} | verdict.parameters
+            found = recall(
+                model,
+                facts,
+                lambda: instance.margins(model, progress),
+                work=work,
+                checkpoint=checkpoint,
+                progress=progress,
+            )
+        else:
+            found = instance.margins(model, progress)
     except PremiseError as error:
         reason = (
             f"{instance.n_queries} queries are too many to enumerate, and no certificate applies: {error}"
@@ -195,7 +252,7 @@ def _measured(
         return replace(verdict, status="inconclusive", predicted=predicted, reason=reason)
     measured = _quantities(model, found, facts)
     verdict = replace(verdict, predicted=predicted, measured=measured)
-    if instance.draws is None:
+    if instance.draws is None or isinstance(found, Counted):
         verdict = _judged(verdict, found)
     else:
         verdict = kept(verdict, found, instance.draws, progress)
@@ -215,12 +272,34 @@ def _measured(
             return replace(
                 verdict, status="refuted", reason=reason, witness=Mismatch(name, value, measured[name])
             )
-    return _covered(verdict, found)
+    return _in_engine(_covered(verdict, found), model, found, engine, progress)
 
 
-def _covered(verdict: Verdict, found: Margins) -> Verdict:
+def _check_engine(engine: str) -> None:
+    try:
+        require(engine)
+    except (ImportError, ValueError) as error:
+        raise UsageError(str(error)) from error
+
+
+def _in_engine(
+    verdict: Verdict, model: Transformer, found: Margins | Counted, engine: str, progress: Progress | None
+) -> Verdict:
+    if isinstance(found, Counted):
+        return verdict  # asked of NumPy alone
+    try:
+        return in_engine(verdict, model, found, engine, progress)
+    except ValueError as error:  # a model that no graph can hold
+        raise UsageError(str(error)) from error
+
+
+def _covered(verdict: Verdict, found: Margins | Counted) -> Verdict:
     """What holds of the queries asked is inconclusive where they, and no certificate, stand for all."""
-    if verdict.status != "holds" or found.method in ("induction", "transitions"):
+    if (
+        isinstance(found, Counted)
+        or verdict.status != "holds"
+        or found.method in ("induction", "transitions")
+    ):
         return verdict
     if found.n_facts >= (verdict.n_queries or 0):
         return verdict
@@ -231,7 +310,7 @@ def _covered(verdict: Verdict, found: Margins) -> Verdict:
     return replace(verdict, status="inconclusive", reason=reason)
 
 
-def _quantities(model: Transformer, found: Margins, facts: FactTable) -> dict[str, Any]:
+def _quantities(model: Transformer, found: Margins | Counted, facts: Table) -> dict[str, Any]:
     return {
         "d_model": model.d_model,
         "d_mlp": model.d_mlp,
@@ -243,12 +322,16 @@ def _quantities(model: Transformer, found: Margins, facts: FactTable) -> dict[st
     }
 
 
-def _judged(verdict: Verdict, found: Margins) -> Verdict:
+def _judged(verdict: Verdict, found: Margins | Counted) -> Verdict:
     """The recall verdict: refuted by a fact that is certainly wrong, inconclusive if one is undecided."""
     verdict = replace(verdict, min_margin=found.minimum[0], exact=found.exact, method=found.method)
     if found.n_wrong:
-        asked = "facts" if found.lower.ndim == 2 else "queries"
-        reason = f"{found.n_wrong} of {found.n_facts} {asked} wrong"
+        if isinstance(found, Counted):
+            first = "" if found.complete else f" the first {found.tally.n_facts} of"
+            reason = f"{found.n_wrong} of{first} {found.n_facts} facts wrong"
+        else:
+            asked = "facts" if found.lower.ndim == 2 else "queries"
+            reason = f"{found.n_wrong} of {found.n_facts} {asked} wrong"
         return replace(verdict, status="refuted", reason=reason, witness=found.worst)
     undecided = found.n_facts - found.n_recalled
     if undecided:
@@ -260,7 +343,9 @@ def _judged(verdict: Verdict, found: Margins) -> Verdict:
 
 def _controlled(verdict: Verdict, experiment: Experiment) -> Verdict:
     """Runs the controls; one that comes out otherwise than the theory says takes the verdict back."""
-    verdict = replace(verdict, controls=tuple(experiment.controls()), controls_at=experiment.controls_at())
+    verdict = replace(
+        verdict, controls=(*verdict.controls, *experiment.controls()), controls_at=experiment.controls_at()
+    )
     failed = [control.name for control in verdict.controls if not control.ok]
     if failed and verdict.status != "refuted":  # a witness does not rest on the controls
         return replace(

@@ -1,8 +1,8 @@
 """The codebook certificate: margins without logits, for readouts that are nearest-word decoders.
 
-If W_U has groups of identical rows, x W_U = (x P) C, where P sums the coordinates of each group. Let c_a be
-the columns of C, <., .>_k the inner product with a positive integer weight k_j for each row j of C, and
-b_U[a] = const - <c_a, c_a>_k / 2. Where y = x P is (k_j c_aj)_j for the right answer a,
+Logits are x W_U + b_U, x W_U = (x P) C (see `verify.unembedding`). Let c_a be the columns of C, <., .>_k the
+inner product with a positive integer weight k_j for each row j of C, and b_U[a] = const - <c_a, c_a>_k / 2.
+Where y = x P is (k_j c_aj)_j for the right answer a,
 
     logit(a) - logit(b) = <c_a, c_a - c_b>_k - (<c_a, c_a>_k - <c_b, c_b>_k) / 2 = |c_a - c_b|_k^2 / 2,
 
@@ -13,19 +13,21 @@ few facts; what is guessed wrong does not pass the exact test of y.
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from constructions.arithmetic import dense, float64, times
-from constructions.parts import placed
+from constructions.arithmetic import times
 from constructions.transformer import Transformer
-from theory.nearest import nearest_squared_distances
+from theory.nearest import nearest_in_columns
 from verify.exactness import Ball, Floats, granule
 from verify.rationals import Rational
+from verify.unembedding import Unembedding
 
-_MAX_WEIGHT = 1 << 12  # coordinates are repeated k_j times for the distances: keep their number small
+_MAX_WEIGHT = 1 << 12  # what all weights together may come to
+_BLOCK = 1 << 16  # attributes looked at together
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,19 +35,16 @@ class Codebook:
     """The columns of C, as integers x 2^step, and what a readout that equals one is worth.
 
     Args:
-        gather: P, sparse, shape (d_model, m): the sum of each group of identical rows of W_U.
-        words: shape (|A|, m): column a of C is words[a] x 2^step.
-        step: see `words`.
+        read: P and C.
         weights: k, shape (m,).
-        margins: shape (|A|,): half the squared distance to the nearest other column; nan for
-            attributes that were not asked about.
+        asked: the attributes whose margins are wanted, in increasing order; None: all.
+        squares: for each of them the squared distance to the nearest other column, in units of C.
     """
 
-    gather: Any
-    words: NDArray[np.int64]
-    step: int
+    read: Unembedding
     weights: NDArray[np.int64]
-    margins: Floats
+    asked: NDArray[np.int64] | None
+    squares: NDArray[Any]
 
     @classmethod
     def of(
@@ -54,6 +53,9 @@ class Codebook:
         tokens: NDArray[np.int64],
         answers: NDArray[np.int64],
         positions: NDArray[np.int64] | None = None,
+        *,
+        read: Unembedding | None = None,
+        everything: bool = False,
     ) -> "Codebook | None":
         """The codebook of a model's readout; None if it has none.
 
@@ -62,38 +64,49 @@ class Codebook:
             tokens: some prompts, from which the weights k are guessed, shape (batch, T).
             answers: the attributes whose margins are wanted; the first `batch` are the prompts' answers.
             positions: of the tokens, shape (T,); default 0..T-1.
+            read: the model's unembedding, if it is known already.
+            everything: whether the margins of all attributes are wanted.
         """
-        rows = dense(float64(model.W_U)) + 0.0  # no negative zeros: rows are compared by bytes
-        number: dict[bytes, int] = {}
-        group = np.array([number.setdefault(row.tobytes(), len(number)) if row.any() else -1 for row in rows])
-        if not number or rows.shape[1] < 2:
+        read = read or Unembedding.of(model.W_U)
+        if read is None or read.n_words < 2 or not -1073 <= 2 * read.step <= 900:
+            return None  # there is nothing to read, nothing to compare, or margins would be no floats
+        readouts = np.ldexp(times(model.residual(tokens, positions), read.gather), -read.step)
+        weights = _guessed(readouts, read.columns(answers[: len(tokens)]).T)
+        if float(read.largest) ** 2 * weights.sum() >= 1 << 50 or not _nearest_word(model.b_U, read, weights):
             return None
-        first = [int(np.argmax(group == g)) for g in range(len(number))]
-        step = granule(rows[first])
-        scaled = np.ldexp(rows[first].T, -step)
-        if np.abs(scaled).max() >= 1 << 24:
-            return None
-        words = scaled.astype(np.int64)
-        used = np.flatnonzero(group >= 0)
-        gather = placed((model.d_model, words.shape[1]), used, group[used], 1.0)
-        readouts = np.ldexp(times(model.residual(tokens, positions), gather), -step)
-        weights = _guessed(readouts, scaled[answers[: len(tokens)]])
-        if float(np.abs(words).max()) ** 2 * weights.sum() >= 1 << 50:
-            return None
-        if not -1073 <= 2 * step <= 900:
-            return None  # margins would be no floats
-        norms = (words**2) @ weights
-        if not _nearest_word(float64(model.b_U), norms, 2 * step - 1):
-            return None
-        asked = np.unique(answers)
-        squared = nearest_squared_distances(np.repeat(words, weights, axis=1), asked)
-        margins = np.full(len(words), np.nan)
-        margins[asked] = np.ldexp(squared.astype(np.float64), 2 * step - 1)
-        return cls(gather, words, step, weights, margins)
+        asked = None if everything else np.unique(answers)
+        squares = nearest_in_columns(read.columns, read.n_words, read.length, of=asked, weights=weights)
+        return cls(read, weights, asked, squares)
+
+    @property
+    def gather(self) -> Any:
+        """P, sparse, shape (d_model, m)."""
+        return self.read.gather
+
+    @property
+    def step(self) -> int:
+        """Column a of C is words[a] x 2^step."""
+        return self.read.step
+
+    @cached_property
+    def words(self) -> NDArray[np.int64]:
+        """All columns of C in units, shape (|A|, m)."""
+        return np.ascontiguousarray(self.read.columns(np.arange(self.read.n_words)).T.astype(np.int64))
+
+    @cached_property
+    def margins(self) -> Floats:
+        """Half the squared distance to the nearest other column, shape (|A|,); nan where nobody asked."""
+        margins = np.full(self.read.n_words, np.nan)
+        margins[slice(None) if self.asked is None else self.asked] = self.worth(self.squares)
+        return margins
+
+    def worth(self, squares: NDArray[Any]) -> Floats:
+        """The margins that squared distances, in units of C, come to."""
+        return np.ldexp(squares.astype(np.float64), 2 * self.step - 1)
 
     def settles(self, x: Ball | Rational, answers: NDArray[np.int64]) -> NDArray[np.bool_]:
         """For which residuals x the readout is exactly the answer's column, weighted: shape (batch,)."""
-        wanted = self.words[answers] * self.weights
+        wanted = self.read.columns(answers).T.astype(np.int64) * self.weights
         if isinstance(x, Rational):
             readout = times(x, Rational.of(self.gather))
             return np.asarray(readout.equals(wanted, self.step).all(axis=-1))
@@ -103,20 +116,34 @@ class Codebook:
         return np.asarray((ball.mid == np.ldexp(wanted.astype(np.float64), self.step)).all(axis=-1))
 
 
-def _nearest_word(biases: Floats, norms: NDArray[np.int64], step: int) -> bool:
-    """Whether biases are const - norms x 2^step exactly, decided in integers."""
-    unit = min(step, granule(biases)) if biases.any() else step
-    if step - unit > 60 or np.abs(biases).max() >= math.ldexp(1.0, 60 + unit):
-        return False
-    if int(norms.max()) << (step - unit) >= 1 << 60:
-        return False
-    total = np.ldexp(biases, -unit).astype(np.int64) + (norms << (step - unit))
-    return bool((total == total[0]).all())
+def _nearest_word(b_U: Any, read: Unembedding, weights: NDArray[np.int64]) -> bool:
+    """Whether biases are const - <c_a, c_a>_k / 2 exactly, decided in integers."""
+    const, step = None, 2 * read.step - 1
+    for block in read.blocks(_BLOCK):
+        words, biases = read.columns(block).astype(np.int64), np.asarray(b_U[block], dtype=np.float64)
+        norms = weights @ (words * words)
+        unit = min(step, granule(biases)) if biases.any() else step
+        if step - unit > 60 or np.abs(biases).max() >= math.ldexp(1.0, 60 + unit):
+            return False
+        if int(norms.max()) << (step - unit) >= 1 << 60:
+            return False
+        total = np.ldexp(biases, -unit).astype(np.int64) + (norms << (step - unit))
+        here = (int(total[0]), unit)
+        const = here if const is None else const
+        if not (total == total[0]).all() or not _equal(const, here):
+            return False
+    return True
 
 
-def _guessed(readouts: Floats, columns: Floats) -> NDArray[np.int64]:
+def _equal(a: tuple[int, int], b: tuple[int, int]) -> bool:
+    """Whether two numbers, each an integer times a power of two, are the same."""
+    unit = min(a[1], b[1])
+    return a[0] << (a[1] - unit) == b[0] << (b[1] - unit)
+
+
+def _guessed(readouts: Floats, columns: NDArray[Any]) -> NDArray[np.int64]:
     """k_j: by what the readouts exceed the columns, coordinate by coordinate; 1 where nothing shows."""
-    largest = np.abs(columns).max(axis=0)
+    largest = np.abs(columns.astype(np.float64)).max(axis=0)
     ratio = np.abs(readouts).max(axis=0) / np.where(largest > 0, largest, np.inf)
     ratio = np.nan_to_num(ratio, nan=1.0)  # readouts that overflow are decided elsewhere
     guess = np.rint(np.clip(ratio, 1, _MAX_WEIGHT)).astype(np.int64)

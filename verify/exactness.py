@@ -62,7 +62,11 @@ FORMATS = {
     "float64": Format(53, -1074, 1023),
     "float32": Format(24, -149, 127),
     "float16": Format(11, -24, 15),
+    "bfloat16": Format(8, -133, 127),
 }
+# Dtypes that hold weights only, and the format in which their products are summed: whole numbers from -128 to
+# 127 are numbers of float32, and a forward pass that rounds nothing there is exact in any wider accumulator.
+SUMMED_IN = {"int8": "float32"}
 
 
 @dataclass(frozen=True, eq=False)

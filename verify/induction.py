@@ -6,9 +6,10 @@ With hard attention a step reads two tokens only, whatever the rest of the promp
 - tokens write to neither queries nor keys, so that scores depend on positions alone;
 - relation i has the one largest score among all 2K positions at step i.
 
-Then the residual at step i of any chain is that of the prompt `[r_i, x]` at positions i-1 and K+i-1: N R
-K steps prove all N R^k chains for every k <= K. If besides values, neurons and readout ignore positions
-(checked too), all steps are alike, and N R of them do. All of it is read off the weights.
+Then the residual at step i of any chain is that of the prompt `[r_i, x]` at positions i-1 and K+i-1, x one
+of the entities that i-1 hops reach: at most N R K steps decide all N R^k chains for every k <= K. If besides
+values, neurons and readout ignore positions (checked too), all steps are alike, and N R of them do. All of
+it is read off the weights.
 
 With softmax every token of the prompt leaks in. Weights depend on positions alone, so that the residual is
 
@@ -31,7 +32,7 @@ from constructions.arithmetic import dense, inner, softmax, times
 from constructions.parts import placed
 from constructions.transformer import MLP, Transformer
 from theory.facts import FactTable
-from theory.hops import letters
+from theory.hops import letters, reachable
 from verify.exactness import Ball, Floats
 from verify.margin import Margins, Progress, check_fits, margins, signs, witness
 from verify.queries import Chains, Numbers, SingleSteps
@@ -71,9 +72,13 @@ def induction(
         if not alike:
             raise PremiseError("with softmax, values, neurons and readout must ignore positions")
         return _soft(model, facts, max_hops, progress)
-    steps = [1] if alike else range(1, max_hops + 1)
-    found = [margins(model, SingleSteps(facts, max_hops, i), progress=progress) for i in steps]
-    return replace(Margins.least(found, found[0].queries), method="induction")
+    first = margins(model, SingleSteps(facts, max_hops, 1), progress=progress)
+    found = [first]
+    for i in range(2, 1 if alike else max_hops + 1):
+        entities = reachable(facts, letters(facts, i - 1))  # of nobody else is step i ever asked
+        step = margins(model, SingleSteps(facts, max_hops, i, entities), progress=progress)
+        found.append(_spread(step, entities, first))
+    return replace(Margins.least(found, first.queries), method="induction")
 
 
 def enumeration(
@@ -90,6 +95,22 @@ def enumeration(
         for i in range(1, hops + 1)
     ]
     return Margins.least(found, Chains(facts, alphabet))
+
+
+def _spread(step: Margins, entities: Numbers, first: Margins) -> Margins:
+    """Margins of a step of some entities; for the others those of the first step."""
+
+    def spread(some: NDArray[Any], everyone: NDArray[Any]) -> NDArray[Any]:
+        out = everyone.copy()
+        out[:, entities] = some
+        return out
+
+    return replace(
+        step,
+        lower=spread(step.lower, first.lower),
+        upper=spread(step.upper, first.upper),
+        signs=spread(step.signs, first.signs),
+    )
 
 
 def _check_premises(model: Transformer, max_hops: int) -> None:
@@ -149,8 +170,9 @@ def _soft(model: Transformer, facts: FactTable, max_hops: int, progress: Progres
     for start in range(0, facts.n_facts, size):
         block = np.arange(start, min(start + size, facts.n_facts))
         lower[block] = box.margins(block)
-    worst = int(lower.argmin())
     certified = np.minimum(lower.reshape(shortest.lower.shape), shortest.upper)
+    decided = signs(certified, shortest.upper)
+    worst = int(shortest.upper.argmin() if (decided < 0).any() else lower.argmin())
     return Margins(
         queries=shortest.queries,
         lower=certified,
@@ -159,7 +181,7 @@ def _soft(model: Transformer, facts: FactTable, max_hops: int, progress: Progres
         exact=False,
         method="induction",
         worst=witness(box.floats, shortest.queries, worst, float(lower[worst])),
-        signs=signs(certified, shortest.upper),
+        signs=decided,
     )
 
 

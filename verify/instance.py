@@ -27,6 +27,8 @@ class Instance:
             tokens, positions, answer.
         premises: conditions beyond the claim's hypotheses, already checked.
         promises: the predicted quantities that are lower bounds here, not equalities.
+        counts: whether the queries are the facts, asked as `[s, r]`, so that they may be counted by the
+            billion (see `verify.tally`) where nobody asks for their margins one by one.
         draws: where the claim is about a share of all draws: what is promised, and how to draw.
     """
 
@@ -39,6 +41,7 @@ class Instance:
     samples: Callable[[], list[dict[str, Any]]]
     promises: tuple[str, ...] = ()
     premises: tuple[HypothesisResult, ...] = ()
+    counts: bool = False
     draws: Promise | None = None
 
 

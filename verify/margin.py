@@ -20,8 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constructions.arithmetic import float64, stored, times
+from constructions.on_demand import OnDemand
 from constructions.transformer import Transformer
 from theory.facts import FactTable
+from theory.table import Table
 from verify.codebook import Codebook
 from verify.exactness import Ball, Floats
 from verify.queries import Facts, Numbers, Queries
@@ -179,7 +181,7 @@ def margins(
         return ledger.margins()
 
 
-def check_fits(model: Transformer, facts: FactTable) -> None:
+def check_fits(model: Transformer, facts: Table) -> None:
     """Whether margins of these facts can be asked of that model.
 
     Raises:
@@ -197,6 +199,8 @@ def check_fits(model: Transformer, facts: FactTable) -> None:
     if A < 2:
         raise ValueError("with one attribute there is no wrong answer, and so no margin")
     for name, weight in model.weights().items():
+        if isinstance(weight, OnDemand):
+            continue  # whole numbers
         if not np.isfinite(stored(float64(weight))).all():
             raise ValueError(f"{name} holds a number that is not finite")
 

@@ -79,32 +79,46 @@ class Facts:
 
 @dataclass(frozen=True, eq=False)
 class SingleSteps:
-    """C3's step i in the shortest context, `[r, s]` at positions i-1 and K+i-1: shape (R, N)."""
+    """C3's step i in the shortest context, `[r, x]` at positions i-1 and K+i-1: shape (R, entities).
+
+    Args:
+        facts: a table of functions from entities to entities.
+        max_hops: K.
+        step: i.
+        entities: of whom it is asked; default: everyone.
+    """
 
     facts: FactTable
     max_hops: int
     step: int
+    entities: Numbers | None = None
+
+    @cached_property
+    def asked(self) -> Numbers:
+        """The entities that are asked about."""
+        return np.arange(self.facts.n_subjects) if self.entities is None else self.entities
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(R, N)."""
-        return self.facts.answers.shape
+        """(R, entities)."""
+        return self.facts.n_relations, len(self.asked)
 
     def occurring(self) -> Numbers:
         """The entities that are the answer to some step, in increasing order."""
-        return self.facts.occurring()
+        return np.unique(self.facts.answers[:, self.asked])
 
     def prompts(self, numbers: Numbers) -> Prompts:
-        """The prompts of some steps; step r N + s asks for relation r of entity s."""
-        relations, subjects = np.divmod(numbers, self.facts.n_subjects)
-        tokens = np.column_stack([self.facts.n_subjects + relations, subjects])
+        """The prompts of some steps, relation by relation."""
+        relations, places = np.divmod(numbers, len(self.asked))
+        entities = self.asked[places]
+        tokens = np.column_stack([self.facts.n_subjects + relations, entities])
         positions = np.array([self.step - 1, self.max_hops + self.step - 1])
-        return Prompts(tokens, positions, self.facts.answers[relations, subjects])
+        return Prompts(tokens, positions, self.facts.answers[relations, entities])
 
     def query(self, number: int) -> tuple[int, ...]:
         """Entity and relation of one step."""
-        relation, subject = divmod(number, self.facts.n_subjects)
-        return subject, relation
+        relation, place = divmod(number, len(self.asked))
+        return int(self.asked[place]), relation
 
 
 @dataclass(frozen=True, eq=False)

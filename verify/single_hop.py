@@ -81,6 +81,7 @@ class SingleHop:
             build=lambda: self.construct(facts, **chosen),
             margins=lambda model, progress: margins(model, facts, progress=progress),
             n_queries=facts.n_facts,
+            counts=True,
             premises=(self._representable(code, Fraction(at_gate), bits),),
             samples=lambda: [sample(Facts(facts), r * facts.n_subjects) for r in range(facts.n_relations)],
         )
@@ -100,6 +101,7 @@ class SingleHop:
     def values(self, facts: FactTable, code: Code, at_gate: float, bits: int) -> Values:
         """What the claim's symbols are worth."""
         read = self._read(code, bits)
+        asked = None if facts.onto else facts.occurring()
         return {
             N: facts.n_subjects,
             R: facts.n_relations,
@@ -109,7 +111,7 @@ class SingleHop:
             V: code.spread,
             gate: Fraction(at_gate),
             words: read.n_distinct,
-            D: read.nearest_squared_distance(facts.occurring()) if facts.n_attributes > 1 else 0,
+            D: read.nearest_squared_distance(asked) if facts.n_attributes > 1 else 0,
             levels: code.n_levels,
         }
 

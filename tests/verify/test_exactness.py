@@ -12,7 +12,7 @@ from scipy.sparse import coo_array, csr_array
 
 from constructions import MLP, Attention, Block, Transformer
 from constructions.arithmetic import hardmax, inner, mix, relu, softmax, times
-from verify.exactness import Ball, format_needed, granule
+from verify.exactness import FORMATS, SUMMED_IN, Ball, Format, format_needed, granule
 
 SEEDS = st.integers(0, 2**32 - 1)
 MODELS = st.fixed_dictionaries(
@@ -471,6 +471,44 @@ def test_the_format_that_a_model_needs_holds_its_scores_too():
     assert single.logits(np.array([[0, 1]]))[0, 0] != model.logits(np.array([[0, 1]]))[0, 0]
     assert format_needed(model, [prompt]).digits > 24
     assert format_needed(summing([[4.0, 0.0], [4.0, 1.0]]), [prompt]).digits < 24
+
+
+LAYOUTS = {"bfloat16": (8, 7), "float16": (5, 10), "float32": (8, 23), "float64": (11, 52)}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_formats_are_those_of_the_bit_patterns(name):
+    """IEEE's layout, from the numbers of bits; bfloat16 is the upper half of a float32."""
+    n_exponent, n_fraction = LAYOUTS[name]
+    bias = 2 ** (n_exponent - 1) - 1
+    digits, least = n_fraction + 1, 1 - bias - n_fraction
+    largest = 2 - Fraction(1, 2**n_fraction)  # times 2^bias
+    found = FORMATS[name]
+    assert found == Format(digits, least, bias)
+    if name == "bfloat16":  # least, largest, next to 1
+        patterns = (np.array([1, 0x7F7F, 0x3F81], dtype="<u4") << 16).view("<f4").astype(float)
+        assert [Fraction(x) for x in patterns] == [
+            Fraction(2) ** least,
+            largest * Fraction(2) ** bias,
+            1 + Fraction(1, 2**n_fraction),
+        ]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_numbers_of_a_format_survive_it_and_the_next_do_not(dtype):
+    digits, low, high = FORMATS[np.dtype(dtype).name]
+    inside = [2.0**low, 2.0**high, 1 + 2.0 ** (1 - digits), 2.0**digits - 1]
+    outside = [2.0 ** (low - 1), 2.0 ** (high + 1), 1 + 2.0**-digits, 2.0**digits + 1]
+    with np.errstate(over="ignore"):
+        assert [float(dtype(x)) == x for x in inside] == [True] * 4
+        assert [float(dtype(x)) == x for x in outside] == [False] * 4
+
+
+def test_sums_of_int8_weights_are_audited_in_a_format_that_holds_the_weights():
+    whole = np.arange(-128, 128)
+    for name in SUMMED_IN.values():
+        assert FORMATS[name].represents(Ball.of(whole).needs)
+        assert not FORMATS[name].represents(Ball.of(np.array([2.0**24, 1.0])).needs)
 
 
 CORNERS = st.sampled_from([-1, 0, 1])

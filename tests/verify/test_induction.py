@@ -70,6 +70,21 @@ def test_only_steps_that_differ_are_taken_one_by_one():
     assert margins(broken, SingleSteps(facts, 4, 1)).n_wrong == 0  # the first step alone does not show it
 
 
+def test_a_step_is_asked_only_of_entities_that_the_hops_before_it_reach():
+    """Nobody's relation leads to entity 3: what the second entity's position does to it is never asked."""
+    facts = FactTable([[1, 0, 0, 2], [0, 1, 1, 2]], n_attributes=4)
+    model = chain_of_thought(facts, max_hops=2)
+    W_pos = model.W_pos.copy()
+    W_pos[3, 1] = -2.0  # the second entity's position: takes off what entity 3 alone holds in block 0
+    changed = replace(model, W_pos=W_pos)
+    single = margins(changed, SingleSteps(facts, 2, 2))
+    assert single.wrong
+    assert {x for x, _ in single.wrong} == {3}
+    found = induction(changed, facts, max_hops=2)
+    assert found.n_wrong == 0
+    assert found.minimum[0] == min(enumeration(changed, facts, k, max_hops=2).minimum[0] for k in (1, 2))
+
+
 @pytest.mark.parametrize(
     ("premise", "corrupt"),
     [
@@ -120,6 +135,18 @@ def test_with_softmax_the_bound_keeps_the_promise_and_lies_below_every_chain(
     for hops in range(1, max_hops + 1):
         chains = enumeration(model, facts, hops, max_hops=max_hops)
         assert chains.minimum[0] >= float(found.minimum[0]) - 1e-9
+
+
+def test_with_softmax_the_witness_is_wrong_itself_not_merely_the_least_bound():
+    """At step 1 relation 2 is asked for: entity 2 answers both alike, but no bound over contexts shows it."""
+    facts = FactTable([[2, 0, 2], [0, 2, 2]])
+    model = chain_of_thought(facts, max_hops=2, attention="soft")
+    W_pos = model.W_pos.copy()
+    W_pos[2, model.d_model - 1] = 2.75  # the first entity's query, with the sign of the second's
+    found = induction(replace(model, W_pos=W_pos), facts, max_hops=2)
+    assert found.n_wrong
+    assert (found.worst.subject, *found.worst.relations) in found.wrong
+    assert found.lower.min() < found.worst.margin <= 0
 
 
 def test_with_softmax_a_worst_case_context_attains_the_bound():

@@ -52,8 +52,8 @@ class LazyGroup(click.Group):
         """Runs a command; an interrupt goes past click, which would answer it with an empty line."""
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            raise _InterruptedError from None
+        except KeyboardInterrupt as interrupt:
+            raise _InterruptedError(str(interrupt)) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the table of commands without importing them."""
@@ -90,8 +90,8 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(f"{error.format_message()} (see `{where} --help`)", EXIT_USAGE)
     except click.ClickException as error:
         return _fail(error.format_message(), EXIT_USAGE)
-    except (_InterruptedError, KeyboardInterrupt, click.Abort):
-        return _fail("interrupted", EXIT_INTERRUPTED)
+    except (_InterruptedError, KeyboardInterrupt, click.Abort) as interrupt:
+        return _fail(f"interrupted{f': {interrupt}' if str(interrupt) else ''}", EXIT_INTERRUPTED)
     except (BrokenPipeError, SystemExit):  # the reader went away, as in `georecall claims | head`; Rich exits
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

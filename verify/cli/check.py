@@ -13,6 +13,19 @@ from verify.cli.options import claim_options, facts_options, input_errors, read_
 @claim_options
 @click.option("--model", metavar="M.safetensors", help="Judge the recall of these weights, not a claim.")
 @click.option("--answers", metavar="A.npy", help="With --model: the answers, int64, shape (R, N).")
+@click.option(
+    "--engine",
+    type=click.Choice(["numpy", "onnxruntime"]),
+    default="numpy",
+    show_default=True,
+    help="Ask the exported graph in onnxruntime the same besides.",
+)
+@click.option(
+    "--implicit",
+    is_flag=True,
+    help="Keyed bijections, computed on demand, instead of a random table: more facts than memory holds.",
+)
+@click.option("--checkpoint", metavar="FILE", help="Keep what is counted here, and go on from there.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
     claim: str | None,
@@ -20,6 +33,9 @@ def command(
     missing: Any,
     model: str | None,
     answers: str | None,
+    engine: str,
+    implicit: bool,
+    checkpoint: str | None,
     as_json: bool,
     **options: Any,
 ) -> int:
@@ -28,6 +44,7 @@ def command(
     \b
     georecall check single-hop --subjects 1000 --relations 8
     georecall check single-hop-quantized --bits 4 --facts elements
+    georecall check single-hop --subjects 2^26 --relations 16 --implicit --checkpoint run.json
     georecall check --model model.safetensors --answers model.answers.npy
 
     Exit status: 0 holds, 1 refuted, 2 bad input, 3 inconclusive or hypotheses not met.
@@ -41,8 +58,10 @@ def command(
             table = table.to_entities(missing=missing)
         if model is not None:
             given.pop("seed")
+            if implicit or checkpoint is not None:
+                raise click.UsageError("--implicit and --checkpoint go with a claim, not with --model")
             _refuse_with_model(claim, given)
-            verdict = _check_model(model, answers, table, progress)
+            verdict = _check_model(model, answers, table, engine, progress)
         else:
             if claim is None:
                 raise click.UsageError(
@@ -52,7 +71,15 @@ def command(
                 raise click.UsageError("--answers goes with --model; facts of a claim come with --facts")
             from verify.checking import check
 
-            verdict = check(claim, table, progress=progress, **given)
+            verdict = check(
+                claim,
+                table,
+                engine=engine,
+                implicit=implicit,
+                checkpoint=checkpoint,
+                progress=progress,
+                **given,
+            )
             if facts is not None:
                 verdict.parameters["table"] = facts
     if as_json:
@@ -77,7 +104,7 @@ def _refuse_with_model(claim: str | None, given: dict[str, Any]) -> None:
         raise click.UsageError(f"--model takes its facts from --answers (or --facts), not from {names}")
 
 
-def _check_model(path: str, answers: str | None, facts: Any, progress: Any) -> Any:
+def _check_model(path: str, answers: str | None, facts: Any, engine: str, progress: Any) -> Any:
     from constructions.files import load_answers, load_queries, load_safetensors
     from theory.facts import FactTable
     from verify.checking import UsageError, check_recall
@@ -88,7 +115,7 @@ def _check_model(path: str, answers: str | None, facts: Any, progress: Any) -> A
         model = load_safetensors(path)
         if answers is not None:
             facts = FactTable(load_answers(answers), n_attributes=model.d_vocab_out)
-        verdict = check_recall(model, facts, asked=load_queries(path), progress=progress)
+        verdict = check_recall(model, facts, asked=load_queries(path), engine=engine, progress=progress)
     except ValueError as error:
         raise UsageError(str(error)) from error
     verdict.parameters.update(model=path, answers=answers)

@@ -12,12 +12,12 @@ from verify.cli.options import claim_options, facts_options, input_errors, read_
 @click.argument("claim")
 @facts_options
 @claim_options
-@click.option("--out", required=True, metavar="FILE.safetensors", help="Where to; answers go beside it.")
+@click.option("--out", required=True, metavar="FILE.safetensors|onnx", help="Where to; answers go beside it.")
 @click.option(
     "--dtype",
     default="float64",
     show_default=True,
-    help="float64, float32 or float16; refused if it would round.",
+    help="float64, float32, float16, bfloat16 or int8; refused if it would round.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
@@ -28,6 +28,7 @@ def command(
     \b
     georecall export single-hop --facts elements --out model.safetensors
     georecall check --model model.safetensors --answers model.answers.npy
+    georecall export chain-of-thought --hops 3 --out model.onnx
     """  # noqa: D301 (click wants the backspace)
     given = {name: value for name, value in options.items() if value is not None}
     with input_errors():
@@ -43,25 +44,30 @@ def command(
 
 
 def _export(claim: str, table: Any, out: str, dtype: str, options: dict[str, Any]) -> dict[str, Any]:
-    from constructions.files import DTYPES, save_safetensors
+    from constructions.files import save_safetensors
+    from constructions.onnx_graph import ONNX_DTYPES, save_onnx
+    from constructions.tensor_files import DTYPES
     from theory.version import VERSION
     from verify.asked import UsageError, prepare
-    from verify.exactness import FORMATS, format_needed
+    from verify.formats import arithmetic, what_rounds
 
     path = Path(out)
-    if path.suffix != ".safetensors":
-        raise UsageError(f"--out must end in .safetensors, got {out}")
-    if dtype not in DTYPES:
-        raise UsageError(f"--dtype must be one of {', '.join(DTYPES)}, got {dtype}")
+    kinds = {".safetensors": (save_safetensors, tuple(DTYPES)), ".onnx": (save_onnx, ONNX_DTYPES)}
+    if path.suffix not in kinds:
+        raise UsageError(f"--out must end in .safetensors or .onnx, got {out}")
+    save, dtypes = kinds[path.suffix]
+    if dtype not in dtypes:
+        raise UsageError(f"--dtype must be one of {', '.join(dtypes)} for {path.suffix}, got {dtype}")
     prepared = prepare(claim, table, **options)
     model, samples = prepared.instance.build(), prepared.instance.samples()
-    if dtype != "float64" and not FORMATS[dtype].represents(format_needed(model, samples)):
-        raise UsageError(f"{dtype} would round: the forward pass needs more digits or a wider range")
     stored = {"claim": claim, "parameters": prepared.parameters, "version": VERSION}
     try:
-        answers = save_safetensors(
-            model, path, prepared.facts.answers, queries=samples, dtype=dtype, metadata=stored
-        )
+        if dtype != "float64" and (why := what_rounds(model, samples, dtype)):
+            raise ValueError(why)
+        stored["arithmetic"] = arithmetic(dtype)
+        answers = save(model, path, prepared.facts.answers, queries=samples, dtype=dtype, metadata=stored)
+    except ImportError as error:
+        raise UsageError(f"{error.name} is not installed: pip install 'georecall[export]'") from error
     except (OSError, ValueError) as error:
-        raise UsageError(f"cannot export to {out}: {error}") from error
+        raise UsageError(f"cannot export to {out} in {dtype}: {error}") from error
     return {"model": str(path), "answers": str(answers), "dtype": dtype, "n_parameters": model.n_parameters}

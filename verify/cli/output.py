@@ -54,7 +54,12 @@ def print_verdict(verdict: Verdict) -> None:
 
 
 def _setting(verdict: Verdict) -> str:
-    shown = {k: v for k, v in verdict.parameters.items() if k != "facts_sha256" and v is not None}
+    hidden = ("facts_sha256", None), ("engine", "numpy")
+    shown = {
+        k: v
+        for k, v in verdict.parameters.items()
+        if v is not None and (k, None) not in hidden and (k, v) not in hidden
+    }
     parts = [", ".join(f"{k} {show(v) if not isinstance(v, float) else f'{v:g}'}" for k, v in shown.items())]
     if verdict.method:
         exact = "exact" if verdict.exact else "with proved error bounds"

@@ -1,7 +1,6 @@
 """`georecall sweep`: grids of measurements into one results file."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -191,6 +190,7 @@ def _sweep(
     with input_errors(), store_errors(), progress_bar("sweeping") as progress:
         from contextlib import nullcontext
 
+        from theory.atomic import replacing
         from verify.sweep import Store, cluster, sweep
 
         with Store(out) as store:
@@ -198,7 +198,8 @@ def _sweep(
                 sweep(cells, store, workers=workers, executor=executor, progress=progress)
             table = store.rows()
             if rows is not None:
-                Path(rows).write_text(store.csv(), encoding="utf-8")
+                with replacing(rows) as temporary:
+                    temporary.write_text(store.csv(), encoding="utf-8")
     report = {"out": out, "cells": len(set(cells)), "rows": len(table), "csv": rows}
     if as_json:
         print_json(report)

@@ -10,6 +10,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from theory.atomic import replacing
 from theory.version import VERSION
 
 FORMATS = ("svg", "pdf", "png")
@@ -80,8 +81,8 @@ def save(figure: Figure, path: str | PathLike[str], *, title: str, about: dict[s
         "pdf": {"Title": title, "Keywords": described, "Creator": software, "CreationDate": None},
         "png": {"Title": title, "Description": described, "Software": software},
     }
-    with style():
-        figure.savefig(path, format=ending, metadata=kinds[ending])
+    with style(), replacing(path) as temporary:
+        figure.savefig(temporary, format=ending, metadata=kinds[ending])
 
 
 def axes(

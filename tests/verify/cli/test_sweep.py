@@ -76,3 +76,34 @@ def test_a_scheduler_that_is_not_there_is_said(tmp_path: Path, capsys: pytest.Ca
     pytest.importorskip("distributed")
     command = ["sweep", "capacity", "--subjects", "4", "--out", str(tmp_path / "r.sqlite")]
     assert "no Dask scheduler answers" in refused(capsys, *command, "--scheduler", "tcp://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_figure_or_rows_that_cannot_be_written_leave_the_old_ones(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: BaseException,
+) -> None:
+    out, rows, figure = tmp_path / "r.sqlite", tmp_path / "rows.csv", tmp_path / "phase.png"
+    grid = ["--subjects", "4", "--dimension", "20", "--trials", "4"]
+    sweep = ["sweep", "capacity", *grid, "--out", str(out), "--rows", str(rows)]
+    plot = ["plot", "phase", str(out), "--out", str(figure)]
+    rows.write_text("old")
+    figure.write_text("old")
+
+    def half(path: Path, *_: object, **__: object) -> None:
+        path.write_bytes(b"half")
+        raise error
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda _, path, **options: half(path))
+    monkeypatch.setattr(Path, "write_text", half)
+    for command, path in ((sweep, rows), (plot, figure)):
+        assert run(command) == (2 if isinstance(error, OSError) else 130)
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.count("\n") == 1
+        assert isinstance(error, KeyboardInterrupt) or str(path) in captured.err
+        error = type(error)(*error.args[:2])  # one that names no file yet
+        assert path.read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["phase.png", "r.sqlite", "rows.csv"]

@@ -1,0 +1,160 @@
+"""`georecall export` and `check --engine`: files that other programs run, or one line that says why not."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from constructions import CONSTRUCTIONS
+from verify.cli import run
+
+SIZES = ["--subjects", "12", "--relations", "2"]
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The one line with which a command line is refused; standard output stays empty."""
+    assert run(list(arguments)) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("georecall: ")
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+@pytest.mark.parametrize("claim", CONSTRUCTIONS)
+def test_every_construction_is_exported_and_answers_its_sample_queries_in_onnxruntime(
+    claim: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    onnx, onnxruntime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
+    out = tmp_path / "model.onnx"
+    assert run(["export", claim, *SIZES, "--out", str(out), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["model"], report["dtype"]) == (str(out), "float64")
+    properties = {prop.key: json.loads(prop.value) for prop in onnx.load(out).metadata_props}
+    assert (properties["claim"], properties["arithmetic"]) == (claim, "float64")
+    answers = np.load(report["answers"])
+    assert answers.shape == (2, 12)
+    session = onnxruntime.InferenceSession(str(out), providers=["CPUExecutionProvider"])
+    assert properties["query"]
+    for query in properties["query"]:
+        feeds = {name: np.array([query[name]]) for name in ("tokens", "positions")}
+        assert session.run(None, feeds)[0].argmax() == query["answer"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16", "int8"])
+def test_narrow_dtypes_hold_what_float64_holds(
+    dtype: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "m.safetensors"
+    assert run(["export", "chain-of-thought", *SIZES, "--dtype", dtype, "--out", str(out)]) == 0
+    assert dtype in capsys.readouterr().out
+    answers = str(tmp_path / "m.answers.npy")
+    assert run(["check", "--model", str(out), "--answers", answers, "--json"]) == 0
+    verdict = json.loads(capsys.readouterr().out)
+    assert (verdict["status"], verdict["min_margin"], verdict["exact"]) == ("holds", 2, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["single-hop", "--out", "m.bin"], "--out must end in .safetensors or .onnx, got m.bin"),
+        (
+            ["single-hop", "--out", "m.onnx", "--dtype", "int8"],
+            "--dtype must be one of float64, float32 for .onnx, got int8",
+        ),
+        (
+            ["single-hop", "--gate", "1.1", "--out", "m.onnx", "--dtype", "float32"],
+            "cannot export to m.onnx in float32: float32 may round on the prompt [0, 12]",
+        ),
+        (
+            ["single-hop-quantized", "--out", "m.safetensors", "--dtype", "int8"],
+            "cannot export to m.safetensors in int8: int8 would round W_E[12, 0] = 7.5",
+        ),
+        (
+            ["sequential-hops", "--out", "m.safetensors", "--dtype", "float16"],
+            "in float16: float16 may round on the prompt [0, 13, 13, 13]: sums may take",
+        ),
+    ],
+)
+def test_what_would_round_or_has_no_name_is_refused(
+    arguments: list[str],
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert says in refused(capsys, "export", *arguments, *SIZES)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("ending", ["safetensors", "onnx"])
+def test_a_place_that_cannot_be_written_to_is_one_line(
+    ending: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No such folder; a file where a folder should be; a folder where the file should be."""
+    (tmp_path / "file").write_text("x")
+    (tmp_path / f"folder.{ending}").mkdir()
+    for out in ("missing/m", "file/m", "folder"):
+        path = f"{tmp_path / out}.{ending}"
+        message = refused(capsys, "export", "single-hop", *SIZES, "--out", path)
+        assert str(tmp_path / out) in message
+        assert ".tmp" not in message
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", f"folder.{ending}"]
+
+
+@pytest.mark.parametrize("ending", ["safetensors", "onnx"])
+def test_a_disk_that_is_full_is_one_line_and_leaves_the_old_files(ending: str, tmp_path: Path) -> None:
+    """A limit on the size of files stands in for the disk."""
+    path, beside = tmp_path / f"m.{ending}", tmp_path / "m.answers.npy"
+    path.write_text("old")
+    beside.write_text("old")
+    code = (
+        "import resource, sys; from verify.cli import run\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); sys.exit(run(sys.argv[1:]))"
+    )
+    command = ["export", "single-hop", *SIZES, "--out", str(path)]
+    done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert f"File too large: '{path}'" in done.stderr
+    assert path.read_text() == beside.read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_an_engine_that_is_not_installed_is_named_with_its_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    says = "onnx is not installed: pip install 'georecall[export]'"
+    assert says in refused(capsys, "check", "single-hop", *SIZES, "--engine", "onnxruntime")
+    assert says in refused(capsys, "export", "single-hop", *SIZES, "--out", str(tmp_path / "m.onnx"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_check_says_which_engine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("onnxruntime")
+    assert run(["check", "composed-hops", *SIZES, "--engine", "onnxruntime"]) == 0
+    shown = capsys.readouterr().out
+    for part in (
+        "holds",
+        "engine onnxruntime",
+        "engine_queries",
+        "ok control: one weight of the graph negated",
+    ):
+        assert part in shown
+    assert run(["check", "composed-hops", *SIZES]) == 0
+    assert "engine" not in capsys.readouterr().out
+    out = tmp_path / "m.safetensors"
+    assert run(["export", "chain-of-thought", *SIZES, "--hops", "2", "--out", str(out)]) == 0
+    capsys.readouterr()
+    model = ["--model", str(out), "--answers", str(tmp_path / "m.answers.npy")]
+    assert run(["check", *model, "--engine", "onnxruntime", "--json"]) == 0
+    verdict = json.loads(capsys.readouterr().out)
+    assert verdict["parameters"]["engine"] == "onnxruntime"
+    assert verdict["measured"]["engine_queries"] == 12 * 2 + 2 * 12 * 4  # one step, and both of two
+    assert "counting-bound" in refused(capsys, "check", "counting-bound", "--engine", "onnxruntime")
+    assert "abacus" in refused(capsys, "check", "single-hop", "--engine", "abacus")

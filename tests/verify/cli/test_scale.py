@@ -1,0 +1,63 @@
+"""More facts than memory holds, on the command line: options, Ctrl-C, checkpoints."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "verify.cli"]
+
+
+def georecall(*arguments):
+    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False)
+
+
+def test_implicit_facts_are_certified_and_named():
+    run = georecall(
+        "check", "single-hop-in-place", "--subjects", "3000", "--relations", "3", "--implicit", "--json"
+    )
+    found = json.loads(run.stdout)
+    assert (run.returncode, found["status"], found["n_facts"], found["exact"]) == (0, "holds", 9000, True)
+    assert found["parameters"]["table"] == "keyed bijections"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["composed-hops", "--implicit"], "composed-hops has no option 'implicit'"),
+        (["chain-of-thought", "--checkpoint", "x.json"], "chain-of-thought has no option 'checkpoint'"),
+        (["counting-bound", "--implicit"], "counting-bound has no option 'implicit'"),
+        (["single-hop", "--implicit", "--facts", "countries"], "neither given facts nor functions"),
+        (["single-hop", "--implicit", "--table", "functions"], "neither given facts nor functions"),
+        (["single-hop", "--implicit", "--subjects", "0"], "subjects must be at least 1"),
+        (["--model", "m.safetensors", "--implicit"], "go with a claim"),
+        (["single-hop", "--checkpoint", "no/such/run.json"], "no/such/run.json"),
+    ],
+)
+def test_what_means_nothing_is_refused_in_one_line(arguments, message):
+    run = georecall("check", *arguments)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert message in run.stderr
+    assert run.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is another thing there")
+def test_ctrl_c_says_what_was_proved_and_the_same_command_goes_on(tmp_path):
+    file = tmp_path / "run.json"
+    arguments = ["check", "single-hop", "--subjects", "2^26", "--relations", "16", "--implicit"]
+    run = subprocess.Popen([*COMMAND, *arguments, "--checkpoint", str(file)], stdout=-1, stderr=-1, text=True)
+    while not (file.exists() and json.loads(file.read_text())["tally"]["n_subjects"]):
+        assert run.poll() is None
+        time.sleep(0.2)
+    os.kill(run.pid, signal.SIGINT)
+    out, error = run.communicate(timeout=60)
+    assert (run.returncode, out) == (130, "")
+    assert error.count("\n") == 1
+    assert "of 1073741824 facts" in error
+    assert "all recalled, least margin 2; the same command goes on from there" in error
+    assert json.loads(file.read_text())["tally"]["n_subjects"] > 0

@@ -1,0 +1,229 @@
+"""The checker is tested: one weight is changed, and the recall verdict must say what brute force finds.
+
+Brute force shares no line with the package: THEORY.md's forward pass in integers over one denominator, for
+every query (chain of thought: every step of every chain, and the chains that the model itself generates).
+A verdict agrees if it is refuted where an answer changed (a tie is a change), with the right number of wrong
+facts and a true witness, and holds where none did, with the new least margin. `inconclusive` is accepted
+where a premise of the induction certificate fails, checked here too, and where softmax of unequal scores
+leaves only bounds; it is counted.
+
+The table of CHANGES = 1000 changes per construction:
+
+    pytest -m slow -s tests/verify/test_weight_mutations.py
+"""
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cache
+from itertools import count
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+
+from constructions import CONSTRUCTIONS, Transformer
+from theory import random_bijections, random_functions
+from theory.hops import letters
+from theory.randomness import generator
+from verify import check_recall
+from verify.asked import EXPERIMENTS, prepare
+from verify.margin import Witness
+from verify.verdict import Verdict
+
+FEW, CHANGES = 60, 1000
+TABLES = 10  # so many instances share the changes
+TIE = Fraction(1, 1 << 200)  # where brute force is exact to 150 digits only
+
+# Options that keep an instance tiny; a construction that is not named here takes its defaults.
+SMALL: dict[str, dict[str, Any]] = {
+    "chain-of-thought": {"hops": 2},
+    "sequential-hops": {"hops": 2},
+    "hybrid-hops": {"hops": 3, "stages": 2},
+    "single-hop-dense": {"code_length": 6},
+    "linear-memory": {"code_length": 7},
+    "random-feature-memory": {"code_length": 6},
+}
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "chain-of-thought, softmax": ("chain-of-thought", {"hops": 2, "attention": "soft"}),
+    "chain-of-thought, readout, K = 3": ("chain-of-thought", {"hops": 3, "readout": "separate"}),
+    "composed-hops, typed, in place": ("composed-hops", {"hops": 2, "typed": True, "readout": "in-place"}),
+    "sequential-hops, typed": ("sequential-hops", {"hops": 2, "typed": True}),
+    "sequential-hops, merged": ("sequential-hops", {"hops": 2, "merged": True}),
+    "sequential-hops, merged, typed": ("sequential-hops", {"hops": 2, "merged": True, "typed": True}),
+    "hybrid-hops, typed": ("hybrid-hops", {"hops": 3, "stages": 2, "typed": True}),
+    "single-hop, gate 1.3": ("single-hop", {"gate": 1.3}),
+    "single-hop-quantized, 1 bit": ("single-hop-quantized", {"bits": 1}),
+    "single-hop-packed, 1 bit": ("single-hop-packed", {"bits": 1}),
+    "single-hop-narrow, distance 2": ("single-hop-narrow", {"code_distance": 2}),
+}
+
+
+def changed(weight: Any, rng: np.random.Generator) -> Any:
+    """The weight with one entry changed, or two rows swapped; dense or sparse as it was."""
+    sparse = hasattr(weight, "toarray")
+    W = np.array(weight.toarray() if sparse else weight, dtype=np.float64)
+    kind = rng.choice(["sign", "zero", "off by one", "another value", "real value", "rows swapped"])
+    if kind == "rows swapped":
+        a, b = rng.integers(len(W), size=2)
+        W[[a, b]] = W[[b, a]]
+    else:
+        nonzero = np.argwhere(W)
+        some = len(nonzero) and rng.random() < 0.7
+        at = tuple(rng.choice(nonzero)) if some else tuple(rng.integers(W.shape))
+        W[at] = {
+            "sign": -W[at],
+            "zero": 0.0,
+            "off by one": W[at] + rng.choice([-1.0, 1.0]),
+            "another value": rng.integers(-12, 13) / 4,
+            "real value": rng.normal() * 2.0,
+        }[kind]
+    return csr_array(W) if sparse else W
+
+
+def with_weight(model: Transformer, name: str, weight: Any) -> Transformer:
+    """The model with another weight of that name (see `Transformer.weights`)."""
+    if not name.startswith("blocks."):
+        return replace(model, **{name: weight})
+    _, number, part, matrix, *head = name.split(".")
+    block = model.blocks[int(number)]
+    if part == "mlp":
+        block = replace(block, mlp=replace(block.mlp, **{matrix: weight}))
+    else:
+        heads = list(getattr(block.attention, matrix))
+        heads[int(head[0])] = weight
+        block = replace(block, attention=replace(block.attention, **{matrix: tuple(heads)}))
+    return replace(
+        model, blocks=tuple(block if b == int(number) else old for b, old in enumerate(model.blocks))
+    )
+
+
+class Instance(NamedTuple):
+    model: Transformer
+    brute: Any
+    asked: list[dict[str, Any]]
+
+
+@cache
+def instances(name: str, options: tuple[tuple[str, Any], ...], brute_force: Any) -> tuple[Instance, ...]:
+    """Small models that recall their tables: bijections, and functions that miss some answers."""
+    found: list[Instance] = []
+    multi_hop = "hops" in EXPERIMENTS[name].claim.parameters if name in EXPERIMENTS else False
+    typed = dict(options).get("typed", False)
+    for attempt in count():
+        rng = generator(0, "weight mutations", name, options, attempt)
+        N, R = int(rng.integers(2, 5)), 2 if multi_hop else int(rng.integers(1, 4))
+        draw = (random_bijections, random_functions)[attempt % 2]
+        facts = draw(N, R * dict(options).get("hops", 2) if typed else R, rng=rng)
+        if name in EXPERIMENTS:
+            instance = prepare(name, facts, **dict(options)).instance
+            facts, model, asked = instance.facts, instance.build(), instance.samples()
+        else:
+            model, asked = CONSTRUCTIONS[name](facts), []
+        hops = max((len(query["relations"]) for query in asked), default=1)
+        thinks = any(query["tokens"][0] >= facts.n_subjects for query in asked)
+        brute = brute_force(model, facts, hops, thinks, typed)
+        if min(brute.margins(brute.weights)[0].values()) > 0:
+            found.append(Instance(model, brute, asked))
+        if len(found) == TABLES:
+            return tuple(found)
+    raise AssertionError
+
+
+@dataclass
+class Tally:
+    """What came of some changes: of how many an answer changed, and which verdicts were inconclusive."""
+
+    name: str
+    changes: int = 0
+    wrong: int = 0
+    inconclusive: int = 0
+
+    def __str__(self) -> str:
+        agreed = self.changes - self.inconclusive
+        return f"| {self.name} | {self.changes} | {self.wrong} | {agreed} | {self.inconclusive} |"
+
+
+def study(name: str, options: dict[str, Any], changes: int, brute_force: Any, label: str = "") -> Tally:
+    """Changes weights one at a time; fails at the first verdict that brute force contradicts."""
+    tally = Tally(label or name)
+    several = instances(name, tuple(sorted(options.items())), brute_force)
+    rng = generator(1, "weight mutations", name, sorted(options.items()))
+    while tally.changes < changes:
+        model, brute, asked = several[tally.changes % TABLES]
+        weights = {which: weight for which, weight in model.weights().items() if prod(weight.shape)}
+        which = str(rng.choice(sorted(weights)))
+        weight = changed(weights[which], rng)
+        if not (weight != weights[which]).sum():
+            continue
+        w = brute.with_weight(which, weight)
+        verdict = check_recall(with_weight(model, which, weight), brute.facts, asked=asked)
+        tally.changes += 1
+        judge(verdict, brute, w, tally)
+    return tally
+
+
+def judge(verdict: Verdict, brute: Any, w: Any, tally: Tally) -> None:
+    """Whether the verdict says what brute force finds."""
+    margins, exact = brute.margins(w)
+    least, zero = min(margins.values()), 0 if exact else TIE
+    n_wrong = sum(margin <= zero for margin in margins.values())
+    tally.wrong += n_wrong > 0
+    premise_fails = brute.thinks and brute.premise_fails(w)
+    if brute.thinks:
+        assert brute.generates(w) or least <= zero
+        assert not brute.generates(w) or least >= 0
+        exact &= brute.model.attention == "hard"  # with softmax the certificate speaks of all contexts
+    if verdict.status == "inconclusive":
+        assert premise_fails or not exact, (verdict, margins)
+        tally.inconclusive += 1
+        return
+    assert not premise_fails, verdict
+    assert verdict.status == ("refuted" if n_wrong else "holds"), (verdict, margins)
+    assert verdict.min_margin is not None
+    assert verdict.min_margin <= least + TIE
+    if exact:
+        assert verdict.exact
+        assert verdict.min_margin == least, (verdict, margins)
+    if n_wrong:
+        assert isinstance(verdict.witness, Witness)
+        assert verdict.witness.margin <= 0
+        assert margins[verdict.witness.subject, *verdict.witness.relations] <= zero
+    if n_wrong and exact:
+        assert str(verdict.reason).startswith(f"{n_wrong} of {len(margins)} "), (verdict, margins)
+
+
+@pytest.mark.parametrize("changes", [FEW, pytest.param(CHANGES, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", CONSTRUCTIONS)
+def test_the_verdict_agrees_with_brute_force_whatever_weight_is_changed(brute_force, name, changes):
+    tally = study(name, SMALL.get(name, {}), changes, brute_force)
+    print(tally)
+    assert 0 < tally.wrong < tally.changes == changes
+    assert tally.inconclusive < changes // 3
+
+
+@pytest.mark.parametrize("changes", [FEW // 3, pytest.param(CHANGES // 5, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_verdict_agrees_with_brute_force_for_every_option(brute_force, variant, changes):
+    tally = study(*VARIANTS[variant], changes, brute_force, variant)
+    print(tally)
+    assert 0 < tally.wrong < tally.changes == changes
+    assert tally.inconclusive < changes // 2
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "fault"),
+    [
+        ("single-hop", "verify.margin.signs", lambda lower, upper: (lower >= 0) * 2 - 1),
+        ("sign-code-memory", "verify.codebook.Codebook.settles", lambda book, x, answers: answers >= 0),
+        ("single-hop-quantized", "verify.codebook._nearest_word", lambda *_: True),
+        ("composed-hops", "verify.checking.letters", lambda facts, hops, typed: letters(facts, hops)[:, :1]),
+        ("chain-of-thought", "verify.induction._check_premises", lambda *_: None),
+        ("chain-of-thought", "verify.induction._ignores_positions", lambda *_: True),
+    ],
+)
+def test_a_checker_with_a_fault_is_caught(brute_force, monkeypatch, name, target, fault):
+    monkeypatch.setattr(target, fault)
+    with pytest.raises(AssertionError):
+        study(name, SMALL.get(name, {}), CHANGES, brute_force)

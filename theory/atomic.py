@@ -1,0 +1,57 @@
+"""Files that are there in full or not at all.
+
+Everything is written under a temporary name in the same folder and renamed at the end: a full disk, an
+error or an interrupt leaves no part of a file, and a good old file stays until the new one can take its
+place.
+"""
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A name to write to, which takes the place of `path` if the block ends well; else nothing is left.
+
+    Permissions of an old file are kept, a symbolic link stays and its target is replaced. What is no
+    regular file, such as /dev/stdout, is written to directly.
+
+    Raises:
+        OSError: there is no such folder, no permission, no room, ...; the error names `path`.
+
+    Example:
+        >>> import tempfile
+        >>> rows = Path(tempfile.mkdtemp()) / "rows.csv"
+        >>> with replacing(rows) as temporary:
+        ...     _ = temporary.write_text("a,b")
+        ...     rows.exists()
+        False
+        >>> rows.read_text(), len(list(rows.parent.iterdir()))
+        ('a,b', 1)
+    """
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if target.exists() and not target.is_file():
+        yield target
+        return
+    temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(8)}.tmp")
+    try:
+        mode = target.stat().st_mode & 0o777 if target.exists() else None
+        temporary.touch(exist_ok=False)  # with the permissions that the user's umask leaves
+        yield temporary
+        if mode is not None:
+            temporary.chmod(mode)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())  # a disk that is full, or fails, says so before the old file goes
+        temporary.replace(target)
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, OSError) and error.filename in (None, str(temporary), temporary):
+            error.filename, error.filename2 = str(path), None
+        raise

@@ -1,0 +1,58 @@
+"""Recall of all facts of a table: counted in exact integers, filtered in floats, or margin by margin."""
+
+from collections.abc import Callable
+from os import PathLike
+from typing import Any
+
+from constructions.transformer import Transformer
+from theory.facts import FactTable
+from theory.table import Table
+from verify.asked import UsageError, require_memory
+from verify.checkpoint import CheckpointError, Keeper, begun, identity
+from verify.filtered import filtered
+from verify.margin import Margins, Progress, check_fits
+from verify.tally import Counted, count
+
+
+def recall(
+    model: Transformer,
+    facts: Table,
+    one_by_one: Callable[[], Margins],
+    *,
+    work: dict[str, Any] | None = None,
+    checkpoint: str | PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> Margins | Counted:
+    """Judges every fact, asked as `[s, r]`.
+
+    Args:
+        model: any transformer over N subjects, then R relations, with |A| outputs.
+        facts: what it should recall.
+        one_by_one: the margins of all facts, called where counting is not enough.
+        work: what the facts and the weights were made from, for a checkpoint.
+        checkpoint: a file that keeps what has been counted, and from which counting goes on.
+        progress: called with the number of facts done and of all facts.
+
+    Raises:
+        ValueError: the model does not fit the facts.
+        UsageError: the checkpoint cannot be used, or weights that must be held do not fit the memory.
+    """
+    check_fits(model, facts)
+    if checkpoint is None:
+        found = count(model, facts, progress=progress)
+    else:
+        named = identity(model, work or {})
+        try:
+            started = begun(checkpoint, named)
+            with Keeper(checkpoint, named) as keeper:
+                found = count(model, facts, begun=started, keep=keeper.keep, progress=progress)
+        except KeyboardInterrupt as interrupt:
+            raise KeyboardInterrupt(f"{interrupt}; the same command goes on from there") from None
+        except (CheckpointError, OSError) as error:
+            raise UsageError(str(error)) from error
+    if found is not None:
+        return found
+    rows = facts.n_subjects + facts.n_relations + 2 * facts.n_attributes  # W_E, and W_U with its codebook
+    require_memory(8 * rows * model.d_model, f"weights of d_model {model.d_model}")
+    screened = filtered(model, facts, progress=progress) if isinstance(facts, FactTable) else None
+    return screened or one_by_one()
