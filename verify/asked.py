@@ -15,13 +15,14 @@ from theory.randomness import generator
 from verify.dense import DENSE
 from verify.floors import FLOORS
 from verify.instance import Experiment, Instance
+from verify.learning import LEARNED
 from verify.memories import MEMORIES
 from verify.multi_hop import FAMILY as MULTI_HOP
 from verify.single_hop import FAMILY as SINGLE_HOP
 from verify.single_hop import SingleHop
 
 EXPERIMENTS: dict[str, Experiment] = {
-    experiment.claim.name: experiment for experiment in (*SINGLE_HOP, *MULTI_HOP, DENSE, *MEMORIES)
+    experiment.claim.name: experiment for experiment in (*SINGLE_HOP, *MULTI_HOP, DENSE, *MEMORIES, LEARNED)
 }
 TABLES: dict[str, Callable[..., FactTable]] = {"bijections": random_bijections, "functions": random_functions}
 _WHOLE = ("bits", "code_length", "code_distance", "hops", "stages", "trials")
@@ -84,7 +85,7 @@ def prepare(
 def _experiment(claim: str | Claim) -> Experiment:
     name = claim if isinstance(claim, str) else claim.name
     if name not in EXPERIMENTS:
-        known = [*EXPERIMENTS, *FLOORS, "gradient-descent"]
+        known = [*EXPERIMENTS, *FLOORS]
         wrong = "is stated, but has no check yet" if name in CLAIMS else "is no claim"
         raise UsageError(f"{name!r} {wrong}; there are {', '.join(known)}")
     return EXPERIMENTS[name]

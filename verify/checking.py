@@ -19,7 +19,7 @@ from verify.engines import in_engine, require
 from verify.floors import FLOORS, Judge
 from verify.induction import PremiseError, induction
 from verify.instance import Experiment, Instance
-from verify.learning import DEFAULT_TABLE, gradient_descent_claim
+from verify.learning import gradient_descent_claim
 from verify.margin import Margins, Progress, margins
 from verify.multi_hop import all_margins
 from verify.promise import kept
@@ -195,8 +195,7 @@ def _check_judged(
     draws = {"seed": seed} if "trials" in CLAIMS[name].parameters else {}
     if facts is None:
         like = "composed-hops" if "hops" in CLAIMS[name].parameters else "single-hop"
-        table_of = {GRADIENT_DESCENT.name: DEFAULT_TABLE}
-        default_subjects, default_relations = table_of.get(name, EXPERIMENTS[like].default_table)
+        default_subjects, default_relations = EXPERIMENTS.get(name, EXPERIMENTS[like]).default_table
         subjects = default_subjects if subjects is None else subjects
         relations = default_relations if relations is None else relations
     start = time.perf_counter()

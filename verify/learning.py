@@ -14,11 +14,13 @@ from typing import Any
 from constructions.gradient_descent import trained
 from constructions.memories import sign_code_memory
 from constructions.recipe import Recipe
-from constructions.training import MissingExtraError, libraries
+from constructions.training import libraries
 from theory.claims.learning import GRADIENT_DESCENT
 from theory.facts import FactTable
-from theory.symbols import A, R
+from theory.symbols import A, N, R
+from verify.instance import Instance
 from verify.margin import Progress, margins
+from verify.queries import Facts, sample
 from verify.statistics import clopper_pearson, falls_short, reaches
 from verify.structure.parts import Parts, one_each
 from verify.structure.selection import swapped
@@ -83,6 +85,37 @@ def gradient_descent_claim(
         controls_at={"subjects": facts.n_subjects, "relations": facts.n_relations, "trials": trials},
     )
     return _judged(verdict, runs, predicted)
+
+
+class Learned:
+    """The claim `gradient-descent` as something that can be built, asked and exported: its first run."""
+
+    claim = GRADIENT_DESCENT
+    default_table = DEFAULT_TABLE
+
+    def instance(self, facts: FactTable, **options: Any) -> Instance:
+        """The run at one table; options `trials` and `seed`."""
+        recipe = recipe_for(facts, options.get("seed", 0))
+        return Instance(
+            facts=facts,
+            values={N: facts.n_subjects, A: facts.n_attributes, R: facts.n_relations},
+            parameters={"trials": options.get("trials", TRIALS)},
+            build=lambda: trained(facts, recipe),
+            margins=lambda model, progress: margins(model, facts, progress=progress),
+            n_queries=facts.n_facts,
+            samples=lambda: [sample(Facts(facts), r * facts.n_subjects) for r in range(facts.n_relations)],
+        )
+
+    def controls(self) -> list[ControlResult]:
+        """None without the runs: see `gradient_descent_claim`."""
+        return []
+
+    def controls_at(self) -> dict[str, Any]:
+        """Nothing."""
+        return {}
+
+
+LEARNED = Learned()
 
 
 class _Run:
@@ -199,6 +232,3 @@ def _memory(facts: FactTable) -> tuple[str, bool]:
     transfer = float(transferred(parts, facts, "superposition")["transfer"].mean())
     got = f"{recalled} of {facts.n_facts} recalled, R^2 {r2:.3f}, probes {probe:.3f}, transfer {transfer:.3f}"
     return got, recalled == facts.n_facts and max(r2, probe, transfer) <= CHANCE
-
-
-__all__ = ["DEFAULT_TABLE", "MissingExtraError", "gradient_descent_claim", "recipe_for"]
