@@ -26,6 +26,7 @@ class Recipe:
         steps: of AdamW.
         batch: subjects per step, each asked all relations; 0: all of them.
         attention: "uniform", which makes x = e_s + e_r; or one head, "trained" with the rest.
+        mlp: "learned", or "frozen" as it was drawn: a control, what embeddings do around a random MLP.
         residual: whether the MLP's output is added to x or stands alone.
         seed: of all random draws, which the sizes and the facts determine further.
 
@@ -45,6 +46,7 @@ class Recipe:
     batch: int = 0
     attention: AttentionLearned = "uniform"
     residual: bool = False
+    mlp: Literal["learned", "frozen"] = "learned"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -57,8 +59,9 @@ class Recipe:
         for name in ("learning_rate", "initial"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        for name, kind in {"attributes": Kind, "subjects": Kind, "attention": AttentionLearned}.items():
-            known = get_args(kind)
+        kinds = {"attributes": Kind, "subjects": Kind, "attention": AttentionLearned}
+        choices = {name: get_args(kind) for name, kind in kinds.items()} | {"mlp": ("learned", "frozen")}
+        for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
 

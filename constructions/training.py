@@ -28,6 +28,7 @@ Chunk = Callable[[State, Parameters, NDArray[np.int32]], tuple[State, Any]]
 Progress = Callable[[int, int], None]
 
 CHUNK = 250  # steps between two looks at progress and checkpoint
+MLP_WEIGHTS = ("W_in", "b_in", "W_out", "b_out")
 _UNDECAYED = ("b_in", "b_out")
 
 

@@ -9,7 +9,7 @@ from constructions import CONSTRUCTIONS, gradient_descent
 from constructions.gradient_descent import as_transformer, trained, untrained
 from constructions.recipe import Recipe
 from constructions.saved_state import CheckpointError
-from constructions.training import MissingExtraError, initial, logits, placed, train
+from constructions.training import MLP_WEIGHTS, MissingExtraError, initial, logits, placed, train
 from theory import random_bijections
 from verify import margins
 
@@ -97,6 +97,9 @@ def test_what_is_frozen_stays_and_what_is_on_the_sphere_stays_there():
     assert np.array_equal(before["attributes"], after["attributes"])
     assert np.array_equal(before["subjects"], after["subjects"])
     assert (before["W_in"] != after["W_in"]).any()
+    blank = train(TABLE, replace(RECIPE, mlp="frozen")).parameters
+    assert all(np.array_equal(before[name], blank[name]) for name in MLP_WEIGHTS)
+    assert (before["relations"] != blank["relations"]).any()
     u = trained(TABLE, RECIPE).W_U[16:].T
     np.testing.assert_allclose((u**2).sum(axis=1), 16, rtol=1e-5)
 
@@ -113,6 +116,7 @@ def test_settings_out_of_range_are_named():
         "attributes": "free",
         "attention": "hard",
         "subjects": "trained",
+        "mlp": "sphere",
         "initial": 0.0,
         "seed": -1,
     }.items():

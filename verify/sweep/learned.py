@@ -145,6 +145,7 @@ VARIANTS: dict[str, tuple[Any, ...]] = {  # one at a time, around the base
     "width_per_dimension": (1, 2),
     "residual": (1,),
     "attention": ("trained",),
+    "mlp": ("frozen",),
 }
 
 
