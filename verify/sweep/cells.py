@@ -25,6 +25,7 @@ from verify.readouts import READOUTS, split_margins
 from verify.statistics import clopper_pearson
 from verify.storage import subject_bits
 from verify.sweep.learned import learned_cell
+from verify.sweep.learned_dimension import learned_dimension_cell
 
 Result = dict[str, Any]
 Value = str | int | float
@@ -221,4 +222,5 @@ KINDS: dict[str, Callable[..., Result]] = {
     "margins": margins_cell,
     "hops": hops_cell,
     "learned": learned_cell,
+    "learned-dimension": learned_dimension_cell,
 }

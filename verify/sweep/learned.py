@@ -4,7 +4,7 @@ The grids around one base: batches of 128 subjects, 1500 steps, twenty dimension
 a dimension where nothing else is said.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -158,18 +158,17 @@ def variants(size: int, R: int, per: int, *, seeds: int = 3, seed: int = 0) -> G
     return grid
 
 
-def quick(seed: int = 0) -> Grid:
-    """A corner of the map, one run each: a minute."""
-    return runs((32, 128), (2,), (8, 20), seeds=1, seed=seed, steps=500)
-
-
-def paper(seed: int = 0) -> Grid:
-    """The map of the README: sizes against dimensions at two and four relations, and the variants."""
+def shared(counts: Iterable[int], *, seeds: int = 3, seed: int = 0) -> Grid:
+    """Four relations, 256 attributes: more and more tables that share them, embeddings of free length."""
+    settings = {
+        "subjects": "learned",
+        "weight_decay": 0.3,
+        "learning_rate": 0.01,
+        "batch": 256,
+        "steps": 2000,
+    }
     return [
-        *runs((64, 128, 256, 512), (2,), (6, 10, 16, 24), seed=seed),
-        *runs((128, 256, 512), (4,), (6, 10, 16, 24), seed=seed),
-        *variants(512, 2, 20, seed=seed),
+        cell
+        for tables in counts
+        for cell in runs([256], [4], [16], seeds=seeds, seed=seed, tables=tables, **settings)
     ]
-
-
-LEARNED_PRESETS: dict[str, Callable[..., Grid]] = {"quick": quick, "paper": paper}
