@@ -102,7 +102,13 @@ def default_dimension(facts: FactTable) -> int:
 
 
 def as_transformer(parameters: dict[str, Floats32], recipe: Recipe) -> Transformer:
-    """The same computation as `constructions.training.logits`, as a transformer in float64."""
+    """The same computation as `constructions.training.logits`, as a transformer in float64.
+
+    Raises:
+        ValueError: the recipe is of several hops, whose prompts are longer.
+    """
+    if recipe.hops > 1:
+        raise ValueError("strings of several hops have no prompt [s, r]")
     used = dict(parameters)
     for name in ("attributes", "subjects"):
         used[name] = placed(np.asarray(used[name], dtype=np.float32), getattr(recipe, name))

@@ -28,6 +28,8 @@ class Recipe:
         attention: "uniform", which makes x = e_s + e_r; or one head, "trained" with the rest.
         mlp: "learned", or "frozen" as it was drawn: a control, what embeddings do around a random MLP.
         residual: whether the MLP's output is added to x or stands alone.
+        hops: 1; or k, where the facts are the answers to all strings of k relations, and what is added to e_s
+            is the sum of the letters' embeddings, hop by hop.
         seed: of all random draws, which the sizes and the facts determine further.
 
     Raises:
@@ -47,10 +49,11 @@ class Recipe:
     attention: AttentionLearned = "uniform"
     residual: bool = False
     mlp: Literal["learned", "frozen"] = "learned"
+    hops: int = 1
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("dimension", "width", "steps"):
+        for name in ("dimension", "width", "steps", "hops"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         for name in ("noise", "weight_decay", "batch", "seed"):

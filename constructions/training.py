@@ -6,6 +6,7 @@ state alone, so a run that resumes from a checkpoint gives the same bytes as one
 the same machine with the same versions. JAX and optax are imported when a run begins (extra `learn`).
 """
 
+import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -53,6 +54,9 @@ def initial(facts: FactTable, recipe: Recipe) -> dict[str, Floats32]:
     """The parameters before the first step: embeddings N(0, 1), weights that keep variances."""
     N, R, A = facts.n_subjects, facts.n_relations, facts.n_attributes
     d, w = recipe.dimension, recipe.width
+    letters = round(R ** (1 / recipe.hops))
+    if letters**recipe.hops != R:
+        raise ValueError(f"{R} rows of facts are not all strings of {recipe.hops} relations")
     rng = generator(recipe.seed, "gradient-descent", N, R, A, d, w)
 
     def normal(*shape: int, variance: float = 1.0) -> Floats32:
@@ -60,7 +64,7 @@ def initial(facts: FactTable, recipe: Recipe) -> dict[str, Floats32]:
 
     drawn = {
         "subjects": normal(N, d, variance=recipe.initial**2),
-        "relations": normal(R, d),
+        "relations": normal(recipe.hops * letters, d),
         "attributes": normal(A, d),
         "W_in": normal(d, w, variance=2 / d),
         "b_in": np.zeros(w, np.float32),
@@ -86,6 +90,15 @@ def placed(vectors: Any, kind: Kind) -> Any:
     return on_sphere(vectors) if kind == "sphere" else vectors
 
 
+def strings(relations: Any, hops: int) -> Any:
+    """The embedding of every string, the sum of its letters': shape (R^hops, d), from (hops R, d)."""
+    letters = relations.reshape(hops, -1, relations.shape[-1])
+    total = letters[0]
+    for letter in letters[1:]:
+        total = (total[:, None] + letter[None]).reshape(-1, relations.shape[-1])
+    return total
+
+
 def logits(parameters: Parameters, subjects: Any, recipe: Recipe) -> Any:
     """The logits of all relations of some subjects.
 
@@ -100,7 +113,7 @@ def logits(parameters: Parameters, subjects: Any, recipe: Recipe) -> Any:
     import jax
 
     p = parameters
-    e_s, e_r = subjects[None], p["relations"][:, None]
+    e_s, e_r = subjects[None], strings(p["relations"], recipe.hops)[:, None]
     x = e_s + e_r
     if recipe.attention == "trained":  # the last position attends to both, q.k unscaled as in the Transformer
         scores = [((e_r @ p["W_Q"]) * (e @ p["W_K"])).sum(-1, keepdims=True) for e in (e_s, e_r)]
@@ -114,6 +127,7 @@ def train(
     facts: FactTable,
     recipe: Recipe,
     *,
+    asked: NDArray[np.bool_] | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Trained:
@@ -122,6 +136,7 @@ def train(
     Args:
         facts: any table of functions.
         recipe: the settings.
+        asked: shape (R, N), which facts are trained on; default: all.
         checkpoint: a file that holds the state after every chunk; made, or continued.
         progress: called with the number of steps done and of all steps.
 
@@ -143,12 +158,14 @@ def train(
     }
     losses: list[float] = []
     about = {**recipe.described(), "facts": facts.digest, "jax": jax.__version__}
+    if asked is not None:
+        about["asked"] = hashlib.sha256(np.packbits(asked).tobytes()).hexdigest()
     if checkpoint is not None and Path(checkpoint).exists():
         leaves, tree = jax.tree.flatten(state)
         leaves, losses = restored(Path(checkpoint), about, len(leaves))
         state = jax.tree.unflatten(tree, leaves)
-    chunk = _chunk(replace(recipe, seed=0))
-    answers = np.asarray(facts.answers, dtype=np.int32)
+    chunk = _chunk(replace(recipe, seed=0), asked is not None)
+    answers = np.asarray(facts.answers if asked is None else np.where(asked, facts.answers, -1), np.int32)
     while (done := int(state["step"])) < recipe.steps:
         if progress is not None:
             progress(done, recipe.steps)
@@ -203,8 +220,13 @@ def _optimiser(recipe: Recipe) -> Any:
 
 
 @cache
-def _chunk(recipe: Recipe) -> Chunk:
-    """CHUNK steps, compiled; steps beyond the last one change nothing. The seed is not looked at."""
+def _chunk(recipe: Recipe, some: bool) -> Chunk:
+    """CHUNK steps, compiled; steps beyond the last one change nothing. The seed is not looked at.
+
+    Args:
+        recipe: the settings.
+        some: whether answers of -1 are left out.
+    """
     jax, optax = libraries()
     jnp = jax.numpy
     optimiser = _optimiser(recipe)
@@ -217,6 +239,9 @@ def _chunk(recipe: Recipe) -> Chunk:
             size = jnp.sqrt((jax.lax.stop_gradient(e) ** 2).mean())
             e = e + recipe.noise * size * noise
         z = jax.nn.log_softmax(logits(everything, e, recipe))
+        if some:
+            lost = -jnp.take_along_axis(z, jnp.maximum(wanted, 0)[..., None], -1)[..., 0]
+            return jnp.where(wanted >= 0, lost, 0.0).sum() / jnp.maximum((wanted >= 0).sum(), 1)
         return -jnp.take_along_axis(z, wanted[..., None], -1).mean()
 
     def update(state: State, kept: Parameters, answers: Any) -> tuple[State, Any]:

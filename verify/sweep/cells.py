@@ -26,6 +26,7 @@ from verify.statistics import clopper_pearson
 from verify.storage import subject_bits
 from verify.sweep.learned import learned_cell
 from verify.sweep.learned_dimension import learned_dimension_cell
+from verify.sweep.learned_hops import learned_hops_cell
 
 Result = dict[str, Any]
 Value = str | int | float
@@ -223,4 +224,5 @@ KINDS: dict[str, Callable[..., Result]] = {
     "hops": hops_cell,
     "learned": learned_cell,
     "learned-dimension": learned_dimension_cell,
+    "learned-hops": learned_hops_cell,
 }

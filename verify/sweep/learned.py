@@ -160,7 +160,7 @@ def variants(size: int, R: int, per: int, *, seeds: int = 3, seed: int = 0) -> G
 
 def shared(counts: Iterable[int], *, seeds: int = 3, seed: int = 0) -> Grid:
     """Four relations, 256 attributes: more and more tables that share them, embeddings of free length."""
-    settings = {
+    settings: dict[str, Any] = {
         "subjects": "learned",
         "weight_decay": 0.3,
         "learning_rate": 0.01,

@@ -7,6 +7,7 @@ from theory.dense import closed_form_length, exact_length
 from verify.sweep.cells import Cell
 from verify.sweep.learned import runs, shared, variants
 from verify.sweep.learned_dimension import searches
+from verify.sweep.learned_hops import chains
 
 
 def quick(seed: int = 0) -> list[Cell]:
@@ -71,6 +72,7 @@ def learned_paper(seed: int = 0) -> list[Cell]:
         *variants(512, 2, 20, seed=seed),
         *shared((1, 2, 4, 8), seed=seed),
         *searches((256, 512, 1024), 2, seed=seed),
+        *chains((2, 3), seed=seed),
     ]
     return [Cell.of(kind, **parameters) for kind, parameters in grid]
 
