@@ -15,13 +15,14 @@ from theory.randomness import generator
 from verify.dense import DENSE
 from verify.floors import FLOORS
 from verify.instance import Experiment, Instance
+from verify.learning import LEARNED
 from verify.memories import MEMORIES
 from verify.multi_hop import FAMILY as MULTI_HOP
 from verify.single_hop import FAMILY as SINGLE_HOP
 from verify.single_hop import SingleHop
 
 EXPERIMENTS: dict[str, Experiment] = {
-    experiment.claim.name: experiment for experiment in (*SINGLE_HOP, *MULTI_HOP, DENSE, *MEMORIES)
+    experiment.claim.name: experiment for experiment in (*SINGLE_HOP, *MULTI_HOP, DENSE, *MEMORIES, LEARNED)
 }
 TABLES: dict[str, Callable[..., FactTable]] = {"bijections": random_bijections, "functions": random_functions}
 _WHOLE = ("bits", "code_length", "code_distance", "hops", "stages", "trials")
