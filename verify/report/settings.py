@@ -14,7 +14,7 @@ _HOPS = {"subjects": 64, "relations": 3}
 _MEMORY = {"subjects": 250, "relations": 4, "delta": 0.1, "trials": 512}
 _LARGE = {"subjects": 1 << 16, "relations": 8}
 
-_QUICK: Mapping[str, dict[str, Any]] = {
+QUICK: Mapping[str, dict[str, Any]] = {
     "single-hop": _ONE_HOP,
     "single-hop-in-place": _ONE_HOP,
     "single-hop-narrow": _ONE_HOP,
@@ -31,9 +31,10 @@ _QUICK: Mapping[str, dict[str, Any]] = {
     "linear-memory": _MEMORY,
     "sign-code-memory": {"subjects": 500, "relations": 4},
     "random-feature-memory": _MEMORY,
+    "gradient-descent": {"subjects": 512, "relations": 2, "trials": 1},
 }
-_PAPER: Mapping[str, dict[str, Any]] = {
-    **_QUICK,
+PAPER: Mapping[str, dict[str, Any]] = {
+    **QUICK,
     "single-hop": _LARGE,
     "single-hop-in-place": _LARGE,
     "single-hop-narrow": _LARGE,
@@ -42,6 +43,7 @@ _PAPER: Mapping[str, dict[str, Any]] = {
     "single-hop-dense": {"subjects": 256, "relations": 4, "delta": 0.1, "trials": 512},
     "chain-of-thought": {"subjects": 1 << 16, "relations": 4, "hops": 16},
     "counting-bound": _LARGE,
+    "gradient-descent": {"subjects": 512, "relations": 2, "trials": 3},
 }
 
 # What the parameters of bounds are worth, and, where a bound takes one set of parameters or another, which.
@@ -68,7 +70,7 @@ _BOUNDS: Mapping[str, dict[str, Any]] = {
 
 def parameters(claim: str, preset: str) -> dict[str, Any]:
     """What `check` is given for a claim; nothing for a claim that has no parameters here."""
-    return dict((_PAPER if preset == "paper" else _QUICK).get(claim, {}))
+    return dict((PAPER if preset == "paper" else QUICK).get(claim, {}))
 
 
 def bound_parameters(name: str, needed: Sequence[str]) -> dict[str, Any] | None:
