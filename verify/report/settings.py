@@ -14,7 +14,7 @@ _HOPS = {"subjects": 64, "relations": 3}
 _MEMORY = {"subjects": 250, "relations": 4, "delta": 0.1, "trials": 512}
 _LARGE = {"subjects": 1 << 16, "relations": 8}
 
-QUICK: Mapping[str, dict[str, Any]] = {
+_QUICK: Mapping[str, dict[str, Any]] = {
     "single-hop": _ONE_HOP,
     "single-hop-in-place": _ONE_HOP,
     "single-hop-narrow": _ONE_HOP,
@@ -31,10 +31,10 @@ QUICK: Mapping[str, dict[str, Any]] = {
     "linear-memory": _MEMORY,
     "sign-code-memory": {"subjects": 500, "relations": 4},
     "random-feature-memory": _MEMORY,
-    "gradient-descent": {"subjects": 512, "relations": 2, "trials": 1},
+    "gradient-descent": {"subjects": 256, "relations": 2, "trials": 1},
 }
-PAPER: Mapping[str, dict[str, Any]] = {
-    **QUICK,
+_PAPER: Mapping[str, dict[str, Any]] = {
+    **_QUICK,
     "single-hop": _LARGE,
     "single-hop-in-place": _LARGE,
     "single-hop-narrow": _LARGE,
@@ -70,7 +70,7 @@ _BOUNDS: Mapping[str, dict[str, Any]] = {
 
 def parameters(claim: str, preset: str) -> dict[str, Any]:
     """What `check` is given for a claim; nothing for a claim that has no parameters here."""
-    return dict((PAPER if preset == "paper" else QUICK).get(claim, {}))
+    return dict((_PAPER if preset == "paper" else _QUICK).get(claim, {}))
 
 
 def bound_parameters(name: str, needed: Sequence[str]) -> dict[str, Any] | None:
