@@ -387,7 +387,9 @@ NUMBERS = st.sampled_from(
     ]
 )
 HUGE = st.sampled_from(["2^62", "2^99", "9" * 30, "1" + "0" * 18])
-REALS = st.sampled_from(["0", "1", "2", "0.5", "-1", "nan", "inf", "1e308", "1e400", "x", "", "1/3", "0.1"])
+REALS = st.sampled_from(
+    ["0", "1", "2", "0.5", "-1", "nan", "inf", "1e150", "1e308", "1e400", "x", "", "1/3", "0.1"]
+)
 CHOICES = st.sampled_from(
     ["bijections", "functions", "hard", "soft", "in-place", "separate", "unknown", "x", ""]
 )
@@ -432,6 +434,10 @@ def options_of(draw, known, most=5) -> list[str]:
 
 
 @given(claim=CLAIMS, options=options_of(OPTIONS))
+@example(claim="single-hop", options=["--gate", "1e308"])
+@example(claim="chain-of-thought", options=["--gate", "1e308"])
+@example(claim="chain-of-thought", options=["--gate", "1e150"])
+@example(claim="single-hop-packed", options=["--gate", "1e150", "--bits", "16"])
 def test_any_options_of_check(claim, options):
     small = [] if "--subjects" in options or "--facts" in options else ["--subjects", "5"]
     small += [] if "--relations" in options or "--facts" in options else ["--relations", "2"]
