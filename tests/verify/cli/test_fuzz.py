@@ -1,7 +1,7 @@
 """Fuzzed input of every kind: never a traceback, the right exit status, one line, and no partial output.
 
-CI runs 60 inputs of each kind. `pytest tests/verify/cli/test_fuzz.py --hypothesis-profile fuzz` runs 1,200 of
-each, the same ones every time, and `--hypothesis-profile deep` 2,000 other ones every time.
+CI runs 60 inputs of each of 13 kinds. `pytest tests/verify/cli/test_fuzz.py --hypothesis-profile fuzz` runs
+1,200 of each, the same ones every time, and `--hypothesis-profile deep` 2,000 other ones every time.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from constructions.files import load_answers, load_queries, load_safetensors
@@ -541,6 +541,7 @@ GRID = {
 }
 
 
+@settings(max_examples=max(20, settings.default.max_examples // 8))  # each writes a results file
 @given(options=options_of(GRID), N=NUMBERS, d=NUMBERS, hops=st.booleans())
 def test_any_options_of_sweep_leave_whole_files(folder, options, N, d, hops):
     """A results file keeps the cells that were finished before one failed; rows come whole, at the end."""
