@@ -97,7 +97,8 @@ def check_options(claim: Claim, options: dict[str, Any]) -> None:
         if name in ("code_length", "code_distance", "trials") and value < 1:
             raise UsageError(f"{name} must be at least 1, got {value}")
         if name in ("gate", "margin") and not abs(value) < _LARGEST:
-            raise UsageError(f"{name} must be a finite number, below 2^500, got {value}")
+            beyond = "; weights allow less than 2^500" if abs(value) < float("inf") else ""
+            raise UsageError(f"{name} must be a finite number, got {value}{beyond}")
         if name == "delta" and not 0 < value < 1:
             raise UsageError(f"delta must lie between 0 and 1, got {value}")
         if name in ("hops", "stages") and value < 1:
