@@ -14,6 +14,7 @@ from theory.facts import FactTable
 from theory.hops import letters
 from theory.table import Table
 from verify.asked import EXPERIMENTS, UsageError, check_options, facts_asked, prepare, require_memory
+from verify.certify import certify
 from verify.engines import in_engine, require
 from verify.floors import FLOORS
 from verify.induction import PremiseError, induction
@@ -21,7 +22,6 @@ from verify.instance import Experiment, Instance
 from verify.margin import Margins, Progress, margins
 from verify.multi_hop import all_margins
 from verify.promise import kept
-from verify.recall import recall
 from verify.storage import subject_bits
 from verify.tally import Counted
 from verify.verdict import HypothesisResult, Mismatch, Verdict
@@ -156,7 +156,9 @@ def check_recall(
             found = all_margins(model, facts, alphabet, progress=progress)
             n_queries = facts.n_subjects * alphabet.shape[1] ** hops
         else:
-            found = recall(model, facts, one_by_one, progress=progress) if engine == "numpy" else one_by_one()
+            found = (
+                certify(model, facts, one_by_one, progress=progress) if engine == "numpy" else one_by_one()
+            )
     except PremiseError as error:
         return Verdict(claim="recall", status="inconclusive", reason=str(error))
     verdict = Verdict(
@@ -230,7 +232,7 @@ def _measured(
     try:
         if instance.counts and engine == "numpy":
             work = {"claim": verdict.claim, "seed": verdict.seed} | verdict.parameters
-            found = recall(
+            found = certify(
                 model,
                 facts,
                 lambda: instance.margins(model, progress),

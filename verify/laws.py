@@ -296,7 +296,7 @@ def _interval(found: Margins, index: tuple[int, ...]) -> str:
 
 def _same_logits(law: str, one: NDArray[Any], two: NDArray[Any], facts: FactTable) -> Broken | None:
     """Whether two arrays of logits, prompt by prompt, agree within the noise of their number format."""
-    off = np.abs(one - two).max(axis=1) > noise_of(one) + noise_of(two)
+    off = np.abs(one.astype(np.float64) - two).max(axis=1) > noise_of(one) + noise_of(two)
     if not off.any():
         return None
     relation, subject = divmod(int(off.argmax()), facts.n_subjects)

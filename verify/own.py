@@ -152,6 +152,7 @@ def measured(model: Logits, queries: Queries) -> Margins:
     if facts.n_attributes < 2:
         raise ConstructionError("with one attribute there is no wrong answer, and so no margin")
     margin, noise, got = np.zeros(size), np.zeros(size), np.zeros(size, dtype=np.int64)
+    tied = np.zeros(size, dtype=bool)  # in the model's own numbers, which float64 might round
     step = max(1, _BLOCK // facts.n_attributes)
     for numbers in (np.arange(start, min(start + step, size)) for start in range(0, size, step)):
         tokens, _, answers = queries.prompts(numbers)
@@ -160,10 +161,12 @@ def measured(model: Logits, queries: Queries) -> Margins:
         _check_steady(model, tokens, logits, noise[numbers], queries, numbers)
         wrong, rows = logits.astype(np.float64), np.arange(len(numbers))
         right = wrong[rows, answers]
+        tied[numbers] = (logits == logits[rows, answers][:, None]).sum(axis=1) > 1
         wrong[rows, answers] = -np.inf
         got[numbers] = wrong.argmax(axis=1)
         margin[numbers] = right - wrong[rows, got[numbers]]
-    signs = np.where(margin > noise, 1, np.where((margin < -noise) | (margin == 0), -1, 0)).astype(np.int8)
+    wrongly = (margin < -noise) | (tied & (margin == 0))
+    signs = np.where(margin > noise, 1, np.where(wrongly, -1, 0)).astype(np.int8)
     worst = int(margin.argmin())
     subject, *relations = queries.query(worst)
     answer = int(queries.prompts(np.array([worst])).answers[0])

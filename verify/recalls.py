@@ -8,7 +8,6 @@ from typing import Any
 from constructions.transformer import Transformer
 from theory.facts import FactTable
 from verify.battery import RECALL, UNUSABLE, Battery, Claimed, tables
-from verify.checking import check_recall
 from verify.counterexample import Counterexample
 from verify.laws import Law
 from verify.margin import Margins, Progress
@@ -190,6 +189,3 @@ def _quantities(construction: Construction, facts: FactTable, verdict: Verdict) 
             "other_bits": model.storage.other_bits if model.storage else None,
         }
     return measured
-
-
-__all__ = ["assert_recalls", "check_construction", "check_recall"]

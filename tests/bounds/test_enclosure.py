@@ -46,6 +46,8 @@ def test_touching_enclosures_decide_at_most_but_not_below():
 def test_exact_values_can_be_equal():
     two = Enclosure.exactly(2, "bits")
     assert two.compare(2) == 0
+    assert two.compare(Enclosure(Fraction(2), Fraction(3), "bits")) is None
+    assert two.compare(Enclosure(Fraction(1), Fraction(2), "bits")) is None
     assert two.below(2) is False
     assert two.at_most(2) is True
 
@@ -90,6 +92,7 @@ def test_narrow_means_a_width_of_at_most_so_many_digits_of_a_large_lower_end():
     hundredth = Enclosure(Fraction(0), Fraction(1, 100), "1")
     assert hundredth.narrower_than(2)
     assert not hundredth.narrower_than(3)
+    assert not Enclosure(Fraction(0), Fraction(3, 200), "1").narrower_than(2)
     for sign in (1, -1):
         large = Enclosure(Fraction(1000 * sign), Fraction(1000 * sign + 1), "1")
         assert large.narrower_than(3)

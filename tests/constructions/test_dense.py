@@ -9,6 +9,7 @@ from constructions import dense_superposition
 from constructions.dense import MAPS, bound_sum, by_matrices, by_signs, signs
 from constructions.prompts import subject_first
 from theory import FactTable, random_bijections
+from theory.claims.dense import SINGLE_HOP_DENSE
 from verify.margin import margins
 from verify.strategies import fact_tables, table_of
 
@@ -57,6 +58,11 @@ def test_the_variants_selector_reads_through_the_transposed_matrix(seed, variant
     read = asked(model, table)[..., :6]
     assert np.allclose(read, [total @ turn.T for turn in M], atol=1e-12)
     assert (model.d_model, model.d_mlp) == (6 + 3, 4 * 6)
+
+
+def test_the_claim_states_every_variant():
+    stated = SINGLE_HOP_DENSE.statement.lower()
+    assert [variant for variant in MAPS if variant not in stated] == []
 
 
 def test_orthogonal_maps_are_orthogonal():

@@ -44,6 +44,13 @@ def test_each_way_to_disagree_is_seen_alone():
     assert not agreement(CONTROL, replace(SOUND, signs=-SOUND.signs), SOUND.lower).ok
 
 
+def test_one_error_is_enough_and_small_margins_are_none():
+    lower, signs = SOUND.lower / 4, SOUND.signs.copy()  # margins of 1/2
+    assert not agreement(CONTROL, replace(SOUND, lower=lower), lower, fails=True).ok
+    lower[0, 1], signs[0, 1] = -0.5, -1
+    assert agreement(CONTROL, replace(SOUND, lower=lower, signs=signs), lower, fails=True).ok
+
+
 def test_a_predicted_tie_is_a_predicted_error():
     tied = replace(BROKEN, lower=np.where(BROKEN.lower <= 0, 0.0, BROKEN.lower))
     assert agreement(CONTROL, tied, tied.lower, fails=True).ok
@@ -52,9 +59,11 @@ def test_a_predicted_tie_is_a_predicted_error():
 @pytest.mark.parametrize("code", [sign_code(5), quantized_code(5, bits=2)])
 def test_nearest_word_margins_are_those_of_all_logits(code):
     rng = np.random.default_rng(0)
-    readout, answers = rng.integers(-3, 4, (2, 3, code.length)) / 2, rng.integers(5, size=(2, 3))
+    readout, answers = rng.integers(-3, 4, (5, 5, code.length)) / 2, np.tile(np.arange(5), (5, 1))
     found = nearest_word_margins(readout, code, answers)
-    for at in np.ndindex(2, 3):
+    assert (found > 0).any()
+    assert (found < 0).any()
+    for at in np.ndindex(5, 5):
         logits = [readout[at] @ word - word @ word / 2 for word in code.words]
         right = logits.pop(answers[at])
         assert found[at] == right - max(logits)

@@ -91,6 +91,14 @@ def test_a_difference_within_the_noise_of_the_format_decides_nothing(dtype, unit
     assert found.worst.margin == pytest.approx(units * eps, rel=1e-3)
 
 
+def test_whole_numbers_that_float64_cannot_tell_apart_are_no_tie():
+    def near(tokens):
+        return (2**60 + table_lookup(FACTS)(tokens).astype(np.int64)).astype(np.int64)
+
+    assert not measured(near, Facts(FACTS)).signs.any()
+    assert (measured(lambda tokens: np.full((len(tokens), 3), 2**60), Facts(FACTS)).signs == -1).all()
+
+
 def drifting():
     count = iter(range(10**6))
     return lambda tokens: np.eye(3)[(tokens[:, 0] + next(count)) % 3]

@@ -133,6 +133,15 @@ def other_logits_every_time(facts):
     return lambda tokens: np.asarray(model.logits(tokens)) * grown
 
 
+def other_sparse_weights_every_time(facts):
+    """W_V W_O is what it should be, its factors are not the same twice."""
+    model, grown = correct(facts), 2.0 ** (next(NUMBERS) % 5)
+    (block,) = model.blocks
+    head = block.attention
+    head = replace(head, W_V=(head.W_V[0] * grown,), W_O=(head.W_O[0] / grown,))
+    return replace(model, blocks=(replace(block, attention=head),))
+
+
 def tokens_overwritten(facts):
     model = correct(facts)
 
@@ -197,6 +206,7 @@ CATALOGUE = {
     "its tokens changed": (tokens_overwritten, (1, 1, 2), WORKS),
     "nothing returned": (lambda facts: None, (1, 1, 2), WORKS),
     "other weights every time": (other_every_time, (1, 1, 2), SAME),
+    "other sparse weights every time": (other_sparse_weights_every_time, (1, 1, 2), SAME),
     "other logits every time": (other_logits_every_time, (1, 1, 2), SAME),
     "within noise": (single_precision_noise, (1, 1, 2), "every margin is decided"),
 }

@@ -32,11 +32,9 @@ def lemmas(content: Content) -> Markup:
         statuses = {row.status for row in members}
         outcome = statuses.pop() if len(statuses) == 1 else "inconclusive"
         several = f"{len(members)} lemmas, " if len(members) > 1 else ""
-        about = element(
-            "small",
-            f"{shown.claim}, {several}{needed} of {counted(hypotheses, 'hypothesis', 'hypotheses')} needed",
-        )
-        heading = join([code(name), element("small", badge(outcome)), about])
+        needs = f"{several}{needed} of {counted(hypotheses, 'hypothesis', 'hypotheses')} needed"
+        served = element("small", badge(outcome), " ", shown.claim)
+        heading = join([code(name), served, element("small", needs)])
         rows.append((heading, text_with_formulas(shown.statement)))
     reasons = {row.reason for row in content.lemmas if row.reason}
     checked = [

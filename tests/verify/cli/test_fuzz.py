@@ -20,6 +20,7 @@ from constructions.files import load_answers, load_queries, load_safetensors
 from theory import FactsError, FactTable
 from verify.cli import COMMANDS, run
 from verify.strategies import fact_tables
+from verify.sweep import Store
 
 ANYTHING = st.text(st.characters(exclude_characters="\0"), max_size=12)
 WIDE = "subject,mother,wife\nAnn,Carla,none\nBen,Carla,Dora\nDora,Eva,none\n"
@@ -58,10 +59,14 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def exported(folder):
-    """A model of ours and its answers, as bytes."""
+    """A model of ours and its answers, as bytes: the same ones every time."""
     out = folder / "exported.safetensors"
     assert asked("export", "single-hop", "--subjects", "3", "--relations", "2", "--out", str(out))[0] == 0
-    return out.read_bytes(), out.with_suffix(".answers.npy").read_bytes()
+    data = out.read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    header = json.dumps(json.loads(data[8 : 8 + length]), sort_keys=True).encode()
+    data = struct.pack("<Q", len(header)) + header + data[8 + length :]
+    return data, out.with_suffix(".answers.npy").read_bytes()
 
 
 @st.composite
@@ -220,9 +225,13 @@ def odd_headers(draw, data: bytes) -> bytes:
     else:
         match draw(st.sampled_from(["dtype", "shape", "data_offsets", "rename", "drop"])):
             case "rename":
-                header[draw(st.sampled_from(["W_E", "W_X", "b_U", "blocks.7.mlp.W_in", ""]))] = header.pop(
-                    name
-                )
+                header[
+                    draw(
+                        st.sampled_from(
+                            ["W_E", "W_X", "b_U", "blocks.7.mlp.W_in", "blocks.999999999.mlp.W_in", ""]
+                        )
+                    )
+                ] = header.pop(name)
             case "drop":
                 del header[name]
             case "data_offsets":
@@ -323,6 +332,23 @@ def test_damaged_answers_are_judged_or_refused(folder, exported, data):
     before = names_in(folder)
     answers_properly("check", "--model", str(model), "--answers", str(answers))
     assert names_in(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("", "'' is no weight"),
+        ("other", "'other' is no weight"),
+        ("blocks.999999999.mlp.W_in", "a block is numbered 999999999"),
+    ],
+)
+def test_a_tensor_of_another_name_is_refused(folder, name, says):
+    from safetensors.numpy import save_file
+
+    square = np.zeros((2, 2))
+    save_file({name: square, "W_E": square, "W_U": square}, folder / "named")
+    with pytest.raises(ValueError, match=says):
+        load_safetensors(folder / "named")
 
 
 @given(data=st.data())
@@ -497,3 +523,32 @@ def test_a_results_file_that_is_none(folder, kind, data, out):
         "plot", kind, str(results), "--out", str(place / f"{out.replace('/', '')}.svg"), statuses=(2,)
     )
     assert names_in(place) == {"results.sqlite": data}
+
+
+GRID = {
+    **{f"--{name}": NUMBERS for name in ("relations", "trials", "seed")},
+    **{f"--{name}": REALS for name in ("level", "share")},
+    "--construction": st.sampled_from(["single-hop-dense", "linear-memory", "single-hop", "x", ""]),
+    "--workers": st.sampled_from(["1", "0", "-1", "x", ""]),
+    "--preset": st.sampled_from(["x", ""]),
+    "--json": None,
+}
+
+
+@given(options=options_of(GRID), N=NUMBERS, d=NUMBERS, hops=st.booleans())
+def test_any_options_of_sweep_leave_whole_files(folder, options, N, d, hops):
+    """A results file keeps the cells that were finished before one failed; rows come whole, at the end."""
+    place = folder / "sweeps"
+    place.mkdir(exist_ok=True)
+    for path in place.iterdir():
+        path.unlink()
+    sizes = (
+        ["hops", "--subjects", N, "--hops", d] if hops else ["capacity", "--subjects", N, "--dimension", d]
+    )
+    files = ["--out", str(place / "r.sqlite"), "--rows", str(place / "r.csv")]
+    status = answers_properly("sweep", *sizes, *options, *files, statuses=(0, 2))
+    left = {path.name for path in place.iterdir()}
+    assert left == {"r.sqlite", "r.csv"} if status == 0 else left <= {"r.sqlite"}
+    if "r.sqlite" in left:
+        with Store(place / "r.sqlite") as store:
+            assert status == 2 or len(store.rows())
