@@ -1,11 +1,14 @@
 """Dtypes in which the audit says that nothing rounds: run in that arithmetic, the logits are the same."""
 
+import re
 from dataclasses import replace
 from math import prod
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import constructions
 from constructions.files import load_safetensors, save_safetensors, tensors
 from verify.asked import EXPERIMENTS, prepare
 from verify.engines import everything_asked
@@ -34,6 +37,17 @@ ALLOWED = {
 
 def test_the_table_names_every_construction_that_is_built():
     assert ALLOWED.keys() == EXPERIMENTS.keys() - {"gradient-descent"}  # trained weights round
+
+
+def test_the_documentation_has_the_same_table():
+    text = (Path(str(constructions.__file__)).parent / "README.md").read_text("utf-8")
+    shown = {}
+    for row in re.findall(r"^\| (`[^|]*`) \|(.*)\|$", text, re.MULTILINE):
+        cells = [cell.strip() == "yes" for cell in row[1].split("|")]
+        if len(cells) == len(NARROW):
+            granted = tuple(dtype for dtype, yes in zip(NARROW, cells, strict=True) if yes)
+            shown |= dict.fromkeys(re.findall(r"`(.*?)`", row[0]), granted)
+    assert shown == ALLOWED
 
 
 def number(dtype):
