@@ -179,3 +179,4 @@ def test_text_shows_no_more_digits_than_are_known():
     assert str(Enclosure(Fraction(0), Fraction(1, 10**6), "1")) == "0.000000..0.000001 1"
     assert str(Enclosure(Fraction(0), Fraction(15, 10**5), "1")) == "0.000..0.001 1"  # 1.5e-4: not four
     assert Enclosure(Fraction(0), Fraction(1, 4), "1").decimals(1) == ("0.0", "0.3")
+    assert Enclosure(Fraction(5, 2), Fraction(5, 2), "1").decimals(0) == ("2", "3")
