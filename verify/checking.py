@@ -134,7 +134,8 @@ def check_recall(
         model: see `verify.margin.margins`.
         facts: what it should recall.
         asked: sample queries (relations and tokens) that show how its prompts are made; default `[s, r]`.
-            Several relations after the subject are hops of one pass, before it a chain of thought.
+            Several relations after the subject are hops of one pass, before it a chain of thought; typed
+            hops if in every sample the t-th relation is one of the t-th share of the table's.
         engine: see `check`.
         progress: see `check`.
 
@@ -156,8 +157,7 @@ def check_recall(
             found = induction(model, facts, max_hops=model.n_ctx // 2, progress=progress)
             n_queries = facts.n_subjects * facts.n_relations ** (model.n_ctx // 2)
         elif hops > 1:
-            typed = any(len(set(query["relations"])) > 1 for query in asked)
-            alphabet = letters(facts, hops, typed=typed)
+            alphabet = letters(facts, hops, typed=_typed(asked, facts.n_relations, hops))
             found = all_margins(model, facts, alphabet, progress=progress)
             n_queries = facts.n_subjects * alphabet.shape[1] ** hops
         else:
@@ -181,6 +181,12 @@ def check_recall(
     )
     verdict = _in_engine(_covered(_judged(verdict, found), found), model, found, engine, progress)
     return replace(verdict, seconds=time.perf_counter() - start)
+
+
+def _typed(asked: Sequence[Mapping[str, Any]], n_relations: int, hops: int) -> bool:
+    """Whether hop t asks only for the t-th of equal shares of the relations, as typed facts have them."""
+    share, rest = divmod(n_relations, hops)
+    return not rest and all(r // share == t for query in asked for t, r in enumerate(query["relations"]))
 
 
 def _check_judged(
