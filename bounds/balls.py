@@ -96,8 +96,10 @@ def refine(compute: Callable[[], Any], *, digits: int, unit: str) -> Enclosure:
 
 
 def _intersection(first: Enclosure | None, second: Enclosure) -> Enclosure:
-    if first is None or first.upper is None or second.upper is None:
+    if first is None:
         return second
+    assert first.upper is not None  # a finite ball has both ends
+    assert second.upper is not None
     return Enclosure(max(first.lower, second.lower), min(first.upper, second.upper), second.unit)
 
 
@@ -124,8 +126,6 @@ def log2(value: Any) -> Any:
 def log2_factorial(n: int) -> Any:
     """log2(n!), exactly 0 for n = 0 and 1; by Arb's log-gamma, so n may be large."""
     library = flint()
-    if n <= 1:
-        return library.arb(0)
     return library.arb(n + 1).lgamma() / library.arb.const_log2()
 
 

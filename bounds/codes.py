@@ -145,10 +145,8 @@ def _sphere_packing(m: int, h: int) -> int:
 
 def _ball(m: int, radius: int) -> int:
     """sum_{i <= radius} C(m, i), the words within a Hamming radius."""
-    if radius >= m:
-        return 1 << m
     total = term = 1
-    for i in range(radius):
+    for i in range(min(radius, m)):
         term = term * (m - i) // (i + 1)  # C(m, i+1)
         total += term
     return total

@@ -174,9 +174,7 @@ def _float_at_most(value: Fraction) -> float:
     try:
         nearest = float(value)
     except OverflowError:  # beyond the largest float
-        nearest = math.inf if value > 0 else -math.inf
-    if math.isinf(nearest):
-        return math.nextafter(math.inf, 0) if nearest > 0 else -math.inf
+        return math.nextafter(math.inf, 0) if value > 0 else -math.inf
     return nearest if Fraction(nearest) <= value else math.nextafter(nearest, -math.inf)
 
 

@@ -175,9 +175,10 @@ def _floors(N: int, R: int, k: int, T: int, digits: int, follow: bool) -> dict[s
 
 def largest(floors: list[Enclosure]) -> Enclosure:
     """The enclosure of the largest of several values in one unit."""
+    upper = [floor.upper for floor in floors if floor.upper is not None]
     return Enclosure(
         max(floor.lower for floor in floors),
-        max(floor.upper for floor in floors if floor.upper is not None),
+        max(upper) if len(upper) == len(floors) else None,
         floors[0].unit,
     )
 
@@ -265,7 +266,7 @@ def _closed_sets(N: int, R: int, T: int) -> Any:
         return unions.binomial(T, j) / unions.binomial(N, j) ** R
 
     i = 30 if T > 100 else T
-    ends = sum((term(j) for j in {*range(1, i + 1), *range(max(1, T - i), T + 1)}), start=balls.ball(0))
+    ends = sum((term(j) for j in {*range(1, i + 1), *range(T - i + 1, T + 1)}), start=balls.ball(0))
     return balls.between(ends, ends + T * term(i).max(term(T - i))) if i < T else ends
 
 

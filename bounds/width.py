@@ -72,7 +72,7 @@ def selector_width(n_relations: int, *, n_attributes: int = 2, dimension: int | 
 
 def _least_width(R: int, A: int, q: int) -> int:
     def enough(w: int) -> bool:
-        if w >= R - 1 or w + q >= R:  # C1''; or all tuples may occur in a single box
+        if w + q >= R:  # all tuples may occur in a single box; C1'' at w = R - 1
             return True
         if A == 2:
             boxes = (comb(w, j) * int((R - 1) ** j) << (w - j) for j in range(w + 1))

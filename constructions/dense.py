@@ -134,7 +134,8 @@ def by_matrices(facts: FactTable, u: Floats, M: Floats) -> Transformer:
     space = Residual(sum=(m,), gate=(R,))
     total = bound_sum(facts, u, M)
     reach = max(np.abs(total).max(), max(np.abs(total @ turn.T).max() for turn in M))
-    B = 2.0 ** np.ceil(np.log2(1.5 * reach))  # a power of two, well above the rounding of the reach
+    # a power of two, well above the rounding of the reach; in one dimension signs may cancel to a reach of 0
+    B = 2.0 ** np.ceil(np.log2(1.5 * reach)) if reach > 0 else 1.0
 
     W_E = space.zeros(N + R)
     W_E[:N, space["sum"]] = total

@@ -25,6 +25,7 @@ from constructions.transformer import MLP, Attention, Block, Transformer
 from theory.atomic import replacing
 
 _LIMIT = 1 << 33  # bytes of one file: sparse weights of wide models are too large when dense
+_MOST_BLOCKS = 10_000  # of a file: a number in a name must not cost memory
 _ATTENTION, _MLP = ("W_Q", "W_K", "W_V", "W_O"), ("W_in", "b_in", "W_out", "b_out")
 
 
@@ -129,7 +130,11 @@ def load_safetensors(path: str | PathLike[str]) -> Transformer:
         if name not in weights:
             raise ValueError(f"{path} has no {name}; it has {', '.join(sorted(weights)) or 'nothing'}")
     for name, weight in weights.items():
-        want = {"W": 3 if ".attn." in name else 2, "b": 1}.get(name.split(".")[-1][0])
+        want = {"W": 3 if ".attn." in name else 2, "b": 1}.get(name.split(".")[-1][:1])
+        if want is None:
+            raise ValueError(
+                f"{path}: {name!r} is no weight: names are W_E, W_U, blocks.0.mlp.W_in and so on"
+            )
         if weight.ndim != want:
             raise ValueError(f"{path}: {name} has shape {weight.shape}, want {want} axes")
         if weight.dtype.itemsize < 4:
@@ -138,6 +143,8 @@ def load_safetensors(path: str | PathLike[str]) -> Transformer:
     n_blocks = 1 + max(
         (int(m[1]) for name in weights if (m := re.match(r"blocks\.(\d+)\.", name))), default=-1
     )
+    if n_blocks > _MOST_BLOCKS:
+        raise ValueError(f"{path}: a block is numbered {n_blocks - 1}; blocks are numbered from 0")
     attention, scale = _json(path, metadata, "attention", "soft"), _json(path, metadata, "attn_scale", 1.0)
     try:
         return Transformer(
@@ -177,7 +184,7 @@ def load_answers(path: str | PathLike[str]) -> NDArray[np.int64]:
     """
     try:
         answers = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # NumPy parses the header as Python and believes the sizes that it promises
         raise ValueError(f"cannot read {path}: {error}") from error
     if not isinstance(answers, np.ndarray) or answers.dtype.kind not in "iu" or answers.ndim != 2:
         raise ValueError(f"{path} must hold one array of integers of shape (R, N)")

@@ -58,7 +58,7 @@ def encoded(name: str, weight: NDArray[Any], dtype: str) -> NDArray[Any]:
             bits = upper.astype(DTYPES[dtype].bits)
         else:
             bits = np.asarray(weight, dtype=DTYPES[dtype].bits, order="C")
-    there = decoded(bits, dtype).astype(np.result_type(weight, np.float64)) != weight
+        there = decoded(bits, dtype).astype(weight.dtype) != weight
     if there.any():
         place = tuple(map(int, np.argwhere(there)[0]))
         where = f"{name}{list(place)}" if place else name

@@ -15,11 +15,26 @@ from scipy.sparse import csr_array
 
 from constructions import MLP, Attention, Block, Transformer
 from theory import FactTable
+from verify.strategies import table_of
 
 _ALWAYS = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("ci", derandomize=True, max_examples=60, **_ALWAYS)
 settings.register_profile("deep", max_examples=2000, **_ALWAYS)
+settings.register_profile("fuzz", derandomize=True, max_examples=1200, **_ALWAYS)
 settings.load_profile("ci")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """`--hypothesis-profile deep` also multiplies the examples of tests that set a number of their own."""
+    if config.getoption("--hypothesis-profile", default=None) != "deep":
+        return
+    times = settings.get_profile("deep").max_examples / settings.get_profile("ci").max_examples
+    for item in items:
+        test = getattr(item, "obj", None)
+        own = getattr(test, "_hypothesis_internal_use_settings", None)
+        if own is not None and own.max_examples != settings.default.max_examples:
+            more = settings(own, max_examples=round(times * own.max_examples), derandomize=False)
+            test._hypothesis_internal_use_settings = more
 
 
 class Plain:
@@ -192,21 +207,6 @@ def _random_model(
     )
 
 
-def _random_table(seed: int, N: int, R: int, A: int, kind: str = "functions") -> FactTable:
-    """R random functions from N subjects to A attributes, or relations of a special kind.
-
-    Args:
-        kind: "functions"; "equal": all relations agree; "constant": each has one answer.
-    """
-    rng = np.random.default_rng(seed)
-    answers = rng.integers(A, size=(R, N))
-    if kind == "equal":
-        answers[:] = answers[0]
-    elif kind == "constant":
-        answers[:] = answers[:, :1]
-    return FactTable(answers, n_attributes=A)
-
-
 @pytest.fixture(scope="session")
 def plain() -> type[Plain]:
     return Plain
@@ -219,4 +219,5 @@ def random_model() -> Callable[..., Transformer]:
 
 @pytest.fixture(scope="session")
 def random_table() -> Callable[..., FactTable]:
-    return _random_table
+    """The table of one seed, N, R and |A|; kind "functions", or another of `verify.strategies.KINDS`."""
+    return lambda seed, N, R, A, kind="functions": table_of(kind, N, R, A, seed=seed)

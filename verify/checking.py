@@ -15,6 +15,7 @@ from theory.facts import FactTable
 from theory.hops import letters
 from theory.table import Table
 from verify.asked import EXPERIMENTS, UsageError, check_options, facts_asked, prepare, require_memory
+from verify.certify import certify
 from verify.engines import in_engine, require
 from verify.floors import FLOORS, Judge
 from verify.induction import PremiseError, induction
@@ -23,7 +24,6 @@ from verify.learning import gradient_descent_claim
 from verify.margin import Margins, Progress, margins
 from verify.multi_hop import all_margins
 from verify.promise import kept
-from verify.recall import recall
 from verify.storage import subject_bits
 from verify.tally import Counted
 from verify.verdict import HypothesisResult, Mismatch, Verdict
@@ -82,6 +82,8 @@ def check(
             about = "all models" if name in FLOORS else "trained models"
             raise UsageError(f"{name} is about {about}; --engine goes with the claims that build one")
         return _check_judged(name, facts, subjects, relations, table, seed, options, progress)
+    if engine != "numpy" and (implicit or checkpoint is not None):
+        raise UsageError("facts on demand and checkpoints are for counting by NumPy, not for another engine")
     start = time.perf_counter()
     prepared = prepare(
         claim,
@@ -159,7 +161,9 @@ def check_recall(
             found = all_margins(model, facts, alphabet, progress=progress)
             n_queries = facts.n_subjects * alphabet.shape[1] ** hops
         else:
-            found = recall(model, facts, one_by_one, progress=progress) if engine == "numpy" else one_by_one()
+            found = (
+                certify(model, facts, one_by_one, progress=progress) if engine == "numpy" else one_by_one()
+            )
     except PremiseError as error:
         return Verdict(claim="recall", status="inconclusive", reason=str(error))
     verdict = Verdict(
@@ -225,7 +229,7 @@ def _measured(
 ) -> Verdict:
     """Builds and measures; the verdict on the claim before its controls."""
     predicted = claim.predict(instance.values)
-    if not instance.counts:
+    if not instance.counts or engine != "numpy":
         rows = facts.n_subjects + facts.n_relations + 2 * facts.n_attributes  # W_E, and W_U with its codebook
         d_model = int(str(predicted["d_model"]))
         require_memory(8 * rows * d_model, f"weights of d_model {d_model}")
@@ -234,7 +238,7 @@ def _measured(
     try:
         if instance.counts and engine == "numpy":
             work = {"claim": verdict.claim, "seed": verdict.seed} | verdict.parameters
-            found = recall(
+            found = certify(
                 model,
                 facts,
                 lambda: instance.margins(model, progress),
@@ -286,10 +290,7 @@ def _in_engine(
 ) -> Verdict:
     if isinstance(found, Counted):
         return verdict  # asked of NumPy alone
-    try:
-        return in_engine(verdict, model, found, engine, progress)
-    except ValueError as error:  # a model that no graph can hold
-        raise UsageError(str(error)) from error
+    return in_engine(verdict, model, found, engine, progress)
 
 
 def _covered(verdict: Verdict, found: Margins | Counted) -> Verdict:

@@ -85,8 +85,8 @@ def in_engine(
     """The verdict, after an engine has been asked the same.
 
     Where the engine's answer is wrong and a right one is proved, the claim is refuted in that engine; any
-    other disagreement, queries that are too many to compare, and a control that is not seen make it
-    inconclusive. `measured` gains `engine_queries` and `engine_min_margin`.
+    other disagreement, queries that are too many to compare, a model that is too large for a graph, and a
+    control that is not seen make it inconclusive. `measured` gains `engine_queries` and `engine_min_margin`.
 
     Args:
         verdict: on the weights, by NumPy's arithmetic and its audit.
@@ -96,12 +96,16 @@ def in_engine(
         progress: see `agreement`.
 
     Raises:
-        ImportError, ValueError: see `onnxruntime_engine`.
+        ImportError: see `onnxruntime_engine`.
     """
     if name == "numpy" or verdict.status != "holds":
         return verdict
     asked = everything_asked(found)
-    result = agreement(model, asked, onnxruntime_engine(model), progress=progress)
+    try:
+        engine = onnxruntime_engine(model)
+    except ValueError as error:  # a model that no graph can hold
+        return replace(verdict, status="inconclusive", reason=f"{name} was not asked: {error}")
+    result = agreement(model, asked, engine, progress=progress)
     control = altered_weight(model, asked[0], onnxruntime_engine)
     verdict = replace(
         verdict,

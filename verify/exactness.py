@@ -160,6 +160,10 @@ def granule(weight: Any) -> int:
     least = None
     for start in range(0, values.size, 1 << 20):  # in pieces, to stay small beside the weight
         piece = values[start : start + (1 << 20)]
+        whole = _granule_of_integers(piece)
+        if whole is not None:
+            least = whole if least is None else min(least, whole)
+            continue
         mantissa, exponent = np.frexp(piece[piece != 0])
         if not mantissa.size:
             continue
@@ -168,6 +172,15 @@ def granule(weight: Any) -> int:
         here = int((exponent - 53 + lowest).min())
         least = here if least is None else min(least, here)
     return 0 if least is None else least
+
+
+def _granule_of_integers(values: Floats) -> int | None:
+    """The same for integers that are not all 0, from the bits of all together; None for others."""
+    if not np.abs(values).max() < 2.0**62:
+        return None
+    integers = values.astype(np.int64)
+    bits = int(np.bitwise_or.reduce(integers))
+    return (bits & -bits).bit_length() - 1 if bits and np.array_equal(integers, values) else None
 
 
 def _magnitudes(weight: Any) -> Floats:

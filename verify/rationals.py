@@ -59,7 +59,7 @@ class Rational:
         """Where the numbers are integers x 2^step, entry by entry."""
         scale = Fraction(2) ** step
         left = self.numerators * scale.denominator
-        return np.asarray(left == integers.astype(object) * (scale.numerator * self.denominator), dtype=bool)
+        return np.asarray(left == integers.astype(object) * (scale.numerator * self.denominator))
 
 
 @dataclass(frozen=True, eq=False)

@@ -117,6 +117,8 @@ class Separated:
         K_in, K_out = K_in[rows], K_out[rows]
         step_in = 0 if isinstance(model.W_E, OnDemand) else granule(model.W_E)
         neurons = min(step_in + granule(K_in), granule(shifts))
+        if not -900 < step_in < 900:
+            raise NotExactError("embeddings of too many digits")
         step = min(step_in + granule(K_out), neurons + granule(read), granule(adds))
         return cls(
             into=LinearMap.of(K_in, step_in - neurons),
@@ -138,8 +140,9 @@ class Separated:
         if isinstance(W_E, OnDemand):
             found: Integers = W_E.columns(slice(start, stop), self.rows)
             return found
-        block = np.ldexp(np.asarray(W_E[start:stop], dtype=np.float64)[:, self.rows].T, -self.step_in)
-        return np.ascontiguousarray(block.astype(_kind(float(np.abs(block).max(initial=0)))))
+        block = np.asarray(W_E[start:stop], dtype=np.float64)[:, run(self.rows)] * 2.0**-self.step_in
+        size = max(float(block.max(initial=0)), -float(block.min(initial=0)))
+        return np.ascontiguousarray(block.astype(_kind(size)).T)
 
     def readouts(self, x: Integers) -> Iterator[Integers]:
         """For each relation in turn what is read, in units: shape (m, subjects).

@@ -159,15 +159,16 @@ def count(
 
 def _in_order(judge: Judge, start: int, workers: int) -> Iterator[Tally]:
     """The tallies of the chunks from a subject on, each one begun a little ahead."""
-    piece = max(256, _CHUNK_BYTES // max(1, len(judge.separated.rows)) // 256 * 256)
     N = judge.facts.n_subjects
-    starts = iter(range(start, N, piece * _PIECES))
+    piece = max(256, _CHUNK_BYTES // max(1, len(judge.separated.rows)) // 256 * 256)
+    chunk = min(piece * _PIECES, max(1024, -(-N // (2 * workers))))
+    starts = iter(range(start, N, chunk))
     ahead: deque[Future[Tally]] = deque()
     with threadpool_limits(limits=1 if workers > 1 else None), ThreadPoolExecutor(workers) as pool:
         try:
             while True:
                 while len(ahead) < 2 * workers and (at := next(starts, None)) is not None:
-                    ahead.append(pool.submit(_chunk, judge, at, min(at + piece * _PIECES, N), piece))
+                    ahead.append(pool.submit(_chunk, judge, at, min(at + chunk, N), piece))
                 if not ahead:
                     return
                 yield ahead.popleft().result()

@@ -43,7 +43,7 @@ class Unembedding:
     @classmethod
     def of(cls, W_U: Any) -> "Unembedding | None":
         """The distinct rows of an unembedding; None if all are zero, or of more than 24 bits."""
-        matrix = W_U if isinstance(W_U, OnDemand) else dense(float64(W_U)) + 0.0  # no negative zeros
+        matrix = W_U if isinstance(W_U, OnDemand) else dense(float64(W_U))
         group, first = _identical(matrix)
         if not len(first):
             return None
@@ -53,7 +53,7 @@ class Unembedding:
         else:
             matrix = matrix[first]
             step = granule(matrix)
-            matrix = np.ldexp(matrix, -step)
+            matrix = np.ldexp(matrix, -step) if step else matrix
             largest = float(np.abs(matrix).max())
         if largest >= 1 << _DIGITS:
             return None
@@ -93,7 +93,8 @@ def _identical(W_U: Any) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         led = words[leader]
         number: dict[tuple[int, bytes], int] = {}
         for row in [] if np.array_equal(words, led) else np.flatnonzero((words != led).any(axis=1)):
-            leader[row] = number.setdefault((int(leader[row]), words[row].tobytes()), int(row))
+            same = (words[row] + 0).tobytes()  # zeros of either sign are one number
+            leader[row] = number.setdefault((int(leader[row]), same), int(row))
         leaders = np.unique(leader)
         used[leaders] |= words[leaders].any(axis=1)
     first = np.flatnonzero(used & (leader == rows))

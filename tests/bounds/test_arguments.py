@@ -1,3 +1,4 @@
+import inspect
 from fractions import Fraction
 
 import numpy as np
@@ -50,6 +51,9 @@ def test_every_argument_is_checked_in_one_line_that_names_it(name, parameter, ba
         (lambda: bounds.multi_hop(3, 2, 2, subjects_asked=4), "subjects_asked must be .* from 1 to 3, not 4"),
         (lambda: bounds.multi_hop(3, 2, 2, other_bits=1, subject_bits=1), "other_bits must be left out"),
         (lambda: bounds.hamming(length=3), "two of length, distance and n_attributes .*, not length"),
+        (lambda: bounds.hamming(), "two of length, distance and n_attributes .*, not none"),
+        (lambda: bounds.hamming(length=3, n_attributes=9), r"at most 2\^length = 8, not 9"),
+        (lambda: bounds.hamming(length=3, n_attributes=1), "at least 2 to ask for a distance, not 1"),
         (lambda: bounds.welch(dimension=3), "exactly two of"),
         (lambda: bounds.rankin(dimension=3), "n_attributes or margin must be given"),
     ],
@@ -78,8 +82,29 @@ def test_what_a_theorem_excludes_is_a_no_statement_not_a_number(call):
         call()
 
 
+def test_enclosures_carry_30_digits_unless_asked_otherwise():
+    named = [
+        *bounds.BOUNDS.values(),
+        bounds.multi_hop_entropy,
+        bounds.untyped_floors,
+        bounds.readout_dimension,
+    ]
+    digits = [inspect.signature(bound).parameters.get("digits") for bound in named]
+    assert {parameter.default for parameter in digits if parameter} == {30}
+
+
 def test_numpy_numbers_and_fractions_are_numbers():
     assert whole("n", np.int64(3), at_least=1) == 3
     assert rational("x", np.float64(0.25)) == Fraction(1, 4)
     assert rational("x", 0.1) == Fraction(0.1) != Fraction(1, 10)
     assert rational("x", Fraction(1, 10)) == Fraction(1, 10)
+
+
+def test_limits_belong_to_the_range_but_for_above():
+    assert whole("n", 1, at_least=1, at_most=3) == 1
+    assert whole("n", 3, at_least=1, at_most=3) == 3
+    assert rational("x", 0.5, at_least=0, at_most=2) == Fraction(1, 2)
+    assert rational("x", 0, at_least=0, at_most=2) == 0
+    assert rational("x", 2, at_least=0, at_most=2) == 2
+    with pytest.raises(ValueError, match="above 2"):
+        rational("x", 2, above=2)

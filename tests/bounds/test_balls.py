@@ -100,6 +100,13 @@ def test_refine_raises_the_precision_until_the_ball_is_narrow():
     assert len(seen) > 1
 
 
+def test_refine_returns_what_all_balls_have_in_common():
+    """[0, 2], then [5/4, 13/4]: [5/4, 2] is narrow enough, neither of them is."""
+    found = iter([flint.arb(1, 1), flint.arb(2.25, 1)])
+    enclosure = balls.refine(lambda: next(found), digits=0, unit="1")
+    assert (float(enclosure.lower), float(enclosure.upper)) == pytest.approx((1.25, 2), abs=1e-6)
+
+
 def test_refine_keeps_a_rough_ball_as_it_is():
     calls = []
 
@@ -113,9 +120,16 @@ def test_refine_keeps_a_rough_ball_as_it_is():
     assert len(calls) == 1
 
 
-def test_refine_says_when_there_is_nothing_finite():
-    with pytest.raises(ArithmeticError, match="no finite enclosure"):
-        balls.refine(flint.arb.nan, digits=5, unit="1")
+def test_refine_starts_at_four_bits_a_digit_and_doubles_nine_times_before_it_gives_up():
+    tried = []
+
+    def nothing() -> object:
+        tried.append(flint.ctx.prec)
+        return flint.arb.nan()
+
+    with pytest.raises(ArithmeticError, match=f"no finite enclosure at {84 * 2**9} bits"):
+        balls.refine(nothing, digits=5, unit="1")
+    assert tried == [84 * 2**i for i in range(10)]
 
 
 def test_falling_factorials_have_the_bits_of_distinct_labels():

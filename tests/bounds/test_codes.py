@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 import bounds
 from bounds import gilbert_varshamov, hamming, plotkin
+from bounds.codes import least
 
 # A(m, h) from Brouwer's tables (MacWilliams and Sloane, appendix A)
 OPTIMAL = {
@@ -188,6 +189,13 @@ def test_bounds_are_monotone_and_consistent(m, h):
     assert (
         gilbert_varshamov(length=m, distance=h).at_most(plotkin(length=m, distance=h, shortened=True)) is True
     )
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 1000, 10**6, 10**6 + 1])
+def test_the_least_number_is_found_in_logarithmic_time(n):
+    asked = []
+    assert least(lambda m: asked.append(m) or m >= n) == n
+    assert len(asked) <= 2 * math.log2(n) + 2
 
 
 def test_gilbert_varshamov_has_constant_rate():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bounds import approximate_counting, bits_per_subject, counting
+from bounds import Enclosure, approximate_counting, bits_per_subject, counting
 
 TINY = [(1, 1), (2, 1), (2, 2), (2, 3), (3, 1), (3, 2), (4, 1)]
 
@@ -81,7 +81,14 @@ def test_c4_is_tight_within_log2_e_per_relation(N, R):
     assert Fraction(R * math.log2(N)) - floor.upper <= Fraction(gap)
 
 
+def test_one_subject_has_nothing_to_be_told():
+    assert counting(1, 3) == Enclosure.exactly(0, "bits")
+    assert bits_per_subject(1, 3) == Enclosure.exactly(0, "bits per subject")
+    assert approximate_counting(1, 3, 2).contains(0)
+
+
 def test_dimension_floor_at_b_bits_a_coordinate():
+    assert bits_per_subject(1000, 4).unit == "bits per subject"
     bits, dimensions = bits_per_subject(1000, 4), bits_per_subject(1000, 4, bits=3)
     assert dimensions.unit == "dimensions"
     assert dimensions.lower * 3 <= bits.upper

@@ -22,6 +22,7 @@ def test_overlapping_enclosures_are_undecided():
     assert low.compare(high) is None
     assert low.below(high) is None
     assert low.at_most(high) is None
+    assert (high.compare(low), high.below(low), high.at_most(low)) == (None, None, None)
     assert low.compare(2) is None
     assert counting(5, 3, digits=1).compare(counting(5, 3, digits=1)) is None  # equal, but nothing decides it
 
@@ -45,6 +46,8 @@ def test_touching_enclosures_decide_at_most_but_not_below():
 def test_exact_values_can_be_equal():
     two = Enclosure.exactly(2, "bits")
     assert two.compare(2) == 0
+    assert two.compare(Enclosure(Fraction(2), Fraction(3), "bits")) is None
+    assert two.compare(Enclosure(Fraction(1), Fraction(2), "bits")) is None
     assert two.below(2) is False
     assert two.at_most(2) is True
 
@@ -69,6 +72,42 @@ def test_an_unbounded_enclosure_is_never_below_anything():
     assert floor.ceiling().upper is None
     assert floor.positive_part().upper is None
     assert str(floor) == "3..inf bits"
+    for other in (Enclosure(Fraction(5), Fraction(6), "bits"), floor):
+        assert (other.compare(floor), other.below(floor), other.at_most(floor)) == (None, None, None)
+    assert Enclosure.exactly(2, "bits").compare(floor) == -1
+
+
+def test_an_enclosure_contains_what_lies_within_its_ends_and_they_belong_to_it():
+    one_to_three = Enclosure(Fraction(1), Fraction(3), "bits")
+    assert one_to_three.contains(one_to_three)
+    assert one_to_three.contains(1)
+    assert one_to_three.contains(3)
+    assert not one_to_three.contains(Enclosure(Fraction(2), Fraction(4), "bits"))
+    assert not one_to_three.contains(Enclosure(Fraction(0), Fraction(2), "bits"))
+    assert not one_to_three.contains(Enclosure(Fraction(2), None, "bits"))
+    assert Enclosure(Fraction(1), None, "bits").contains(Enclosure(Fraction(2), None, "bits"))
+
+
+def test_narrow_means_a_width_of_at_most_so_many_digits_of_a_large_lower_end():
+    hundredth = Enclosure(Fraction(0), Fraction(1, 100), "1")
+    assert hundredth.narrower_than(2)
+    assert not hundredth.narrower_than(3)
+    assert not Enclosure(Fraction(0), Fraction(3, 200), "1").narrower_than(2)
+    for sign in (1, -1):
+        large = Enclosure(Fraction(1000 * sign), Fraction(1000 * sign + 1), "1")
+        assert large.narrower_than(3)
+        assert not large.narrower_than(4)
+    assert not Enclosure(Fraction(0), None, "1").narrower_than(1)
+
+
+def test_the_positive_part_moves_only_ends_below_0():
+    def part(low: Fraction | int, high: Fraction | int) -> tuple[Fraction, Fraction | None]:
+        enclosure = Enclosure(Fraction(low), Fraction(high), "bits").positive_part()
+        return enclosure.lower, enclosure.upper
+
+    assert part(-2, -1) == (0, 0)
+    assert part(-1, Fraction(1, 2)) == (0, Fraction(1, 2))
+    assert part(Fraction(1, 4), Fraction(1, 2)) == (Fraction(1, 4), Fraction(1, 2))
 
 
 def test_units_do_not_mix():
@@ -82,6 +121,11 @@ def test_bad_ends_are_refused(ends):
         Enclosure(*ends, "bits")
 
 
+def test_ends_that_cross_are_named():
+    with pytest.raises(ValueError, match="at least lower = 2, not 1"):
+        Enclosure(Fraction(2), Fraction(1), "bits")
+
+
 @given(rationals, rationals)
 def test_floats_and_decimals_never_cross_to_the_other_side(a, b):
     low, high = sorted((a, b))
@@ -89,7 +133,7 @@ def test_floats_and_decimals_never_cross_to_the_other_side(a, b):
     assert Fraction(enclosure.lower_float) <= low
     assert Fraction(enclosure.upper_float) >= high
     assert math.nextafter(enclosure.lower_float, math.inf) > low  # and are the nearest that do not
-    for digits in (0, 3):
+    for digits in (0, 1, 3):
         down, up = enclosure.decimals(digits)
         assert Fraction(down) <= low <= high <= Fraction(up)
         assert low - Fraction(down) < Fraction(1, 10**digits)
@@ -99,6 +143,8 @@ def test_floats_at_the_ends_of_their_range():
     huge = Enclosure.exactly(10**400, "1")
     assert huge.lower_float == math.nextafter(math.inf, 0)
     assert huge.upper_float == math.inf
+    assert Enclosure.exactly(-(10**400), "1").lower_float == -math.inf
+    assert Enclosure.exactly(-(10**400), "1").upper_float == -math.nextafter(math.inf, 0)
     tiny = Enclosure.exactly(Fraction(-1, 10**400), "1")
     assert tiny.lower_float < 0
     assert tiny.upper_float == 0
@@ -126,3 +172,6 @@ def test_text_shows_no_more_digits_than_are_known():
     assert str(Enclosure(Fraction(10, 3), Fraction(11, 3), "bits")) == "3.33..3.67 bits"
     assert str(Enclosure.exactly(7, "codewords")) == "7 codewords"
     assert str(Enclosure(Fraction(-1, 3), Fraction(-1, 3), "1")) == "-0.333334..-0.333333 1"
+    assert str(Enclosure(Fraction(0), Fraction(1, 10**6), "1")) == "0.000000..0.000001 1"
+    assert str(Enclosure(Fraction(0), Fraction(15, 10**5), "1")) == "0.000..0.001 1"  # 1.5e-4: not four
+    assert Enclosure(Fraction(0), Fraction(1, 4), "1").decimals(1) == ("0.0", "0.3")

@@ -181,6 +181,77 @@ def test_thinning_brackets_every_concave_mean(weights, states):
             assert not means[1] > means[2]
 
 
+def test_the_likely_stretch_leaves_out_lowest_sizes_of_mass_below_1_over_n_squared():
+    def stretch(**masses: str) -> tuple[int, int, float, float]:
+        law = {int(size[1:]): balls.ball(Fraction(mass)) for size, mass in masses.items()}
+        a, b, held, mean = typed_walks._likely_stretch(10, law)
+        return a, b, float(held.mid()), float(mean.mid())
+
+    with precision(64):
+        assert stretch(n1="0.004", n2="0.004", n3="0.004", n4="0.988") == pytest.approx(
+            (3, 4, 0.992, 3.964 / 0.992)
+        )
+        assert stretch(n1="0.004", n2="0.5", n3="0.496") == pytest.approx((2, 3, 0.996, 2.488 / 0.996))
+        assert stretch(n7="0.001") == pytest.approx((7, 7, 0.001, 7))
+
+
+def test_drifts_are_the_extreme_means_give_or_take_the_excess(monkeypatch):
+    """By hand: unions of subsets of 10 out of 100, one after the other, each off by 2 at most."""
+    asked = []
+    monkeypatch.setattr(typed_walks, "excess", lambda n, delta: asked.append((n, delta)) or 2)
+    lows, highs = [17, 23, 28, 33], [20, 30, 39, 48]
+    for R, low, high in zip(range(2, 6), lows, highs, strict=True):
+        assert typed_walks._drift(100, R, 10, Fraction(1, 8)) == (low, high)
+        assert asked.pop() == (10, Fraction(1, 8) / (R - 1))
+    assert typed_walks._drift(100, 1, 10, Fraction(1, 8)) == (10, 10)
+
+
+@pytest.mark.parametrize("N", [1, 2, 3, 4, 1000, 2**40])
+def test_what_is_given_away_at_every_hop_is_rare(N):
+    assert Fraction(1, 4096 * N * N) <= typed_walks.rare(N) < Fraction(1, 1000 * N * N)
+
+
+@pytest.mark.parametrize("n", [1, 10, 10**6])
+@pytest.mark.parametrize("delta", [Fraction(1, 3), Fraction(1, 2**60), Fraction(3, 1000)])
+def test_the_excess_is_hoeffdings(n, delta):
+    s = typed_walks.excess(n, delta)
+    assert math.exp(-2 * s**2 / n) <= delta
+    assert s <= math.sqrt(n * (math.log(2) - math.log(delta)) / 2 * 1.002) + 3
+
+
+def test_a_grid_halves_the_stretch_of_the_largest_mass_times_squared_width():
+    """Equal masses: the wide stretch at the low end before the narrow one at the high end."""
+    with precision(64):
+        masses = {n: balls.ball(1) for n in (0, 10, 20, 30, 40, 41, 42, 43, 44)}
+        assert typed_walks._grid(masses, 2) == [0, 44]
+        assert typed_walks._grid(masses, 4) == [0, 20, 40, 44]
+        assert len(typed_walks._grid(masses, 6)) == 6
+        assert typed_walks._grid(masses, 9) == sorted(masses)
+        masses[43] = balls.ball(1000)
+        assert typed_walks._grid(masses, 4) == [0, 40, 42, 44]
+
+
+def test_what_is_followed_in_full_is_said_to_be_and_thinned_laws_keep_to_the_budget(monkeypatch):
+    sizes, original = [], typed_walks._next
+
+    def spy(N, R, below, above, *, same):
+        sizes.append((len(below), len(above), same))
+        return original(N, R, below, above, same=same)
+
+    monkeypatch.setattr(typed_walks, "_next", spy)
+    with precision(184):
+        assert typed_walks.expected_labels(200, 2, 4, 30)[1] is True
+        assert all(same for *_, same in sizes)
+        sizes.clear()
+        monkeypatch.setattr(typed_walks, "AFFORDABLE", 7000)
+        monkeypatch.setattr(typed_walks, "_cost_of_a_state", lambda *_: 200)  # 35 states a hop
+        assert typed_walks.expected_labels(200, 2, 4, 30)[1] is False
+        assert sizes[:2] == [(1, 1, True), (31, 32, True)]
+        below, above, same = sizes[2]  # of 80 states two laws of half the budget
+        assert max(below, above) <= 35 // 2
+        assert not same
+
+
 def test_large_sizes_are_affordable():
     big = multi_hop(2**20, 4, 4)
     assert big.narrower_than(30)

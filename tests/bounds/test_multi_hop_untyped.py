@@ -1,3 +1,4 @@
+import importlib
 import itertools
 import math
 from collections import Counter
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bounds import (
+    Enclosure,
     balls,
     counting,
     multi_hop_entropy,
@@ -17,6 +19,8 @@ from bounds import (
     untyped_floors,
     untyped_walks,
 )
+
+untyped = importlib.import_module("bounds.multi_hop_untyped")  # the package's name for it is the function's
 
 SIZES = [
     *((2, R, k) for R in (1, 2, 3) for k in (2, 3)),
@@ -141,6 +145,56 @@ def test_how_much_sharper():
     assert whole["seeds"].lower > everything * Fraction(997, 1000)
 
 
+def test_the_full_table_speaks_where_its_proof_does():
+    names = {(N, R, k): list(untyped_floors(N, R, k, 1)) for N, R, k in [(3, 2, 2), (2, 2, 2), (3, 1, 2)]}
+    assert names[3, 2, 2] == ["walks", "labels", "seeds", "full table"]
+    assert names[2, 2, 2] == names[3, 1, 2] == ["walks", "labels", "seeds"]
+
+
+@pytest.mark.parametrize("N", [3, 4, 10, 1000])
+def test_the_full_table_costs_the_centraliser_of_a_random_bijection(N):
+    """More than sum_j log2(j) / j + pi^2 / 12, and the number that the docstring states."""
+    with precision(100):
+        charged = float((3 * balls.log2_factorial(N) - untyped._full_table(N, 3)).mid())
+    cycles = (math.log(N) ** 2 - math.log(3) ** 2) / 2 + math.log(2) / 2 + math.log(3) / 3
+    assert charged == pytest.approx(cycles / math.log(2) + math.pi**2 / 12, rel=1e-12)
+    at_least = sum(math.log2(j) / j for j in range(1, N + 1)) + math.pi**2 / 12
+    assert at_least <= charged + 1e-12
+    assert charged <= at_least + 0.5
+
+
+@pytest.mark.parametrize(
+    ("N", "R", "T"), [(5, 2, 3), (101, 1, 100), (101, 2, 101), (120, 1, 110), (120, 2, 120), (200, 2, 150)]
+)
+def test_the_closed_sets_expected_are_enclosed(N, R, T):
+    exact = sum(Fraction(math.comb(T, j), math.comb(N, j) ** R) for j in range(1, T + 1))
+    with precision(200):
+        assert untyped._closed_sets(N, R, T).overlaps(balls.ball(exact))
+
+
+def test_the_largest_of_floors_is_unbounded_if_one_is():
+    floors = [Enclosure(Fraction(1), Fraction(3), "bits"), Enclosure(Fraction(2), Fraction(2), "bits")]
+    assert untyped.largest(floors) == Enclosure(Fraction(2), Fraction(3), "bits")
+    assert untyped.largest([*floors, Enclosure(Fraction(0), None, "bits")]).upper is None
+
+
+def test_what_brackets_may_miss_is_charged_to_both_ends(monkeypatch):
+    """Sizes from 3 to 5, 6 to 8 and 9 to 10 of 20, each missed with probability 6/64 at most."""
+    monkeypatch.setattr(untyped, "rare", lambda N: Fraction(1, 64))
+    monkeypatch.setattr(untyped, "brackets", lambda *_: [(0, 0), (3, 5), (6, 8), (9, 10)])
+    with precision(100):
+        labels = untyped._bracketed_labels(20, 2, 3, 3)
+        doubt, f = Fraction(6, 64), [math.log2(math.perm(20, n)) for n in range(21)]
+        ends = {"early": (3, 5), "before": (6, 8), "all": (9, 10), "skipping": (3 + 9 - 8, 5 + 10 - 6)}
+        for name, (low, high) in ends.items():
+            found = Enclosure.from_ball(getattr(labels, name), "bits")
+            assert found.lower_float == pytest.approx(float(1 - doubt) * f[low], rel=1e-6), name
+            assert found.upper_float == pytest.approx(f[high] + float(doubt) * f[20], rel=1e-6), name
+        unhit = Enclosure.from_ball(labels.unhit, "bits")
+        assert unhit.lower_float == pytest.approx(0, abs=1e-6)
+        assert unhit.upper_float == pytest.approx((17 / 20) ** 2 * math.log2(20), rel=1e-6)
+
+
 def test_one_hop_is_the_counting_floor():
     floors = untyped_floors(20, 3, 1, 20)
     assert list(floors) == ["walks"]
@@ -155,6 +209,46 @@ def test_the_best_number_of_subjects_is_found(N, R, k):
         each = [multi_hop_untyped(N, R, k, subjects_asked=T, **given_bits) for T in range(1, N + 1)]
         assert best.lower == max(floor.lower for floor in each)
         assert best.unit == ("bits" if "subject_bits" in given_bits else "bits per subject")
+
+
+def test_the_numbers_of_subjects_tried_are_those_that_the_docstring_names(monkeypatch):
+    def tried(N: int, **given_bits: int) -> list[int]:
+        asked = []
+        monkeypatch.setattr(untyped, "_floors", lambda *sizes: asked.append(sizes[3]) or floors(*sizes))
+        multi_hop_untyped(N, 2, 2, **given_bits)
+        return sorted(set(asked))
+
+    floors = untyped._floors
+    assert tried(16) == list(range(1, 17))
+    assert tried(17) == tried(17, other_bits=0) == [1, 17]
+    assert (
+        tried(17, other_bits=1)
+        == tried(17, subject_bits=0)
+        == tried(17, subject_bits=9)
+        == [1, 2, 4, 8, 16, 17]
+    )
+    assert tried(32, other_bits=1) == [1, 2, 4, 8, 16, 32]
+    assert tried(17, subjects_asked=17) == [17]
+    with pytest.raises(ValueError, match="subjects_asked must be a whole number from 1 to 17"):
+        multi_hop_untyped(17, 2, 2, subjects_asked=18)
+    with pytest.raises(ValueError, match="subjects_asked must be a whole number from 1 to 17"):
+        untyped_floors(17, 2, 2, 18)
+
+
+def test_only_numbers_of_subjects_that_may_be_best_are_followed(monkeypatch):
+    """The most promising first: what brackets alone put below it need not be followed."""
+    followed = []
+
+    def search(N: int, R: int, k: int, T: int, *, avoid: bool) -> object:
+        followed.append(T)
+        return untyped_walks.search(N, R, k, T, avoid=avoid)
+
+    monkeypatch.setattr(untyped, "search", search)
+    best = multi_hop_untyped(256, 2, 2, subject_bits=8)
+    assert followed[0] == 256
+    assert set(followed) == {64, 128, 256}
+    each = [multi_hop_untyped(256, 2, 2, subject_bits=8, subjects_asked=2**i) for i in range(9)]
+    assert best.lower == max(floor.lower for floor in each)
 
 
 @given(st.integers(17, 60), st.integers(2, 3), st.integers(2, 3))
@@ -206,6 +300,50 @@ def test_pruning_loses_little_and_says_so(monkeypatch):
         assert followed(80, 2, 4, 10) is None
 
 
+@pytest.mark.parametrize("affordable", [400_000, 60_000, 25_000])
+@pytest.mark.parametrize(("N", "R", "k", "T"), [(80, 2, 4, 10), (30, 2, 5, 1), (60, 3, 3, 4)])
+def test_what_is_kept_and_what_is_lost_add_up_to_one(monkeypatch, affordable, N, R, k, T):
+    monkeypatch.setattr(untyped_walks, "AFFORDABLE", affordable)
+    with precision(184):
+        found = untyped_walks.search(N, R, k, T)
+        for law in (found.early, found.before, found.all, found.skipping):
+            kept = sum(law.values(), start=balls.ball(0))
+            assert (kept + found.lost.abs_upper()).abs_upper() >= 1
+            assert not kept > 1
+        total = sum(found.all.values(), start=balls.ball(0)) + found.lost
+        assert total.contains(1)
+        assert total.rad() < balls.flint().arb(2) ** -150
+        assert found.pruned or found.lost < balls.flint().arb(2) ** -100
+
+
+@pytest.mark.parametrize("when", [1, 2, 3])
+def test_states_pruned_at_any_hop_are_lost_and_said_to_be(monkeypatch, when):
+    calls = []
+
+    def pruned(N: int, R: int, states: dict) -> tuple[dict, object]:
+        calls.append(len(states))
+        if len(calls) != when:
+            return states, balls.ball(0)
+        least = min(states, key=lambda state: float(states[state].mid()))
+        return {state: mass for state, mass in states.items() if state != least}, balls.ball(Fraction(1, 60))
+
+    monkeypatch.setattr(untyped_walks, "_pruned", pruned)
+    with precision(184):
+        found = untyped_walks.search(20, 2, 4, 2)
+        assert len(calls) == 3
+        assert found.pruned
+        assert abs(found.lost - balls.ball(Fraction(1, 60))) < balls.flint().arb(2) ** -100
+
+
+def test_a_search_that_loses_more_than_a_fiftieth_is_given_up(monkeypatch):
+    with precision(184):
+        for lost, given_up in [(Fraction(1, 51), False), (Fraction(1, 49), True)]:
+            monkeypatch.setattr(
+                untyped_walks, "_pruned", lambda N, R, states, lost=lost: (states, balls.ball(lost))
+            )
+            assert (untyped_walks.search(20, 2, 2, 2) is None) == given_up
+
+
 @pytest.mark.parametrize(
     ("N", "R", "k", "T"), [(60, 2, 3, 5), (300, 2, 4, 20), (1000, 3, 3, 30), (4096, 2, 3, 500)]
 )
@@ -220,6 +358,18 @@ def test_brackets_hold_what_the_search_finds(N, R, k, T):
             layer = {int(pi[x]) for pi in table for x in layer} - reached
             reached = reached | layer
             assert low <= len(reached) <= high
+
+
+def test_brackets_are_the_extreme_means_give_or_take_the_excess(monkeypatch):
+    """By hand, hop for hop: two relations from 10 of 100; no excess, then an excess of 1."""
+    asked = []
+    monkeypatch.setattr(untyped_walks, "excess", lambda d, delta: asked.append((d, delta)) or 0)
+    ends = untyped_walks.brackets(100, 2, 4, 10, Fraction(1, 8))
+    assert ends == [(0, 0), (10, 10), (27, 28), (51, 55), (77, 83)]
+    assert asked == [(10, Fraction(1, 16)), (18, Fraction(1, 16)), (27, Fraction(1, 16))]
+    assert untyped_walks.brackets(100, 1, 3, 50, Fraction(1, 8))[2:] == [(75, 75), (87, 88)]
+    monkeypatch.setattr(untyped_walks, "excess", lambda d, delta: 1)
+    assert untyped_walks.brackets(100, 1, 2, 50, Fraction(1, 8))[2:] == [(74, 76)]
 
 
 def test_large_sizes_are_affordable():

@@ -5,6 +5,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import hypergeom
 
 from bounds import balls, precision, unions
 
@@ -46,10 +47,12 @@ def test_the_union_law_encloses_the_exact_one(data):
         for size, mass in law.masses.items():
             assert mass.contains(balls.ball(exact.get(size, Fraction(0)))), size
         missing = sum((p for size, p in exact.items() if size not in law.masses), start=Fraction(0))
-        assert law.lost.contains(balls.ball(missing)) or missing == 0
+        assert law.lost.contains(balls.ball(missing))
 
 
-@pytest.mark.parametrize(("P", "n", "count"), [(4096, 200, 3), (10**12, 50, 2), (10**12, 10**6, 1)])
+@pytest.mark.parametrize(
+    ("P", "n", "count"), [(4096, 200, 3), (10**5, 3 * 10**4, 3), (10**12, 50, 2), (10**12, 10**6, 1)]
+)
 def test_windows_lose_only_what_is_negligible_and_keep_the_mean(P, n, count):
     with precision(200):
         law = unions.union_law(P, n, count, n)
@@ -59,6 +62,39 @@ def test_windows_lose_only_what_is_negligible_and_keep_the_mean(P, n, count):
         exact = P - P * Fraction(P - n, P) ** (count + 1)
         assert mean.overlaps(balls.ball(exact))
         assert mean.rel_accuracy_bits() > 80
+
+
+@pytest.mark.parametrize(
+    ("P", "n", "low", "high"),
+    [(10**4, 500, 500, 700), (10**4, 9000, 9000, 9200), (50, 3, 4, 9)],
+)
+def test_windows_are_means_give_or_take_what_bennett_allows(P, n, low, high):
+    with precision(160):
+        new_low, new_high = unions._window(P, n, low, high)
+        law_low, law_high = hypergeom(P, P - low, n), hypergeom(P, P - high, n)
+        bottom = math.floor(low + law_low.mean() + 1e-9) - unions.reach(law_low.var(), 120)
+        top = math.ceil(high + law_high.mean() - 1e-9) + unions.reach(law_high.var(), 120)
+        assert (new_low, new_high) == (max(bottom, low, n), min(top, high + n, P))
+
+
+def test_what_is_negligible_at_the_precision_in_force_is_dropped_and_counted():
+    small, large = balls.flint().arb(2) ** -121, balls.flint().arb(2) ** -119
+    with precision(160):
+        kept, dropped = unions.trim({"small": small, "large": large, "half": balls.ball(Fraction(1, 2))})
+        assert set(kept) == {"large", "half"}
+        assert dropped.overlaps(small)
+        assert not dropped.contains(0)
+    with precision(200):
+        assert unions.trim({"small": small})[1].is_zero()
+
+
+def test_what_is_reached_almost_surely_stays_so():
+    """After some ninety pairs out of three points all other sizes are negligible, and are left out."""
+    with precision(160):
+        law = unions.union_law(3, 2, 120, 2)
+        assert set(law.masses) == {3}
+        assert law.masses[3].is_finite()
+        assert abs(law.masses[3] - 1) < balls.flint().arb(2) ** -110
 
 
 def test_bennett_is_met():

@@ -134,10 +134,27 @@ def test_the_exact_count_of_two_attributes():
         boxes = [math.comb(w, j) * (R - 1) ** j * 2 ** (w - j) for j in range(w + 1)]
         return sum(b * (c - 2) for b, c in zip(boxes, cells, strict=True)) >= 2**R - 2
 
-    for R in range(2, 60):
+    for R in [*range(2, 60), 66, 79, 92]:  # at the last three all neurons in R hinges count less
         w = int(selector_width(R).lower)
         assert enough(R, w)
         assert not enough(R, w - 1)
+
+
+@pytest.mark.parametrize("R", range(1, 12))
+def test_the_exact_count_of_more_attributes(R):
+    """The least w at which (R+1)^w C(w + q) answers are enough, for the worst A tried."""
+
+    def enough(A: int, q: int, w: int) -> bool:
+        D = w + q
+        nearest = 1 + sum(math.comb(R, j) * (A - 1) * A ** (j - 1) for j in range(1, D + 1))
+        between = sum(math.comb(R * math.comb(A, 2), j) for j in range(D + 1))
+        return D >= R or (R + 1) ** w * min(nearest, between) >= A**R
+
+    for A, rank in itertools.product((3, 4, 5, 6, 9, 33), (1, 2, 3, 40)):
+        tried = [a for a in (*(2**i for i in range(2, 6)), A) if a <= A]
+        least = [next(w for w in range(R) if enough(a, min(a - 1, rank), w)) for a in tried]
+        width = selector_width(R, n_attributes=A, dimension=rank)
+        assert width.lower == max(*least, selector_width(R, dimension=rank).lower)
 
 
 def answers(slopes: np.ndarray, shifts: np.ndarray, points: np.ndarray) -> int:

@@ -6,17 +6,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from constructions import dense_superposition
-from constructions.dense import MAPS, bound_sum, by_signs, signs
+from constructions.dense import MAPS, bound_sum, by_matrices, by_signs, signs
 from constructions.prompts import subject_first
 from theory import FactTable, random_bijections
+from theory.claims.dense import SINGLE_HOP_DENSE
 from verify.margin import margins
+from verify.strategies import fact_tables, table_of
 
-SHAPES = {
-    "seed": st.integers(0, 2**32 - 1),
-    "N": st.integers(1, 6),
-    "R": st.integers(1, 5),
-    "m": st.integers(1, 6),
-}
+SEEDS, LENGTHS = st.integers(0, 2**32 - 1), st.integers(1, 6)
+
+
+def tables(n_attributes):
+    sizes = {"n_subjects": st.integers(1, 6), "n_relations": st.integers(1, 5)}
+    return fact_tables(**sizes, n_attributes=n_attributes, kinds=("functions", "equal", "constant"))
 
 
 def asked(model, table):
@@ -26,9 +28,9 @@ def asked(model, table):
     return read.reshape(table.n_relations, table.n_subjects, -1)
 
 
-@given(**SHAPES, eighths=st.integers(0, 40))
-def test_c2_reads_the_absolute_value_at_any_gate(random_table, seed, N, R, m, eighths):
-    table, rng = random_table(seed, N, R, 4), np.random.default_rng(seed)
+@given(table=tables(4), seed=SEEDS, m=LENGTHS, eighths=st.integers(0, 40))
+def test_c2_reads_the_absolute_value_at_any_gate(table, seed, m, eighths):
+    R, rng = table.n_relations, np.random.default_rng(seed)
     u, D = signs(rng, 4, m), signs(rng, R, m)
     gate = eighths / 8
     unbound = bound_sum(table, u, D) * D[:, None, :]
@@ -38,18 +40,17 @@ def test_c2_reads_the_absolute_value_at_any_gate(random_table, seed, N, R, m, ei
         assert np.array_equal(read, unbound)
 
 
-@given(**SHAPES)
-def test_c2_is_the_plain_forward_pass_and_exact(random_table, plain, seed, N, R, m):
-    table = random_table(seed, N, R, 3)
+@given(table=tables(3), seed=SEEDS, m=LENGTHS)
+def test_c2_is_the_plain_forward_pass_and_exact(plain, table, seed, m):
     model = dense_superposition(table, length=m, seed=seed)
     found = margins(model, table)
     assert found.exact
     assert found.lower.tolist() == plain(model).margins(table)
 
 
-@given(seed=st.integers(0, 2**32 - 1), variant=st.sampled_from(["gaussian", "orthogonal"]))
-def test_the_variants_selector_reads_through_the_transposed_matrix(random_table, seed, variant):
-    table = random_table(seed, 4, 3, 4)
+@given(seed=SEEDS, variant=st.sampled_from(["gaussian", "orthogonal"]))
+def test_the_variants_selector_reads_through_the_transposed_matrix(seed, variant):
+    table = table_of("functions", 4, 3, 4, seed=seed)
     model = dense_superposition(table, variant=variant, length=6, rng=np.random.default_rng(seed))
     rng = np.random.default_rng(seed)
     u, M = signs(rng, 4, 6), MAPS[variant](rng, 3, 6)
@@ -57,6 +58,11 @@ def test_the_variants_selector_reads_through_the_transposed_matrix(random_table,
     read = asked(model, table)[..., :6]
     assert np.allclose(read, [total @ turn.T for turn in M], atol=1e-12)
     assert (model.d_model, model.d_mlp) == (6 + 3, 4 * 6)
+
+
+def test_the_claim_states_every_variant():
+    stated = SINGLE_HOP_DENSE.statement.lower()
+    assert [variant for variant in MAPS if variant not in stated] == []
 
 
 def test_orthogonal_maps_are_orthogonal():
@@ -89,3 +95,10 @@ def test_a_draw_depends_on_the_seed_alone():
 def test_bad_arguments_are_refused(options, says):
     with pytest.raises(ValueError, match=says):
         dense_superposition(FactTable([[0, 1], [1, 0]]), **options)
+
+
+def test_a_sum_that_cancels_to_0_is_built_without_a_warning():
+    """In one dimension orthogonal maps are signs: two words may cancel in every subject's sum."""
+    table = FactTable([[0], [0]], n_attributes=2)
+    u, M = np.ones((2, 1)), np.array([[[1.0]], [[-1.0]]])
+    assert not asked(by_matrices(table, u, M), table)[..., :1].any()

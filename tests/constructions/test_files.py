@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 
 from constructions import CONSTRUCTIONS, block_superposition, in_place_superposition
-from constructions.files import load_safetensors, save_safetensors, tensors
+from constructions.files import load_queries, load_safetensors, save_safetensors, tensors
 from constructions.tensor_files import DTYPES, decoded, encoded
 from theory import FactTable
 
@@ -79,6 +79,14 @@ def test_a_weight_is_stored_exactly_or_refused_by_name(dtype: str, values: list[
     with pytest.raises(ValueError, match="would round") as refused:
         encoded("W_x", weight, dtype)
     assert str(refused.value) == f"{dtype} would round W_x[{first}] = {values[first]!r}"
+
+
+@pytest.mark.parametrize(
+    ("number", "dtype"), [(2**53 + 1, "float64"), (2**24 + 1, "float32"), (2**62, "int8")]
+)
+def test_whole_numbers_that_would_round_are_refused_too(number: int, dtype: str) -> None:
+    with pytest.raises(ValueError, match=rf"{dtype} would round W_x\[1\]"):
+        encoded("W_x", np.array([1, number]), dtype)
 
 
 def _holds(dtype: str, x: float) -> bool:
@@ -169,3 +177,40 @@ def test_weights_too_large_for_a_file_are_refused_before_any_is_made() -> None:
     model = SimpleNamespace(blocks=(), weights=lambda: {"W_E": wide}, d_model=1 << 20)
     with pytest.raises(ValueError, match=r"8192\.0 GiB in float64, more than 8 GiB"):
         tensors(model)  # type: ignore[arg-type]
+
+
+@given(seed=st.integers(0, 2**32 - 1), dtype=st.sampled_from(sorted(DTYPES)))
+def test_a_damaged_file_is_read_or_refused_and_nothing_else(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, dtype: str
+) -> None:
+    """Bytes changed, the end cut off, or another header: a model, or a ValueError that names the file."""
+    path = tmp_path_factory.mktemp("damaged") / "m.safetensors"
+    save(path, dtype)
+    rng, raw = np.random.default_rng(seed), bytearray(path.read_bytes())
+    length = int.from_bytes(raw[:8], "little")
+    header = json.loads(raw[8 : 8 + length])
+    name = sorted(header)[rng.integers(len(header))]
+    match rng.integers(5):
+        case 0:
+            for place in rng.integers(8 + length, size=3):
+                raw[place] = rng.integers(256)
+        case 1:
+            del raw[rng.integers(len(raw)) :]
+        case 2:
+            header[str(rng.choice(["", ".", "b", "blocks.0.attn.W_Q"]))] = header.pop(name)
+        case 3 if name != "__metadata__":
+            header[name]["dtype"] = str(rng.choice(["BOOL", "U8", "I16", "F16", "BF16", "F8_E4M3", "C64"]))
+        case _:
+            values = ["1", "null", "[]", '"hard"', "NaN", "1e999", "x"]
+            header["__metadata__"] = {
+                str(rng.choice(["attention", "attn_scale", "query"])): str(rng.choice(values))
+            }
+    if json.loads(json.dumps(header)) != json.loads(path.read_bytes()[8 : 8 + length]):
+        text = json.dumps(header).encode()
+        raw = bytearray(len(text).to_bytes(8, "little") + text + raw[8 + length :])
+    path.write_bytes(raw)
+    for read in (load_safetensors, load_queries):
+        try:
+            read(path)
+        except ValueError as error:
+            assert str(path) in str(error)  # noqa: PT017 (either outcome is right)

@@ -17,9 +17,12 @@ from constructions.memories import features, mean_of_feature
 from constructions.prompts import subject_first
 from theory import FactTable
 from verify.margin import margins
+from verify.strategies import fact_tables, table_of
 
 SEEDS = st.integers(0, 2**32 - 1)
-SHAPES = {"seed": SEEDS, "N": st.integers(1, 5), "R": st.integers(1, 4), "d": st.integers(1, 7)}
+KINDS = ("functions", "equal", "constant")
+TABLES = fact_tables(n_subjects=st.integers(1, 5), n_attributes=3, kinds=KINDS)
+DRAWN = {"table": TABLES, "seed": SEEDS, "d": st.integers(1, 7)}
 MEMORIES = (linear_associative_memory, random_feature_memory, sign_code_memory)
 
 
@@ -28,9 +31,9 @@ def asked(model, table):
     return model.residual(subject_first(table.n_subjects, subjects, relations))
 
 
-@given(**SHAPES)
-def test_the_linear_memory_reads_the_key_times_w(random_table, seed, N, R, d):
-    table, rng = random_table(seed, N, R, 3), np.random.default_rng(seed)
+@given(**DRAWN)
+def test_the_linear_memory_reads_the_key_times_w(table, seed, d):
+    (R, N), rng = table.answers.shape, np.random.default_rng(seed)
     e, D, u = signs(rng, N, d), signs(rng, R, d), signs(rng, 3, d)
     keys = np.concatenate([e * turn for turn in D])
     W = sum(np.outer(key, u[a]) for key, a in zip(keys, table.answers.ravel(), strict=True))
@@ -38,9 +41,9 @@ def test_the_linear_memory_reads_the_key_times_w(random_table, seed, N, R, d):
     assert np.array_equal(asked(model, table), keys @ W)
 
 
-@given(**SHAPES)
-def test_the_feature_memory_reads_the_features_times_w(random_table, seed, N, R, d):
-    table, rng = random_table(seed, N, R, 3), np.random.default_rng(seed)
+@given(**DRAWN)
+def test_the_feature_memory_reads_the_features_times_w(table, seed, d):
+    (R, N), rng = table.answers.shape, np.random.default_rng(seed)
     e, D, w, u = signs(rng, N, d), signs(rng, R, d), signs(rng, 4, d), signs(rng, 3, d)
     phi = np.concatenate([features(e * turn, w) for turn in D])
     W = sum(np.outer(f, u[a]) for f, a in zip(phi, table.answers.ravel(), strict=True))
@@ -48,23 +51,16 @@ def test_the_feature_memory_reads_the_features_times_w(random_table, seed, N, R,
     assert np.array_equal(asked(model, table)[:, d:], phi @ W)
 
 
-@given(**{**SHAPES, "d": st.integers(1, 5)}, which=st.sampled_from(MEMORIES[:2]))
-def test_hebbian_memories_are_the_plain_forward_pass_and_exact(random_table, plain, seed, N, R, d, which):
-    table = random_table(seed, N, R, 3)
+@given(**{**DRAWN, "d": st.integers(1, 5)}, which=st.sampled_from(MEMORIES[:2]))
+def test_hebbian_memories_are_the_plain_forward_pass_and_exact(plain, table, seed, d, which):
     model = which(table, dimension=d, seed=seed)
     found = margins(model, table)
     assert found.exact
     assert found.lower.tolist() == plain(model).margins(table)
 
 
-@given(
-    seed=SEEDS,
-    N=st.integers(1, 7),
-    R=st.integers(1, 4),
-    kind=st.sampled_from(["functions", "equal", "constant"]),
-)
-def test_the_sign_code_memory_recalls_every_table(random_table, plain, seed, N, R, kind):
-    table = random_table(seed, N, R, 5, kind)
+@given(table=fact_tables(n_subjects=st.integers(1, 7), n_attributes=5, kinds=KINDS))
+def test_the_sign_code_memory_recalls_every_table(plain, table):
     model = sign_code_memory(table)
     found = margins(model, table)
     nearest = sign_code(5).nearest_squared_distance() / 2
@@ -72,9 +68,10 @@ def test_the_sign_code_memory_recalls_every_table(random_table, plain, seed, N, 
     assert found.lower.tolist() == plain(model).margins(table)
 
 
-@given(seed=SEEDS, N=st.integers(1, 5), R=st.integers(1, 4), which=st.sampled_from(MEMORIES))
-def test_embeddings_know_no_facts(random_table, seed, N, R, which):
-    table, other = random_table(seed, N, R, 4), random_table(seed + 1, N, R, 4)
+@given(table=TABLES, seed=SEEDS, which=st.sampled_from(MEMORIES))
+def test_embeddings_know_no_facts(table, seed, which):
+    R, N = table.answers.shape
+    other = table_of("functions", N, R, 3, seed=seed)
     options = {} if which is sign_code_memory else {"dimension": 6}
     assert np.array_equal(which(table, **options).W_E, which(other, **options).W_E)
     assert which(table, **options).storage.frozen

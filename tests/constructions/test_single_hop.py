@@ -24,6 +24,7 @@ from constructions import (
 )
 from constructions.prompts import subject_first
 from theory import FactTable, random_bijections, random_functions
+from verify.strategies import codes, fact_tables, gates, table_of
 
 FAMILY = {
     "single-hop": block_superposition,
@@ -32,24 +33,20 @@ FAMILY = {
     "single-hop-quantized": quantized_superposition,
     "single-hop-packed": packed_superposition,
 }
-SEEDS = st.integers(0, 2**32 - 1)
-TABLES = {
-    "seed": SEEDS,
-    "N": st.integers(1, 9),
-    "R": st.integers(1, 5),
-    "A": st.integers(2, 14),
-    "kind": st.sampled_from(["functions", "functions", "equal", "constant"]),
-}
-CODES = {"m": st.integers(1, 4), "lo": st.integers(-5, 5), "V": st.integers(1, 6)}
+TABLES = fact_tables(n_relations=st.integers(1, 5))
 EIGHTHS = st.integers(0, 24)  # how far the gate lies above the least one
 
 
-def random_code(seed, A, m, lo, V):
-    """Distinct words with entries lo..lo + V, at least m coordinates."""
-    while (V + 1) ** m < A:
-        m += 1
-    numbers = np.random.default_rng(seed).permutation((V + 1) ** m)[:A]
-    return Code(lo + numbers[:, None] // (V + 1) ** np.arange(m) % (V + 1), lo=lo, hi=lo + V)
+@st.composite
+def coded_tables(draw, **options):
+    """A table and a code of its attributes."""
+    table = draw(TABLES)
+    return table, draw(codes(n_words=table.n_attributes, **options))
+
+
+def sizes(table):
+    """R, N and |A|."""
+    return table.n_relations, table.n_subjects, table.n_attributes
 
 
 def measured(model, table):
@@ -83,41 +80,34 @@ def assert_recalls(model, table, words, plain):
     assert logits.pop(answer) - max(logits) == margins[-1, -1]
 
 
-@given(**TABLES, **CODES, above=EIGHTHS)
-def test_c1_recalls_every_table_with_margin_half_the_nearest_squared_distance(
-    plain, random_table, seed, N, R, A, kind, m, lo, V, above
-):
-    table, code = random_table(seed, N, R, A, kind), random_code(seed, A, m, lo, V)
-    model = block_superposition(table, code=code, gate=V / 2 + above / 8)
+@given(coded=coded_tables(), above=EIGHTHS)
+def test_c1_recalls_every_table_with_margin_half_the_nearest_squared_distance(plain, coded, above):
+    (table, code), R = coded, coded[0].n_relations
+    model = block_superposition(table, code=code, gate=code.spread / 2 + above / 8)
     assert_recalls(model, table, code.words, plain)
     assert (model.d_model, model.d_mlp) == ((R + 1) * code.length, R * code.length)
 
 
-@given(**TABLES, **CODES, above=EIGHTHS)
-def test_c1_in_place_recalls_every_table_with_margin_half_the_nearest_squared_distance(
-    plain, random_table, seed, N, R, A, kind, m, lo, V, above
-):
-    table, code = random_table(seed, N, R, A, kind), random_code(seed, A, m, lo, V)
-    model = in_place_superposition(table, code=code, gate=V / 2 + above / 8)
+@given(coded=coded_tables(), above=EIGHTHS)
+def test_c1_in_place_recalls_every_table_with_margin_half_the_nearest_squared_distance(plain, coded, above):
+    (table, code), R = coded, coded[0].n_relations
+    model = in_place_superposition(table, code=code, gate=code.spread / 2 + above / 8)
     assert_recalls(model, table, code.words, plain)
     assert (model.d_model, model.d_mlp) == (R * code.length, R * code.length)
 
 
-@given(**TABLES, **CODES, above=EIGHTHS)
-def test_c1_narrow_recalls_every_table_with_margin_half_the_nearest_squared_distance(
-    plain, random_table, seed, N, R, A, kind, m, lo, V, above
-):
-    table, code = random_table(seed, N, R, A, kind), random_code(seed, A, m, lo, V)
-    model = narrow_superposition(table, code=code, gate=V + above / 8)
+@given(coded=coded_tables(), above=EIGHTHS)
+def test_c1_narrow_recalls_every_table_with_margin_half_the_nearest_squared_distance(plain, coded, above):
+    (table, code), R = coded, coded[0].n_relations
+    model = narrow_superposition(table, code=code, gate=code.spread + above / 8)
     assert_recalls(model, table, code.words, plain)
     assert (model.d_model, model.d_mlp) == (R * code.length, (R - 1) * code.length)
 
 
-@given(**TABLES, bits=st.integers(1, 16), above=EIGHTHS)
-def test_c1_p_recalls_every_table_with_ceil_log2_a_over_p_coordinates_a_relation(
-    plain, random_table, seed, N, R, A, kind, bits, above
-):
-    table, m = random_table(seed, N, R, A, kind), -(-(A - 1).bit_length() // bits)
+@given(table=TABLES, bits=st.integers(1, 16), above=EIGHTHS)
+def test_c1_p_recalls_every_table_with_ceil_log2_a_over_p_coordinates_a_relation(plain, table, bits, above):
+    R, _, A = sizes(table)
+    m = -(-(A - 1).bit_length() // bits)
     model = quantized_superposition(table, bits=bits, gate=(2**bits - 1) / 2 + above / 8)
     words = np.array([[a >> (bits * j) & (2**bits - 1) for j in range(m)] for a in range(A)])
     assert_recalls(model, table, words, plain)
@@ -126,19 +116,17 @@ def test_c1_p_recalls_every_table_with_ceil_log2_a_over_p_coordinates_a_relation
 
 
 @given(
-    **TABLES,
-    m=st.integers(1, 6),
+    coded=coded_tables(lengths=st.integers(1, 6), lowest=0, spreads=1),
     lo=st.integers(-5, 5),
     V=st.integers(1, 6),
     bits=st.integers(1, 7),
     above=EIGHTHS,
 )
 def test_c1_w_recalls_every_table_with_one_neuron_for_p_two_valued_coordinates(
-    plain, random_table, seed, N, R, A, kind, m, lo, V, bits, above
+    plain, coded, lo, V, bits, above
 ):
-    table = random_table(seed, N, R, A, kind)
-    flags = random_code(seed, A, m, 0, 1)
-    code = Code(lo + V * flags.words, lo=lo, hi=lo + V)
+    table, flags = coded
+    code, R = Code(lo + V * flags.words, lo=lo, hi=lo + V), table.n_relations
     model = packed_superposition(table, bits=bits, code=code, gate=V / 2 + above / 8)
     starts = range(0, code.length, bits)
     packed = [
@@ -150,10 +138,10 @@ def test_c1_w_recalls_every_table_with_one_neuron_for_p_two_valued_coordinates(
     assert (model.d_model, model.d_mlp) == (R * code.length + groups, R * groups)
 
 
-@given(**TABLES, name=st.sampled_from(sorted(FAMILY)))
-def test_defaults_recall_every_table(plain, random_table, seed, N, R, A, kind, name):
+@given(table=TABLES, name=st.sampled_from(sorted(FAMILY)))
+def test_defaults_recall_every_table(plain, table, name):
     """Without a code or gate: the shortest sign code (numerals of 4 bits for C1-p) and the least gate."""
-    table = random_table(seed, N, R, A, kind)
+    A = table.n_attributes
     code = quantized_code(A, bits=4) if name == "single-hop-quantized" else sign_code(A)
     words = code.packed(4).words if name == "single-hop-packed" else code.words
     assert_recalls(FAMILY[name](table), table, words, plain)
@@ -220,10 +208,10 @@ def test_the_margin_is_the_least_over_the_attributes_that_occur():
         assert measured(construct(table, code=code), table).tolist() == [[8.0, 8.0], [8.0, 8.0]]
 
 
-@given(**TABLES, below=st.integers(0, 8))
-def test_c1_below_gate_1_every_margin_is_that_of_the_predicted_leak(random_table, seed, N, R, A, kind, below):
+@given(table=TABLES, gate=gates(below=1) | st.just(1.0))
+def test_c1_up_to_gate_1_every_margin_is_that_of_the_predicted_leak(table, gate):
     """The readout is u_j + (2 - 2 gate) x #{blocks not asked for with +1 at j}."""
-    table, gate, words = random_table(seed, N, R, A, kind), 1 - below / 8, sign_code(A).words
+    (R, N, _), words = sizes(table), sign_code(table.n_attributes).words
     found = measured(block_superposition(table, gate=gate), table)
     for r in range(R):
         for s in range(N):
@@ -242,9 +230,9 @@ def test_c1_recalls_every_table_iff_the_gate_passes_the_sharp_threshold(R):
         assert np.sign(measured(block_superposition(worst, gate=threshold + step), worst)[0, 0]) == sign
 
 
-@given(seed=SEEDS, N=st.integers(1, 9), R=st.integers(2, 6), A=st.integers(2, 14))
-def test_c1_recalls_every_table_just_above_the_threshold(random_table, seed, N, R, A):
-    table, threshold = random_table(seed, N, R, A), 1 - 1 / (2 * (R - 1))
+@given(table=fact_tables(n_relations=st.integers(2, 6)))
+def test_c1_recalls_every_table_just_above_the_threshold(table):
+    threshold = 1 - 1 / (2 * (table.n_relations - 1))
     assert measured(block_superposition(table, gate=threshold + 2.0**-20), table).min() > 0
 
 
@@ -262,9 +250,10 @@ def test_tables_of_equal_relations_never_notice_a_weak_gate():
     assert measured(block_superposition(table, gate=0.5), table).min() >= 2
 
 
-@given(**TABLES, name=st.sampled_from(sorted(FAMILY)))
-def test_the_facts_are_kept_in_the_subjects_embeddings_alone(random_table, seed, N, R, A, kind, name):
-    one, other = random_table(seed, N, R, A, kind), random_table(seed + 1, N, R, A)
+@given(one=TABLES, seed=st.integers(0, 99), name=st.sampled_from(sorted(FAMILY)))
+def test_the_facts_are_kept_in_the_subjects_embeddings_alone(one, seed, name):
+    R, N, A = sizes(one)
+    other = table_of("functions", N, R, A, seed=seed)
     weights, against = (FAMILY[name](table).dense().weights() for table in (one, other))
     for key, weight in weights.items():
         if key == "W_E":

@@ -56,7 +56,7 @@ def test_errors_name_the_file_that_was_asked_for(tmp_path: Path) -> None:
         pass
     with pytest.raises(OSError, match="28") as full, replacing(tmp_path / "g"):
         raise OSError(28, "No space left on device")
-    assert full.value.filename == str(tmp_path / "g")
+    assert str(full.value) == f"[Errno 28] No space left on device: '{tmp_path / 'g'}'"
 
 
 def test_an_error_about_another_file_keeps_its_name(tmp_path: Path) -> None:
@@ -77,6 +77,15 @@ def test_new_files_have_the_permissions_of_any_other_and_old_ones_keep_theirs(tm
     assert old.stat().st_mode & 0o777 == 0o640
 
 
+def test_a_file_that_is_protected_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "f"
+    path.write_text("old")
+    monkeypatch.setattr(os, "access", lambda *_: False)  # as for anyone but root after chmod 444
+    with pytest.raises(PermissionError, match=str(path)), replacing(path) as temporary:
+        temporary.write_text("new")
+    assert path.read_text() == "old"
+
+
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
     target, link = tmp_path / "target", tmp_path / "link"
     target.write_text("old")
@@ -91,6 +100,15 @@ def test_what_is_no_file_is_written_to_directly() -> None:
     with replacing(os.devnull) as temporary:
         temporary.write_text("x")
     assert not Path(os.devnull).is_file()
+
+
+def test_standard_output_is_written_to_though_it_be_a_file(tmp_path: Path) -> None:
+    code = "from theory.atomic import replacing\nwith replacing('/dev/stdout') as t: t.write_text('x')"
+    shown = tmp_path / "shown"
+    with shown.open("w") as stream:
+        before = os.fstat(stream.fileno()).st_ino
+        subprocess.run([sys.executable, "-c", code], stdout=stream, check=True)
+    assert (shown.read_text(), shown.stat().st_ino) == ("x", before)
 
 
 def test_a_name_as_long_as_names_may_be(tmp_path: Path) -> None:
@@ -111,6 +129,6 @@ def test_a_file_larger_than_there_is_room_for(tmp_path: Path) -> None:
     path.write_text("old")
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True)
     assert done.returncode == 1
-    assert f"File too large: '{path}'" in done.stderr
+    assert done.stderr.endswith(f"File too large: '{path}'\n")
     assert names(tmp_path) == ["f"]
     assert path.read_text() == "old"

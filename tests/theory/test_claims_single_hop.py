@@ -14,6 +14,7 @@ from constructions import (
 )
 from constructions.prompts import subject_first
 from theory.claims.single_hop import readout_in_place, readout_narrow, readout_separate
+from verify.strategies import table_of
 
 SEEDS = st.integers(0, 2**32 - 1)
 SHAPES = {
@@ -28,12 +29,12 @@ SHAPES = {
 
 
 @pytest.fixture(scope="module")
-def instance(random_table):
+def instance():
     """A random table, a random code (words may coincide), and its words at every fact."""
 
     def drawn(seed, N, R, m, lo, V, A=7):
         words = np.random.default_rng(seed).integers(lo, lo + V + 1, size=(A, m))
-        table = random_table(seed, N, R, A)
+        table = table_of("functions", N, R, A, seed=seed)
         return table, Code(words, lo=lo, hi=lo + V), words[table.answers].astype(float)
 
     return drawn

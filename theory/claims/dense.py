@@ -66,7 +66,9 @@ signs. The one-layer transformer with $W_E[s] = \sum_r D_r u(\pi_r(s))$, $W_E[r]
 \mathrm{gate}$ and $W_U[:, a] = u(a)$ recalls a table that was fixed before the draw with probability at
 least $1 - \delta$ if $N (|A|-1) R\, p_m \le \delta$, where $p_m = \sum_D \binom{m}{D} 2^{-m}
 P(\mathrm{Bin}(D(R-1), 1/2) \le D(R-2)/2) \le \rho_R^m$ and $\rho_R = \inf_{t \ge 0} (1 + e^{-t}
-\cosh(t)^{R-1})/2$. So $m \ge \ln(N(|A|-1)R/\delta) / (-\ln \rho_R)$ suffices.""",
+\cosh(t)^{R-1})/2$. So $m \ge \ln(N(|A|-1)R/\delta) / (-\ln \rho_R)$ suffices. Stated as variants, of which
+nothing is promised: Gaussian or orthogonal matrices $M_r$ in place of the $D_r$, with a neuron for each
+relation and coordinate as selector, in $m + R$ dimensions and width $(R+1) m$.""",
     hypotheses=(TWO_ATTRIBUTES, GATE_HALF_SUM, PROMISE, FEW_FAILURES),
     predicted={
         "d_model": m,

@@ -26,6 +26,9 @@ from verify.cli.options import claim_options, facts_options, input_errors, read_
     help="Keyed bijections, computed on demand, instead of a random table: more facts than memory holds.",
 )
 @click.option("--checkpoint", metavar="FILE", help="Keep what is counted here, and go on from there.")
+@click.option(
+    "--construction", metavar="MODULE:FUNCTION", help="Judge the recall of this construction of yours."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
     claim: str | None,
@@ -36,16 +39,18 @@ def command(
     engine: str,
     implicit: bool,
     checkpoint: str | None,
+    construction: str | None,
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Check a CLAIM at the given parameters, or the recall of anyone's weights.
+    """Check a CLAIM at the given parameters, or the recall of anyone's weights or construction.
 
     \b
     georecall check single-hop --subjects 1000 --relations 8
     georecall check single-hop-quantized --bits 4 --facts elements
     georecall check single-hop --subjects 2^26 --relations 16 --implicit --checkpoint run.json
     georecall check --model model.safetensors --answers model.answers.npy
+    georecall check --construction mypackage.mymodule:build
 
     Exit status: 0 holds, 1 refuted, 2 bad input, 3 inconclusive or hypotheses not met.
     """  # noqa: D301 (click wants the backspace)
@@ -56,7 +61,15 @@ def command(
         table = read_facts(facts, missing)
         if table is not None and missing is not None and claim is not None and _asks_hops(claim):
             table = table.to_entities(missing=missing)
-        if model is not None:
+        if construction is not None:
+            if claim is not None or model is not None or answers is not None:
+                raise click.UsageError(
+                    "--construction is judged alone: not with a claim, --model or --answers"
+                )
+            if implicit or checkpoint is not None or engine != "numpy":
+                raise click.UsageError("--implicit, --checkpoint and --engine do not go with --construction")
+            verdict = _check_construction(construction, table, facts, missing, given, progress)
+        elif model is not None:
             given.pop("seed")
             if implicit or checkpoint is not None:
                 raise click.UsageError("--implicit and --checkpoint go with a claim, not with --model")
@@ -65,7 +78,7 @@ def command(
         else:
             if claim is None:
                 raise click.UsageError(
-                    "which claim? give its name (`georecall claims` lists them), or --model"
+                    "which claim? give its name (`georecall claims` lists them), --model or --construction"
                 )
             if answers is not None:
                 raise click.UsageError("--answers goes with --model; facts of a claim come with --facts")
@@ -120,3 +133,44 @@ def _check_model(path: str, answers: str | None, facts: Any, engine: str, progre
         raise UsageError(str(error)) from error
     verdict.parameters.update(model=path, answers=answers)
     return verdict
+
+
+def _check_construction(
+    spec: str, table: Any, named: str | None, missing: Any, given: dict[str, Any], progress: Any
+) -> Any:
+    """The verdict on `module:function`: on given or random facts if asked for, else on the whole battery."""
+    import contextlib
+    import sys
+    from dataclasses import replace
+
+    from verify.asked import UsageError, facts_asked
+    from verify.own import ConstructionError, load
+    from verify.recalls import check_construction
+
+    seed, hops = given.pop("seed"), given.pop("hops", 1)
+    subjects, relations, kind = (given.pop(name, None) for name in ("subjects", "relations", "table"))
+    if given:
+        option = next(iter(given)).replace("_", "-")
+        raise click.UsageError(
+            f"--construction has no option --{option}; it takes --hops and facts, or subjects and relations"
+        )
+    if hops < 1:
+        raise UsageError(f"hops must be at least 1, got {hops}")
+    drawn: dict[str, Any] = {}
+    random = subjects is not None or relations is not None or kind is not None
+    if random or table is not None:
+        if table is None:
+            subjects = 100 if subjects is None else subjects
+            relations = 4 if relations is None else relations
+        table, drawn = facts_asked(table, subjects, relations, kind, seed)
+        if hops > 1:
+            table = table.to_entities(missing=missing)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # what a construction prints is not the verdict
+            verdict = check_construction(load(spec), table, hops=hops, progress=progress)
+    except ConstructionError as error:
+        raise UsageError(f"--construction {spec}: {error}") from error
+    parameters = {"construction": spec} | drawn | verdict.parameters
+    if named is not None:
+        parameters["table"] = named
+    return replace(verdict, parameters=parameters, seed=seed if drawn and table is not None else None)

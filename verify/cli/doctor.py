@@ -9,7 +9,8 @@ import click
 PACKAGES = ("theory", "constructions", "bounds", "verify")
 DEPENDENCIES = (
     *("numpy", "scipy", "sympy", "matplotlib", "hypothesis", "pandas", "rich", "click", "safetensors"),
-    *("python-flint", "z3-solver", "jax", "optax", "onnx", "onnxruntime", "dask", "distributed"),
+    *("latex2mathml", "python-flint", "z3-solver", "jax", "optax", "onnx", "onnxruntime"),
+    *("dask", "distributed"),
 )
 
 

@@ -9,8 +9,17 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
+from rich.text import Text
 
 from verify.margin import Progress as Report
 from verify.margin import Witness
@@ -63,9 +72,10 @@ def _setting(verdict: Verdict) -> str:
     parts = [", ".join(f"{k} {show(v) if not isinstance(v, float) else f'{v:g}'}" for k, v in shown.items())]
     if verdict.method:
         exact = "exact" if verdict.exact else "with proved error bounds"
-        parts.append(
-            f"{verdict.n_queries} queries verified by {verdict.method}, {exact}, in {verdict.seconds:.2f} s"
-        )
+        how = f"verified by {verdict.method}, {exact}"
+        if verdict.method == "measured":
+            how = "measured in the floats of a function that is not known, not certified"
+        parts.append(f"{verdict.n_queries} queries {how}, in {verdict.seconds:.2f} s")
     return "\n  ".join(parts)
 
 
@@ -89,12 +99,28 @@ def _mark(ok: bool) -> str:
     return "[green]ok[/green]" if ok else "[bold red]NOT[/bold red]"
 
 
+class _Rate(ProgressColumn):
+    """How many a second."""
+
+    def render(self, task: Task) -> Text:
+        """Such as 31.4 M/s; nothing below a hundred."""
+        speed = task.finished_speed or task.speed or 0.0
+        unit, name = next(((u, n) for u, n in ((1e6, " M"), (1e3, " k")) if speed >= u), (1.0, " "))
+        return Text(f"{speed / unit:.1f}{name}/s" if speed >= 100 else "", style="progress.data.speed")
+
+
 @contextmanager
 def progress_bar(what: str) -> Iterator[Report]:
     """A callback for progress, drawn on standard error once the work has taken a second."""
     console = Console(file=sys.stderr)
     start = time.monotonic()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+    )
     bar = Progress(*columns, console=console, transient=True)
     task = bar.add_task(what, total=None)
 

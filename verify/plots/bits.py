@@ -44,21 +44,19 @@ def draw_bits(frame: pd.DataFrame) -> Figure:
                 mfc="white",
                 label=label if ax is left else None,
             )
-    for ax, level, what in (
-        (left, LANGUAGE_MODELS, "trained language models, about 2"),
-        (right, 1.0, "information-theoretic maximum"),
-    ):
-        ax.axhline(level, color=COLOURS["grey"], ls="--", lw=1)
-        ax.annotate(
-            what,
-            (0.97, level),
-            xycoords=("axes fraction", "data"),
-            xytext=(0, 4 if ax is right else -10),
-            textcoords="offset points",
-            ha="right",
-            color=COLOURS["grey"],
-            fontsize=8,
-        )
+    grey = COLOURS["grey"]
+    left.axhline(LANGUAGE_MODELS, color=grey, ls=":", lw=1.2, label="trained language models, about 2")
+    right.axhline(1.0, color=grey, ls="--", lw=1)
+    right.annotate(
+        "information-theoretic maximum",
+        (0.97, 1.0),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, 4),
+        textcoords="offset points",
+        ha="right",
+        color=grey,
+        fontsize=8,
+    )
     left.set_yscale("log")
     right.set_yscale("log")
     left.set_ylabel("bits of facts per non-zero parameter")

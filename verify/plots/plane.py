@@ -38,6 +38,7 @@ def draw_plane(frame: pd.DataFrame) -> Figure:
         mfc="white",
         ls="none",
         color=COLOURS["blue"],
+        clip_on=False,  # one stage keeps nothing elsewhere: its marker lies on the axis
         label="hybrid construction (C5), all queries verified",
     )
     for stages, x, y in rows[["stages", "subject_bits", "other_bits"]].itertuples(index=False):

@@ -1,4 +1,4 @@
-"""Recall of all facts of a table: counted in exact integers, filtered in floats, or margin by margin."""
+"""Recall of a table, certified: counted in exact integers, filtered in floats, or margin by margin."""
 
 from collections.abc import Callable
 from os import PathLike
@@ -14,7 +14,7 @@ from verify.margin import Margins, Progress, check_fits
 from verify.tally import Counted, count
 
 
-def recall(
+def certify(
     model: Transformer,
     facts: Table,
     one_by_one: Callable[[], Margins],

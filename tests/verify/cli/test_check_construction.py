@@ -1,0 +1,135 @@
+"""`georecall check --construction`: the verdict, and one line where there is none."""
+
+import json
+import sys
+
+import pytest
+
+from verify.cli import run
+
+MODULE = """
+import numpy as np
+from constructions import block_superposition, composed_hops
+
+def build(facts):
+    print("not on standard output")
+    return block_superposition(facts)
+
+def weak(facts):
+    return block_superposition(facts, gate=0.5)
+
+def measured(facts):
+    return block_superposition(facts).logits
+
+def nan(facts):
+    model = block_superposition(facts)
+    model.W_E[0, 0] = np.nan
+    return model
+
+def narrow(facts):
+    return lambda tokens: np.zeros((len(tokens), 1))
+
+def raises(facts):
+    if facts.n_subjects > 2:
+        raise RuntimeError("three\\nsubjects")
+    return block_superposition(facts)
+
+def random(facts):
+    rng = np.random.default_rng()
+    return lambda tokens: rng.normal(size=(len(tokens), facts.n_attributes))
+
+def unsteady(facts):
+    scale = np.random.default_rng().uniform(1, 2)
+    logits = block_superposition(facts).logits
+    return lambda tokens: scale * np.asarray(logits(tokens))
+
+number = 3
+"""
+
+
+@pytest.fixture
+def judged(tmp_path, monkeypatch, capsys):
+    """Judges a function of a module in the current directory: exit status, standard output and error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    (tmp_path / "my_module.py").write_text(MODULE)
+
+    def judge(name, *options):
+        sys.modules.pop("my_module", None)
+        status = run(["check", "--construction", name, *options])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    yield judge
+    sys.modules.pop("my_module", None)
+
+
+def test_what_recalls_everything_holds(judged):
+    status, out, err = judged("my_module:build", "--json")
+    verdict = json.loads(out)
+    assert (status, verdict["claim"], verdict["status"], verdict["exact"]) == (0, "recall", "holds", True)
+    assert verdict["min_margin"] == 2
+    assert verdict["parameters"]["construction"] == "my_module:build"
+    assert verdict["parameters"]["tables"] > 50
+    assert "not on standard output" in err
+
+
+def test_floats_of_a_function_are_never_called_exact(judged):
+    status, out, _ = judged("my_module:measured", "--json")
+    verdict = json.loads(out)
+    assert (status, verdict["status"], verdict["exact"], verdict["method"]) == (0, "holds", False, "measured")
+    status, out, _ = judged("my_module:measured")
+    assert (status, "not certified" in out, "exact" in out) == (0, True, False)
+
+
+def test_a_wrong_one_is_refuted_by_a_small_witness(judged):
+    status, out, _ = judged("my_module:weak", "--json")
+    verdict = json.loads(out)
+    assert (status, verdict["status"], verdict["exact"]) == (1, "refuted", True)
+    assert verdict["witness"]["margin"] <= 0
+    assert verdict["parameters"]["answers"] == [[0], [1]]
+
+
+def test_given_facts_are_asked_by_their_names(judged):
+    status, out, _ = judged("my_module:build", "--facts", "elements", "--json")
+    verdict = json.loads(out)
+    assert (status, verdict["n_facts"], verdict["parameters"]["table"]) == (0, 708, "elements")
+    assert verdict["measured"]["d_model"] == 63
+    status, out, _ = judged("my_module:weak", "--subjects", "9", "--relations", "3", "--seed", "5")
+    assert (status, "subjects 9, relations 3" in out) == (1, True)
+
+
+def test_what_differs_every_time_is_inconclusive(judged):
+    status, out, _ = judged("my_module:unsteady")
+    assert (status, "inconclusive" in out, "building twice" in out) == (3, True, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "says"),
+    [
+        ("my_module:nan", (), "W_E holds a number that is not finite (on N = 1, R = 1, |A| = 2)"),
+        ("my_module:narrow", (), "logits have shape (1, 1); 1 prompts and 2 attributes need (1, 2)"),
+        ("my_module:raises", (), "RuntimeError: three subjects, at"),
+        ("my_module:raises", (), "my_module.py:25 in raises (on N = 3, R = 1"),
+        ("my_module:random", (), "are other ones when asked again"),
+        ("my_module:number", (), "my_module:number is an int"),
+        ("my_module:nix", (), "my_module has no 'nix'; it has build, weak"),
+        ("no_module:build", (), "no module 'no_module'"),
+        ("my_module", (), "not of the form package.module:function"),
+        ("my_module:build", ("single-hop",), "judged alone"),
+        ("my_module:build", ("--model", "m.safetensors"), "judged alone"),
+        ("my_module:build", ("--gate", "2"), "no option --gate"),
+        ("my_module:build", ("--hops", "0"), "hops must be at least 1"),
+        ("my_module:build", ("--subjects", "0"), "subjects must be at least 1"),
+        ("my_module:build", ("--facts", "elements", "--subjects", "3"), "not both"),
+        ("my_module:build", ("--facts", "elements", "--hops", "2"), "which is no subject"),
+        ("my_module:build", ("--hops", "2"), "W_pos has 2 rows; there is no position 2"),
+    ],
+)
+def test_bad_input_gets_one_line(judged, name, options, says):
+    status, out, err = judged(name, *options)
+    lines = [line for line in err.splitlines() if line != "not on standard output"]
+    assert (status, out, len(lines)) == (2, "", 1)
+    assert lines[0].startswith("georecall: ")
+    assert says in lines[0]

@@ -1,0 +1,194 @@
+"""From margins to a verdict, step by step: each condition alone, on an instance of four facts."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from constructions import chain_of_thought, composed_hops, in_place_superposition, sequential_hops
+from theory import FactTable
+from theory.claims import CLAIMS
+from verify import checking
+from verify.asked import Prepared, prepare
+from verify.checking import check, check_recall
+from verify.induction import PremiseError
+from verify.margin import margins
+from verify.multi_hop import FAMILY
+from verify.queries import Chains, sample
+from verify.verdict import ControlResult, HypothesisResult, Mismatch
+
+FACTS = FactTable([[0, 1], [1, 0]])
+PASSED, FAILED = (ControlResult("a control", "breaks", "broke", ok) for ok in (True, False))
+
+
+class Stub:
+    """An experiment whose controls come out as told."""
+
+    def __init__(self, claim, *controls):
+        self.claim, self._controls = claim, controls
+
+    def controls(self):
+        return list(self._controls)
+
+    def controls_at(self):
+        return {"subjects": 2}
+
+
+@pytest.fixture
+def judged(monkeypatch):
+    """The verdict on in-place recall of four facts, its instance and controls changed."""
+
+    def verdict(facts=FACTS, controls=(PASSED,), **changes):
+        prepared = prepare("single-hop-in-place", facts)
+        claim = prepared.experiment.claim
+        changed = Prepared(
+            Stub(claim, *controls), facts, replace(prepared.instance, **changes), prepared.parameters
+        )
+        monkeypatch.setattr(checking, "prepare", lambda *_, **__: changed)
+        return check("single-hop-in-place", facts)
+
+    return verdict
+
+
+def found_with(**changes):
+    """Exact margins of the four facts, changed."""
+    return lambda model, progress: replace(margins(model, FACTS), **changes)
+
+
+def test_it_holds_when_all_is_as_predicted(judged):
+    verdict = judged()
+    assert (verdict.status, verdict.reason, verdict.witness) == ("holds", None, None)
+    assert (verdict.n_facts, verdict.n_queries, verdict.seed) == (4, 4, 0)
+    assert verdict.controls == (PASSED,)
+    assert verdict.controls_at == {"subjects": 2}
+    assert verdict.measured == verdict.predicted
+    assert 0 < verdict.seconds < 100
+    assert [h.name for h in verdict.hypotheses] == [h.name for h in CLAIMS[verdict.claim].hypotheses]
+
+
+def test_one_wrong_fact_refutes_and_is_the_witness(judged):
+    verdict = judged(build=lambda: in_place_superposition(FACTS, gate=0.25))
+    assert (verdict.status, verdict.reason) == ("refuted", "2 of 4 facts wrong")
+    assert verdict.witness.margin == verdict.min_margin == -1
+    assert (verdict.exact, verdict.method) == (True, "exhaustive")
+
+
+def test_an_undecided_sign_is_inconclusive_and_a_wrong_fact_beside_it_refutes(judged):
+    signs = np.array([[1, 0], [1, 0]], dtype=np.int8)
+    verdict = judged(margins=found_with(signs=signs))
+    assert (verdict.status, verdict.reason) == ("inconclusive", "the sign of 2 margins is not decided")
+    signs[0, 0] = -1
+    verdict = judged(margins=found_with(signs=signs))
+    assert (verdict.status, verdict.reason) == ("refuted", "1 of 4 facts wrong")
+
+
+def test_a_least_margin_must_be_predicted_or_enclose_the_prediction(judged):
+    for ends, agrees in [
+        ((1, 3), True),
+        ((2, 3), True),
+        ((1, 2), True),
+        ((1, 1.5), False),
+        ((2.5, 3), False),
+    ]:
+        least = tuple(map(Fraction, ends))
+        verdict = judged(margins=found_with(minimum=least, exact=False))
+        assert verdict.status == ("holds" if agrees else "refuted"), ends
+        if not agrees:
+            assert verdict.witness == Mismatch("min_margin", 2, least[0])
+            assert verdict.reason == f"min_margin is {least[0]}, predicted 2"
+
+
+def test_a_promise_is_kept_from_above(judged):
+    for least, kept in [(Fraction(2), True), (Fraction(5, 2), True), (Fraction(3, 2), False)]:
+        verdict = judged(margins=found_with(minimum=(least, least)), promises=("min_margin",))
+        assert verdict.status == ("holds" if kept else "refuted"), least
+    assert verdict.reason == "min_margin is 3/2, promised at least 2"
+
+
+def test_queries_that_were_not_asked_leave_it_open_unless_a_certificate_stands_for_them(judged):
+    for method in ("exhaustive", "codebook", "filtered"):
+        verdict = judged(margins=found_with(method=method), n_queries=5)
+        assert verdict.status == "inconclusive"
+        assert verdict.reason.startswith("only 4 of 5 queries verified, all strings of 2 of the subjects")
+    for method in ("induction", "transitions"):
+        assert judged(margins=found_with(method=method), n_queries=5).status == "holds"
+    assert judged(n_queries=3).status == "holds"
+    broken = judged(build=lambda: in_place_superposition(FACTS, gate=0.25), n_queries=5)
+    assert broken.status == "refuted"
+
+
+def test_a_premise_that_fails_while_measuring_is_inconclusive(judged):
+    def fails(model, progress):
+        raise PremiseError("positions are read twice")
+
+    verdict = judged(margins=fails, n_queries=10**9)
+    assert verdict.status == "inconclusive"
+    assert verdict.reason.endswith("no certificate applies: positions are read twice")
+    assert "1000000000 queries are too many" in verdict.reason
+    assert verdict.predicted
+
+
+def test_premises_of_the_instance_are_named_where_they_fail(judged):
+    fine, unmet = HypothesisResult("dyadic weights", True), HypothesisResult("small weights", False)
+    assert judged(premises=(fine,)).status == "holds"
+    verdict = judged(premises=(fine, unmet))
+    assert (verdict.status, verdict.reason) == ("hypotheses-not-met", "not small weights")
+    assert unmet in verdict.hypotheses
+    assert fine not in verdict.hypotheses
+    assert verdict.measured == {}
+    assert 0 < verdict.seconds < 100
+
+
+def test_a_failed_control_takes_back_all_but_a_refutation(judged):
+    verdict = judged(controls=(PASSED, FAILED))
+    assert (verdict.status, verdict.reason) == ("inconclusive", "control not as predicted: a control")
+    assert verdict.controls == (PASSED, FAILED)
+    broken = judged(controls=(FAILED,), build=lambda: in_place_superposition(FACTS, gate=0.25))
+    assert broken.status == "refuted"
+
+
+def test_recall_asks_as_the_samples_show():
+    four = FactTable([[1, 2, 0], [0, 2, 1], [2, 1, 0], [1, 0, 2]])
+    two = FactTable(four.answers[:2])
+    cases = [
+        (in_place_superposition(two), two, [], 6, "codebook"),
+        (composed_hops(two), two, Chains(two, np.array([[0, 1], [0, 1]])), 12, "codebook"),
+        (sequential_hops(four, typed=True), four, Chains(four, np.array([[0, 1], [2, 3]])), 12, "codebook"),
+        (
+            chain_of_thought(two, max_hops=3),
+            two,
+            Chains(two, np.array([[0, 1]] * 3), step=1, max_hops=3),
+            24,
+            "induction",
+        ),
+    ]
+    for model, facts, queries, n_queries, method in cases:
+        asked = [sample(queries, queries.size - 1)] if queries else []
+        verdict = check_recall(model, facts, asked=asked)
+        assert (verdict.claim, verdict.status, verdict.method) == ("recall", "holds", method)
+        assert (verdict.n_facts, verdict.n_queries) == (facts.n_facts, n_queries)
+        assert verdict.parameters == {"subjects": 3, "relations": len(facts.answers), "attributes": 3}
+        assert 0 < verdict.seconds < 100
+
+
+def test_recall_says_which_premise_fails():
+    facts = FactTable([[1, 2, 0], [0, 2, 1]])
+    model = chain_of_thought(facts, max_hops=2)
+    model = replace(model, W_pos=np.zeros_like(model.W_pos))
+    asked = [sample(Chains(facts, np.array([[0, 1]]), step=1, max_hops=2), 0)]
+    verdict = check_recall(model, facts, asked=asked)
+    assert verdict.status == "inconclusive"
+    assert "one largest score" in verdict.reason
+
+
+@pytest.mark.parametrize("experiment", FAMILY, ids=lambda experiment: experiment.name)
+def test_wrong_answers_of_several_hops_are_queries(experiment):
+    facts = FactTable([[1, 2, 0], [0, 2, 1]])
+    instance = experiment.instance(facts, hops=2)
+    model = instance.build()
+    W_U = np.asarray(model.W_U)[:, ::-1].copy()  # entities 0 and 2 change places
+    verdict = check_recall(replace(model, W_U=W_U), facts, asked=instance.samples())
+    words = "facts" if experiment.name == "chain-of-thought" else "queries"
+    assert verdict.status == "refuted"
+    assert verdict.reason.endswith(f"{words} wrong")

@@ -1,0 +1,106 @@
+"""One run, one table: rates, memory, exponents, and how far from the machine's limits."""
+
+import platform
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from constructions.codes import code_length
+from theory.version import VERSION
+from verify.bench.cases import Case, Timing, measure
+from verify.bench.machine import Machine
+from verify.bench.scaling import Exponent, exponent
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What is timed.
+
+    Args:
+        main: N and R of the first case.
+        brute: N and R at which brute force and onnxruntime are timed.
+        powers: log2 N of the scaling in N.
+        relations: R of the scaling in R.
+        largest: log2 N of the last case.
+    """
+
+    main: tuple[int, int]
+    brute: tuple[int, int]
+    powers: range
+    relations: tuple[int, ...]
+    largest: int
+
+
+PRESETS = {
+    "quick": Sizes((1 << 17, 16), (2048, 8), range(13, 18), (2, 4, 8, 16), 20),
+    "paper": Sizes((1 << 20, 16), (8192, 8), range(14, 23), (2, 4, 8, 16, 32), 26),
+}
+_R = 16  # of the scaling in N
+_N = 1 << 17  # of the scaling in R
+_ASKED = 2  # relations asked of onnxruntime, which takes the same time for each
+
+
+def bench(preset: str = "quick", *, progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
+    """Measures everything in one run.
+
+    Args:
+        preset: "quick", or "paper": the sizes of the README's table.
+        progress: called with the number of cases done and of all.
+
+    Returns:
+        In JSON's types: `machine`, `limits`, `timings`, `exponents`, `ratios`, `versions`.
+    """
+    sizes = PRESETS[preset]
+    N, R = sizes.main
+    main = Case("certified", N, R, repeats=5)
+    certified = Case("certified", *sizes.brute, repeats=9)
+    others = [Case("brute force", *sizes.brute, repeats=2)]
+    if find_spec("onnxruntime") and find_spec("onnx"):
+        others.append(Case("onnxruntime", *sizes.brute, repeats=2, relations_asked=min(_ASKED, R)))
+    by_N = [Case("certified", 1 << n, _R, implicit=True, repeats=4) for n in sizes.powers]
+    by_R = [Case("certified", min(_N, N), r, implicit=True, repeats=4) for r in sizes.relations]
+    largest = Case("certified", 1 << sizes.largest, _R, implicit=True, repeats=1)
+    cases = [main, certified, *others, *by_N, *by_R, largest]
+    done: dict[Case, Timing] = {}
+    machine = Machine.here()
+    for number, case in enumerate(cases, start=1):
+        if case not in done:
+            done[case] = measure(case)
+        if progress is not None:
+            progress(number, len(cases))
+    limits = machine.most_facts_per_second(code_length(N))
+    exponents = {
+        "N R ceil(log2 N), over N": _fitted([done[case] for case in by_N], _work),
+        "R, over R": _fitted([done[case] for case in by_R], lambda case: case.relations),
+    }
+    return {
+        "preset": preset,
+        "machine": asdict(machine) | {"processor": platform.processor() or platform.machine()},
+        "limits": limits | {"share": done[main].rate / min(limits.values())},
+        "timings": [_row(timing) for timing in done.values()],
+        "exponents": {name: asdict(fit) for name, fit in exponents.items()},
+        "ratios": {case.way: done[certified].rate / done[case].rate for case in others},
+        "versions": {"georecall": VERSION, "numpy": np.__version__, "python": platform.python_version()},
+    }
+
+
+def _work(case: Case) -> float:
+    return case.subjects * case.relations * code_length(case.subjects)
+
+
+def _fitted(timings: list[Timing], size: Callable[[Case], float]) -> Exponent:
+    return exponent([size(timing.case) for timing in timings], [timing.median for timing in timings])
+
+
+def _row(timing: Timing) -> dict[str, Any]:
+    return asdict(timing.case) | {
+        "facts": timing.facts,
+        "recalled": timing.recalled,
+        "seconds": timing.seconds,
+        "median_seconds": timing.median,
+        "facts_per_second": timing.rate,
+        "peak_bytes": timing.peak_bytes,
+    }

@@ -1,0 +1,119 @@
+"""`georecall report`: everything on one page."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from verify.cli.options import Count, input_errors
+from verify.cli.sweep import store_errors
+
+if TYPE_CHECKING:
+    from verify.report import Content
+
+_REFUTED, _OPEN = 1, 3
+
+
+@click.command(name="report")
+@click.option("--out", required=True, metavar="DIR", help="Folder for index.html; made if it is not there.")
+@click.option(
+    "--preset",
+    type=click.Choice(["quick", "paper"]),
+    default="quick",
+    show_default=True,
+    help="Parameters of the claims, and the cells behind the figures.",
+)
+@click.option("--results", metavar="FILE.sqlite", help="Draw from this file of `sweep capacity`.")
+@click.option("--hops", metavar="FILE.sqlite", help="Draw from this file of `sweep hops`.")
+@click.option("--seed", type=Count(), default=0, show_default=True, help="Seed of the random draws.")
+@click.option("--workers", type=Count(), default=1, show_default=True, help="Processes for the sweeps.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, timings included.")
+def command(
+    out: str,
+    preset: str,
+    results: str | None,
+    hops: str | None,
+    seed: int,
+    workers: int,
+    as_json: bool,
+) -> int:
+    """Check every claim and write DIR/index.html, one page that needs no network and no other file.
+
+    \b
+    georecall report --out report
+    georecall report --out report --preset paper --results results.sqlite --hops hops.sqlite
+
+    What the figures need is swept into DIR, and a report that was interrupted continues there.
+
+    Exit status: 0; 1 if a claim is refuted; 3 if one is inconclusive or its hypotheses are not met. The page
+    is written in any case.
+    """  # noqa: D301 (click wants the backspace)
+    from verify.cli.output import print_json, progress_bar
+
+    if seed < 0 or workers < 1:
+        raise click.UsageError("--seed must be at least 0 and --workers at least 1")
+    folder = Path(out)
+    with input_errors(), store_errors(), progress_bar("reporting") as progress:
+        _require_writable(folder)
+        from verify.report import gather, page, write
+
+        content = gather(
+            folder,
+            preset=preset,
+            seed=seed,
+            results=Path(results) if results else None,
+            hops=Path(hops) if hops else None,
+            workers=workers,
+            progress=progress,
+        )
+        path = folder / "index.html"
+        write(page(content), path)
+    if as_json:
+        print_json(_described(content, path))
+    else:
+        _print(content, path)
+    statuses = {checked.status for checked in content.claims}
+    return _REFUTED if "refuted" in statuses else 0 if statuses <= {"holds", "stated"} else _OPEN
+
+
+def _require_writable(folder: Path) -> None:
+    """Refuses a folder that the page cannot be written to, before anything is measured."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".georecall-writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise click.ClickException(
+            f"--out {folder} is no folder that can be written: {error.strerror}; give another"
+        ) from error
+
+
+def _described(content: "Content", path: Path) -> dict[str, Any]:
+    return {
+        "out": str(path),
+        "preset": content.preset,
+        "seed": content.seed,
+        "claims": {
+            checked.claim.name: {
+                "status": checked.status,
+                "reason": checked.verdict.reason if checked.verdict else checked.missing,
+                "command": checked.command,
+                "seconds": checked.seconds,
+            }
+            for checked in content.claims
+        },
+        "figures": {f.name: {"drawn": f.svg is not None, "reason": f.missing} for f in content.figures},
+        "lemmas": {row.lemma.name: row.status for row in content.lemmas},
+        "seconds": content.seconds,
+    }
+
+
+def _print(content: "Content", path: Path) -> None:
+    for checked in content.claims:
+        reason = checked.verdict.reason if checked.verdict else checked.missing
+        click.echo(f"{checked.claim.name}: {checked.status}{f' ({reason})' if reason else ''}")
+    for figure in content.figures:
+        if figure.svg is None:
+            click.echo(f"figure {figure.name}: not drawn ({figure.missing})")
+    click.echo(f"wrote {path}")

@@ -1,0 +1,157 @@
+"""What a report says: everything measured, nothing typeset."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from bounds import BOUNDS
+from constructions import CONSTRUCTIONS
+from theory.claims import CLAIMS
+from theory.lemmas import LEMMAS
+from theory.lemmas.identity import Identity
+from verify.plots import FIGURES
+from verify.report.checks import CheckedClaim, check_claim
+from verify.report.commands import command
+from verify.report.figures import Drawn, Results, draw_all
+from verify.report.summaries import (
+    BoundRow,
+    ConstructionRow,
+    LemmaRow,
+    bound_row,
+    common_table,
+    construction_row,
+    identities,
+    lemma_row,
+)
+from verify.sweep import HOP_PRESETS, PRESETS, Store, sweep
+
+Progress = Callable[[int, int], None]
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class Content:
+    """A report.
+
+    Args:
+        preset: at whose parameters everything was measured.
+        seed: of every random draw.
+        claims: all of `theory.claims.CLAIMS`, in its order.
+        figures: all of `verify.plots.FIGURES`.
+        lemmas, identities, bounds, constructions: all of their public lists.
+        again: the command that makes the report again.
+        seconds: what it took; not on the page, whose bytes depend on what was found alone.
+    """
+
+    preset: str
+    seed: int
+    claims: tuple[CheckedClaim, ...]
+    figures: tuple[Drawn, ...]
+    lemmas: tuple[LemmaRow, ...]
+    identities: tuple[Identity, ...]
+    bounds: tuple[BoundRow, ...]
+    constructions: tuple[ConstructionRow, ...]
+    again: str
+    seconds: float
+
+
+def gather(
+    folder: Path,
+    *,
+    preset: str = "quick",
+    seed: int = 0,
+    results: Path | None = None,
+    hops: Path | None = None,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Content:
+    """Checks every claim, sweeps what the figures need, and collects the rest.
+
+    Args:
+        folder: where the results files of its own sweeps are kept; a sweep that was interrupted continues.
+        preset: "quick" or "paper".
+        seed: of every random draw.
+        results: a results file of `georecall sweep capacity`, in place of a sweep.
+        hops: one of `georecall sweep hops`.
+        workers: processes for the sweeps.
+        progress: called with the number of steps done and of all steps.
+
+    Raises:
+        StoreError: a results file cannot be read or written.
+        SweepError: a cell could not be measured.
+    """
+    start = time.perf_counter()
+    files = {"capacity": results, "hops": hops}
+    presets = {"capacity": PRESETS[preset](seed), "hops": HOP_PRESETS[preset](seed)}
+    for path in filter(None, files.values()):
+        Store(path, must_exist=True).close()  # refused before hours of work, not after
+    n_cells = sum(len(set(presets[kind])) for kind, given in files.items() if given is None)
+    n_rows = len(CLAIMS) + len(LEMMAS) + len(BOUNDS) + len(CONSTRUCTIONS) + 1 + len(FIGURES)
+    steps = _Steps(n_cells + n_rows, progress)
+
+    claims = tuple(steps.after(check_claim(name, preset=preset, seed=seed)) for name in CLAIMS)
+    sources = {}
+    for kind, given in files.items():
+        if given is not None:
+            sources[kind] = Results(given, given.name, None)
+            continue
+        path = folder / f"{kind}-{preset}-seed{seed}.sqlite"  # a file of its own: figures show all of it
+        with Store(path) as store:
+            sweep(
+                presets[kind],
+                store,
+                workers=workers,
+                progress=steps.counted_from(steps.done),
+            )
+        again = command("sweep", kind, preset=preset, seed=seed, out=path.name)
+        sources[kind] = Results(path, path.name, again)
+    facts = common_table(seed)
+    lemmas = tuple(steps.after(lemma_row(name)) for name in LEMMAS)
+    proved = tuple(steps.after(identities()))
+    evaluated = tuple(steps.after(bound_row(name)) for name in BOUNDS)
+    built = tuple(steps.after(construction_row(name, facts)) for name in CONSTRUCTIONS)
+    figures = tuple(draw_all(sources["capacity"], sources["hops"]))
+    steps.to(steps.total)
+    again = command(
+        "report",
+        preset=preset,
+        seed=seed,
+        results=results and results.name,
+        hops=hops and hops.name,
+        out="report",
+    )
+    return Content(
+        preset,
+        seed,
+        claims,
+        figures,
+        lemmas,
+        proved,
+        evaluated,
+        built,
+        again,
+        time.perf_counter() - start,
+    )
+
+
+class _Steps:
+    """Counts what is done."""
+
+    def __init__(self, total: int, progress: Progress | None) -> None:
+        self.done, self.total, self.progress = 0, total, progress
+        self.to(0)
+
+    def to(self, done: int) -> None:
+        self.done = done
+        if self.progress is not None:
+            self.progress(done, self.total)
+
+    def counted_from(self, done: int) -> Progress:
+        """Progress of a part that begins when so many steps are done."""
+        return lambda cells, _: self.to(done + cells)
+
+    def after(self, value: Value) -> Value:
+        self.to(self.done + 1)
+        return value

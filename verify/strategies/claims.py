@@ -1,0 +1,126 @@
+"""Claims at parameters inside their hypotheses, and at parameters where exactly one is not met."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.errors import InvalidArgument
+from hypothesis.strategies import SearchStrategy
+
+from constructions.codes import code_length
+from theory.claims import CLAIMS
+from theory.facts import FactTable
+from verify.strategies.arguments import SEEDS, Whole, chosen, whole
+from verify.strategies.pieces import gates
+from verify.strategies.tables import KINDS, table_of
+
+# The claims that hold for every table, not for a share of random draws.
+CERTAIN = (
+    *("single-hop", "single-hop-in-place", "single-hop-narrow", "single-hop-quantized", "single-hop-packed"),
+    *("sign-code-memory", "chain-of-thought", "composed-hops", "sequential-hops", "hybrid-hops"),
+)
+_BITS = st.integers(1, 5)
+
+
+@dataclass(frozen=True, eq=False)
+class ClaimCase:
+    """A claim at one choice of parameters: `check(case.claim, case.facts, **case.options)`.
+
+    Args:
+        claim: its name.
+        facts: the table.
+        options: of `check`.
+        unmet: the name of the one hypothesis that is not met; None if all are.
+    """
+
+    claim: str
+    facts: FactTable
+    options: dict[str, Any] = field(default_factory=dict)
+    unmet: str | None = None
+
+    def __repr__(self) -> str:
+        facts = f"answers {self.facts.answers.tolist()}, |A| = {self.facts.n_attributes}"
+        return f"ClaimCase({self.claim}, {self.options}, {facts}; unmet: {self.unmet})"
+
+
+def claim_cases(
+    *,
+    claims: str | tuple[str, ...] | SearchStrategy[str] = CERTAIN,
+    meets: bool | SearchStrategy[bool] | None = None,
+    seeds: Whole = SEEDS,
+) -> SearchStrategy[ClaimCase]:
+    """Claims about constructions with parameters inside, or just outside, their hypotheses.
+
+    Args:
+        claims: one or more of the claims that hold for every table, or a strategy of their names.
+        meets: whether all hypotheses are met; default: both kinds of case.
+        seeds: of the facts.
+
+    Raises:
+        InvalidArgument: an unknown claim, or `meets` neither a truth value nor a strategy.
+
+    Example:
+        >>> from hypothesis import find
+        >>> case = find(claim_cases(claims="single-hop", meets=False), lambda case: "gate" in case.options)
+        >>> case.unmet, case.options
+        ('gate at least half the spread of the code', {'gate': 0.0})
+    """
+    name_of, seed_of = chosen("claims", claims, CERTAIN), whole("seeds", seeds, least=0)
+    if not (meets is None or isinstance(meets, bool | SearchStrategy)):
+        raise InvalidArgument(f"meets must be True, False or a strategy of them, got {meets!r}")
+    inside = (
+        meets if isinstance(meets, SearchStrategy) else st.booleans() if meets is None else st.just(meets)
+    )
+
+    @st.composite
+    def cases(draw: st.DrawFn) -> ClaimCase:
+        name, meets_all, seed = draw(name_of), draw(inside), draw(seed_of)
+        claim = CLAIMS[name]
+        entities = "hops" in claim.parameters
+        N, R, kind = draw(st.integers(2, 7)), draw(st.integers(1, 3)), draw(st.sampled_from(KINDS))
+        facts = table_of(kind, N, R, draw(st.integers(2, N + 5)), seed=seed, entities=entities)
+        options: dict[str, Any] = {}
+        if entities:
+            options["hops"] = draw(st.integers(1, 3))
+        if "bits" in claim.parameters:
+            options["bits"] = draw(_BITS)
+        least = _least_gate(name, options)
+        if meets_all:
+            if least is not None:
+                options["gate"] = draw(gates(at_least=least))
+            return ClaimCase(name, facts, options)
+        m = code_length(facts.n_attributes, options["bits"] if name == "single-hop-quantized" else 1)
+        unmet = {hypothesis.name: hypothesis.name for hypothesis in claim.hypotheses}
+        ways = [way for way in _WAYS if _possible(way, unmet, m, least)]
+        way = draw(st.sampled_from(ways))
+        if way == "gate at least":
+            options["gate"] = draw(gates(below=least))
+        elif way == "an injective code":
+            options["code_length"] = m - 1
+        elif way == "every attribute a subject":
+            facts = FactTable(facts.answers, n_attributes=facts.n_subjects + 1).altered(
+                0, 0, facts.n_subjects
+            )
+        else:
+            facts = FactTable([[0] * (1 if entities else N)] * R)
+        return ClaimCase(name, facts, options, next(full for full in unmet if full.startswith(way)))
+
+    return cases()
+
+
+_WAYS = ("gate at least", "an injective code", "every attribute a subject", "at least two attributes")
+
+
+def _possible(way: str, hypotheses: dict[str, str], m: int, least: float | None) -> bool:
+    """Whether a case can miss the hypothesis whose name begins so, and no other."""
+    if not any(name.startswith(way) for name in hypotheses):
+        return False
+    return {"gate at least": least is not None, "an injective code": m > 1}.get(way, True)
+
+
+def _least_gate(name: str, options: dict[str, Any]) -> float | None:
+    """The gate that the claim asks for with its default code; None where it takes none."""
+    if "gate" not in CLAIMS[name].parameters:
+        return None
+    spread = (1 << options["bits"]) - 1 if name == "single-hop-quantized" else 2
+    return spread if name == "single-hop-narrow" else spread / 2
