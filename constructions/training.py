@@ -146,9 +146,9 @@ def train(
     """
     jax, _ = libraries()
     learned = initial(facts, recipe)
-    kept = {
-        name: learned.pop(name) for name in ("attributes", "subjects") if getattr(recipe, name) == "frozen"
-    }
+    frozen = [name for name in ("attributes", "subjects") if getattr(recipe, name) == "frozen"]
+    frozen += MLP_WEIGHTS if recipe.mlp == "frozen" else ()
+    kept = {name: learned.pop(name) for name in frozen}
     key = jax.random.key(_key(facts, recipe), impl="unsafe_rbg")
     state: State = {
         "step": np.int32(0),

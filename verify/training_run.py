@@ -7,8 +7,7 @@ from typing import Any
 from constructions.gradient_descent import trained
 from constructions.recipe import Recipe
 from constructions.transformer import Transformer
-from theory.facts import FactTable, random_bijections
-from theory.randomness import generator
+from theory.facts import FactTable
 from verify.learning import recipe_for
 from verify.margin import Progress, margins
 from verify.statistics import clopper_pearson
@@ -68,12 +67,6 @@ PRESETS = {
         256, 4, 8, {"dimension": 64, "width": 256, "subjects": "learned", "weight_decay": 0.3}
     ),
 }
-
-
-def table_of(n_subjects: int, n_relations: int, seed: int) -> FactTable:
-    """The random bijections that `check` and `learn` ask about at a seed."""
-    rng = generator(seed, "bijections", n_subjects, n_relations)
-    return random_bijections(n_subjects, n_relations, rng=rng)
 
 
 def run(

@@ -100,15 +100,16 @@ def _print(found: dict[str, dict[str, Any]]) -> None:
 
     console = Console(soft_wrap=False)
     table = Table(
-        *("procedure", "transfer", "untrained MLP", "shuffled", "random", ""),
+        *("procedure", "transfer", "untrained MLP", "shuffled", "random", "discriminates"),
         box=None,
         pad_edge=True,
         header_style="dim",
     )
     for name, row in found.items():
         shares = (row.get(key) for key in ("transfer", "untrained", "shuffled", "random"))
-        told = "" if row["discriminates"] else "does not discriminate"
+        told = "yes" if row["discriminates"] else "no"
         table.add_row(name, *("-" if share is None else f"{share:.3f}" for share in shares), told)
     console.print(table)
     if not all(row["discriminates"] for row in found.values()):
-        console.print("  does not discriminate: an untrained MLP does it too, above chance", soft_wrap=True)
+        told = "where a procedure does not discriminate, an untrained MLP does it too: nothing is shown"
+        console.print(f"  {told}", soft_wrap=True)
