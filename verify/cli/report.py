@@ -25,6 +25,7 @@ _REFUTED, _OPEN = 1, 3
 )
 @click.option("--results", metavar="FILE.sqlite", help="Draw from this file of `sweep capacity`.")
 @click.option("--hops", metavar="FILE.sqlite", help="Draw from this file of `sweep hops`.")
+@click.option("--learned", metavar="FILE.sqlite", help="Draw from this file of `sweep learned`.")
 @click.option("--seed", type=Count(), default=0, show_default=True, help="Seed of the random draws.")
 @click.option("--workers", type=Count(), default=1, show_default=True, help="Processes for the sweeps.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, timings included.")
@@ -33,6 +34,7 @@ def command(
     preset: str,
     results: str | None,
     hops: str | None,
+    learned: str | None,
     seed: int,
     workers: int,
     as_json: bool,
@@ -63,6 +65,7 @@ def command(
             seed=seed,
             results=Path(results) if results else None,
             hops=Path(hops) if hops else None,
+            learned=Path(learned) if learned else None,
             workers=workers,
             progress=progress,
         )

@@ -64,6 +64,7 @@ def gather(
     seed: int = 0,
     results: Path | None = None,
     hops: Path | None = None,
+    learned: Path | None = None,
     workers: int = 1,
     progress: Progress | None = None,
 ) -> Content:
@@ -75,6 +76,7 @@ def gather(
         seed: of every random draw.
         results: a results file of `georecall sweep capacity`, in place of a sweep.
         hops: one of `georecall sweep hops`.
+        learned: one of `georecall sweep learned`; training is not swept here, and without it not drawn.
         workers: processes for the sweeps.
         progress: called with the number of steps done and of all steps.
 
@@ -85,7 +87,7 @@ def gather(
     start = time.perf_counter()
     files = {"capacity": results, "hops": hops}
     presets = {"capacity": PRESETS[preset](seed), "hops": HOP_PRESETS[preset](seed)}
-    for path in filter(None, files.values()):
+    for path in filter(None, (*files.values(), learned)):
         Store(path, must_exist=True).close()  # refused before hours of work, not after
     n_cells = sum(len(set(presets[kind])) for kind, given in files.items() if given is None)
     n_rows = len(CLAIMS) + len(LEMMAS) + len(BOUNDS) + len(CONSTRUCTIONS) + 1 + len(FIGURES)
@@ -107,12 +109,14 @@ def gather(
             )
         again = command("sweep", kind, preset=preset, seed=seed, out=path.name)
         sources[kind] = Results(path, path.name, again)
+    if learned is not None:
+        sources["learned"] = Results(learned, learned.name, None)
     facts = common_table(seed)
     lemmas = tuple(steps.after(lemma_row(name)) for name in LEMMAS)
     proved = tuple(steps.after(identities()))
     evaluated = tuple(steps.after(bound_row(name)) for name in BOUNDS)
     built = tuple(steps.after(construction_row(name, facts)) for name in CONSTRUCTIONS)
-    figures = tuple(draw_all(sources["capacity"], sources["hops"]))
+    figures = tuple(draw_all(sources))
     steps.to(steps.total)
     again = command(
         "report",
@@ -120,6 +124,7 @@ def gather(
         seed=seed,
         results=results and results.name,
         hops=hops and hops.name,
+        learned=learned and learned.name,
         out="report",
     )
     return Content(

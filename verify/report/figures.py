@@ -1,7 +1,7 @@
 """Figures as `georecall plot` draws them, made fit to stand together inside one HTML page."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +21,8 @@ ABOUT = {
     "bits": ("counting-bound", "single-hop-in-place", "linear-memory", "sign-code-memory"),
     "depth": ("hybrid-hops", "composed-hops", "sequential-hops"),
     "plane": ("multi-hop-bound", "hybrid-hops"),
+    "learned": ("gradient-descent",),
+    "dimensions": ("gradient-descent", "linear-memory"),
 }
 CAPTIONS = {
     "capacity": "Curves are formulas, markers are measured: diamonds recalled every fact, hollow markers are "
@@ -36,8 +38,17 @@ CAPTIONS = {
     "depth": "Every hybrid construction, from one stage (a single layer) to one stage per hop. Curves are "
     "C5(c), markers are models built and asked.",
     "plane": "Every hybrid construction for the most hops, against what no model can do with less of both.",
+    "learned": "Trained models over dimensions and table sizes, means over the runs.",
+    "dimensions": "The dimension that training needs to recall every fact, beside what constructions need.",
 }
-HOPS_FIGURES = ("depth", "plane")  # drawn from a sweep of hops; all others from one of capacity
+# The sweep that a figure is drawn from; one not named here is tried with every results file there is.
+SWEPT = {
+    "depth": "hops",
+    "plane": "hops",
+    "learned": "learned",
+    "dimensions": "learned",
+    **dict.fromkeys(("capacity", "phase", "margins", "comparison", "bits"), "capacity"),
+}
 
 _THEMED = {COLOURS["black"]: "ink", COLOURS["grey"]: "grey", "#ffffff": "paper", "#e4e4e4": "grid"}
 _SVG = "{http://www.w3.org/2000/svg}"
@@ -104,12 +115,14 @@ def draw(name: str, results: Results) -> Drawn:
     )
 
 
-def draw_all(capacity: Results, hops: Results) -> list[Drawn]:
-    """Every figure of `verify.plots.FIGURES`.
-
-    A figure that is new is tried with the capacity results first, then with those of hops.
-    """
-    return [_first_drawn(name, (hops,) if name in HOPS_FIGURES else (capacity, hops)) for name in FIGURES]
+def draw_all(files: Mapping[str, Results]) -> list[Drawn]:
+    """Every figure of `verify.plots.FIGURES`, from results files by the sweep that made them."""
+    drawn = []
+    for name in FIGURES:
+        wanted = SWEPT.get(name)
+        chosen = [results for sweep, results in files.items() if wanted in (None, sweep)]
+        drawn.append(_first_drawn(name, chosen) if chosen else _without_results(name, str(wanted)))
+    return drawn
 
 
 def _first_drawn(name: str, files: Sequence[Results]) -> Drawn:
@@ -118,6 +131,16 @@ def _first_drawn(name: str, files: Sequence[Results]) -> Drawn:
         if tried[-1].svg is None:
             tried.append(draw(name, results))
     return next((drawn for drawn in tried if drawn.svg is not None), tried[0])
+
+
+def _without_results(name: str, sweep: str) -> Drawn:
+    title, _ = FIGURES[name]
+    missing = f"no results file of `georecall sweep {sweep}` was given (--{sweep})"
+    again = (
+        command("sweep", sweep, preset="quick", out=f"{sweep}.sqlite"),
+        command("plot", name, f"{sweep}.sqlite", out=f"{name}.svg"),
+    )
+    return Drawn(name, title, CAPTIONS.get(name, ""), None, missing, again, ABOUT.get(name, ()))
 
 
 def inlined(svg: str, name: str, title: str) -> Markup:

@@ -9,11 +9,11 @@ import pytest
 
 from theory.claims import CLAIMS
 from verify.plots import FIGURES, plot
-from verify.report.figures import ABOUT, CAPTIONS, Results, draw, draw_all, inlined
+from verify.report.figures import ABOUT, CAPTIONS, SWEPT, Results, draw, draw_all, inlined
 
 
 @pytest.fixture(scope="module")
-def sources(files: tuple[Path, Path]) -> tuple[Results, Results]:
+def sources(files: tuple[Path, Path]) -> tuple[Results, ...]:
     return tuple(Results(path, path.name, None) for path in files)
 
 
@@ -22,7 +22,7 @@ def ids(svg: str) -> list[str]:
 
 
 def test_ids_of_all_figures_differ_and_every_reference_is_met(sources: tuple[Results, Results]) -> None:
-    drawn = draw_all(*sources)
+    drawn = draw_all(dict(zip(("capacity", "hops"), sources, strict=True)))
     assert [figure.name for figure in drawn] == list(FIGURES)
     together = "".join(figure.svg or "" for figure in drawn)
     assert all(count == 1 for count in Counter(ids(together)).values())
@@ -76,6 +76,25 @@ def test_the_command_of_a_figure_makes_it(
     assert again == figure.svg
 
 
+def test_a_figure_without_a_results_file_says_which_sweep_it_needs(
+    sources: tuple[Results, Results], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(FIGURES, "learned", FIGURES["phase"])
+    (figure,) = (f for f in draw_all({"capacity": sources[0]}) if f.name == "learned")
+    assert figure.svg is None
+    assert figure.missing == "no results file of `georecall sweep learned` was given (--learned)"
+
+
+def test_a_figure_that_is_new_is_tried_with_every_file(
+    sources: tuple[Results, Results], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(FIGURES, "new", FIGURES["phase"])
+    files = {"hops": sources[1], "capacity": sources[0]}
+    (figure,) = (f for f in draw_all(files) if f.name == "new")
+    assert figure.svg is not None
+    assert figure.about == ()
+
+
 def test_every_figure_has_a_caption_and_a_claim() -> None:
-    assert set(CAPTIONS) == set(ABOUT) == set(FIGURES)
+    assert set(CAPTIONS) == set(ABOUT) == set(SWEPT)
     assert {claim for about in ABOUT.values() for claim in about} <= set(CLAIMS)
