@@ -47,11 +47,14 @@ def test_a_right_answer_where_none_is_proved_is_seen(proved, turned):
     assert bool(compared(proved, [9, 0]).turned[0]) is turned
 
 
-@pytest.mark.parametrize(("margin", "is_open"), [(0.49, True), (0.5, True), (0.51, False), (-0.51, False)])
-def test_margins_within_both_radii_are_open(margin, is_open):
+@pytest.mark.parametrize(("margin", "is_open"), [(0.99, True), (1.0, True), (1.01, False), (-1.01, False)])
+def test_margins_that_rounding_may_turn_are_open(margin, is_open):
     found = compared([1 + margin, 1], [1 + margin, 1], radius=0.25)
     assert bool(found.open[0]) is is_open
     assert not found.turned[0]
+    least = 1 + margin - (0.5 if margin > 0 else -0.5), 1 + (0.5 if margin > 0 else -0.5)
+    assert not compared([1 + margin, 1], least, radius=0.25).different[0]
+    assert not compared([1 + margin, 1], least, radius=0.25).turned[0]
 
 
 def test_a_disagreement_says_what_was_proved_and_what_was_computed():
