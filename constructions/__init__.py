@@ -10,6 +10,7 @@ from constructions.chain_of_thought import chain_of_thought, generate
 from constructions.codes import Code, quantized_code, sign_code
 from constructions.dense import dense_superposition
 from constructions.distance_codes import greedy_code, random_linear_code
+from constructions.gradient_descent import gradient_descent
 from constructions.hops import composed_hops, hybrid_hops, sequential_hops
 from constructions.memories import linear_associative_memory, random_feature_memory, sign_code_memory
 from constructions.residual import Residual
@@ -36,6 +37,7 @@ CONSTRUCTIONS: dict[str, Callable[..., Transformer]] = {
     "linear-memory": linear_associative_memory,
     "sign-code-memory": sign_code_memory,
     "random-feature-memory": random_feature_memory,
+    "gradient-descent": gradient_descent,
 }
 
 __all__ = [
@@ -52,6 +54,7 @@ __all__ = [
     "composed_hops",
     "dense_superposition",
     "generate",
+    "gradient_descent",
     "greedy_code",
     "hybrid_hops",
     "in_place_superposition",

@@ -65,15 +65,16 @@ def nearest_in_columns(
     counts = np.ones(m, dtype=np.int64) if weights is None else weights
     spans = _Spans.of(columns, n, m, counts)
     farthest = int((counts * (spans.high - spans.low) ** 2).sum())
-    asked = np.arange(n) if of is None else np.asarray(of)
-    nearest = np.empty(len(asked), dtype=np.min_scalar_type(farthest))
-    for block in _blocks(len(asked)):
-        nearest[block] = spans.least_square(counts)
-    alone = np.arange(len(asked))
-    if spans.bits.sum() <= _KEY_BITS:
-        alone = _without_neighbour(columns, n, asked, spans, counts, nearest)
+    n_asked = n if of is None else len(of)
+    nearest = np.full(n_asked, spans.least_square(counts), dtype=np.min_scalar_type(farthest))
+    alone = (
+        np.arange(n_asked)
+        if spans.bits.sum() > _KEY_BITS
+        else _without_neighbour(columns, n, of, spans, counts, nearest)
+    )
     if len(alone):
-        nearest[alone] = _by_comparison(columns, n, asked[alone], spans, counts)
+        numbers = alone if of is None else np.asarray(of)[alone]
+        nearest[alone] = _by_comparison(columns, n, numbers, spans, counts)
     return nearest
 
 
@@ -146,6 +147,13 @@ def _keys(columns: Columns, numbers: Any, spans: _Spans) -> Numbers:
     """Words as integers, digit beside digit."""
     words = columns(numbers)
     kind: Any = np.uint32 if spans.bits.sum() <= 32 else np.uint64
+    if spans.top.max(initial=0) == 1:  # bits
+        used = spans.top == 1
+        low = spans.low[used, None].astype(words.dtype)
+        keys = np.zeros(words.shape[1], dtype=kind)
+        for i, byte in enumerate(np.packbits(words[used] != low, axis=0, bitorder="little")):
+            keys |= byte.astype(kind) << kind(8 * i)
+        return keys
     keys = np.zeros(words.shape[1], dtype=kind)
     place = 0
     for word, low, shift, bits in zip(words, spans.low, spans.shift, spans.bits, strict=True):
@@ -156,7 +164,7 @@ def _keys(columns: Columns, numbers: Any, spans: _Spans) -> Numbers:
 
 
 def _without_neighbour(
-    columns: Columns, n: int, asked: Numbers, spans: _Spans, counts: Numbers, nearest: NDArray[Any]
+    columns: Columns, n: int, of: Numbers | None, spans: _Spans, counts: Numbers, nearest: NDArray[Any]
 ) -> Numbers:
     """Places of words that have no other one step away; those that coincide get distance 0."""
     book = _Book.of(columns, n, spans)
@@ -164,8 +172,8 @@ def _without_neighbour(
     place = np.concatenate([[0], np.cumsum(spans.bits)[:-1]])
     tight = np.flatnonzero(spans.squares(counts) == least)
     alone = [np.arange(0)]
-    for block in _blocks(len(asked)):
-        keys = _keys(columns, asked[block], spans)
+    for block in _blocks(len(nearest)):
+        keys = _keys(columns, block if of is None else of[block], spans)
         twin = book.repeated(keys)
         nearest[block][twin] = 0
         pending = np.flatnonzero(~twin)

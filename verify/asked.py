@@ -15,15 +15,17 @@ from theory.randomness import generator
 from verify.dense import DENSE
 from verify.floors import FLOORS
 from verify.instance import Experiment, Instance
+from verify.learning import LEARNED
 from verify.memories import MEMORIES
 from verify.multi_hop import FAMILY as MULTI_HOP
 from verify.single_hop import FAMILY as SINGLE_HOP
 from verify.single_hop import SingleHop
 
 EXPERIMENTS: dict[str, Experiment] = {
-    experiment.claim.name: experiment for experiment in (*SINGLE_HOP, *MULTI_HOP, DENSE, *MEMORIES)
+    experiment.claim.name: experiment for experiment in (*SINGLE_HOP, *MULTI_HOP, DENSE, *MEMORIES, LEARNED)
 }
 TABLES: dict[str, Callable[..., FactTable]] = {"bijections": random_bijections, "functions": random_functions}
+_LARGEST = 2.0**500  # of a gate or margin: weights and logits made of it stay far from float64's largest
 _WHOLE = ("bits", "code_length", "code_distance", "hops", "stages", "trials")
 _CHOICES = {"attention": ("hard", "soft"), "readout": ("in-place", "separate")}
 
@@ -106,8 +108,9 @@ def check_options(claim: Claim, options: dict[str, Any]) -> None:
             raise UsageError(f"bits must be from 1 to 16, got {value}")
         if name in ("code_length", "code_distance", "trials") and value < 1:
             raise UsageError(f"{name} must be at least 1, got {value}")
-        if name in ("gate", "margin") and not abs(value) < float("inf"):
-            raise UsageError(f"{name} must be a finite number, got {value}")
+        if name in ("gate", "margin") and not abs(value) < _LARGEST:
+            beyond = "; weights allow less than 2^500" if abs(value) < float("inf") else ""
+            raise UsageError(f"{name} must be a finite number, got {value}{beyond}")
         if name == "delta" and not 0 < value < 1:
             raise UsageError(f"delta must lie between 0 and 1, got {value}")
         if name in ("hops", "stages") and value < 1:

@@ -10,21 +10,25 @@ from typing import Any
 from constructions.transformer import Transformer
 from theory.claim import Claim
 from theory.claims import CLAIMS
+from theory.claims.learning import GRADIENT_DESCENT
 from theory.facts import FactTable
 from theory.hops import letters
 from theory.table import Table
 from verify.asked import EXPERIMENTS, UsageError, check_options, facts_asked, prepare, require_memory
 from verify.certify import certify
 from verify.engines import in_engine, require
-from verify.floors import FLOORS
+from verify.floors import FLOORS, Judge
 from verify.induction import PremiseError, induction
 from verify.instance import Experiment, Instance
+from verify.learning import gradient_descent_claim
 from verify.margin import Margins, Progress, margins
 from verify.multi_hop import all_margins
 from verify.promise import kept
 from verify.storage import subject_bits
 from verify.tally import Counted
 from verify.verdict import HypothesisResult, Mismatch, Verdict
+
+JUDGES: dict[str, Judge] = FLOORS | {GRADIENT_DESCENT.name: gradient_descent_claim}
 
 
 def check(
@@ -71,12 +75,13 @@ def check(
     """
     name = claim if isinstance(claim, str) else claim.name
     _check_engine(engine)
-    if name in FLOORS:
+    if name in JUDGES:
         for option in ("implicit",) * implicit + ("checkpoint",) * (checkpoint is not None):
             raise UsageError(f"{name} has no option {option!r}; the single-hop claims of C1 have")
         if engine != "numpy":
-            raise UsageError(f"{name} is about all models; --engine goes with the claims that build one")
-        return _check_floor(name, facts, subjects, relations, table, seed, options, progress)
+            about = "all models" if name in FLOORS else "trained models"
+            raise UsageError(f"{name} is about {about}; --engine goes with the claims that build one")
+        return _check_judged(name, facts, subjects, relations, table, seed, options, progress)
     if engine != "numpy" and (implicit or checkpoint is not None):
         raise UsageError("facts on demand and checkpoints are for counting by NumPy, not for another engine")
     start = time.perf_counter()
@@ -129,7 +134,8 @@ def check_recall(
         model: see `verify.margin.margins`.
         facts: what it should recall.
         asked: sample queries (relations and tokens) that show how its prompts are made; default `[s, r]`.
-            Several relations after the subject are hops of one pass, before it a chain of thought.
+            Several relations after the subject are hops of one pass, before it a chain of thought; typed
+            hops if in every sample the t-th relation is one of the t-th share of the table's.
         engine: see `check`.
         progress: see `check`.
 
@@ -151,8 +157,7 @@ def check_recall(
             found = induction(model, facts, max_hops=model.n_ctx // 2, progress=progress)
             n_queries = facts.n_subjects * facts.n_relations ** (model.n_ctx // 2)
         elif hops > 1:
-            typed = any(len(set(query["relations"])) > 1 for query in asked)
-            alphabet = letters(facts, hops, typed=typed)
+            alphabet = letters(facts, hops, typed=_typed(asked, facts.n_relations, hops))
             found = all_margins(model, facts, alphabet, progress=progress)
             n_queries = facts.n_subjects * alphabet.shape[1] ** hops
         else:
@@ -178,7 +183,13 @@ def check_recall(
     return replace(verdict, seconds=time.perf_counter() - start)
 
 
-def _check_floor(
+def _typed(asked: Sequence[Mapping[str, Any]], n_relations: int, hops: int) -> bool:
+    """Whether hop t asks only for the t-th of equal shares of the relations, as typed facts have them."""
+    share, rest = divmod(n_relations, hops)
+    return not rest and all(r // share == t for query in asked for t, r in enumerate(query["relations"]))
+
+
+def _check_judged(
     name: str,
     facts: FactTable | None,
     subjects: int | None,
@@ -188,18 +199,19 @@ def _check_floor(
     options: dict[str, Any],
     progress: Progress | None,
 ) -> Verdict:
-    """The verdict on a floor: what the constructions use at one table, against what anything must."""
+    """The verdict of a claim that has a judge of its own: a floor, or what training finds."""
     options = {option: v for option, v in options.items() if v is not None}
     check_options(CLAIMS[name], options)
+    draws = {"seed": seed} if "trials" in CLAIMS[name].parameters else {}
     if facts is None:
         like = "composed-hops" if "hops" in CLAIMS[name].parameters else "single-hop"
-        default_subjects, default_relations = EXPERIMENTS[like].default_table
+        default_subjects, default_relations = EXPERIMENTS.get(name, EXPERIMENTS[like]).default_table
         subjects = default_subjects if subjects is None else subjects
         relations = default_relations if relations is None else relations
     start = time.perf_counter()
     facts, drawn = facts_asked(facts, subjects, relations, table, seed)
     try:
-        verdict = FLOORS[name](facts, progress, **options)
+        verdict = JUDGES[name](facts, progress, **options, **draws)
     except ImportError as error:
         raise UsageError(str(error)) from error
     return replace(

@@ -55,7 +55,10 @@ def test_every_argument_is_checked_in_one_line_that_names_it(name, parameter, ba
         (lambda: bounds.hamming(length=3, n_attributes=9), r"at most 2\^length = 8, not 9"),
         (lambda: bounds.hamming(length=3, n_attributes=1), "at least 2 to ask for a distance, not 1"),
         (lambda: bounds.welch(dimension=3), "exactly two of"),
+        (lambda: bounds.welch(dimension=4, coherence=0.5), r"below C\(d\+0, 1\)\^\(-1/2\) .*, not 0\.5"),
         (lambda: bounds.rankin(dimension=3), "n_attributes or margin must be given"),
+        (lambda: bounds.rankin(n_attributes=3, dimension=2, margin=1.2), "not together with dimension"),
+        (lambda: bounds.rankin(margin=0), "margin must be a finite number above 0, not 0"),
     ],
 )
 def test_messages_say_what_would_be_right(call, message):

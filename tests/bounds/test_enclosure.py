@@ -40,6 +40,7 @@ def test_touching_enclosures_decide_at_most_but_not_below():
     assert low.at_most(high) is True
     assert low.below(high) is None
     assert high.below(low) is False
+    assert high.at_most(low) is None
     assert low.compare(high) is None
 
 
@@ -171,7 +172,11 @@ def test_text_shows_no_more_digits_than_are_known():
     assert str(Enclosure(Fraction(1, 3), Fraction(1, 3), "1")) == "0.333333..0.333334 1"
     assert str(Enclosure(Fraction(10, 3), Fraction(11, 3), "bits")) == "3.33..3.67 bits"
     assert str(Enclosure.exactly(7, "codewords")) == "7 codewords"
+    assert str(Enclosure(Fraction(1), Fraction(3), "bits")) == "1..3 bits"
+    assert str(Enclosure(Fraction(7, 2), None, "bits")) == "3.500000..inf bits"
+    assert Enclosure.exactly(Fraction(1, 3), "1").decimals() == ("0.333333", "0.333334")
     assert str(Enclosure(Fraction(-1, 3), Fraction(-1, 3), "1")) == "-0.333334..-0.333333 1"
     assert str(Enclosure(Fraction(0), Fraction(1, 10**6), "1")) == "0.000000..0.000001 1"
     assert str(Enclosure(Fraction(0), Fraction(15, 10**5), "1")) == "0.000..0.001 1"  # 1.5e-4: not four
     assert Enclosure(Fraction(0), Fraction(1, 4), "1").decimals(1) == ("0.0", "0.3")
+    assert Enclosure(Fraction(5, 2), Fraction(5, 2), "1").decimals(0) == ("2", "3")

@@ -211,6 +211,7 @@ USAGE = {
     "no coordinate": (("single-hop",), {"code_length": 0}, "code_length must be at least 1, got 0"),
     "gate not a number": (("single-hop",), {"gate": float("nan")}, "gate must be a finite number, got nan"),
     "gate infinite": (("single-hop",), {"gate": -float("inf")}, "gate must be a finite number, got -inf"),
+    "gate too large": (("single-hop",), {"gate": 1e300}, "weights allow less than 2.500"),
     "no subject": (("single-hop",), {"subjects": 0}, "subjects must be at least 1, got 0"),
     "no relation": (("single-hop",), {"relations": -3}, "relations must be at least 1, got -3"),
     "unknown table": (("single-hop",), {"table": "graphs"}, "one of bijections, functions, got 'graphs'"),

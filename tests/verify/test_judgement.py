@@ -140,6 +140,15 @@ def test_premises_of_the_instance_are_named_where_they_fail(judged):
     assert 0 < verdict.seconds < 100
 
 
+def test_premises_are_not_spoken_of_where_a_hypothesis_fails(judged):
+    unmet = HypothesisResult("small weights", False)
+    values = prepare("single-hop-in-place", FACTS, gate=0.25).instance.values
+    verdict = judged(values=values, premises=(unmet,))
+    assert verdict.status == "hypotheses-not-met"
+    assert unmet not in verdict.hypotheses
+    assert sum(not hypothesis.holds for hypothesis in verdict.hypotheses) == 1
+
+
 def test_a_failed_control_takes_back_all_but_a_refutation(judged):
     verdict = judged(controls=(PASSED, FAILED))
     assert (verdict.status, verdict.reason) == ("inconclusive", "control not as predicted: a control")
@@ -170,6 +179,39 @@ def test_recall_asks_as_the_samples_show():
         assert (verdict.n_facts, verdict.n_queries) == (facts.n_facts, n_queries)
         assert verdict.parameters == {"subjects": 3, "relations": len(facts.answers), "attributes": 3}
         assert 0 < verdict.seconds < 100
+
+
+def test_recall_takes_the_longest_sample_and_needs_entities_only_for_several_hops():
+    two = FactTable([[1, 2, 0], [0, 2, 1]])
+    asked = [{"relations": [1, 0], "tokens": [0, 4, 3]}, {"relations": [0], "tokens": [0, 3]}]
+    assert check_recall(composed_hops(two), two, asked=asked).n_queries == 12
+    strangers = FactTable([[0, 0, 1], [1, 0, 1]])
+    assert check_recall(in_place_superposition(strangers), strangers).status == "holds"
+
+
+@pytest.mark.parametrize(
+    ("relations", "n_relations", "n_queries"),
+    [([0, 2], 4, 12), ([1, 3], 4, 12), ([2, 0], 4, 48), ([0, 1], 4, 48), ([0, 2], 3, 27), ([1, 1], 2, 12)],
+)
+def test_hops_are_typed_only_if_each_asks_for_relations_of_its_own(relations, n_relations, n_queries):
+    """A sample such as [1, 0] or [0, 1] of four relations is untyped: all R^k strings are asked."""
+    facts = FactTable([[1, 2, 0], [0, 2, 1], [2, 1, 0], [1, 0, 2]][:n_relations])
+    asked = [{"relations": relations, "tokens": [0, *(3 + r for r in relations)]}]
+    assert check_recall(composed_hops(facts), facts, asked=asked).n_queries == n_queries
+
+
+def test_recall_reports_its_progress_whatever_is_asked():
+    two = FactTable([[1, 2, 0], [0, 2, 1]])
+    chain = [sample(Chains(two, np.array([[0, 1]]), step=1, max_hops=2), 0)]
+    hops = [sample(Chains(two, np.array([[0, 1]] * 2)), 0)]
+    for model, asked, total in [
+        (in_place_superposition(two), [], 6),
+        (composed_hops(two), hops, 12),
+        (chain_of_thought(two, max_hops=2), chain, 6),
+    ]:
+        told = []
+        check_recall(model, two, asked=asked, progress=lambda *done, told=told: told.append(done))
+        assert told[-1] == (total, total)
 
 
 def test_recall_says_which_premise_fails():

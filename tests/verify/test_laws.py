@@ -47,6 +47,11 @@ UNDER_TEST = {  # construction, how it is asked, and the laws that hold exactly
         ONE,
         (laws.scaling_the_readout,),
     ),
+    "gradient-descent": (
+        partial(CONSTRUCTIONS["gradient-descent"], dimension=16, steps=250),
+        ONE,
+        (laws.scaling_the_readout,),
+    ),
 }
 CASES = [(name, law) for name, (_, _, exact) in UNDER_TEST.items() for law in exact]
 

@@ -25,6 +25,8 @@ COMMANDS = {
     "plot": "Draw a figure from a results file.",
     "bench": "Time certified recall against brute force and the machine's limits.",
     "report": "Check every claim and write one page that shows it all.",
+    "learn": "Train a model and look for superposition, selection and transfer.",
+    "transfer": "Answer new bijections through a frozen MLP, with its controls.",
     "export": "Write a construction's weights and answers to files.",
     "doctor": "Show where georecall and its dependencies come from.",
 }

@@ -11,7 +11,9 @@ from verify.cli.sweep import store_errors
 @click.argument("results", metavar="RESULTS.sqlite")
 @click.option("--out", required=True, metavar="FIGURE.svg|pdf|png", help="Where to; the ending says what.")
 def command(kind: str, results: str, out: str) -> None:
-    """Draw a figure: capacity, phase, margins, bits, comparison, depth or plane.
+    """Draw a figure from a results file.
+
+    Figures: capacity, phase, margins, bits, comparison, depth, plane, learned, dimensions.
 
     \b
     georecall sweep capacity --preset quick --out results.sqlite

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from verify.sweep import Cell
 
 
+KINDS = click.Choice(["learned", "sphere", "frozen"])
+
+
 def results_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Where results go, and what measures them."""
     options = (
@@ -109,6 +112,71 @@ def hops(
         HOP_PRESETS[preset](seed) if preset else hop_cells(subjects, relations, hops, most=most, seed=seed)
     )
     _sweep(chosen, out, workers, scheduler, rows, as_json)
+
+
+@command.command(name="learned")
+@click.option("--subjects", type=Count(), multiple=True, help="N = |A|, several times for several.")
+@click.option("--relations", type=Count(), multiple=True, help="R, several times for several; default 2.")
+@click.option("--dimension", "dimensions", type=Count(), multiple=True, help="d per relation; default 20.")
+@click.option("--seeds", type=Count(), default=3, show_default=True, help="Training runs per point.")
+@click.option("--seed", type=Count(), default=0, show_default=True, help="Seed of the first run.")
+@click.option("--width", type=Count(), help="Neurons per dimension; default 4.")
+@click.option("--tables", type=Count(), help="Tables of bijections that share the attributes; default 1.")
+@click.option("--attributes", type=KINDS, help="Attribute vectors; default on a sphere.")
+@click.option("--noise", type=float, help="On the subjects' embeddings, in units of their size; default 0.6.")
+@click.option("--weight-decay", type=float, help="AdamW's; default 0.6.")
+@click.option("--steps", type=Count(), help="Of AdamW; default 1500.")
+@click.option(
+    "--preset", type=click.Choice(["quick", "paper"]), help="The cells behind the figure `learned`."
+)
+@results_options
+def learned(
+    subjects: tuple[int, ...],
+    relations: tuple[int, ...],
+    dimensions: tuple[int, ...],
+    seeds: int,
+    seed: int,
+    width: int | None,
+    preset: str | None,
+    out: str,
+    workers: int,
+    scheduler: str | None,
+    rows: str | None,
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    """Train models and measure structure and transfer (C9; extra `learn`)."""
+    from constructions.recipe import Recipe
+    from verify.sweep import LEARNED_PRESETS, Cell
+    from verify.sweep.learned import runs
+
+    given = {name: value for name, value in settings.items() if value is not None}
+    with input_errors():
+        if preset is not None:
+            if subjects or relations or dimensions or given or width is not None:
+                raise click.UsageError("give --preset, or a grid of your own, not both")
+            cells = LEARNED_PRESETS[preset](seed)
+        else:
+            if not subjects:
+                raise click.UsageError("--subjects says which N to measure; or take a --preset")
+            for value in (*subjects, *relations, *dimensions, seeds, given.get("tables", 1), width or 1):
+                if value < 1:
+                    raise click.UsageError(f"numbers of things must be at least 1, got {value}")
+            try:
+                Recipe(dimension=1, width=1, **{n: v for n, v in given.items() if n != "tables"})
+            except ValueError as error:
+                raise click.UsageError(str(error)) from error
+            grid = runs(
+                subjects,
+                relations or (2,),
+                dimensions or (20,),
+                seeds=seeds,
+                seed=seed,
+                width_per_dimension=width or 4,
+                **given,
+            )
+            cells = [Cell.of(kind, **parameters) for kind, parameters in grid]
+    _sweep(cells, out, workers, scheduler, rows, as_json)
 
 
 def _sweep(

@@ -11,6 +11,8 @@ from verify.plots.bits import draw_bits
 from verify.plots.capacity import draw_capacity
 from verify.plots.comparison import draw_comparison
 from verify.plots.depth import draw_depth
+from verify.plots.dimensions import draw_dimensions
+from verify.plots.learned import draw_learned
 from verify.plots.margins import draw_margins
 from verify.plots.missing import PlotError
 from verify.plots.phase import draw_phase
@@ -25,6 +27,8 @@ FIGURES: dict[str, tuple[str, Callable[[pd.DataFrame], Figure]]] = {
     "bits": ("Bits stored per parameter", draw_bits),
     "comparison": ("Sixteen relations: geometric recall against linear memory", draw_comparison),
     "plane": ("Bits in the embeddings against bits elsewhere", draw_plane),
+    "learned": ("What training finds: transfer and superposition", draw_learned),
+    "dimensions": ("Dimension that gradient descent needs", draw_dimensions),
     "depth": ("Dimension against depth without chain of thought", draw_depth),
 }
 
@@ -39,6 +43,7 @@ _PARAMETERS = (
     "bits",
     "hops",
     "stages",
+    *("n_attributes", "tables", "attributes", "noise", "weight_decay", "steps"),
 )
 
 

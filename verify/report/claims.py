@@ -175,11 +175,7 @@ def _controls(checked: CheckedClaim) -> Markup:
     else:
         rows = [(pretty(c.name), pretty(c.expected), pretty(c.got), mark(c.ok)) for c in verdict.controls]
         companion = listed(verdict.controls_at or {})
-        said = (
-            "Broken on purpose, on a companion instance (",
-            companion,
-            ") that is small enough to see all of.",
-        )
+        said = ("Broken on purpose, at ", companion, ".")
         at = element("p", *said, class_="where") if companion else Markup("")
     heads = ("control", "the theory expects", "got", "outcome")
     return join(

@@ -11,6 +11,7 @@ from verify.verdict import show
 _THIN = "\u202f"  # a narrow space that does not break, between groups of three digits
 _SIGNS = {">=": "\u2265", "<=": "\u2264", "->": "\u2192", " - ": " \u2212 "}
 _GREEK = {"mu": "\u03bc", "delta": "\u03b4", "rho": "\u03c1", "sum": "\u2211"}
+_LEGIBLE = 1000  # the largest denominator of a fraction that is shown as one
 _HIDDEN = ("facts_sha256",)
 
 
@@ -44,6 +45,8 @@ def number(value: Any) -> Markup:
         return Markup("yes" if value else "no")
     if isinstance(value, Fraction) and value.denominator == 1:
         value = int(value)
+    if isinstance(value, Fraction) and value.denominator > _LEGIBLE:
+        return Markup(f"{float(value):.6g}")
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         value = int(value)
     if isinstance(value, int):

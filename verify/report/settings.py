@@ -31,6 +31,7 @@ _QUICK: Mapping[str, dict[str, Any]] = {
     "linear-memory": _MEMORY,
     "sign-code-memory": {"subjects": 500, "relations": 4},
     "random-feature-memory": _MEMORY,
+    "gradient-descent": {"subjects": 256, "relations": 2, "trials": 1},
 }
 _PAPER: Mapping[str, dict[str, Any]] = {
     **_QUICK,
@@ -42,6 +43,7 @@ _PAPER: Mapping[str, dict[str, Any]] = {
     "single-hop-dense": {"subjects": 256, "relations": 4, "delta": 0.1, "trials": 512},
     "chain-of-thought": {"subjects": 1 << 16, "relations": 4, "hops": 16},
     "counting-bound": _LARGE,
+    "gradient-descent": {"subjects": 512, "relations": 2, "trials": 3},
 }
 
 # What the parameters of bounds are worth, and, where a bound takes one set of parameters or another, which.

@@ -24,6 +24,9 @@ from verify.multi_hop import FAMILY as MULTI_HOP
 from verify.readouts import READOUTS, split_margins
 from verify.statistics import clopper_pearson
 from verify.storage import subject_bits
+from verify.sweep.learned import learned_cell
+from verify.sweep.learned_dimension import learned_dimension_cell
+from verify.sweep.learned_hops import learned_hops_cell
 
 Result = dict[str, Any]
 Value = str | int | float
@@ -219,4 +222,7 @@ KINDS: dict[str, Callable[..., Result]] = {
     "recall": recall_cell,
     "margins": margins_cell,
     "hops": hops_cell,
+    "learned": learned_cell,
+    "learned-dimension": learned_dimension_cell,
+    "learned-hops": learned_hops_cell,
 }

@@ -5,6 +5,9 @@ from collections.abc import Callable, Iterator
 from constructions.codes import code_length
 from theory.dense import closed_form_length, exact_length
 from verify.sweep.cells import Cell
+from verify.sweep.learned import runs, shared, variants
+from verify.sweep.learned_dimension import searches
+from verify.sweep.learned_hops import chains
 
 
 def quick(seed: int = 0) -> list[Cell]:
@@ -53,6 +56,28 @@ def hop_cells(
         if n_relations ** -(-k // c) * m <= most
     ]
 
+
+def learned_quick(seed: int = 0) -> list[Cell]:
+    """A corner of every figure about training, one run each: a minute of CPU."""
+    grid = runs((32, 128), (2,), (8, 20), seeds=1, seed=seed, steps=500)
+    grid += searches((32, 64), 2, seeds=1, seed=seed)
+    return [Cell.of(kind, **parameters) for kind, parameters in grid]
+
+
+def learned_paper(seed: int = 0) -> list[Cell]:
+    """The README's figures about training: the map, its variants, shared attributes, dimensions."""
+    grid = [
+        *runs((64, 128, 256, 512), (2,), (6, 10, 16, 24), seed=seed),
+        *runs((128, 256, 512), (4,), (6, 10, 16, 24), seed=seed),
+        *variants(512, 2, 20, seed=seed),
+        *shared((1, 2, 4, 8), seed=seed),
+        *searches((256, 512, 1024), 2, seed=seed),
+        *chains((2, 3), seed=seed),
+    ]
+    return [Cell.of(kind, **parameters) for kind, parameters in grid]
+
+
+LEARNED_PRESETS: dict[str, Callable[..., list[Cell]]] = {"quick": learned_quick, "paper": learned_paper}
 
 HOP_PRESETS: dict[str, Callable[..., list[Cell]]] = {
     "quick": lambda seed=0: hop_cells(64, 3, 4, seed=seed),

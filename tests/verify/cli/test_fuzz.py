@@ -1,7 +1,7 @@
 """Fuzzed input of every kind: never a traceback, the right exit status, one line, and no partial output.
 
-CI runs 60 inputs of each kind. `pytest tests/verify/cli/test_fuzz.py --hypothesis-profile fuzz` runs 1,200 of
-each, the same ones every time, and `--hypothesis-profile deep` 2,000 other ones every time.
+CI runs 60 inputs of each of 13 kinds. `pytest tests/verify/cli/test_fuzz.py --hypothesis-profile fuzz` runs
+1,200 of each, the same ones every time, and `--hypothesis-profile deep` 2,000 other ones every time.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from constructions.files import load_answers, load_queries, load_safetensors
@@ -387,7 +387,9 @@ NUMBERS = st.sampled_from(
     ]
 )
 HUGE = st.sampled_from(["2^62", "2^99", "9" * 30, "1" + "0" * 18])
-REALS = st.sampled_from(["0", "1", "2", "0.5", "-1", "nan", "inf", "1e308", "1e400", "x", "", "1/3", "0.1"])
+REALS = st.sampled_from(
+    ["0", "1", "2", "0.5", "-1", "nan", "inf", "1e150", "1e308", "1e400", "x", "", "1/3", "0.1"]
+)
 CHOICES = st.sampled_from(
     ["bijections", "functions", "hard", "soft", "in-place", "separate", "unknown", "x", ""]
 )
@@ -432,6 +434,10 @@ def options_of(draw, known, most=5) -> list[str]:
 
 
 @given(claim=CLAIMS, options=options_of(OPTIONS))
+@example(claim="single-hop", options=["--gate", "1e308"])
+@example(claim="chain-of-thought", options=["--gate", "1e308"])
+@example(claim="chain-of-thought", options=["--gate", "1e150"])
+@example(claim="single-hop-packed", options=["--gate", "1e150", "--bits", "16"])
 def test_any_options_of_check(claim, options):
     small = [] if "--subjects" in options or "--facts" in options else ["--subjects", "5"]
     small += [] if "--relations" in options or "--facts" in options else ["--relations", "2"]
@@ -535,6 +541,7 @@ GRID = {
 }
 
 
+@settings(max_examples=max(20, settings.default.max_examples // 8))  # each writes a results file
 @given(options=options_of(GRID), N=NUMBERS, d=NUMBERS, hops=st.booleans())
 def test_any_options_of_sweep_leave_whole_files(folder, options, N, d, hops):
     """A results file keeps the cells that were finished before one failed; rows come whole, at the end."""

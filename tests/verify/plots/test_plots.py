@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from matplotlib.image import imread
@@ -14,6 +15,8 @@ from theory.symbols import R, m
 from verify.plots import FIGURES, FORMATS, PlotError, plot, theory_lines
 from verify.plots.style import COLOURS
 from verify.sweep import Cell, Store, StoreError, hop_cells, sweep
+from verify.sweep.learned import runs
+from verify.sweep.learned_dimension import searches
 
 
 def grid() -> list[Cell]:
@@ -40,11 +43,23 @@ def grid() -> list[Cell]:
     return [*cells, *hop_cells(8, 4, 2)]
 
 
+def trained() -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Cells about training as if they had been measured: figures do not ask who did."""
+    cells: list[tuple[str, dict[str, Any], dict[str, Any]]] = []
+    for kind, parameters in runs((8, 16), (4,), (4, 8), seeds=1):
+        cells.append((kind, parameters, {"transfer": 0.25, "r2": -0.5}))
+    for kind, parameters in searches((8, 16), 4, seeds=1):
+        cells.append((kind, parameters, {"needed": parameters["n_attributes"], "failed": 3, "tried": 4}))
+    return cells
+
+
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("plots") / "results.sqlite"
     with Store(path) as store:
         sweep(grid(), store)
+        for kind, parameters, result in trained():
+            store.enter(Cell.of(kind, **parameters), result, 0.0)
     return path
 
 

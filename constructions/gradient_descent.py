@@ -1,0 +1,135 @@
+"""C9: weights that gradient descent finds, in the same transformer as every construction.
+
+Training computes x = e_s + e_r (or lets a head read `[s, r]`) and, without a residual, reads the MLP's output
+alone. The transformer that results says so exactly. Uniform attention with W_V W_O = 2 I gives
+e_s + 2 W_E[r], so W_E[r] = e_r / 2. A stream always keeps what it holds, so a readout that leaves x out
+needs coordinates of its own: without a residual d_model is 2 d, embeddings lie in the first half, the MLP
+writes to the second and W_U reads there, as in C1 with a separate readout. float32 weights are stored as
+the same numbers in float64.
+"""
+
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from constructions.codes import code_length
+from constructions.parts import uniform_attention
+from constructions.recipe import AttentionLearned, Kind, Recipe
+from constructions.training import Floats32, Progress, initial, placed, train
+from constructions.transformer import MLP, Attention, Block, Transformer
+from theory.facts import FactTable
+
+N_CTX = 2  # the prompt [s, r]
+
+
+def gradient_descent(
+    facts: FactTable,
+    *,
+    dimension: int | None = None,
+    width: int | None = None,
+    attributes: Kind = "sphere",
+    attention: AttentionLearned = "uniform",
+    residual: bool = False,
+    noise: float = 0.0,
+    weight_decay: float = 0.01,
+    steps: int = 1000,
+    seed: int = 0,
+    checkpoint: str | PathLike[str] | None = None,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> Transformer:
+    """C9: one layer, trained on all facts of a table; nothing is promised of it.
+
+    Args:
+        facts: any table of functions, R relations over N subjects.
+        dimension: d of embeddings and attributes; default: four times C1's R m, at least 16.
+        width: of the hidden layer; default: 2 d.
+        attributes: see `Recipe`, as are the following.
+        attention: see there.
+        residual: see there.
+        noise: see there.
+        weight_decay: see there.
+        steps: see there.
+        seed: of all random draws.
+        checkpoint: see `constructions.training.train`.
+        progress: called with the number of steps done and of all steps.
+        settings: the other fields of `Recipe`.
+
+    Raises:
+        MissingExtraError: JAX or optax is not installed (extra `learn`).
+        CheckpointError: the checkpoint is of another run, or cannot be used.
+        ValueError: a setting out of range.
+
+    Source: THEORY.md, C9; arXiv 2605.12426 (abstract).
+    """
+    d = dimension if dimension is not None else default_dimension(facts)
+    recipe = Recipe(
+        dimension=d,
+        width=width if width is not None else 2 * d,
+        attributes=attributes,
+        attention=attention,
+        residual=residual,
+        noise=noise,
+        weight_decay=weight_decay,
+        steps=steps,
+        seed=seed,
+        **settings,
+    )
+    return trained(facts, recipe, checkpoint=checkpoint, progress=progress)
+
+
+def trained(
+    facts: FactTable,
+    recipe: Recipe,
+    *,
+    checkpoint: str | PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> Transformer:
+    """The transformer that a recipe leads to; arguments and errors as `gradient_descent`."""
+    found = train(facts, recipe, checkpoint=checkpoint, progress=progress)
+    return as_transformer(found.parameters, recipe)
+
+
+def untrained(facts: FactTable, recipe: Recipe) -> Transformer:
+    """The transformer before the first step."""
+    return as_transformer(initial(facts, recipe), recipe)
+
+
+def default_dimension(facts: FactTable) -> int:
+    """Four times what C1' needs: ample for a descent of a thousand steps."""
+    return max(16, 4 * facts.n_relations * code_length(facts.n_attributes))
+
+
+def as_transformer(parameters: dict[str, Floats32], recipe: Recipe) -> Transformer:
+    """The same computation as `constructions.training.logits`, as a transformer in float64.
+
+    Raises:
+        ValueError: the recipe is of several hops, whose prompts are longer.
+    """
+    if recipe.hops > 1:
+        raise ValueError("strings of several hops have no prompt [s, r]")
+    used = dict(parameters)
+    for name in ("attributes", "subjects"):
+        used[name] = placed(np.asarray(used[name], dtype=np.float32), getattr(recipe, name))
+    p = {name: np.asarray(value, dtype=np.float64) for name, value in used.items()}
+    d, apart = recipe.dimension, 0 if recipe.residual else recipe.dimension
+    u = p["attributes"]
+    relations, attention = p["relations"] / 2, uniform_attention(d + apart, 2.0)
+    if recipe.attention == "trained":
+        relations = p["relations"]
+        heads = ([np.pad(p[name], (0, apart))] for name in ("W_Q", "W_K", "W_V", "W_O"))
+        attention = Attention(*heads)
+    mlp = MLP(
+        W_in=np.pad(p["W_in"], ((0, apart), (0, 0))),
+        b_in=p["b_in"],
+        W_out=np.pad(p["W_out"], ((0, 0), (apart, 0))),
+        b_out=np.pad(p["b_out"], (apart, 0)),
+    )
+    return Transformer(
+        W_E=np.pad(np.concatenate([p["subjects"], relations]), ((0, 0), (0, apart))),
+        W_pos=np.zeros((N_CTX, d + apart)),
+        blocks=(Block(attention, mlp),),
+        W_U=np.pad(u.T, ((apart, 0), (0, 0))),
+        b_U=np.zeros(len(u)),
+    )

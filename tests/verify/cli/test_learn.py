@@ -1,0 +1,146 @@
+"""`georecall learn` and `georecall transfer`, small."""
+
+import json
+
+import numpy as np
+import pytest
+
+from verify.cli import run
+
+SMALL = ["--subjects", "16", "--dimension", "16", "--steps", "250"]
+
+
+def refused(capsys, *arguments):
+    assert run(list(arguments)) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("learned")
+    files = {"out": folder / "m.safetensors", "answers": folder / "m.answers.npy", "run": folder / "run.npz"}
+    arguments = ["learn", *SMALL, "--out", str(files["out"]), "--checkpoint", str(files["run"])]
+    assert run(arguments) == 0
+    return files
+
+
+def test_a_learned_model_is_saved_and_judged_like_any_weights(saved, capsys):
+    assert run(["check", "--model", str(saved["out"]), "--answers", str(saved["answers"]), "--json"]) == 0
+    verdict = json.loads(capsys.readouterr().out)
+    assert (verdict["status"], verdict["n_facts"]) == ("holds", 32)
+    assert np.load(saved["answers"]).shape == (2, 16)
+
+
+def test_learn_reports_recall_structure_and_transfer_as_json(saved, capsys, tmp_path):
+    again = tmp_path / "again.safetensors"
+    arguments = ["learn", *SMALL, "--checkpoint", str(saved["run"]), "--out", str(again), "--json"]
+    assert run(arguments) == 0  # the finished checkpoint is not trained again
+    report = json.loads(capsys.readouterr().out)
+    assert report["facts"] == {"subjects": 16, "relations": 2, "attributes": 16}
+    assert report["recipe"]["dimension"] == 16
+    assert report["recipe"]["width"] == 64
+    (found,) = report["runs"]
+    assert (found["n_recalled"], found["n_facts"], found["recall"]) == (32, 32, 1.0)
+    for name in ("r2", "probe", "swap", "transfer", "transfer_untrained", "probe_interval"):
+        assert name in found
+    assert again.read_bytes() == saved["out"].read_bytes()
+
+
+@pytest.mark.slow
+def test_transfer_of_a_saved_model_names_what_does_not_discriminate(saved, capsys):
+    arguments = ["transfer", "--model", str(saved["out"]), "--answers", str(saved["answers"])]
+    assert run([*arguments, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["procedures"].keys() == {"superposition", "inverse", "training"}
+    assert not report["procedures"]["training"]["discriminates"]
+    assert report["procedures"]["training"]["untrained"] > 0.5
+    assert run([*arguments, "--procedure", "training"]) == 0
+    assert "an untrained MLP does it too" in capsys.readouterr().out
+
+
+def test_an_interrupt_keeps_the_checkpoint(monkeypatch, tmp_path, capsys):
+    import verify.training_run as training_run
+
+    checkpoint = tmp_path / "run.npz"
+    train = training_run.trained
+
+    def stopped(facts, recipe, *, checkpoint, progress):
+        def stop(done, total):
+            if done:
+                raise KeyboardInterrupt
+
+        return train(facts, recipe, checkpoint=checkpoint, progress=stop)
+
+    monkeypatch.setattr(training_run, "trained", stopped)
+    arguments = ["learn", *SMALL[:4], "--steps", "300", "--checkpoint", str(checkpoint)]
+    assert run(arguments) == 130
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "georecall: interrupted\n")
+    assert checkpoint.exists()
+    monkeypatch.setattr(training_run, "trained", train)
+    assert run([*arguments, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["runs"][0]["recall"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["learn", "--preset", "quick", "--steps", "5"], "give --preset, or facts and settings"),
+        (["learn", "--seeds", "2", "--out", "m.safetensors"], "add --seeds 1"),
+        (["learn", "--seeds", "0"], "--seeds must be at least 1"),
+        (["learn", "--out", "m.npz"], "must end in .safetensors"),
+        (["learn", "--dimension", "0"], "dimension must be at least 1, got 0"),
+        (["learn", "--noise", "-1"], "noise must be at least 0, got -1"),
+        (["learn", "--noise", "nan"], "noise must be at least 0, got nan"),
+        (["learn", "--subjects", "1"], "at least two subjects"),
+        (["learn", "--facts", "nowhere.csv"], "nowhere.csv"),
+        (["transfer", "--model", "m.safetensors"], "--answers A.npy"),
+        (["transfer", "--answers", "a.npy"], "--answers goes with --model"),
+        (["transfer", "--model", "m", "--answers", "a", "--steps", "3"], "is not trained again"),
+        (["transfer", "--model", "absent.safetensors", "--answers", "absent.npy"], "absent.safetensors"),
+        (["transfer", "--tables", "0"], "--tables must be at least 1"),
+        (["sweep", "learned", "--out", "r.sqlite"], "--subjects says which N"),
+        (["sweep", "learned", "--out", "r.sqlite", "--subjects", "0"], "at least 1, got 0"),
+        (["sweep", "learned", "--out", "r.sqlite", "--preset", "quick", "--noise", "1"], "give --preset, or"),
+        (["sweep", "learned", "--out", "r.sqlite", "--subjects", "8", "--noise", "-1"], "noise must be"),
+    ],
+)
+def test_what_cannot_be_asked_is_one_line(arguments, what, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert what in refused(capsys, *arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_of_another_run_is_one_line(saved, capsys):
+    line = refused(capsys, "learn", *SMALL, "--seed", "1", "--checkpoint", str(saved["run"]))
+    assert "run.npz is the checkpoint of another run" in line
+
+
+def test_a_missing_extra_is_one_line(monkeypatch, capsys):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "optax", None)
+    for arguments in (
+        ["learn", *SMALL],
+        ["transfer", *SMALL],
+        ["check", "gradient-descent", "--subjects", "8"],
+    ):
+        assert "pip install 'georecall[learn]'" in refused(capsys, *arguments)
+
+
+@pytest.mark.slow
+def test_the_map_is_drawn_from_a_small_sweep(tmp_path, capsys):
+    out, figure = tmp_path / "r.sqlite", tmp_path / "f.svg"
+    sweep = ["sweep", "learned", "--subjects", "8", "--subjects", "12", "--dimension", "4", "--seeds", "1"]
+    assert run([*sweep, "--steps", "250", "--out", str(out)]) == 0
+    assert run(["plot", "learned", str(out), "--out", str(figure)]) == 0
+    first = figure.read_bytes()
+    assert run(["plot", "learned", str(out), "--out", str(figure)]) == 0
+    assert figure.read_bytes() == first
+    assert b"n_attributes" in first
+    capsys.readouterr()
+    line = refused(capsys, "plot", "dimensions", str(out), "--out", str(figure))
+    assert "no learned-dimension cells" in line

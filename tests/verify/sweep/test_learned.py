@@ -1,0 +1,111 @@
+"""Cells of training runs, at sizes of a few seconds."""
+
+import json
+
+import numpy as np
+import pytest
+
+from constructions.training import initial, strings
+from theory import FactTable, random_bijections
+from theory.hops import letters, spelled, string_answers
+from verify.sweep import LEARNED_PRESETS, Cell, Store, measure, sweep
+from verify.sweep.learned import BASE, runs, several_bijections, variants
+from verify.sweep.learned_dimension import SETTINGS, learned_dimension_cell, searches
+from verify.sweep.learned_hops import chained, steps_of
+
+
+def test_tables_side_by_side_are_bijections_onto_the_same_attributes():
+    facts = several_bijections(8, 3, 4, seed=0)
+    assert (facts.n_subjects, facts.n_relations, facts.n_attributes) == (32, 3, 8)
+    for i in range(4):
+        block = facts.restricted(subjects=range(8 * i, 8 * i + 8))
+        assert block.bijective
+    assert several_bijections(8, 3, 1, seed=0) == facts.restricted(subjects=range(8))
+    assert several_bijections(8, 3, 4, seed=1) != facts
+
+
+def test_the_presets_hold_every_cell_once_and_all_settings_of_it():
+    for preset in LEARNED_PRESETS.values():
+        cells = preset()
+        assert len(set(cells)) == len(cells)
+        for cell in cells:
+            assert dict(cell.parameters).keys() >= {"seed", "steps"}
+            assert json.loads(cell.key)[0] == cell.kind
+    changed = variants(64, 2, 8, seeds=1)
+    base = changed[0][1]
+    assert all(sum(base.get(k) != v for k, v in parameters.items()) == 1 for _, parameters in changed[1:])
+
+
+def test_a_cell_gives_the_same_row_whenever_it_is_measured(tmp_path):
+    ((kind, parameters),) = runs([16], [2], [8], seeds=1, steps=250)
+    cell = Cell.of(kind, **parameters)
+    with Store(tmp_path / "a.sqlite") as one, Store(tmp_path / "b.sqlite") as two:
+        sweep([cell], one)
+        sweep([cell], two)
+        assert one.csv() == two.csv()
+        (row,) = one.rows()
+    assert row["recall"] == 1.0
+    assert row["transfer_shuffled"] <= 0.3  # 32 facts at chance 1/16
+    assert BASE.keys() <= row.keys() | {"attention"}
+
+
+@pytest.mark.slow
+def test_the_least_dimension_is_bracketed():
+    settings = SETTINGS | {"steps": 250}
+    found = learned_dimension_cell(8, 2, "sphere", 0, 4, **settings)
+    assert 1 <= found["failed"] < found["needed"] <= 32
+
+
+def test_a_search_that_finds_nothing_says_so(monkeypatch):
+    monkeypatch.setattr("verify.sweep.learned_dimension.LARGEST", 4)
+    settings = SETTINGS | {"steps": 1}
+    assert learned_dimension_cell(16, 2, "frozen", 0, 1, **settings) == {"needed": 0, "failed": 4, "tried": 1}
+
+
+def test_both_kinds_of_embeddings_are_searched():
+    assert {p["subjects"] for _, p in searches((8, 16), 2)} == {"sphere", "frozen"}
+
+
+def test_chains_of_single_steps_are_the_composed_answers_and_one_wrong_step_breaks_them():
+    facts = random_bijections(9, 2, rng=np.random.default_rng(0))
+    alphabet = letters(facts, 3)
+    spelling = spelled(np.arange(8), alphabet)
+    answers = string_answers(facts, alphabet)
+    assert np.array_equal(chained(facts.answers, spelling), answers)
+    wrong = facts.answers.copy()
+    wrong[1, 4] = (wrong[1, 4] + 1) % 9
+    assert (chained(wrong, spelling) != answers).any()
+
+
+def test_the_steps_of_a_chain_are_those_that_it_takes():
+    facts = FactTable([[1, 2, 0], [0, 0, 1]])
+    one = np.zeros((4, 3), dtype=bool)
+    one[1, 2] = True  # string (0, 1) of subject 2: 2 -> 0 -> 0
+    taken = steps_of(facts, spelled(np.arange(4), letters(facts, 2)), one)
+    assert np.argwhere(taken).tolist() == [[0, 2], [1, 0]]
+
+
+def test_the_embedding_of_a_string_is_the_sum_of_its_letters():
+    relations = np.arange(12.0).reshape(6, 2)  # k = 2 hops of 3 letters, d = 2
+    every = strings(relations, 2)
+    assert every.shape == (9, 2)
+    assert np.array_equal(every[3 * 1 + 2], relations[1] + relations[3 + 2])
+    assert np.array_equal(strings(relations, 1), relations)
+
+
+def test_facts_that_are_no_strings_are_refused():
+    from constructions.recipe import Recipe
+
+    facts = random_bijections(4, 3, rng=np.random.default_rng(0))
+    with pytest.raises(ValueError, match="3 rows of facts are not all strings of 2 relations"):
+        initial(facts, Recipe(dimension=2, width=2, hops=2))
+
+
+@pytest.mark.slow
+def test_held_out_chains_are_answered_step_by_step_and_not_in_one_pass():
+    from verify.sweep.learned_hops import chains
+
+    kind, parameters = chains((2,), seeds=1)[0]
+    found = measure(Cell.of(kind, **parameters))
+    assert (found["direct"], found["thought"], found["thought_held_out"]) == (1.0, 1.0, 1.0)
+    assert found["direct_held_out"] < 0.1

@@ -1,0 +1,114 @@
+"""`georecall learn`: train a model and look for the structure that C9 predicts."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from verify.cli.options import Count, input_errors
+from verify.cli.training_options import asked, training_errors, training_options
+
+
+@click.command(name="learn")
+@training_options
+@click.option("--seeds", type=Count(), help="Runs, at the seeds from --seed on; default 1, of a preset 3.")
+@click.option("--checkpoint", metavar="FILE", help="State of the training; made, or continued.")
+@click.option("--out", metavar="FILE.safetensors", help="Where the weights go; answers go beside them.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(
+    facts: str | None,
+    subjects: int | None,
+    relations: int | None,
+    seed: int,
+    preset: str | None,
+    seeds: int | None,
+    checkpoint: str | None,
+    out: str | None,
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    """Train on a table of facts; measure recall, superposition, selection and transfer (extra `learn`).
+
+    \b
+    georecall learn --preset quick
+    georecall learn --subjects 256 --relations 2 --out model.safetensors --checkpoint run.npz
+
+    Ctrl-C keeps the checkpoint; the same command goes on from there.
+    """  # noqa: D301 (click wants the backspace)
+    from verify.cli.output import print_json, progress_bar
+    from verify.training_run import PRESETS, run
+
+    count = seeds if seeds is not None else PRESETS[preset].seeds if preset else 1
+    if count < 1:
+        raise click.UsageError(f"--seeds must be at least 1, got {count}")
+    if count > 1 and (checkpoint is not None or out is not None):
+        raise click.UsageError("--checkpoint and --out are of one run: add --seeds 1")
+    if out is not None and Path(out).suffix != ".safetensors":
+        raise click.UsageError(f"--out must end in .safetensors, got {out}")
+    runs = []
+    with input_errors(), training_errors(), progress_bar("training") as progress:
+        for i in range(count):
+            table, recipe = asked(facts, subjects, relations, seed + i, preset, settings)
+
+            def report(done: int, total: int, i: int = i) -> None:
+                progress(i * total + done, count * total)
+
+            model, found = run(table, recipe, checkpoint=checkpoint, progress=report)
+            runs.append(found)
+            if out is not None:
+                _save(model, table, recipe.described(), out)
+    described = {
+        "subjects": table.n_subjects,
+        "relations": table.n_relations,
+        "attributes": table.n_attributes,
+    }
+    whole = {"facts": described, "recipe": recipe.described() | {"seed": seed}, "runs": runs, "out": out}
+    if as_json:
+        print_json(whole)
+    else:
+        _print(whole)
+
+
+def _save(model: Any, facts: Any, recipe: dict[str, Any], out: str) -> None:
+    from constructions.files import save_safetensors
+    from theory.version import VERSION
+    from verify.queries import Facts, sample
+
+    queries = [sample(Facts(facts), r * facts.n_subjects) for r in range(facts.n_relations)]
+    stored = {"claim": "gradient-descent", "parameters": recipe, "version": VERSION}
+    try:
+        save_safetensors(model, out, facts.answers, queries=queries, metadata=stored)
+    except (OSError, ValueError) as error:
+        raise click.ClickException(f"cannot write {out}: {error}") from error
+
+
+def _print(whole: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from verify.training_run import SHOWN
+    from verify.verdict import show
+
+    console, runs, recipe = Console(soft_wrap=False), whole["runs"], whole["recipe"]
+    console.print("[bold]learn[/bold]  " + ", ".join(f"{n} {v}" for n, v in whole["facts"].items()))
+    console.print("  " + ", ".join(f"{n} {show(v)}" for n, v in recipe.items()), soft_wrap=True)
+    table = Table("", *(f"seed {run['seed']}" for run in runs), box=None, pad_edge=True, header_style="dim")
+    for name in SHOWN:
+        table.add_row(name, *(f"{run[name]:.3f}" for run in runs))
+        interval = f"{name}_interval"
+        if interval in runs[0]:
+            table.add_row("  95% interval", *(_interval(run[interval]) for run in runs))
+    console.print(table)
+    recalled = [f"{run['n_recalled']} of {run['n_facts']}" for run in runs]
+    console.print(f"  recalled {', '.join(recalled)} facts, proved by margins ({runs[0]['method']})")
+    for run in runs:
+        if not run["discriminates"]:
+            console.print(
+                f"  [red]seed {run['seed']}: an untrained MLP transfers as well: nothing is shown[/red]"
+            )
+    if whole["out"]:
+        console.print(f"  wrote {whole['out']}", soft_wrap=True)
+
+
+def _interval(ends: list[float]) -> str:
+    return f"{ends[0]:.3f}..{ends[1]:.3f}"

@@ -1,0 +1,90 @@
+"""Options of the commands that train, and what they come to: facts and settings."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from verify.cli.options import Count, read_facts
+
+if TYPE_CHECKING:
+    from constructions.recipe import Recipe
+    from theory.facts import FactTable
+
+KIND = click.Choice(["learned", "sphere", "frozen"])
+_PRESETS = click.Choice(["quick", "four-relations"])
+
+
+def training_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Which facts, and how to train on them."""
+    options = (
+        click.option("--subjects", type=Count(), help="N of random bijections; default 512."),
+        click.option("--relations", type=Count(), help="R of random bijections; default 2."),
+        click.option("--facts", metavar="FILE.csv|NAME", help="Facts from a file, or a shipped data set."),
+        click.option("--seed", type=Count(), default=0, show_default=True, help="Of table and training."),
+        click.option("--preset", type=_PRESETS, help="Facts and settings that show the effect."),
+        click.option("--dimension", type=Count(), help="d of embeddings; default 20 R."),
+        click.option("--width", type=Count(), help="Neurons; default 4 d."),
+        click.option("--attributes", type=KIND, help="Attribute vectors; default learned on a sphere."),
+        click.option("--embeddings", type=KIND, help="Subjects' embeddings; default learned on a sphere."),
+        click.option("--attention", type=click.Choice(["uniform", "trained"]), help="Default uniform."),
+        click.option("--residual", is_flag=True, default=None, help="Add the MLP's output to x."),
+        click.option("--noise", type=float, help="On embeddings, in units of their size; default 0.6."),
+        click.option("--weight-decay", type=float, help="AdamW's; default 0.3."),
+        click.option("--steps", type=Count(), help="Of AdamW; default 2000."),
+        click.option("--batch", type=Count(), help="Subjects per step, 0 for all; default 256."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def asked(
+    facts: str | None,
+    subjects: int | None,
+    relations: int | None,
+    seed: int,
+    preset: str | None,
+    settings: dict[str, Any],
+) -> "tuple[FactTable, Recipe]":
+    """The facts and the settings of one run at one seed."""
+    from dataclasses import replace
+
+    from theory.facts import FactsError
+    from verify.asked import UsageError, facts_asked
+    from verify.learning import DEFAULT_TABLE, recipe_for
+    from verify.training_run import PRESETS
+
+    given = {name: value for name, value in settings.items() if value is not None}
+    if "embeddings" in given:
+        given["subjects"] = given.pop("embeddings")
+    if preset is not None:
+        if facts is not None or subjects is not None or relations is not None or given:
+            raise click.UsageError("give --preset, or facts and settings of your own, not both")
+        return PRESETS[preset].facts(seed), PRESETS[preset].recipe(seed)
+    table = read_facts(facts, None)
+    if table is None:
+        subjects = DEFAULT_TABLE[0] if subjects is None else subjects
+        relations = DEFAULT_TABLE[1] if relations is None else relations
+    found, _ = facts_asked(table, subjects, relations, None, seed)
+    if found.n_attributes < 2 or found.n_subjects < 2:
+        raise FactsError("training takes at least two subjects and two attributes")
+    if given.get("dimension", 1) >= 1 and "width" not in given:
+        given["width"] = 4 * given.get("dimension", recipe_for(found).dimension)
+    try:
+        return found, replace(recipe_for(found, seed), **given)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+@contextmanager
+def training_errors() -> Iterator[None]:
+    """Turns a missing extra and an unusable checkpoint into one line and exit status 2."""
+    from constructions.saved_state import CheckpointError
+    from constructions.training import MissingExtraError
+
+    try:
+        yield
+    except (MissingExtraError, CheckpointError) as error:
+        raise click.ClickException(str(error)) from error

@@ -1,0 +1,115 @@
+"""`georecall transfer`: new bijections through a frozen MLP."""
+
+from typing import Any
+
+import click
+
+from verify.cli.options import Count, input_errors
+from verify.cli.training_options import asked, training_errors, training_options
+
+PROCEDURES = ("superposition", "inverse", "training")
+
+
+@click.command(name="transfer")
+@training_options
+@click.option("--model", metavar="M.safetensors", help="A saved model instead of a new one.")
+@click.option("--answers", metavar="A.npy", help="With --model: the answers it was made for, shape (R, N).")
+@click.option(
+    "--procedure",
+    "procedures",
+    type=click.Choice(PROCEDURES),
+    multiple=True,
+    help="Of making new embeddings; several times for several; default all three.",
+)
+@click.option("--tables", type=Count(), default=1, show_default=True, help="New tables to average over.")
+@click.option("--checkpoint", metavar="FILE", help="State of the training; made, or continued.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(
+    facts: str | None,
+    subjects: int | None,
+    relations: int | None,
+    seed: int,
+    preset: str | None,
+    model: str | None,
+    answers: str | None,
+    procedures: tuple[str, ...],
+    tables: int,
+    checkpoint: str | None,
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    """Answer new bijections by new subject embeddings alone, everything else frozen (extra `learn`).
+
+    \b
+    georecall transfer --preset quick
+    georecall transfer --model model.safetensors --answers model.answers.npy --procedure superposition
+
+    Beside each procedure stands what it makes of an untrained MLP: where that succeeds too, the procedure
+    shows nothing of what was learned.
+    """  # noqa: D301 (click wants the backspace)
+    from verify.cli.output import print_json, progress_bar
+
+    if tables < 1:
+        raise click.UsageError(f"--tables must be at least 1, got {tables}")
+    with input_errors(), training_errors(), progress_bar("training") as progress:
+        from verify.asked import UsageError
+        from verify.structure import transfers
+
+        if model is not None:
+            own = [name for name, value in settings.items() if value is not None]
+            if facts or subjects is not None or relations is not None or preset or own or checkpoint:
+                raise click.UsageError("--model takes its facts from --answers and is not trained again")
+            weights, table = _loaded(model, answers)
+        else:
+            if answers is not None:
+                raise click.UsageError("--answers goes with --model")
+            from constructions.gradient_descent import trained
+
+            table, recipe = asked(facts, subjects, relations, seed, preset, settings)
+            weights = trained(table, recipe, checkpoint=checkpoint, progress=progress)
+        try:
+            found = transfers(weights, table, procedures=procedures or PROCEDURES, tables=tables, seed=seed)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+    if as_json:
+        print_json({"n_facts": table.n_facts, "tables": tables, "seed": seed, "procedures": found})
+    else:
+        _print(found)
+
+
+def _loaded(path: str, answers: str | None) -> Any:
+    from constructions.files import load_answers, load_safetensors
+    from theory.facts import FactTable
+    from verify.asked import UsageError
+    from verify.margin import check_fits
+
+    if answers is None:
+        raise click.UsageError("--model needs the answers that it was made for: --answers A.npy")
+    try:
+        model = load_safetensors(path)
+        facts = FactTable(load_answers(answers), n_attributes=model.d_vocab_out)
+        check_fits(model, facts)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    return model, facts
+
+
+def _print(found: dict[str, dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(soft_wrap=False)
+    table = Table(
+        *("procedure", "transfer", "untrained MLP", "shuffled", "random", "discriminates"),
+        box=None,
+        pad_edge=True,
+        header_style="dim",
+    )
+    for name, row in found.items():
+        shares = (row.get(key) for key in ("transfer", "untrained", "shuffled", "random"))
+        told = "yes" if row["discriminates"] else "no"
+        table.add_row(name, *("-" if share is None else f"{share:.3f}" for share in shares), told)
+    console.print(table)
+    if not all(row["discriminates"] for row in found.values()):
+        told = "where a procedure does not discriminate, an untrained MLP does it too: nothing is shown"
+        console.print(f"  {told}", soft_wrap=True)

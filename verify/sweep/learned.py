@@ -1,0 +1,174 @@
+"""Cells of what gradient descent finds (C9): one training run, its structure and its transfer.
+
+The grids around one base: batches of 128 subjects, 1500 steps, twenty dimensions a relation and four neurons
+a dimension where nothing else is said.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from constructions.gradient_descent import trained
+from constructions.recipe import Recipe
+from theory.facts import FactTable, random_bijections
+from theory.randomness import generator
+from verify.structure.parts import Parts, right
+from verify.structure.selection import alignment, gating, swaps
+from verify.structure.superposition import probes, superposition_r2
+from verify.structure.transfer import transfer
+
+BASE: dict[str, Any] = {
+    "tables": 1,
+    "attributes": "sphere",
+    "subjects": "sphere",
+    "attention": "uniform",
+    "residual": 0,
+    "initial": 0.01,
+    "noise": 0.6,
+    "weight_decay": 0.6,
+    "learning_rate": 0.005,
+    "batch": 128,
+    "steps": 1500,
+}
+_DIGITS = 4  # of what is not a share of counts: the rest differs between machines
+
+
+def learned_cell(
+    n_attributes: int,
+    n_relations: int,
+    dimension: int,
+    width: int,
+    seed: int,
+    tables: int,
+    residual: int,
+    **settings: Any,
+) -> dict[str, Any]:
+    """One training run on random bijections and what it leads to.
+
+    Args:
+        n_attributes: |A|.
+        n_relations: R.
+        dimension: d.
+        width: of the hidden layer.
+        seed: of table and training.
+        tables: bijections per relation, each onto all attributes from |A| subjects of its own: N is
+            tables |A|.
+        residual: 0 or 1.
+        settings: the other fields of `Recipe`.
+    """
+    facts = several_bijections(n_attributes, n_relations, tables, seed=seed)
+    batch = min(settings.pop("batch"), facts.n_subjects)
+    recipe = Recipe(
+        dimension=dimension, width=width, seed=seed, residual=bool(residual), batch=batch, **settings
+    )
+    parts = Parts.of(trained(facts, recipe), facts.n_subjects)
+    moved = {
+        f"transfer_{name}" if name != "transfer" else name: value
+        for name, value in transfer(parts, facts, "superposition", seed=seed).items()
+    }
+    aligned = alignment(parts, facts)
+    del aligned["singular_values"]
+    found = {
+        **superposition_r2(parts, facts, seed=seed),
+        **probes(parts, facts, seed=seed),
+        **swaps(parts, facts, seed=seed),
+        **gating(parts, facts, seed=seed),
+        **aligned,
+        **moved,
+    }
+    return {"recall": float(right(parts.model, facts).mean())} | {
+        name: round(value, _DIGITS) for name, value in found.items()
+    }
+
+
+def several_bijections(n_attributes: int, n_relations: int, tables: int, *, seed: int) -> FactTable:
+    """Random tables of bijections onto the same attributes, side by side: N = tables |A| subjects."""
+    several = [
+        random_bijections(
+            n_attributes, n_relations, rng=generator(seed, "bijections", n_attributes, n_relations, i)
+        )
+        for i in range(tables)
+    ]
+    return FactTable(np.concatenate([table.answers for table in several], axis=1), n_attributes=n_attributes)
+
+
+def runs(
+    sizes: Iterable[int],
+    relations: Iterable[int],
+    per_relation: Iterable[int],
+    *,
+    seeds: int = 3,
+    seed: int = 0,
+    width_per_dimension: int = 4,
+    **settings: Any,
+) -> list[tuple[str, dict[str, Any]]]:
+    """Kind and parameters of cells on a grid.
+
+    Args:
+        sizes: |A|.
+        relations: R.
+        per_relation: d / R.
+        seeds: how many runs each.
+        seed: the first.
+        width_per_dimension: neurons per dimension.
+        settings: other values than `BASE` has.
+    """
+    return [
+        (
+            "learned",
+            BASE
+            | settings
+            | {
+                "n_attributes": N,
+                "n_relations": R,
+                "dimension": R * per,
+                "width": width_per_dimension * R * per,
+                "seed": seed + i,
+            },
+        )
+        for R in relations
+        for N in sizes
+        for per in per_relation
+        for i in range(seeds)
+    ]
+
+
+Grid = list[tuple[str, dict[str, Any]]]
+
+VARIANTS: dict[str, tuple[Any, ...]] = {  # one at a time, around the base
+    "attributes": ("learned", "frozen"),
+    "subjects": ("learned", "frozen"),
+    "noise": (0.0, 0.3, 1.2),
+    "weight_decay": (0.0, 0.1),
+    "initial": (1.0,),
+    "width_per_dimension": (1, 2),
+    "residual": (1,),
+    "attention": ("trained",),
+    "mlp": ("frozen",),
+}
+
+
+def variants(size: int, R: int, per: int, *, seeds: int = 3, seed: int = 0) -> Grid:
+    """The base at one point, and everything that differs from it in one setting."""
+    grid = runs([size], [R], [per], seeds=seeds, seed=seed)
+    for name, values in VARIANTS.items():
+        for value in values:
+            grid += runs([size], [R], [per], seeds=seeds, seed=seed, **{name: value})
+    return grid
+
+
+def shared(counts: Iterable[int], *, seeds: int = 3, seed: int = 0) -> Grid:
+    """Four relations, 256 attributes: more and more tables that share them, embeddings of free length."""
+    settings: dict[str, Any] = {
+        "subjects": "learned",
+        "weight_decay": 0.3,
+        "learning_rate": 0.01,
+        "batch": 256,
+        "steps": 2000,
+    }
+    return [
+        cell
+        for tables in counts
+        for cell in runs([256], [4], [16], seeds=seeds, seed=seed, tables=tables, **settings)
+    ]
