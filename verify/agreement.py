@@ -5,7 +5,8 @@
   within two radii of each other. Of the engine's exponential the same is assumed as of NumPy's (see
   `verify.exactness`).
 
-Beyond that, the engine must answer rightly exactly the queries of which that is proved.
+A disagreement may turn an answer. Margins that lie within those distances are open: no engine is held to
+them.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -62,7 +63,7 @@ class Agreement:
         n_compared: the queries (for a chain of thought: steps) compared.
         n_all: of how many.
         n_exact: those of which every logit was the same number.
-        n_open: those whose margin the proved radius leaves open, so that any answer agrees.
+        n_open: those whose margin rounding leaves open, so that either answer may agree.
         n_different: those that disagree.
         least: the engine's least margin.
         first: the first disagreement, one with another answer before all others.
@@ -100,7 +101,7 @@ class Compared:
             within = (off <= 2 * proved.radius * _SLACK).all(axis=1)
             margins = right - best
         same = (computed == proved.mid).all(axis=1)
-        return cls(proved, computed, margins, turned, known == 0, same, turned | ~within)
+        return cls(proved, computed, margins, turned, known == 0, same, ~within)
 
     def disagreement(self, queries: Queries, block: Numbers, answers: Numbers) -> Disagreement:
         """The first query of the block that disagrees, one whose answer is turned before all others."""
@@ -185,10 +186,11 @@ def _right_and_best_wrong(logits: Floats, answers: Numbers) -> tuple[Floats, Flo
 
 
 def _answered(proved: Ball, answers: Numbers) -> NDArray[np.int8]:
-    """1 where the right logit is proved to be the largest, -1 where it is proved not to be, 0 where open."""
+    """1 where an engine within two radii must answer rightly, -1 where it cannot, 0 where it is open."""
     low = high = proved.mid
     if proved.rad is not None:
-        low, high = np.nextafter(low - proved.rad, -np.inf), np.nextafter(high + proved.rad, np.inf)
+        reach = 2 * proved.rad * _SLACK
+        low, high = np.nextafter(low - reach, -np.inf), np.nextafter(high + reach, np.inf)
     (right_low, best_low), (right_high, best_high) = (
         _right_and_best_wrong(bound, answers) for bound in (low, high)
     )
