@@ -54,5 +54,5 @@ def draw_dimensions(frame: pd.DataFrame) -> Figure:
     ax.set_xlabel("subjects $N$")
     ax.set_ylabel("dimension $d$ for recall 1")
     ax.set_title(f"$R = {R}$ relations, width $4d$")
-    ax.legend(loc="best")
+    figure.legend(loc="outside lower center", ncols=2)
     return figure
