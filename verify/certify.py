@@ -13,6 +13,8 @@ from verify.filtered import filtered
 from verify.margin import Margins, Progress, check_fits
 from verify.tally import Counted, count
 
+_MANY = 1 << 24  # logits from which a filter pays; of fewer, margins are made exact where that can be done
+
 
 def certify(
     model: Transformer,
@@ -54,5 +56,8 @@ def certify(
         return found
     rows = facts.n_subjects + facts.n_relations + 2 * facts.n_attributes  # W_E, and W_U with its codebook
     require_memory(8 * rows * model.d_model, f"weights of d_model {model.d_model}")
-    screened = filtered(model, facts, progress=progress) if isinstance(facts, FactTable) else None
-    return screened or one_by_one()
+    if isinstance(facts, FactTable) and facts.n_facts * facts.n_attributes >= _MANY:
+        screened = filtered(model, facts, progress=progress)
+        if screened is not None:
+            return screened
+    return one_by_one()

@@ -117,22 +117,31 @@ class Codebook:
 
 
 def _nearest_word(b_U: Any, read: Unembedding, weights: NDArray[np.int64]) -> bool:
-    """Whether biases are const - <c_a, c_a>_k / 2 exactly, decided in integers."""
-    const, step = None, 2 * read.step - 1
+    """Whether biases are const - <c_a, c_a>_k / 2 exactly."""
+    first = None
     for block in read.blocks(_BLOCK):
-        words, biases = read.columns(block).astype(np.int64), np.asarray(b_U[block], dtype=np.float64)
-        norms = weights @ (words * words)
-        unit = min(step, granule(biases)) if biases.any() else step
-        if step - unit > 60 or np.abs(biases).max() >= math.ldexp(1.0, 60 + unit):
+        words = read.columns(block).astype(np.int64)
+        found = _constant(
+            np.asarray(b_U[block], dtype=np.float64), weights @ (words * words), 2 * read.step - 1
+        )
+        if found is None or (first is not None and not _equal(first, found)):
             return False
-        if int(norms.max()) << (step - unit) >= 1 << 60:
-            return False
-        total = np.ldexp(biases, -unit).astype(np.int64) + (norms << (step - unit))
-        here = (int(total[0]), unit)
-        const = here if const is None else const
-        if not (total == total[0]).all() or not _equal(const, here):
-            return False
+        first = first or found
     return True
+
+
+def _constant(biases: Floats, norms: NDArray[np.int64], step: int) -> tuple[int, int] | None:
+    """What all biases + norms x 2^step are, as an integer and log2 of its unit; None if they differ.
+
+    Decided in integers of 64 bits; also None if they do not fit.
+    """
+    unit = min(step, granule(biases)) if biases.any() else step
+    if step - unit > 60 or np.abs(biases).max() >= math.ldexp(1.0, 60 + unit):
+        return None
+    if int(norms.max()) << (step - unit) >= 1 << 60:
+        return None
+    total = np.ldexp(biases, -unit).astype(np.int64) + (norms << (step - unit))
+    return (int(total[0]), unit) if (total == total[0]).all() else None
 
 
 def _equal(a: tuple[int, int], b: tuple[int, int]) -> bool:

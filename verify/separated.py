@@ -235,7 +235,8 @@ class LinearMap:
         """The map of all columns of x, shape (n_out, how many); x itself where it is the identity."""
         if len(self.terms) == 1:
             source, target, factors = self.terms[0]
-            if factors is None and target == slice(0, self.n_out):
+            everything = isinstance(target, slice) and target == slice(0, self.n_out)
+            if factors is None and everything:
                 same: Integers = x[source].astype(kind, copy=False)
                 return same
         out = np.zeros((self.n_out, x.shape[1]), dtype=kind)

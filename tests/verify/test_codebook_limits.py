@@ -5,7 +5,7 @@ import pytest
 
 from constructions import Transformer, in_place_superposition
 from theory import FactTable
-from verify.codebook import Codebook, _nearest_word
+from verify.codebook import Codebook, _constant
 from verify.margin import margins
 
 
@@ -21,7 +21,7 @@ from verify.margin import margins
     ],
 )
 def test_biases_that_are_not_the_norms_are_never_taken_for_them(biases, norms):
-    assert _nearest_word(np.array(biases), np.array(norms), 0) is False
+    assert _constant(np.array(biases), np.array(norms), 0) is None
 
 
 @pytest.mark.parametrize("unit", [2.0**-30, 1.0, 2.0**20])
@@ -29,7 +29,8 @@ def test_biases_that_are_the_norms_are_recognised_at_any_unit(unit):
     norms = np.array([3, 0, 1 << 20])
     step = int(np.log2(unit))
     for const in (0.0, unit / 1024, -7 * unit):
-        assert _nearest_word(const - norms * unit, norms, step) is True
+        value, at = _constant(const - norms * unit, norms, step)
+        assert value * 2.0**at == const
 
 
 def two_words(size: float) -> Codebook | None:

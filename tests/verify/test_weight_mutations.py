@@ -30,6 +30,7 @@ from theory.randomness import generator
 from verify import check_recall
 from verify.asked import EXPERIMENTS, prepare
 from verify.margin import Witness
+from verify.separated import Separated
 from verify.verdict import Verdict
 
 FEW, CHANGES = 60, 1000
@@ -212,11 +213,22 @@ def test_the_verdict_agrees_with_brute_force_for_every_option(brute_force, varia
     assert tally.inconclusive < changes // 2
 
 
+def asked_for_the_first(separated, x, honest=Separated.readouts):
+    """What is read for the first relation, whichever is asked for."""
+    return [next(honest(separated, x))] * len(separated.shifts)
+
+
 @pytest.mark.parametrize(
     ("name", "target", "fault"),
     [
-        ("single-hop", "verify.margin.signs", lambda lower, upper: (lower >= 0) * 2 - 1),
-        ("sign-code-memory", "verify.codebook.Codebook.settles", lambda book, x, answers: answers >= 0),
+        ("single-hop", "verify.separated.Separated.readouts", asked_for_the_first),
+        (
+            "sign-code-memory",
+            "verify.judge.Judge.by_logits",
+            lambda judge, y, answers: (answers >= 0, answers),
+        ),
+        ("composed-hops", "verify.margin.signs", lambda lower, upper: (lower >= 0) * 2 - 1),
+        ("composed-hops", "verify.codebook.Codebook.settles", lambda book, x, answers: answers >= 0),
         ("single-hop-quantized", "verify.codebook._nearest_word", lambda *_: True),
         ("composed-hops", "verify.checking.letters", lambda facts, hops, typed: letters(facts, hops)[:, :1]),
         ("chain-of-thought", "verify.induction._check_premises", lambda *_: None),
