@@ -15,7 +15,7 @@ from theory.table import Table
 
 Tokens = NDArray[np.integer] | slice
 
-_HELD = 1 << 22  # entries up to which a matrix is simply held: 32 MiB of float64
+_HELD = 1 << 19  # entries up to which a matrix is simply held: 4 MiB of float64
 
 
 class OnDemand:

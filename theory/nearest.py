@@ -14,10 +14,10 @@ Numbers = NDArray[np.int64]
 Columns = Callable[[Any], NDArray[Any]]
 
 _BLOCK = 1 << 20  # entries of one block of distances: 8 MiB of float64
-_STREAM = 1 << 15  # words looked at together
+_STREAM = 1 << 14  # words looked at together
 _MAP_BITS = 28  # keys up to this long are looked up in a table of one byte each: 256 MiB
 _NEVER = np.iinfo(np.int64).max
-_KEY_BITS = 62  # longest word that is packed into one integer
+_KEY_BITS = 50  # longest word that is packed into one integer, by way of a float
 
 
 def nearest_squared_distances(words: Words, of: Numbers | None = None) -> NDArray[np.int64]:
@@ -119,6 +119,11 @@ class _Spans:
         """How many bits each coordinate's digits take."""
         return np.array([int(t).bit_length() for t in self.top])
 
+    @property
+    def places(self) -> Numbers:
+        """Where each coordinate's digits stand in a word packed into one integer."""
+        return np.asarray(np.cumsum(self.bits) - self.bits)
+
     def squares(self, counts: Numbers) -> Numbers:
         """The squared distance of one least step along each coordinate; of none, an impossible one."""
         return np.where(self.step > 0, counts * (self.step << self.shift) ** 2, _NEVER)
@@ -144,23 +149,10 @@ def _least_steps(columns: Columns, n: int, low: Numbers, high: Numbers, shift: N
 
 
 def _keys(columns: Columns, numbers: Any, spans: _Spans) -> Numbers:
-    """Words as integers, digit beside digit."""
-    words = columns(numbers)
-    kind: Any = np.uint32 if spans.bits.sum() <= 32 else np.uint64
-    if spans.top.max(initial=0) == 1:  # bits
-        used = spans.top == 1
-        low = spans.low[used, None].astype(words.dtype)
-        keys = np.zeros(words.shape[1], dtype=kind)
-        for i, byte in enumerate(np.packbits(words[used] != low, axis=0, bitorder="little")):
-            keys |= byte.astype(kind) << kind(8 * i)
-        return keys
-    keys = np.zeros(words.shape[1], dtype=kind)
-    place = 0
-    for word, low, shift, bits in zip(words, spans.low, spans.shift, spans.bits, strict=True):
-        digits = (word.astype(np.int64 if word.dtype.itemsize > 2 else np.int32) - int(low)) >> int(shift)
-        keys |= digits.astype(kind) << kind(place)
-        place += int(bits)
-    return keys
+    """Words as integers, digit beside digit: sum_j (v_j - low_j) 2^(place_j - shift_j), exact in float64."""
+    scales = np.ldexp(1.0, spans.places - spans.shift)
+    keys = scales @ columns(numbers).astype(np.float64) - float(scales @ spans.low)
+    return np.asarray(keys.astype(np.int64))
 
 
 def _without_neighbour(
@@ -169,7 +161,7 @@ def _without_neighbour(
     """Places of words that have no other one step away; those that coincide get distance 0."""
     book = _Book.of(columns, n, spans)
     least = spans.least_square(counts)
-    place = np.concatenate([[0], np.cumsum(spans.bits)[:-1]])
+    place = spans.places
     tight = np.flatnonzero(spans.squares(counts) == least)
     alone = [np.arange(0)]
     for block in _blocks(len(nearest)):
@@ -180,13 +172,12 @@ def _without_neighbour(
         for j in tight:
             if not len(pending):
                 break
-            kind = keys.dtype.type
-            unit, left = kind(int(spans.step[j]) << int(place[j])), keys[pending]
-            digit = (left >> kind(place[j])) & kind((1 << int(spans.bits[j])) - 1)
-            down = digit >= kind(spans.step[j])
+            unit, left = int(spans.step[j]) << int(place[j]), keys[pending]
+            digit = (left >> place[j]) & ((1 << int(spans.bits[j])) - 1)
+            down = digit >= spans.step[j]
             found = np.zeros(len(pending), dtype=bool)
             found[down] = book.has(left[down] - unit)
-            up = ~found & (digit <= kind(spans.top[j]) - kind(spans.step[j]))
+            up = ~found & (digit <= spans.top[j] - spans.step[j])
             found[up] = book.has(left[up] + unit)
             pending = pending[~found]
         alone.append(pending + block.start)
@@ -204,7 +195,7 @@ class _Book:
     @classmethod
     def of(cls, columns: Columns, n: int, spans: _Spans) -> "_Book":
         n_bits = int(spans.bits.sum())
-        table, keys = None, np.zeros(0, dtype=np.uint64)
+        table, keys = None, np.zeros(0, dtype=np.int64)
         if n_bits <= _MAP_BITS:
             table = np.zeros(1 << n_bits, dtype=bool)
             for block in _blocks(n):

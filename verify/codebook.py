@@ -27,7 +27,7 @@ from verify.rationals import Rational
 from verify.unembedding import Unembedding
 
 _MAX_WEIGHT = 1 << 12  # what all weights together may come to
-_BLOCK = 1 << 16  # attributes looked at together
+_BLOCK = 1 << 13  # attributes looked at together
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,10 +120,9 @@ def _nearest_word(b_U: Any, read: Unembedding, weights: NDArray[np.int64]) -> bo
     """Whether biases are const - <c_a, c_a>_k / 2 exactly."""
     first = None
     for block in read.blocks(_BLOCK):
-        words = read.columns(block).astype(np.int64)
-        found = _constant(
-            np.asarray(b_U[block], dtype=np.float64), weights @ (words * words), 2 * read.step - 1
-        )
+        words = read.columns(block).astype(np.float64)
+        norms = (weights.astype(np.float64) @ (words * words)).astype(np.int64)  # below 2^50
+        found = _constant(np.asarray(b_U[block], dtype=np.float64), norms, 2 * read.step - 1)
         if found is None or (first is not None and not _equal(first, found)):
             return False
         first = first or found

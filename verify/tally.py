@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from constructions.transformer import Transformer
 from theory.table import Table
@@ -164,7 +165,7 @@ def _in_order(judge: Judge, start: int, workers: int) -> Iterator[Tally]:
     chunk = min(piece * _PIECES, max(1024, -(-N // (2 * workers))))
     starts = iter(range(start, N, chunk))
     ahead: deque[Future[Tally]] = deque()
-    with threadpool_limits(limits=1 if workers > 1 else None), ThreadPoolExecutor(workers) as pool:
+    with _blas().limit(limits=1 if workers > 1 else None), ThreadPoolExecutor(workers) as pool:
         try:
             while True:
                 while len(ahead) < 2 * workers and (at := next(starts, None)) is not None:
@@ -174,6 +175,12 @@ def _in_order(judge: Judge, start: int, workers: int) -> Iterator[Tally]:
                 yield ahead.popleft().result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """The libraries whose own threads would be in the way; finding them takes longer than small tables do."""
+    return ThreadpoolController()
 
 
 def _chunk(judge: Judge, start: int, stop: int, piece: int) -> Tally:

@@ -49,7 +49,7 @@ class Unembedding:
             return None
         step, largest = 0, 0.0
         if isinstance(matrix, OnDemand):
-            largest = max(float(np.abs(words.astype(np.int64)).max()) for _, words in _pieces(matrix, first))
+            largest = max(max(int(w.max()), -int(w.min())) for _, w in _pieces(matrix, first))
         else:
             matrix = matrix[first]
             step = granule(matrix)
