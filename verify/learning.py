@@ -1,4 +1,4 @@
-"""C9 under test: several training runs, each measured against thresholds that were stated beforehand.
+"""C9 under test: several training runs, each measured against the claim's thresholds.
 
 Recall is proved (`verify.margins`). Probes, swaps and transfer are shares with Clopper-Pearson intervals;
 every subject is asked one relation, so that the draws may count as independent, and the error is split over
