@@ -29,7 +29,7 @@ from verify.exactness import Ball, Floats
 from verify.queries import Facts, Numbers, Queries
 from verify.rationals import Rational, UndecidableError
 
-Method = Literal["exhaustive", "codebook", "filtered", "induction", "transitions"]
+Method = Literal["exhaustive", "codebook", "filtered", "induction", "transitions", "measured"]
 Progress = Callable[[int, int], None]
 
 _BLOCK = 1 << 22  # entries of one block of residuals or logits: 32 MiB of float64
@@ -122,15 +122,19 @@ class Margins:
             queries: what their entries are now about.
         """
         first = several[0]
-        floor = min(several, key=lambda found: found.minimum[0])
+        wrong = [found for found in several if found.n_wrong]  # the witness must be one of theirs
+        worst = min(wrong or several, key=lambda found: found.minimum[1 if wrong else 0])
         return Margins(
             queries=queries,
             lower=np.min([found.lower for found in several], axis=0),
             upper=np.min([found.upper for found in several], axis=0),
-            minimum=(floor.minimum[0], min(found.minimum[1] for found in several)),
+            minimum=(
+                min(found.minimum[0] for found in several),
+                min(found.minimum[1] for found in several),
+            ),
             exact=all(found.exact for found in several),
             method=first.method if len({found.method for found in several}) == 1 else "exhaustive",
-            worst=floor.worst,
+            worst=worst.worst,
             signs=np.min([found.signs for found in several], axis=0),
         )
 

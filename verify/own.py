@@ -177,7 +177,7 @@ def measured(model: Logits, queries: Queries) -> Margins:
         upper=upper.reshape(queries.shape),
         minimum=(Fraction(float(lower.min())), Fraction(float(upper.min()))),
         exact=False,
-        method=cast(Any, "measured"),
+        method="measured",
         worst=Witness(
             subject=subject,
             relations=tuple(relations),

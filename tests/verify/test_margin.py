@@ -25,7 +25,7 @@ from theory import FactTable, random_bijections
 from verify import margin as margins_module
 from verify.checking import check_recall
 from verify.exactness import Ball
-from verify.margin import margins
+from verify.margin import Margins, margins
 
 FAMILY = [
     "single-hop",
@@ -484,3 +484,16 @@ def test_weights_that_are_no_real_numbers_are_refused(dtype):
     model = Transformer(np.eye(2), np.zeros((2, 2)), (), np.eye(2).astype(dtype), np.zeros(2))
     with pytest.raises(ValueError, match="real numbers"):
         margins(model, FactTable([[1]], n_attributes=2))
+
+
+def test_the_least_of_several_has_a_witness_that_is_wrong():
+    """One step is known only to within 3, and may be wrong; another certainly is: that one is the witness."""
+    facts = FactTable([[0, 1], [1, 0]])
+    fine = margins(in_place_superposition(facts), facts)
+    loose = replace(fine, lower=fine.lower - 3, minimum=(fine.minimum[0] - 3, fine.minimum[1]), exact=False)
+    wrong = margins(in_place_superposition(facts, gate=0.5), facts)
+    assert wrong.n_wrong
+    assert loose.minimum[0] < wrong.minimum[0]
+    both = Margins.least([loose, wrong], fine.queries)
+    assert both.worst == wrong.worst
+    assert both.minimum == (loose.minimum[0], wrong.minimum[1])
