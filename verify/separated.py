@@ -67,7 +67,8 @@ class Separated:
     @cached_property
     def common(self) -> NDArray[np.int64]:
         """For each neuron the shift that most relations have, shape (d_mlp,)."""
-        return np.array([_most_common(column) for column in self.shifts.T], dtype=np.int64)
+        counts = np.array([(self.shifts == shift).sum(axis=0) for shift in self.shifts])
+        return np.asarray(np.take_along_axis(self.shifts, counts.argmax(axis=0)[None], axis=0)[0])
 
     @cached_property
     def changed(self) -> list[tuple[Any, "LinearMap"]]:
@@ -218,18 +219,17 @@ class LinearMap:
         return cls(terms, None, n_out, reach)
 
     def restricted(self, rows: NDArray[np.intp]) -> "LinearMap":
-        """The map of some coordinates of the input alone, in their order."""
-        W = np.zeros((self.n_in(rows), self.n_out))
+        """The map of some coordinates of the input alone, in increasing order."""
         if self.matrix is not None:
-            return LinearMap.of(self.matrix[rows], 0)
+            return LinearMap([], self.matrix[rows], self.n_out, self.reach)
+        terms = []
         for source, target, factors in self.terms:
-            W[indices(source), indices(target)] = 1 if factors is None else factors
-        return LinearMap.of(W[rows], 0)
-
-    def n_in(self, rows: NDArray[np.intp]) -> int:
-        """How many inputs there must be."""
-        ends = [int(indices(source).max(initial=-1)) + 1 for source, _, _ in self.terms]
-        return max([*ends, int(rows.max(initial=-1)) + 1])
+            places = np.searchsorted(rows, indices(source))
+            there = np.flatnonzero(np.append(rows, -1)[places] == indices(source))
+            if len(there):
+                chosen = None if factors is None else factors[there]
+                terms.append((run(places[there]), run(indices(target)[there]), chosen))
+        return LinearMap(terms, None, self.n_out, self.reach)
 
     def applied(self, x: Integers, kind: Any) -> Integers:
         """The map of all columns of x, shape (n_out, how many); x itself where it is the identity."""
@@ -326,8 +326,3 @@ def _kind(bound: float) -> Any:
         if bound <= np.iinfo(kind).max >> (kind == np.int64):
             return kind
     raise NotExactError("integers beyond 2^62")
-
-
-def _most_common(values: NDArray[np.int64]) -> int:
-    distinct, counts = np.unique(values, return_counts=True)
-    return int(distinct[counts.argmax()])

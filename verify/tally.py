@@ -23,6 +23,7 @@ from verify.separated import NotExactError
 
 _CHUNK_BYTES = 6 << 20  # of residuals of one piece; smaller ones lose to calls, larger ones to memory
 _PIECES = 8  # in a chunk
+_WORTH_A_THREAD = 1 << 21  # entries of residuals: fewer are done before a second thread has begun
 _ENOUGH = (
     1 << 36
 )  # logits spent on facts that are not recalled, before it is enough to know that some are not
@@ -161,8 +162,9 @@ def count(
 def _in_order(judge: Judge, start: int, workers: int) -> Iterator[Tally]:
     """The tallies of the chunks from a subject on, each one begun a little ahead."""
     N = judge.facts.n_subjects
-    piece = max(256, _CHUNK_BYTES // max(1, len(judge.separated.rows)) // 256 * 256)
-    chunk = min(piece * _PIECES, max(1024, -(-N // (2 * workers))))
+    width = max(1, len(judge.separated.rows))
+    piece = max(256, _CHUNK_BYTES // width // 256 * 256)
+    chunk = min(piece * _PIECES, max(_WORTH_A_THREAD // width, -(-N // (2 * workers))))
     starts = iter(range(start, N, chunk))
     ahead: deque[Future[Tally]] = deque()
     with _blas().limit(limits=1 if workers > 1 else None), ThreadPoolExecutor(workers) as pool:
