@@ -12,6 +12,7 @@ from theory.claims import CLAIMS
 from theory.facts import FactTable, random_bijections, random_functions
 from theory.keyed import KeyedBijections
 from theory.randomness import generator
+from theory.table import Table
 from verify.dense import DENSE
 from verify.floors import FLOORS
 from verify.instance import Experiment, Instance
@@ -162,6 +163,12 @@ def _keyed(
         raise UsageError(str(error)) from error
     shape = {"subjects": keyed.n_subjects, "relations": keyed.n_relations, "attributes": keyed.n_attributes}
     return keyed, {**shape, "table": "keyed bijections", "facts_sha256": keyed.digest}
+
+
+def require_memory_for_weights(facts: Table, d_model: int) -> None:
+    """Refuses weights that cannot be held: W_E, and W_U with its codebook."""
+    rows = facts.n_subjects + facts.n_relations + 2 * facts.n_attributes
+    require_memory(8 * rows * d_model, f"weights of d_model {d_model}")
 
 
 def require_memory(n_bytes: int, what: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from constructions.transformer import Transformer
 from theory.facts import FactTable
 from theory.table import Table
-from verify.asked import UsageError, require_memory
+from verify.asked import UsageError, require_memory_for_weights
 from verify.checkpoint import CheckpointError, Keeper, begun, identity
 from verify.filtered import filtered
 from verify.margin import Margins, Progress, check_fits
@@ -54,8 +54,7 @@ def certify(
             raise UsageError(str(error)) from error
     if found is not None:
         return found
-    rows = facts.n_subjects + facts.n_relations + 2 * facts.n_attributes  # W_E, and W_U with its codebook
-    require_memory(8 * rows * model.d_model, f"weights of d_model {model.d_model}")
+    require_memory_for_weights(facts, model.d_model)
     if isinstance(facts, FactTable) and facts.n_facts * facts.n_attributes >= _MANY:
         screened = filtered(model, facts, progress=progress)
         if screened is not None:

@@ -14,7 +14,14 @@ from theory.claims.learning import GRADIENT_DESCENT
 from theory.facts import FactTable
 from theory.hops import letters
 from theory.table import Table
-from verify.asked import EXPERIMENTS, UsageError, check_options, facts_asked, prepare, require_memory
+from verify.asked import (
+    EXPERIMENTS,
+    UsageError,
+    check_options,
+    facts_asked,
+    prepare,
+    require_memory_for_weights,
+)
 from verify.certify import certify
 from verify.engines import in_engine, require
 from verify.floors import FLOORS, Judge
@@ -236,9 +243,7 @@ def _measured(
     """Builds and measures; the verdict on the claim before its controls."""
     predicted = claim.predict(instance.values)
     if not instance.counts or engine != "numpy":
-        rows = facts.n_subjects + facts.n_relations + 2 * facts.n_attributes  # W_E, and W_U with its codebook
-        d_model = int(str(predicted["d_model"]))
-        require_memory(8 * rows * d_model, f"weights of d_model {d_model}")
+        require_memory_for_weights(facts, int(str(predicted["d_model"])))
     model = instance.build()
     found: Margins | Counted
     try:
