@@ -74,7 +74,8 @@ def save_safetensors(
         answers: shape (R, N).
         queries: sample prompts: subject, relations, tokens, positions, answer.
         dtype: float64, float32, float16, bfloat16 or int8. Whether the forward pass rounds in it is not
-            asked here (see `verify.formats`); int8 is a type of weights alone, whose sums take a wider one.
+            asked here (see `verify.engines.formats`); int8 is a type of weights alone, whose sums take a
+            wider one.
         metadata: more to store, JSON values by name.
 
     Raises:

@@ -3,10 +3,10 @@
     python tests/mutate.py MODULE.py TEST... [--then TEST...] [--sample N] [--seed S] [--only NUMBER...]
 
 from the root of the repository. Written because mutmut 3 rewrites functions only, leaves decorated ones
-alone (all arithmetic of `verify.exactness` is registered by a decorator) and works on a copy that an editable
-install shadows. Here the third-party packages, and those of ours that do not import the module, are imported
-once; a mutant costs a fork, and the tests that reach its lines, the fastest first. A mutant that survives
-them runs all tests named, those after --then last.
+alone (all arithmetic of `verify.exact.exactness` is registered by a decorator) and works on a copy that an
+editable install shadows. Here the third-party packages, and those of ours that do not import the module, are
+imported once; a mutant costs a fork, and the tests that reach its lines, the fastest first. A mutant that
+survives them runs all tests named, those after --then last.
 
 Mutants: comparisons shifted or negated; arithmetic and bit operators, `and`/`or` swapped; `not` and minus
 dropped; numbers raised by one; True/False; conditions negated or False, filters of comprehensions dropped;

@@ -7,23 +7,23 @@ from theory.lazy import lazy
 if TYPE_CHECKING:
     from verify.asked import UsageError
     from verify.checking import check, check_recall
-    from verify.margin import Margins, Witness, margins
-    from verify.own import Construction, ConstructionError
-    from verify.recalls import assert_recalls, check_construction
+    from verify.exact.margin import Margins, Witness, margins
+    from verify.kit.own import Construction, ConstructionError
+    from verify.kit.recalls import assert_recalls, check_construction
     from verify.verdict import Verdict
 
 _HOMES = {
-    "Construction": "verify.own",
-    "ConstructionError": "verify.own",
-    "Margins": "verify.margin",
+    "Construction": "verify.kit.own",
+    "ConstructionError": "verify.kit.own",
+    "Margins": "verify.exact.margin",
     "UsageError": "verify.asked",
     "Verdict": "verify.verdict",
-    "Witness": "verify.margin",
-    "assert_recalls": "verify.recalls",
+    "Witness": "verify.exact.margin",
+    "assert_recalls": "verify.kit.recalls",
     "check": "verify.checking",
-    "check_construction": "verify.recalls",
+    "check_construction": "verify.kit.recalls",
     "check_recall": "verify.checking",
-    "margins": "verify.margin",
+    "margins": "verify.exact.margin",
 }
 
 __all__ = [

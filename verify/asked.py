@@ -13,14 +13,14 @@ from theory.facts import FactTable, random_bijections, random_functions
 from theory.keyed import KeyedBijections
 from theory.randomness import generator
 from theory.table import Table
-from verify.dense import DENSE
-from verify.floors import FLOORS
-from verify.instance import Experiment, Instance
-from verify.learning import LEARNED
-from verify.memories import MEMORIES
-from verify.multi_hop import FAMILY as MULTI_HOP
-from verify.single_hop import FAMILY as SINGLE_HOP
-from verify.single_hop import SingleHop
+from verify.experiments.dense import DENSE
+from verify.experiments.floors import FLOORS
+from verify.experiments.instance import Experiment, Instance
+from verify.experiments.learning import LEARNED
+from verify.experiments.memories import MEMORIES
+from verify.experiments.multi_hop import FAMILY as MULTI_HOP
+from verify.experiments.single_hop import FAMILY as SINGLE_HOP
+from verify.experiments.single_hop import SingleHop
 
 EXPERIMENTS: dict[str, Experiment] = {
     experiment.claim.name: experiment for experiment in (*SINGLE_HOP, *MULTI_HOP, DENSE, *MEMORIES, LEARNED)

@@ -23,16 +23,16 @@ from verify.asked import (
     require_memory_for_weights,
 )
 from verify.certify import certify
-from verify.engines import in_engine, require
-from verify.floors import FLOORS, Judge
-from verify.induction import PremiseError, induction
-from verify.instance import Experiment, Instance
-from verify.learning import gradient_descent_claim
-from verify.margin import Margins, Progress, margins
-from verify.multi_hop import all_margins
-from verify.promise import kept
+from verify.engines.engine import in_engine, require
+from verify.exact.induction import PremiseError, induction
+from verify.exact.margin import Margins, Progress, margins
+from verify.exact.tally import Counted
+from verify.experiments.floors import FLOORS, Judge
+from verify.experiments.instance import Experiment, Instance
+from verify.experiments.learning import gradient_descent_claim
+from verify.experiments.multi_hop import all_margins
+from verify.experiments.promise import kept
 from verify.storage import subject_bits
-from verify.tally import Counted
 from verify.verdict import HypothesisResult, Mismatch, Verdict
 
 JUDGES: dict[str, Judge] = FLOORS | {GRADIENT_DESCENT.name: gradient_descent_claim}
@@ -67,7 +67,8 @@ def check(
             single-hop claims about more facts than memory holds.
         checkpoint: a file that keeps what has been counted, and from which a run that was cut off goes on;
             for single-hop claims.
-        engine: "numpy", or "onnxruntime" to ask an exported graph the same besides (see `verify.engines`).
+        engine: "numpy", or "onnxruntime" to ask an exported graph the same besides (see
+            `verify.engines.engine`).
         options: what the claim's `parameters` name (gate, code_length, bits, ...), and `code`.
 
     Raises:
@@ -138,7 +139,7 @@ def check_recall(
     """A recall verdict on anyone's weights: is every margin positive?
 
     Args:
-        model: see `verify.margin.margins`.
+        model: see `verify.exact.margin.margins`.
         facts: what it should recall.
         asked: sample queries (relations and tokens) that show how its prompts are made; default `[s, r]`.
             Several relations after the subject are hops of one pass, before it a chain of thought; typed

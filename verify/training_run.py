@@ -8,8 +8,8 @@ from constructions.gradient_descent import trained
 from constructions.recipe import Recipe
 from constructions.transformer import Transformer
 from theory.facts import FactTable
-from verify.learning import recipe_for
-from verify.margin import Progress, margins
+from verify.exact.margin import Progress, margins
+from verify.experiments.learning import recipe_for
 from verify.statistics import clopper_pearson
 from verify.structure.parts import Parts, one_each
 from verify.structure.report import structure

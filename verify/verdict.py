@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from theory.version import VERSION
-from verify.margin import Witness
+from verify.exact.margin import Witness
 
 Status = Literal["holds", "refuted", "inconclusive", "hypotheses-not-met"]
 
@@ -57,7 +57,7 @@ class Verdict:
         n_queries: N R^k at k hops.
         min_margin: the least margin; a certified lower bound where `exact` is false.
         exact: whether every margin is known without error.
-        method: how the margins were obtained (see `verify.margin`).
+        method: how the margins were obtained (see `verify.exact.margin`).
         predicted: the claim's quantities at these parameters.
         measured: the same quantities, read off the weights.
         hypotheses: each, and whether it holds.

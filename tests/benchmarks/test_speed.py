@@ -7,9 +7,9 @@ from constructions import CONSTRUCTIONS
 from theory import random_bijections
 from theory.keyed import KeyedBijections
 from theory.nearest import nearest_squared_distances
-from verify.judge import Judge
-from verify.margin import margins
-from verify.tally import count
+from verify.exact.judge import Judge
+from verify.exact.margin import margins
+from verify.exact.tally import count
 
 FAMILY = [name for name in CONSTRUCTIONS if name.startswith("single-hop") and name != "single-hop-dense"]
 

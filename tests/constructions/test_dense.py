@@ -10,7 +10,7 @@ from constructions.dense import MAPS, bound_sum, by_matrices, by_signs, signs
 from constructions.prompts import subject_first
 from theory import FactTable, random_bijections
 from theory.claims.dense import SINGLE_HOP_DENSE
-from verify.margin import margins
+from verify.exact.margin import margins
 from verify.strategies import fact_tables, table_of
 
 SEEDS, LENGTHS = st.integers(0, 2**32 - 1), st.integers(1, 6)

@@ -16,7 +16,7 @@ from constructions.dense import signs
 from constructions.memories import features, mean_of_feature
 from constructions.prompts import subject_first
 from theory import FactTable
-from verify.margin import margins
+from verify.exact.margin import margins
 from verify.strategies import fact_tables, table_of
 
 SEEDS = st.integers(0, 2**32 - 1)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from constructions import CONSTRUCTIONS, Transformer, block_superposition
 from constructions.onnx_graph import onnx_graph, save_onnx
 from theory import FactTable
-from verify.engines import onnxruntime_engine
+from verify.engines.engine import onnxruntime_engine
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")

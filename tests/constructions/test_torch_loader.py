@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import constructions
 from constructions.files import load_safetensors, save_safetensors
 from verify.asked import EXPERIMENTS, prepare
-from verify.engines import everything_asked
+from verify.engines.engine import everything_asked
 
 torch = pytest.importorskip("torch", reason="the torch loader of constructions/README.md needs torch")
 

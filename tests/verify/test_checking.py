@@ -13,8 +13,8 @@ from theory import FactTable, random_bijections
 from theory.claims import CLAIMS
 from theory.datasets import load
 from verify import asked
-from verify import single_hop as single_hop_module
 from verify.checking import EXPERIMENTS, UsageError, check, check_recall
+from verify.experiments import single_hop as single_hop_module
 from verify.verdict import Mismatch
 
 FAMILY = [

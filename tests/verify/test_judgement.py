@@ -12,10 +12,10 @@ from theory.claims import CLAIMS
 from verify import checking
 from verify.asked import Prepared, prepare
 from verify.checking import check, check_recall
-from verify.induction import PremiseError
-from verify.margin import margins
-from verify.multi_hop import FAMILY
-from verify.queries import Chains, sample
+from verify.exact.induction import PremiseError
+from verify.exact.margin import margins
+from verify.exact.queries import Chains, sample
+from verify.experiments.multi_hop import FAMILY
 from verify.verdict import ControlResult, HypothesisResult, Mismatch
 
 FACTS = FactTable([[0, 1], [1, 0]])

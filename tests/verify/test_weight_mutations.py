@@ -29,8 +29,8 @@ from theory.hops import letters
 from theory.randomness import generator
 from verify import check_recall
 from verify.asked import EXPERIMENTS, prepare
-from verify.margin import Witness
-from verify.separated import Separated
+from verify.exact.margin import Witness
+from verify.exact.separated import Separated
 from verify.verdict import Verdict
 
 FEW, CHANGES = 60, 1000
@@ -221,18 +221,18 @@ def asked_for_the_first(separated, x, honest=Separated.readouts):
 @pytest.mark.parametrize(
     ("name", "target", "fault"),
     [
-        ("single-hop", "verify.separated.Separated.readouts", asked_for_the_first),
+        ("single-hop", "verify.exact.separated.Separated.readouts", asked_for_the_first),
         (
             "sign-code-memory",
-            "verify.judge.Judge.by_logits",
+            "verify.exact.judge.Judge.by_logits",
             lambda judge, y, answers: (answers >= 0, answers),
         ),
-        ("composed-hops", "verify.margin.signs", lambda lower, upper: (lower >= 0) * 2 - 1),
-        ("composed-hops", "verify.codebook.Codebook.settles", lambda book, x, answers: answers >= 0),
-        ("single-hop-quantized", "verify.codebook._nearest_word", lambda *_: True),
+        ("composed-hops", "verify.exact.margin.signs", lambda lower, upper: (lower >= 0) * 2 - 1),
+        ("composed-hops", "verify.exact.codebook.Codebook.settles", lambda book, x, answers: answers >= 0),
+        ("single-hop-quantized", "verify.exact.codebook._nearest_word", lambda *_: True),
         ("composed-hops", "verify.checking.letters", lambda facts, hops, typed: letters(facts, hops)[:, :1]),
-        ("chain-of-thought", "verify.induction._check_premises", lambda *_: None),
-        ("chain-of-thought", "verify.induction._ignores_positions", lambda *_: True),
+        ("chain-of-thought", "verify.exact.induction._check_premises", lambda *_: None),
+        ("chain-of-thought", "verify.exact.induction._ignores_positions", lambda *_: True),
     ],
 )
 def test_a_checker_with_a_fault_is_caught(brute_force, monkeypatch, name, target, fault):

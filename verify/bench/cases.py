@@ -112,7 +112,7 @@ def _ways() -> dict[str, Callable[[Transformer, FactTable, int], Callable[[], in
 
 
 def _certified(model: Transformer, facts: FactTable, _: int) -> Callable[[], int]:
-    from verify.tally import count
+    from verify.exact.tally import count
 
     def judged() -> int:
         found = count(model, facts)

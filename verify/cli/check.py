@@ -144,8 +144,8 @@ def _check_construction(
     from dataclasses import replace
 
     from verify.asked import UsageError, facts_asked
-    from verify.own import ConstructionError, load
-    from verify.recalls import check_construction
+    from verify.kit.own import ConstructionError, load
+    from verify.kit.recalls import check_construction
 
     seed, hops = given.pop("seed"), given.pop("hops", 1)
     subjects, relations, kind = (given.pop(name, None) for name in ("subjects", "relations", "table"))

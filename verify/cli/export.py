@@ -49,7 +49,7 @@ def _export(claim: str, table: Any, out: str, dtype: str, options: dict[str, Any
     from constructions.tensor_files import DTYPES
     from theory.version import VERSION
     from verify.asked import UsageError, prepare
-    from verify.formats import arithmetic, what_rounds
+    from verify.engines.formats import arithmetic, what_rounds
 
     path = Path(out)
     kinds = {".safetensors": (save_safetensors, tuple(DTYPES)), ".onnx": (save_onnx, ONNX_DTYPES)}

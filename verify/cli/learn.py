@@ -72,7 +72,7 @@ def command(
 def _save(model: Any, facts: Any, recipe: dict[str, Any], out: str) -> None:
     from constructions.files import save_safetensors
     from theory.version import VERSION
-    from verify.queries import Facts, sample
+    from verify.exact.queries import Facts, sample
 
     queries = [sample(Facts(facts), r * facts.n_subjects) for r in range(facts.n_relations)]
     stored = {"claim": "gradient-descent", "parameters": recipe, "version": VERSION}

@@ -21,8 +21,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from verify.margin import Progress as Report
-from verify.margin import Witness
+from verify.exact.margin import Progress as Report
+from verify.exact.margin import Witness
 from verify.verdict import Mismatch, Verdict, show
 
 _STYLE = {"holds": "bold green", "refuted": "bold red", "inconclusive": "bold yellow"}

@@ -226,7 +226,7 @@ def store_errors() -> Any:
 def _cells(preset: str | None, seed: int, grid: dict[str, Any]) -> "list[Cell]":
     from fractions import Fraction
 
-    from verify.readouts import READOUTS
+    from verify.experiments.readouts import READOUTS
     from verify.sweep import PRESETS, Cell
 
     if preset is not None:

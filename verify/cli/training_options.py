@@ -53,7 +53,7 @@ def asked(
 
     from theory.facts import FactsError
     from verify.asked import UsageError, facts_asked
-    from verify.learning import DEFAULT_TABLE, recipe_for
+    from verify.experiments.learning import DEFAULT_TABLE, recipe_for
     from verify.training_run import PRESETS
 
     given = {name: value for name, value in settings.items() if value is not None}

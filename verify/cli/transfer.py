@@ -81,7 +81,7 @@ def _loaded(path: str, answers: str | None) -> Any:
     from constructions.files import load_answers, load_safetensors
     from theory.facts import FactTable
     from verify.asked import UsageError
-    from verify.margin import check_fits
+    from verify.exact.margin import check_fits
 
     if answers is None:
         raise click.UsageError("--model needs the answers that it was made for: --answers A.npy")

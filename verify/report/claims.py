@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from verify.margin import Witness
+from verify.exact.margin import Witness
 from verify.report.checks import CheckedClaim
 from verify.report.figures import Drawn
 from verify.report.markup import Markup, element, join

@@ -12,7 +12,7 @@ from theory.lemmas.identity import Identity
 from theory.lemmas.lemma import Lemma
 from theory.randomness import generator
 from verify.asked import EXPERIMENTS, prepare
-from verify.margin import Margins, margins
+from verify.exact.margin import Margins, margins
 from verify.report.commands import command
 from verify.report.settings import bound_parameters
 

@@ -18,12 +18,12 @@ from constructions.arithmetic import stored
 from constructions.transformer import Transformer
 from theory.facts import FactTable, random_bijections
 from theory.randomness import generator
-from verify.capacity import draw_succeeds, threshold
-from verify.margin import margins
-from verify.multi_hop import FAMILY as MULTI_HOP
-from verify.readouts import READOUTS, split_margins
+from verify.exact.margin import margins
+from verify.experiments.multi_hop import FAMILY as MULTI_HOP
+from verify.experiments.readouts import READOUTS, split_margins
 from verify.statistics import clopper_pearson
 from verify.storage import subject_bits
+from verify.sweep.capacity import draw_succeeds, threshold
 from verify.sweep.learned import learned_cell
 from verify.sweep.learned_dimension import learned_dimension_cell
 from verify.sweep.learned_hops import learned_hops_cell
@@ -102,7 +102,7 @@ def threshold_cell(
     error: float = 0.05,
     precision: float = 0.02,
 ) -> Result:
-    """The dimension at which the success probability crosses a level; see `verify.capacity.threshold`."""
+    """The dimension at which success crosses a probability; see `verify.sweep.capacity.threshold`."""
     found = threshold(
         construction,
         n_subjects,

@@ -8,7 +8,7 @@ from hypothesis.errors import InvalidArgument
 
 from theory import FactTable
 from verify.checking import check_recall
-from verify.margin import margins
+from verify.exact.margin import margins
 from verify.strategies import FAULTS, fact_tables, faulty_transformers
 from verify.strategies.faults import SINGLE_HOP
 

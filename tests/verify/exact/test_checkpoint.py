@@ -1,0 +1,121 @@
+"""Checkpoints: a run that is cut off goes on to the same outcome, and never on other work."""
+
+import json
+
+import numpy as np
+import pytest
+
+from constructions import block_superposition
+from theory import random_bijections
+from theory.keyed import KeyedBijections
+from verify import UsageError
+from verify.checking import check
+from verify.exact import checkpoint, tally
+from verify.exact.checkpoint import CheckpointError, begun, fingerprint
+from verify.exact.tally import Tally
+
+SETTING = {"subjects": 1500, "relations": 3}
+
+
+@pytest.fixture(autouse=True)
+def small_pieces(monkeypatch):
+    monkeypatch.setattr(tally, "_CHUNK_BYTES", 1)  # 256 subjects
+    monkeypatch.setattr(tally, "_PIECES", 1)
+    monkeypatch.setattr(checkpoint, "_SECONDS", 0.0)
+
+
+def lasting(verdict):
+    return {key: value for key, value in verdict.to_json().items() if key != "seconds"}
+
+
+def stopping(after):
+    """A progress callback that presses Ctrl-C once so many facts are done."""
+
+    def report(done, total):
+        if done >= after:
+            raise KeyboardInterrupt
+
+    return report
+
+
+@pytest.mark.parametrize("implicit", [False, True])
+@pytest.mark.parametrize("gate", [1.0, 0.25])
+def test_a_run_that_was_interrupted_goes_on_to_the_same_verdict(tmp_path, implicit, gate):
+    file = tmp_path / "run.json"
+    name = "single-hop" if gate == 1.0 else "single-hop-in-place"
+    whole = check(name, implicit=implicit, **SETTING)
+    for after in (1, 2000):
+        with pytest.raises(
+            KeyboardInterrupt, match=r"of 4500 facts .* were counted, all recalled, least margin 2"
+        ):
+            check(name, implicit=implicit, checkpoint=file, progress=stopping(after), **SETTING)
+    done = json.loads(file.read_text())["tally"]["n_subjects"]
+    assert 512 <= done < 1500
+    assert lasting(check(name, implicit=implicit, checkpoint=file, **SETTING)) == lasting(whole)
+    assert json.loads(file.read_text())["tally"]["n_subjects"] == 1500
+    assert lasting(check(name, implicit=implicit, checkpoint=file, **SETTING)) == lasting(whole)
+
+
+def test_what_a_checkpoint_counted_is_not_counted_again(tmp_path):
+    file = tmp_path / "run.json"
+    check("single-hop", checkpoint=file, **SETTING)
+    content = json.loads(file.read_text())
+    content["tally"] |= {"n_recalled": 4499, "least": -2.0, "worst": [1, 7]}
+    file.write_text(json.dumps(content))
+    verdict = check("single-hop", checkpoint=file, **SETTING)
+    assert (verdict.status, verdict.reason) == ("refuted", "1 of 4500 facts wrong")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"seed": 1},
+        {"subjects": 1501},
+        {"relations": 2},
+        {"gate": 2.0},
+        {"code_length": 12},
+        {"implicit": True},
+    ],
+)
+def test_a_checkpoint_of_other_work_is_refused(tmp_path, other):
+    file = tmp_path / "run.json"
+    check("single-hop", checkpoint=file, **SETTING)
+    before = file.read_text()
+    with pytest.raises(UsageError, match="begun for other work"):
+        check("single-hop", checkpoint=file, **SETTING | other)
+    assert file.read_text() == before
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[1]", '{"work": {}, "tally": {"n": 1}}', "\x00"])
+def test_a_file_that_is_no_checkpoint_is_refused_and_kept(tmp_path, content):
+    file = tmp_path / "notes.txt"
+    file.write_text(content)
+    with pytest.raises(UsageError, match=r"notes\.txt is no checkpoint"):
+        check("single-hop", checkpoint=file, **SETTING)
+    assert file.read_text() == content
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_the_work(tmp_path):
+    with pytest.raises(UsageError, match="nowhere"):
+        check("single-hop", checkpoint=tmp_path / "nowhere" / "run.json", **SETTING)
+
+
+def test_fingerprints_tell_weights_apart():
+    facts = random_bijections(9, 2, rng=np.random.default_rng(0))
+    models = [block_superposition(facts), block_superposition(facts, gate=2.0)]
+    models += [block_superposition(facts.altered(3, 1, int(facts.answers[1, 4])))]
+    assert len({fingerprint(model) for model in models}) == 3
+    assert fingerprint(models[0]) == fingerprint(block_superposition(facts))
+
+
+def test_fingerprints_of_weights_on_demand_read_both_ends():
+    models = [block_superposition(KeyedBijections(2**40, 2, seed=seed)) for seed in (0, 1)]
+    assert fingerprint(models[0]) != fingerprint(models[1])
+
+
+def test_a_missing_file_is_no_checkpoint_yet(tmp_path):
+    assert begun(tmp_path / "run.json", {}) is None
+    (tmp_path / "run.json").write_text(json.dumps({"work": {"a": 1}, "tally": {"worst": [0, 0]}}))
+    assert begun(tmp_path / "run.json", {"a": 1}) == Tally()
+    with pytest.raises(CheckpointError, match=r"\(a\)"):
+        begun(tmp_path / "run.json", {"a": 2})

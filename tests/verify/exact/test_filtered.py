@@ -1,0 +1,136 @@
+"""The filter changes neither the verdict nor the least margin, and every bound it gives holds."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from constructions import block_superposition, in_place_superposition, random_feature_memory
+from theory import FactTable, random_bijections
+from verify.checking import check_recall
+from verify.exact.filtered import filtered
+from verify.exact.margin import margins
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def real(scale=1.0):
+    return lambda rng, shape: rng.standard_normal(shape) * scale
+
+
+def assert_filters(model, facts, plain=None):
+    found, truth = filtered(model, facts), margins(model, facts, method="exhaustive")
+    if found is None:
+        return None
+    assert found.signs.tolist() == truth.signs.tolist()
+    assert found.minimum == truth.minimum
+    assert (found.worst, found.wrong) == (truth.worst, truth.wrong)
+    assert (found.lower <= truth.upper).all()
+    assert (found.upper >= truth.lower).all()
+    if plain is not None:
+        exact = plain(model).margins(facts)
+        for low, high, row in zip(found.lower, found.upper, exact, strict=True):
+            assert all(
+                a <= margin <= b for a, b, margin in zip(low.tolist(), high.tolist(), row, strict=True)
+            )
+    return found
+
+
+@given(
+    seed=SEEDS,
+    N=st.integers(2, 8),
+    R=st.integers(1, 3),
+    scale=st.sampled_from([1.0, 1e-3, 30.0]),
+    uniform=st.booleans(),
+    layers=st.integers(1, 2),
+    sparse=st.booleans(),
+)
+def test_random_real_models_are_filtered_to_the_same_verdict(
+    random_model, plain, seed, N, R, scale, uniform, layers, sparse
+):
+    model = random_model(
+        seed, real(scale), d_vocab=N + R, n_layers=layers, n_heads=2, uniform=uniform, sparse=sparse
+    )
+    facts = FactTable(np.random.default_rng(seed).integers(3, size=(R, N)), n_attributes=3)
+    assert_filters(model, facts, plain)
+
+
+def recalling(seed, N, R, noise):
+    """A model that recalls nearly everything, with real weights."""
+    facts = random_bijections(N, R, rng=np.random.default_rng(seed))
+    model = in_place_superposition(facts)
+    rng = np.random.default_rng(seed)
+    W_E = model.W_E + noise * rng.standard_normal(model.W_E.shape)
+    return replace(model, W_E=W_E), facts
+
+
+@given(seed=SEEDS, N=st.integers(8, 60), R=st.integers(1, 4), noise=st.sampled_from([1e-9, 0.05, 0.3, 0.5]))
+def test_models_that_recall_are_filtered_to_the_same_least_margin(seed, N, R, noise):
+    model, facts = recalling(seed, N, R, noise)
+    assert_filters(model, facts)
+
+
+def test_most_facts_never_see_double_precision():
+    model, facts = recalling(0, 200, 4, 0.05)
+    found = assert_filters(model, facts)
+    assert (found.method, found.exact) == ("filtered", False)
+    tight = margins(model, facts, method="exhaustive")
+    redone = (found.lower == tight.lower).sum()
+    assert redone < 20
+    assert (found.upper - found.lower).max() < 1e-3
+
+
+def test_margins_below_single_precision_are_done_again():
+    """A margin of 2^-40 is nothing to single precision; a tie is an error; both are found."""
+    W_U = np.array([[1.0, 1.0 + 2.0**-40, -1.0]])
+    W_E = np.array([[1.0 + 2.0**-50], [-0.3], [0.7], [0.0]])
+    model = block_superposition(FactTable([[0, 1, 2]], n_attributes=3))
+    zero = model.blocks[0].mlp
+    model = replace(
+        model,
+        W_E=W_E,
+        W_pos=np.zeros((2, 1)),
+        blocks=(
+            replace(
+                model.blocks[0],
+                attention=replace(
+                    model.blocks[0].attention,
+                    **{name: np.zeros((1, 1, 1)) for name in ("W_Q", "W_K")},
+                    **{name: np.ones((1, 1, 1)) for name in ("W_V", "W_O")},
+                ),
+                mlp=replace(
+                    zero, W_in=np.zeros((1, 1)), b_in=np.zeros(1), W_out=np.ones((1, 1)), b_out=np.zeros(1)
+                ),
+            ),
+        ),
+        W_U=W_U,
+        b_U=np.zeros(3),
+        storage=None,
+    )
+    for answers in ([[1, 2, 1]], [[0, 2, 1]]):
+        facts = FactTable(answers, n_attributes=3)
+        verdict = check_recall(model, facts)
+        assert verdict.status == ("holds" if answers[0][0] == 1 else "refuted")
+        assert verdict.min_margin == margins(model, facts, method="exhaustive").minimum[0]
+
+
+def test_a_real_memory_is_judged_by_the_filter():
+    facts = random_bijections(64, 2, rng=np.random.default_rng(0))
+    model = random_feature_memory(facts)
+    model = replace(model, W_U=model.W_U * 0.3)
+    verdict = check_recall(model, facts)
+    assert verdict.status == "holds"
+    assert verdict.method in ("filtered", "exhaustive")
+
+
+@pytest.mark.parametrize("factor", [1e30, 1e-30])
+def test_numbers_that_single_precision_does_not_hold_are_left_to_margins(factor):
+    model, facts = recalling(1, 30, 2, 0.05)
+    assert_filters(replace(model, W_U=np.asarray(model.W_U) * factor), facts)
+
+
+def test_exact_models_are_left_to_exact_margins():
+    facts = random_bijections(30, 2, rng=np.random.default_rng(0))
+    assert filtered(in_place_superposition(facts), facts) is None

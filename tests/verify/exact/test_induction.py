@@ -1,0 +1,215 @@
+"""The induction certificate equals enumeration, and refuses what it cannot prove."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from constructions import Attention, chain_of_thought
+from constructions.arithmetic import dense
+from constructions.prompts import relations_first
+from theory.facts import FactTable, random_functions
+from verify.exact.induction import PremiseError, enumeration, induction
+from verify.exact.margin import margins
+from verify.exact.queries import SingleSteps
+from verify.experiments.multi_hop_controls import chain_controls
+
+seeds = st.integers(0, 10**6)
+
+
+def table(seed: int = 0, n: int = 6, r: int = 2) -> FactTable:
+    return random_functions(n, r, rng=np.random.default_rng(seed))
+
+
+def with_head(model, **weights):
+    heads = {name: (dense(matrices[0]).copy(),) for name, matrices in vars(model.blocks[0].attention).items()}
+    attention = Attention(**(heads | {name: (weight,) for name, weight in weights.items()}))
+    return replace(model, blocks=(replace(model.blocks[0], attention=attention),))
+
+
+def head(model, name):
+    return dense(getattr(model.blocks[0].attention, name)[0]).copy()
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=seeds, gate=st.sampled_from([0.75, 1.0, 1.5]), max_hops=st.integers(1, 4), n=st.integers(2, 6))
+def test_with_hard_attention_it_equals_enumeration(seed, gate, max_hops, n):
+    facts = table(seed, n)
+    model = chain_of_thought(facts, max_hops=max_hops, gate=gate)
+    found = induction(model, facts, max_hops=max_hops)
+    assert found.method == "induction"
+    for hops in range(1, max_hops + 1):
+        chains = enumeration(model, facts, hops, max_hops=max_hops)
+        assert chains.minimum[0] >= found.minimum[0]
+        for (subject, *relations), right in zip(
+            [chains.queries.query(i) for i in range(chains.lower.size)], chains.lower.ravel(), strict=True
+        ):
+            reached, least = subject, np.inf
+            for r in relations:
+                least = min(least, found.lower[r, reached])
+                reached = facts.answers[r, reached]
+            assert right == least
+
+
+def test_only_steps_that_differ_are_taken_one_by_one():
+    """Values that read positions are not refused: every step is verified at its own place."""
+    facts = table()
+    model = chain_of_thought(facts, max_hops=4)
+    W_V = head(model, "W_V")
+    W_V[-1, 0] = 0.25  # the last query coordinate leaks into block 0, with the sign of the position
+    changed = with_head(model, W_V=W_V)
+    found = induction(changed, facts, max_hops=4)
+    least = min(enumeration(changed, facts, k, max_hops=4).minimum[0] for k in range(1, 5))
+    assert found.minimum[0] == least
+    W_pos = model.W_pos.copy()
+    W_pos[1, 0] = -9.0  # the second relation's position writes into block 0
+    broken = replace(model, W_pos=W_pos)
+    assert induction(broken, facts, max_hops=4).n_wrong > 0
+    assert margins(broken, SingleSteps(facts, 4, 1)).n_wrong == 0  # the first step alone does not show it
+
+
+def test_a_step_is_asked_only_of_entities_that_the_hops_before_it_reach():
+    """Nobody's relation leads to entity 3: what the second entity's position does to it is never asked."""
+    facts = FactTable([[1, 0, 0, 2], [0, 1, 1, 2]], n_attributes=4)
+    model = chain_of_thought(facts, max_hops=2)
+    W_pos = model.W_pos.copy()
+    W_pos[3, 1] = -2.0  # the second entity's position: takes off what entity 3 alone holds in block 0
+    changed = replace(model, W_pos=W_pos)
+    single = margins(changed, SingleSteps(facts, 2, 2))
+    assert single.wrong
+    assert {x for x, _ in single.wrong} == {3}
+    found = induction(changed, facts, max_hops=2)
+    assert found.n_wrong == 0
+    assert found.minimum[0] == min(enumeration(changed, facts, k, max_hops=2).minimum[0] for k in (1, 2))
+
+
+@pytest.mark.parametrize(
+    ("premise", "corrupt"),
+    [
+        ("largest score at step 1", lambda m: with_head(m, W_K=head(m, "W_K") * [0, 1])),
+        ("largest score at step 1", lambda m: with_head(m, W_Q=head(m, "W_Q") * [0, 1])),
+        ("largest score", lambda m: with_head(m, W_Q=-head(m, "W_Q"))),
+        ("write to queries", lambda m: with_head(m, W_Q=head(m, "W_Q") + np.eye(m.d_model)[0][:, None])),
+        ("write to keys", lambda m: with_head(m, W_K=head(m, "W_K") + np.eye(m.d_model)[1][:, None])),
+        ("8 positions", lambda m: replace(m, W_pos=m.W_pos[:6])),
+        ("one layer", lambda m: replace(m, blocks=m.blocks * 2)),
+    ],
+)  # fmt: skip
+def test_it_names_the_premise_that_fails(premise, corrupt):
+    facts = table()
+    with pytest.raises(PremiseError, match=premise):
+        induction(corrupt(chain_of_thought(facts, max_hops=4)), facts, max_hops=4)
+
+
+def test_a_corrupted_query_that_passes_every_single_step_is_caught():
+    facts = table()
+    model = chain_of_thought(facts, max_hops=4)
+    corrupted = with_head(model, W_Q=head(model, "W_Q") * [0, 1])
+    for step in range(1, 5):
+        assert margins(corrupted, SingleSteps(facts, 4, step)).n_wrong == 0
+    assert enumeration(corrupted, facts, 2, max_hops=4).n_wrong > 0
+    with pytest.raises(PremiseError):
+        induction(corrupted, facts, max_hops=4)
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    seed=seeds,
+    margin=st.sampled_from([0.125, 1.0, 1.75]),
+    gate=st.sampled_from([1.125, 1.25, 2.0]),
+    max_hops=st.integers(1, 3),
+    separate=st.booleans(),
+)
+def test_with_softmax_the_bound_keeps_the_promise_and_lies_below_every_chain(
+    seed, margin, gate, max_hops, separate
+):
+    facts = table(seed, 5)
+    readout = "separate" if separate else "in-place"
+    model = chain_of_thought(
+        facts, max_hops=max_hops, attention="soft", margin=margin, gate=gate, readout=readout
+    )
+    found = induction(model, facts, max_hops=max_hops)
+    assert found.minimum[0] >= margin
+    for hops in range(1, max_hops + 1):
+        chains = enumeration(model, facts, hops, max_hops=max_hops)
+        assert chains.minimum[0] >= float(found.minimum[0]) - 1e-9
+
+
+def test_with_softmax_the_witness_is_wrong_itself_not_merely_the_least_bound():
+    """At step 1 relation 2 is asked for: entity 2 answers both alike, but no bound over contexts shows it."""
+    facts = FactTable([[2, 0, 2], [0, 2, 2]])
+    model = chain_of_thought(facts, max_hops=2, attention="soft")
+    W_pos = model.W_pos.copy()
+    W_pos[2, model.d_model - 1] = 2.75  # the first entity's query, with the sign of the second's
+    found = induction(replace(model, W_pos=W_pos), facts, max_hops=2)
+    assert found.n_wrong
+    assert (found.worst.subject, *found.worst.relations) in found.wrong
+    assert found.lower.min() < found.worst.margin <= 0
+
+
+def test_with_softmax_a_worst_case_context_attains_the_bound():
+    """Earlier entities that hold -1 where the answer holds +1, other relations silent: the box's corner."""
+    facts = FactTable([[1, 0, 0, 1], [2, 2, 2, 2]], n_attributes=4)
+    max_hops = 3
+    model = chain_of_thought(facts, max_hops=max_hops, attention="soft", margin=1.0)
+    found = induction(model, facts, max_hops=max_hops)
+    # step 3 of 3 asks relation 0 of entity 0: its answer 1 reads (+1, -1), the nearest word differs in the
+    # first coordinate, where entities 1 and 2 hold -1
+    least = np.inf
+    for earlier in np.ndindex(4, 4):
+        for others in np.ndindex(2, 2):
+            tokens, positions = relations_first(
+                4, np.array([[*others, 0]]), np.array([[*earlier, 0]]), max_hops=max_hops
+            )
+            logits = model.logits(tokens, positions)[0]
+            least = min(least, logits[1] - np.delete(logits, 1).max())
+    assert 0 <= least - found.lower[0, 0] < 1e-9
+    assert found.minimum[0] <= found.lower[0, 0]
+
+
+def test_the_theorys_interval_is_attained_when_the_leak_goes_to_one_token():
+    """C3's -2 eps (1 + gate), out of reach for C3's own head, is reached by a leak to one entity alone."""
+    facts = FactTable([[1, 0, 0, 1], [2, 2, 2, 2]], n_attributes=4)
+    gate, eps = 1.25, 0.125
+    model = chain_of_thought(facts, max_hops=2, attention="soft", margin=1.0, gate=gate)
+    W_pos = model.W_pos.copy()
+    key, query = np.flatnonzero(W_pos[:2].any(axis=0)), np.flatnonzero(W_pos[2:].any(axis=0))
+    W_pos[:, key], W_pos[:, query] = -500.0, 1.0
+    W_pos[1, key], W_pos[2, key] = 0.0, np.log(eps / (1 - eps))  # relation 2, and the first entity
+    head_ = with_head(model, W_Q=np.sign(head(model, "W_Q")))
+    tokens, positions = relations_first(4, np.array([[1, 0]]), np.array([[1, 0]]), max_hops=2)
+    logits = replace(head_, W_pos=W_pos).logits(tokens, positions)[0]
+    assert logits[1] - np.delete(logits, 1).max() == pytest.approx(2 * (1 - 2 * eps * (1 + gate)), abs=1e-12)
+
+
+@pytest.mark.parametrize(("gate", "leaks"), [(1.0, True), (1.25, False)])
+def test_softmax_at_gate_one_wakes_blocks_not_asked_for(gate, leaks):
+    facts = table(1, 8, 3)
+    hard = chain_of_thought(facts, max_hops=3, gate=gate, readout="separate")
+    soft = replace(with_head(hard, W_Q=2 * head(hard, "W_Q")), attention="soft")
+    subjects = np.arange(8)
+    tokens, positions = relations_first(8, np.tile([0, 1, 2], (8, 1)), subjects[:, None], max_hops=3)
+    x = soft.W_E[tokens] + soft.W_pos[positions]
+    last = x[:, -1:] + soft.blocks[0].attention(x[:, -1:], x, kind="soft", scale=1.0)
+    mlp = soft.blocks[0].mlp
+    awake = last[:, 0] @ dense(mlp.W_in) + mlp.b_in > 0
+    assert awake[:, 3:].any() == leaks  # three neurons a block; relation 0 is asked for
+    assert awake[:, :3].any()
+
+
+def test_every_control_comes_out_as_predicted():
+    assert [(c.name, c.got) for c in chain_controls() if not c.ok] == []
+
+
+def test_a_control_can_fail():
+    identity = FactTable(np.tile(np.arange(10), (3, 1)))  # equal relations never notice a leak
+    assert not all(c.ok for c in chain_controls(identity))
+
+
+@pytest.mark.slow
+def test_a_thousand_entities_and_sixteen_hops_with_softmax():
+    facts = random_functions(1000, 4, rng=np.random.default_rng(0))
+    model = chain_of_thought(facts, max_hops=16, attention="soft", margin=1.5)
+    assert induction(model, facts, max_hops=16).minimum[0] >= 1.5

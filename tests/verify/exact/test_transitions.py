@@ -1,0 +1,101 @@
+"""The transition certificate equals enumeration, and refuses what it cannot prove."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from constructions import Attention, composed_hops, hybrid_hops, sequential_hops
+from constructions.arithmetic import dense
+from theory.facts import random_functions
+from theory.hops import letters
+from verify.exact.induction import PremiseError
+from verify.exact.margin import margins
+from verify.exact.queries import Chains
+from verify.exact.transitions import representatives, transitions
+
+
+def table(seed: int = 0, r: int = 2):
+    return random_functions(6, r, rng=np.random.default_rng(seed))
+
+
+MODELS = {
+    "sequential": sequential_hops,
+    "merged": lambda facts, **o: sequential_hops(facts, merged=True, **o),
+    "hybrid": lambda facts, **o: hybrid_hops(facts, stages=2, **o),
+    "composed": composed_hops,
+}
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    name=st.sampled_from(sorted(MODELS)),
+    typed=st.booleans(),
+    gate=st.sampled_from([0.75, 1.0]),
+    noise=st.booleans(),
+)
+def test_it_equals_enumeration_of_sound_and_of_broken_weights(seed, name, typed, gate, noise):
+    facts = table(seed, 6 if typed else 2)
+    model = MODELS[name](facts, hops=3, typed=typed, gate=gate)
+    if noise:  # one embedding of one subject, and one remembered one
+        W_E = model.W_E.copy()
+        W_E[seed % 6, model.storage.coordinates[seed % 4]] *= -1
+        model = replace(model, W_E=W_E)
+    alphabet = letters(facts, 3, typed=typed)
+    short, long = transitions(model, facts, alphabet), margins(model, Chains(facts, alphabet))
+    assert short.minimum == long.minimum
+    assert set(np.unique(short.lower)) == set(np.unique(long.lower))
+    assert set(short.wrong) <= set(long.wrong)
+    assert (short.n_wrong == 0) == (long.n_wrong == 0)
+
+
+def test_few_queries_stand_for_many():
+    facts = random_functions(20, 3, rng=np.random.default_rng(0))
+    alphabet = letters(facts, 7)
+    stands = representatives(sequential_hops(facts, hops=7), facts, alphabet)
+    assert len(stands.answers) <= 20 * 3  # of 20 x 3^7
+    for history, answer in zip(stands.histories, stands.answers, strict=True):
+        assert facts.compose(history[1:])[history[0]] == answer
+
+
+def with_attention(model, layer, **changed):
+    blocks = list(model.blocks)
+    heads = {n: [dense(w).copy() for w in ws] for n, ws in vars(blocks[layer].attention).items()}
+    for name, change in changed.items():
+        heads[name] = [change(w) for w in heads[name]]
+    blocks[layer] = replace(blocks[layer], attention=Attention(**heads))
+    return replace(model, blocks=tuple(blocks))
+
+
+def read_state(W_V):
+    W_V = W_V.copy()
+    W_V[0, 0] = 1.0
+    return W_V
+
+
+@pytest.mark.parametrize(
+    ("premise", "corrupt"),
+    [
+        ("attention must be hard", lambda m: replace(m, attention="soft")),
+        ("must read one position", lambda m: with_attention(m, 2, W_Q=np.zeros_like)),
+        ("tokens alone", lambda m: with_attention(m, 2, W_V=read_state)),
+        ("tokens must not write", lambda m: with_attention(m, 2, W_K=read_state)),
+        ("once and in order", lambda m: with_attention(m, 2, W_K=np.negative)),
+        ("not round", lambda m: replace(m, W_E=m.W_E * (1 + 2.0**-50))),
+        ("3 hops need 4 positions", lambda m: replace(m, W_pos=m.W_pos[:3])),
+    ],
+)
+def test_it_names_the_premise_that_fails(premise, corrupt):
+    facts = table()
+    with pytest.raises(PremiseError, match=premise):
+        transitions(corrupt(sequential_hops(facts, hops=3)), facts, letters(facts, 3))
+
+
+def test_a_relation_that_is_never_read_is_noticed():
+    facts = table()
+    model = sequential_hops(facts, hops=2)
+    with pytest.raises(PremiseError, match="position 2 is not"):
+        transitions(replace(model, blocks=model.blocks[:1]), facts, letters(facts, 2))

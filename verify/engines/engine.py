@@ -1,0 +1,153 @@
+"""Another engine: the exported graph, run by onnxruntime, against what is proved of every query.
+
+The verdict on a claim rests on NumPy's arithmetic and its audit. Here the same weights go through an ONNX
+graph and an engine that nobody here wrote, with its optimisations off so that it computes what the graph
+says; `verify.engines.agreement` compares every logit of every query.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from importlib import import_module
+from math import prod
+
+import numpy as np
+
+from constructions.arithmetic import dense
+from constructions.onnx_graph import onnx_graph
+from constructions.transformer import Transformer
+from verify.engines.agreement import Compared, Engine, agreement
+from verify.exact.exactness import Ball, Floats
+from verify.exact.margin import Margins, Progress
+from verify.exact.queries import Chains, Numbers, Queries, SingleSteps
+from verify.verdict import ControlResult, Status, Verdict
+
+ENGINES = ("numpy", "onnxruntime")
+
+_SAMPLE = 64  # queries of the control
+
+
+def require(name: str) -> None:
+    """Whether an engine is known and installed; it is imported.
+
+    Raises:
+        ValueError: no such engine.
+        ImportError: it is not installed; the message names the extra.
+    """
+    if name not in ENGINES:
+        raise ValueError(f"engine must be one of {', '.join(ENGINES)}, got {name!r}")
+    for module in ("onnx", "onnxruntime") if name == "onnxruntime" else ():
+        try:
+            import_module(module)
+        except ImportError as error:
+            raise ImportError(f"{module} is not installed: pip install 'georecall[export]'") from error
+
+
+def onnxruntime_engine(model: Transformer, *, dtype: str = "float64") -> Engine:
+    """The model's graph in onnxruntime, on one thread, every operation as the graph has it.
+
+    Raises:
+        ImportError: onnx or onnxruntime is not installed; the message names the extra.
+        ValueError: see `constructions.onnx_graph`.
+    """
+    require("onnxruntime")
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(
+        onnx_graph(model, dtype=dtype).SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+
+    def run(tokens: Numbers, positions: Numbers) -> Floats:
+        wide = np.ascontiguousarray(np.broadcast_to(positions, tokens.shape), dtype=np.int64)
+        (logits,) = session.run(["logits"], {"tokens": tokens.astype(np.int64), "positions": wide})
+        return np.asarray(logits)
+
+    return run
+
+
+def everything_asked(found: Margins) -> list[Queries]:
+    """The queries that margins speak for; of a chain of thought every step of every chain of k <= K hops."""
+    queries = found.queries
+    if not isinstance(queries, SingleSteps):
+        return [queries]
+    facts, K = queries.facts, queries.max_hops
+    everyone = np.tile(np.arange(facts.n_relations), (K, 1))
+    return [Chains(facts, everyone[:k], step=i, max_hops=K) for k in range(1, K + 1) for i in range(1, k + 1)]
+
+
+def in_engine(
+    verdict: Verdict, model: Transformer, found: Margins, name: str, progress: Progress | None = None
+) -> Verdict:
+    """The verdict, after an engine has been asked the same.
+
+    Where the engine's answer is wrong and a right one is proved, the claim is refuted in that engine; any
+    other disagreement, queries that are too many to compare, a model that is too large for a graph, and a
+    control that is not seen make it inconclusive. `measured` gains `engine_queries` and `engine_min_margin`.
+
+    Args:
+        verdict: on the weights, by NumPy's arithmetic and its audit.
+        model: the weights.
+        found: their margins.
+        name: of `ENGINES`.
+        progress: see `agreement`.
+
+    Raises:
+        ImportError: see `onnxruntime_engine`.
+    """
+    if name == "numpy" or verdict.status != "holds":
+        return verdict
+    asked = everything_asked(found)
+    try:
+        engine = onnxruntime_engine(model)
+    except ValueError as error:  # a model that no graph can hold
+        return replace(verdict, status="inconclusive", reason=f"{name} was not asked: {error}")
+    result = agreement(model, asked, engine, progress=progress)
+    control = altered_weight(model, asked[0], onnxruntime_engine)
+    verdict = replace(
+        verdict,
+        measured={
+            **verdict.measured,
+            "engine_queries": result.n_compared,
+            "engine_min_margin": Fraction(result.least) if np.isfinite(result.least) else None,
+        },
+        controls=(*verdict.controls, control),
+    )
+    if result.first is not None:
+        wrong = result.first.turned and not result.first.witness.margin > 0
+        status: Status = "refuted" if wrong else "inconclusive"
+        reason = f"{name} disagrees on {result.n_different} of {result.n_compared} queries; {result.first}"
+        return replace(verdict, status=status, reason=reason, witness=result.first.witness)
+    if result.n_compared < max(result.n_all, verdict.n_queries or 0):
+        n_all = max(result.n_all, verdict.n_queries or 0)
+        reason = f"{name} agrees on all of {result.n_compared} queries compared, which are not all {n_all}"
+        return replace(verdict, status="inconclusive", reason=reason)
+    if result.n_open:
+        reason = f"rounding may turn {result.n_open} answers: {name} cannot be held to them"
+        return replace(verdict, status="inconclusive", reason=reason)
+    if not control.ok:
+        return replace(verdict, status="inconclusive", reason=f"control not as predicted: {control.name}")
+    return verdict
+
+
+def altered_weight(
+    model: Transformer, queries: Queries, engine: Callable[[Transformer], Engine]
+) -> ControlResult:
+    """The control: the graph of a model with one weight of W_U negated, one that the first query reads."""
+    numbers = np.arange(min(_SAMPLE, prod(queries.shape)))
+    tokens, positions, answers = queries.prompts(numbers)
+    floats = model.map(Ball.of)
+    x, W_U = floats.residual(tokens[:1], positions).mid[0], dense(model.W_U).astype(np.float64)
+    W_U[np.unravel_index(np.abs(x[:, None] * W_U).argmax(), W_U.shape)] *= -1
+    computed = engine(replace(model, W_U=W_U))(tokens, positions)
+    found = Compared.of(floats.logits(tokens, positions), computed, answers)
+    seen = int(found.different.sum())
+    return ControlResult(
+        name="one weight of the graph negated",
+        expected="the engine disagrees",
+        got=f"the engine disagrees on {seen} of {len(numbers)} queries",
+        ok=bool(found.different[0]),
+    )

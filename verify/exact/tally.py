@@ -1,0 +1,218 @@
+"""Recall of more facts than margins can be kept of: what is counted is that, and how far, they hold.
+
+Subjects are judged a chunk at a time, by as many threads as there are cores, and counted in order, so that
+the outcome does not depend on the threads. What has been counted can be written to a file and taken up again.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+from constructions.transformer import Transformer
+from theory.table import Table
+from verify.exact.judge import Judge
+from verify.exact.margin import Method, Progress, Witness
+from verify.exact.separated import NotExactError
+
+_CHUNK_BYTES = 6 << 20  # of residuals of one piece; smaller ones lose to calls, larger ones to memory
+_PIECES = 8  # in a chunk
+_WORTH_A_THREAD = 1 << 21  # entries of residuals: fewer are done before a second thread has begun
+_ENOUGH = (
+    1 << 36
+)  # logits spent on facts that are not recalled, before it is enough to know that some are not
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What has been counted of subjects 0..n_subjects - 1.
+
+    Args:
+        n_subjects: how many are done.
+        n_facts: how many facts these have.
+        n_recalled: facts whose margin is positive.
+        n_settled: facts whose margin the codebook knew.
+        least: the least margin, exact; None before the first fact.
+        worst: relation and subject of the first fact that has it.
+    """
+
+    n_subjects: int = 0
+    n_facts: int = 0
+    n_recalled: int = 0
+    n_settled: int = 0
+    least: float | None = None
+    worst: tuple[int, int] = (0, 0)
+
+    @property
+    def n_wrong(self) -> int:
+        """Facts that are not recalled; a tie is an error."""
+        return self.n_facts - self.n_recalled
+
+    def __str__(self) -> str:
+        """In words, as after 'of 100 facts'."""
+        if self.least is None:
+            return "none were counted yet"
+        wrong = f"{self.n_wrong} of them wrong" if self.n_wrong else "all recalled"
+        return f"{self.n_facts} were counted, {wrong}, least margin {self.least:g}"
+
+    def plus(self, other: "Tally") -> "Tally":
+        """Both, `other` being about the subjects that come next."""
+        first = other.least is None or (self.least is not None and self.least <= other.least)
+        return Tally(
+            self.n_subjects + other.n_subjects,
+            self.n_facts + other.n_facts,
+            self.n_recalled + other.n_recalled,
+            self.n_settled + other.n_settled,
+            *((self.least, self.worst) if first else (other.least, other.worst)),
+        )
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The outcome for all facts of a table: what a verdict asks of margins.
+
+    Args:
+        tally: of all subjects, or of those that were enough to refute.
+        n_facts: N R.
+        worst: the fact with the least margin, if some fact is not recalled.
+    """
+
+    tally: Tally
+    n_facts: int
+    worst: Witness | None
+
+    exact = True
+
+    @property
+    def complete(self) -> bool:
+        """Whether every fact was judged."""
+        return self.tally.n_facts == self.n_facts
+
+    @property
+    def n_recalled(self) -> int:
+        """Facts whose margin is certainly positive."""
+        return self.tally.n_recalled
+
+    @property
+    def n_wrong(self) -> int:
+        """Facts whose margin is certainly zero or negative."""
+        return self.tally.n_wrong
+
+    @property
+    def minimum(self) -> tuple[Fraction, Fraction]:
+        """The least margin, twice."""
+        least = Fraction(self.tally.least or 0)
+        return least, least
+
+    @property
+    def method(self) -> Method:
+        """How the margins were obtained."""
+        return "codebook" if self.tally.n_settled == self.tally.n_facts else "exhaustive"
+
+
+def count(
+    model: Transformer,
+    facts: Table,
+    *,
+    begun: Tally | None = None,
+    keep: Callable[[Tally], None] | None = None,
+    progress: Progress | None = None,
+    workers: int | None = None,
+) -> Counted | None:
+    """Judges every fact of a table by exact integers, or enough of them to refute it.
+
+    Args:
+        model: the weights; they fit the facts.
+        facts: asked as `[s, r]`.
+        begun: what was counted before.
+        keep: called with all that is counted, after every chunk and when interrupted.
+        progress: called with the number of facts done and of all facts.
+        workers: threads; default one per core. The outcome is the same.
+
+    Returns:
+        None if the model is not judged in exact integers: then ask `verify.margins`.
+    """
+    judge = Judge.of(model, facts)
+    if judge is None:
+        return None
+    total, spent = begun or Tally(), 0
+    try:
+        for part in _in_order(judge, total.n_subjects, workers or os.cpu_count() or 1):
+            total = total.plus(part)
+            if keep is not None:
+                keep(total)
+            if progress is not None:
+                progress(total.n_facts, facts.n_facts)
+            spent += (part.n_facts - part.n_settled) * facts.n_attributes
+            if total.n_wrong and spent > _ENOUGH:
+                break
+    except NotExactError:
+        return None
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"of {facts.n_facts} facts {total}") from None
+    return Counted(total, facts.n_facts, _witness(judge, total) if total.n_wrong else None)
+
+
+def _in_order(judge: Judge, start: int, workers: int) -> Iterator[Tally]:
+    """The tallies of the chunks from a subject on, each one begun a little ahead."""
+    N = judge.facts.n_subjects
+    width = max(1, len(judge.separated.rows))
+    piece = max(256, _CHUNK_BYTES // width // 256 * 256)
+    chunk = min(piece * _PIECES, max(_WORTH_A_THREAD // width, -(-N // (2 * workers))))
+    starts = iter(range(start, N, chunk))
+    ahead: deque[Future[Tally]] = deque()
+    with _blas().limit(limits=1 if workers > 1 else None), ThreadPoolExecutor(workers) as pool:
+        try:
+            while True:
+                while len(ahead) < 2 * workers and (at := next(starts, None)) is not None:
+                    ahead.append(pool.submit(_chunk, judge, at, min(at + chunk, N), piece))
+                if not ahead:
+                    return
+                yield ahead.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """The libraries whose own threads would be in the way; finding them takes longer than small tables do."""
+    return ThreadpoolController()
+
+
+def _chunk(judge: Judge, start: int, stop: int, piece: int) -> Tally:
+    total = Tally()
+    for at in range(start, stop, piece):
+        margins, settled = judge.margins(at, min(at + piece, stop))
+        relation, place = np.unravel_index(int(margins.argmin()), margins.shape)
+        found = Tally(
+            n_subjects=margins.shape[1],
+            n_facts=margins.size,
+            n_recalled=int(np.count_nonzero(margins > 0)),
+            n_settled=settled,
+            least=float(margins[relation, place]),
+            worst=(int(relation), at + int(place)),
+        )
+        total = total.plus(found)
+    return total
+
+
+def _witness(judge: Judge, total: Tally) -> Witness:
+    relation, subject = total.worst
+    facts = judge.facts
+    answer, got = int(facts.block(subject, subject + 1)[relation, 0]), judge.rival(subject, relation)
+    return Witness(
+        subject=subject,
+        relations=(relation,),
+        answer=answer,
+        got=got,
+        margin=float(total.least or 0.0),
+        question=facts.question(subject, relation),
+        answer_name=facts.attribute_name(answer),
+        got_name=facts.attribute_name(got),
+    )

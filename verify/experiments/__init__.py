@@ -1,0 +1,1 @@
+"""Claims under test: how each is built, asked and measured, and the controls that must fail."""

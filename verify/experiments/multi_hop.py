@@ -1,0 +1,244 @@
+"""C3 and C5 under test: instances of each claim, and how their queries are measured.
+
+The controls that must break them are in `verify.experiments.multi_hop_controls`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from constructions import chain_of_thought, composed_hops, hybrid_hops, sequential_hops
+from constructions.arithmetic import stored
+from constructions.codes import Code, sign_code
+from constructions.hops import stage_lengths
+from constructions.transformer import Transformer
+from theory import symbols as sym
+from theory.claim import Claim, Values
+from theory.claims.chain_of_thought import CHAIN_OF_THOUGHT, DEFAULT_SOFT_GATE
+from theory.claims.hops import COMPOSED_HOPS, HYBRID_HOPS, SEQUENTIAL_HOPS
+from theory.facts import FactsError, FactTable
+from theory.hops import letters, reachable
+from theory.nearest import nearest_squared_distances
+from theory.randomness import generator
+from verify.exact.induction import PremiseError, induction
+from verify.exact.margin import Margins, Progress, margins
+from verify.exact.queries import Chains, sample
+from verify.exact.transitions import transitions
+from verify.experiments.instance import Instance
+from verify.experiments.multi_hop_controls import chain_controls, hop_controls
+from verify.verdict import ControlResult
+
+_BUDGET = 1 << 33  # products spent on enumerating all queries: less than a minute
+_SOME = 16  # random subjects, where all are too many
+
+
+@dataclass(frozen=True)
+class ChainOfThought:
+    """C3."""
+
+    claim: Claim = CHAIN_OF_THOUGHT
+    default_table: tuple[int, int] = (1000, 4)
+
+    @property
+    def name(self) -> str:
+        """The claim's name."""
+        return self.claim.name
+
+    def instance(self, facts: FactTable, **options: Any) -> Instance:
+        """The claim at one table and choice of options."""
+        facts, strangers = as_entities(facts)
+        max_hops, attention = options.get("hops", 4), options.get("attention", "hard")
+        readout, soft = options.get("readout", "in-place"), attention == "soft"
+        code = options.get("code") or sign_code(facts.n_attributes, length=options.get("code_length"))
+        distance = _distance(code, facts.occurring())
+        margin = options.get("margin", distance / 4) if soft else None
+        gate = options.get("gate", float(DEFAULT_SOFT_GATE) if soft else code.spread / 2)
+        values = _values(facts, facts.n_relations, code, gate, distance, strangers) | {
+            sym.K: max_hops,
+            sym.soft: int(soft),
+            sym.promise: Fraction(margin or 0),
+            sym.separate: int(readout == "separate"),
+        }
+        N, R = facts.n_subjects, facts.n_relations
+        alphabet = np.tile(np.arange(R), (max_hops, 1))
+        return Instance(
+            facts=facts,
+            values=values,
+            parameters={
+                "hops": max_hops,
+                "attention": attention,
+                "margin": margin,
+                "gate": gate,
+                "code_length": code.length,
+                "readout": readout,
+            },
+            build=lambda: chain_of_thought(
+                facts,
+                max_hops=max_hops,
+                attention=attention,
+                margin=margin,
+                code=code,
+                gate=gate,
+                readout=readout,
+            ),
+            margins=lambda model, progress: induction(model, facts, max_hops=max_hops, progress=progress),
+            n_queries=N * R**max_hops,
+            samples=lambda: [
+                sample(Chains(facts, alphabet[:k], step=i, max_hops=max_hops), _last(R, k) * N)
+                for k in range(1, max_hops + 1)
+                for i in range(1, k + 1)
+            ],
+            promises=("min_margin",) if soft else (),
+        )
+
+    def controls(self) -> list[ControlResult]:
+        """All controls of the claim, on a small companion table that is always the same."""
+        return chain_controls()
+
+    def controls_at(self) -> dict[str, Any]:
+        """The parameters of the companion instance that the controls run on."""
+        return {"subjects": 10, "relations": 3, "table": "bijections", "hops": 5}
+
+
+@dataclass(frozen=True)
+class Hops:
+    """One claim of C5, and what its construction and its options share with the others.
+
+    Args:
+        claim: the claim.
+        construct: facts and options to weights.
+        default_hops: k where it is not given.
+        default_table: N and R where they are not given.
+        controls_lengths: hops of the stages of the companion instance that the controls run on.
+    """
+
+    claim: Claim
+    construct: Callable[..., Transformer]
+    default_hops: int
+    controls_lengths: tuple[int, ...]
+    default_table: tuple[int, int] = (64, 3)
+
+    @property
+    def name(self) -> str:
+        """The claim's name."""
+        return self.claim.name
+
+    def instance(self, facts: FactTable, **options: Any) -> Instance:
+        """The claim at one table and choice of options."""
+        facts, strangers = as_entities(facts)
+        hops, typed = options.get("hops", self.default_hops), bool(options.get("typed", False))
+        stages, merged = options.get("stages", min(2, hops)), bool(options.get("merged", False))
+        readout = options.get("readout", "separate")
+        if stages > hops:
+            raise ValueError(f"stages must be from 1 to the number of hops, {hops}, got {stages}")
+        alphabet = letters(facts, hops, typed=typed)
+        R = alphabet.shape[1]
+        code = options.get("code") or sign_code(facts.n_attributes, length=options.get("code_length"))
+        gate = options.get("gate", code.spread / 2)
+        distance = 0 if strangers else _distance(code, reachable(facts, alphabet))
+        own = {"stages": stages, "typed": typed, "merged": merged, "readout": readout}
+        chosen = {"hops": hops} | {name: v for name, v in own.items() if name in self.claim.parameters}
+        values = _values(facts, R, code, gate, distance, strangers) | {
+            sym.k: hops,
+            sym.c: stages,
+            sym.typed: int(typed),
+            sym.merged: int(merged),
+            sym.separate: int(readout == "separate"),
+        }
+        n_queries = facts.n_subjects * R**hops
+        return Instance(
+            facts=facts,
+            values=values,
+            parameters={**chosen, "gate": gate, "code_length": code.length},
+            build=lambda: self.construct(facts, code=code, gate=gate, **chosen),
+            margins=lambda model, progress: all_margins(model, facts, alphabet, progress=progress),
+            n_queries=n_queries,
+            samples=lambda: [sample(Chains(facts, alphabet), _last(R, hops) * facts.n_subjects)],
+        )
+
+    def controls(self) -> list[ControlResult]:
+        """All controls of the claim, on a small companion table that is always the same."""
+        return hop_controls(self.claim, self.controls_lengths)
+
+    def controls_at(self) -> dict[str, Any]:
+        """The parameters of the companion instance that the controls run on."""
+        at: dict[str, Any] = {"subjects": 10, "relations": 3, "table": "bijections"}
+        return at | {"hops": sum(self.controls_lengths), "stages": len(self.controls_lengths)}
+
+
+def all_margins(
+    model: Transformer, facts: FactTable, alphabet: Any, *, progress: Progress | None = None
+) -> Margins:
+    """Margins that speak for all N R^k queries where that is feasible, and what was done.
+
+    All of them, if they are few enough; else those that stand for all (`verify.exact.transitions`); else,
+    where that is too much too, all strings for some random subjects: such margins speak for these alone, and
+    their number, less than N R^k, says so.
+    """
+    hops, R = alphabet.shape
+    each = (hops + 1) * sum(int(np.count_nonzero(stored(weight))) for weight in _layers(model))
+    if facts.n_subjects * R**hops * each <= _BUDGET:
+        return margins(model, Chains(facts, alphabet), progress=progress)
+    try:
+        return transitions(model, facts, alphabet, progress=progress)
+    except PremiseError:
+        if R**hops * each > 16 * _BUDGET:
+            raise  # not even one subject is feasible
+        rng = generator(0, "subjects", facts.n_subjects, R, hops)
+        some = int(min(_SOME, facts.n_subjects, max(1, _BUDGET // (R**hops * each))))
+        subjects = np.sort(rng.choice(facts.n_subjects, some, replace=False))
+        return margins(model, Chains(facts, alphabet, subjects=subjects), progress=progress)
+
+
+def as_entities(facts: FactTable) -> tuple[FactTable, int]:
+    """The facts with attributes identified with subjects, and how many attributes are no subjects."""
+    try:
+        return facts.to_entities(), 0
+    except FactsError:
+        subjects = {facts.subject_name(s) for s in range(facts.n_subjects)}
+        if facts.subjects is None and facts.attributes is None:
+            return facts, int((facts.occurring() >= facts.n_subjects).sum())
+        return facts, sum(facts.attribute_name(int(a)) not in subjects for a in facts.occurring())
+
+
+def _last(R: int, hops: int) -> int:
+    """The last string of relations, by number, or one that an int64 can hold."""
+    return int(min(R**hops - 1, 1 << 40))
+
+
+def _layers(model: Transformer) -> list[Any]:
+    return [weight for name, weight in model.weights().items() if name.startswith("blocks")]
+
+
+def _distance(code: Code, answers: Any) -> int:
+    """D, the least squared distance from an answer's word to another word; 0 where there is no other."""
+    return int(nearest_squared_distances(code.words, answers).min()) if code.n_words > 1 else 0
+
+
+def _values(
+    facts: FactTable, R: int, code: Code, gate: float, distance: int, strangers: int
+) -> dict[Any, int | Fraction]:
+    values: Values = {
+        sym.N: facts.n_subjects,
+        sym.R: R,
+        sym.A: facts.n_attributes,
+        sym.m: code.length,
+        sym.V: code.spread,
+        sym.gate: Fraction(gate),
+        sym.words: code.n_distinct,
+        sym.D: distance,
+        sym.levels: code.n_levels,
+        sym.strangers: strangers,
+    }
+    return dict(values)
+
+
+FAMILY = (
+    ChainOfThought(),
+    Hops(COMPOSED_HOPS, composed_hops, default_hops=2, controls_lengths=(2,)),
+    Hops(SEQUENTIAL_HOPS, sequential_hops, default_hops=3, controls_lengths=(1, 1)),
+    Hops(HYBRID_HOPS, hybrid_hops, default_hops=4, controls_lengths=tuple(stage_lengths(3, 2))),
+)

@@ -1,0 +1,191 @@
+"""Put anyone's weights, or anyone's construction, under test in one line of a test suite."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from constructions.transformer import Transformer
+from theory.facts import FactTable
+from verify.exact.margin import Margins, Progress
+from verify.kit.battery import RECALL, UNUSABLE, Battery, Claimed, tables
+from verify.kit.counterexample import Counterexample
+from verify.kit.laws import Law
+from verify.kit.own import Asking, Construction, ConstructionError, build
+from verify.storage import subject_bits
+from verify.verdict import Verdict
+
+
+def assert_recalls(
+    model_or_construction: Transformer | Construction,
+    facts: FactTable | None = None,
+    *,
+    hops: int = 1,
+    chain_of_thought: bool = False,
+    laws: Sequence[Law] = (),
+    min_margin: Claimed | None = None,
+    d_model: Claimed | None = None,
+    d_mlp: Claimed | None = None,
+    n_layers: Claimed | None = None,
+    bijective: bool = False,
+) -> None:
+    """Passes if every fact is recalled with a positive margin, and whatever else is claimed holds.
+
+    A construction is built for degenerate and random tables, from the smallest up, and for each table
+    renamed, repeated and cut. It must give the same model twice, leave the facts alone, and keep every claim.
+    The first table on which anything fails is shrunk.
+
+    Args:
+        model_or_construction: weights, or a function from facts to weights or to a function from tokens to
+            logits (see `verify.kit.own`). The margins of such a function are measured in its own floats.
+        facts: what to recall; default, for a construction: the tables of the battery.
+        hops: k; from 2 on, prompts are `[s, r_1, ..., r_k]` and attributes are the subjects.
+        chain_of_thought: whether prompts are those of C3, judged by induction.
+        laws: metamorphic laws that the construction claims to obey exactly, as `verify.kit.laws.LAWS`.
+        min_margin: the least margin claimed, a number or a function of the facts.
+        d_model: what it claims to be, likewise; so d_mlp (the widest layer) and n_layers.
+        d_mlp: see d_model.
+        n_layers: see d_model.
+        bijective: whether only bijection tables are claimed.
+
+    Raises:
+        AssertionError: something does not hold, or cannot be decided; the message is the counterexample.
+        TypeError: weights without facts, or with claims about other tables; neither weights nor a function.
+
+    Example:
+        >>> from constructions import in_place_superposition
+        >>> from verify.kit.laws import LAWS
+        >>> assert_recalls(in_place_superposition, laws=LAWS, min_margin=2)
+        >>> assert_recalls(lambda facts: in_place_superposition(facts, gate=0.25))
+        Traceback (most recent call last):
+            ...
+        AssertionError: 1 of 1 facts wrong; r0 of s0: right a0, got a1, margin -1
+             r0
+        s0  [a0]
+        N = 1, R = 1, |A| = 2; does not hold: every fact is recalled
+    """
+    asking = Asking(hops, chain_of_thought)
+    claimed = {"d_model": d_model, "d_mlp": d_mlp, "n_layers": n_layers}
+    dimensions = {name: claim for name, claim in claimed.items() if claim is not None}
+    construction: Any = model_or_construction
+    if isinstance(model_or_construction, Transformer):
+        if facts is None:
+            raise TypeError("weights are checked against facts: assert_recalls(model, facts)")
+        if laws:
+            raise TypeError("laws are about a construction, which is built again for other facts")
+        construction = lambda _: model_or_construction  # noqa: E731
+    elif not callable(model_or_construction):
+        raise TypeError(f"want a Transformer or a function from facts, got {model_or_construction!r}")
+    battery = Battery(construction, asking, laws, min_margin, dimensions, bijective)
+    if facts is None:
+        found, _ = battery.run(tables(asking, bijective=bijective), vary=True)
+    elif isinstance(model_or_construction, Transformer):
+        found = battery.first(facts)
+    else:
+        found, _ = battery.run([facts])
+    if found is not None:
+        raise AssertionError(str(found))
+
+
+def check_construction(
+    construction: Construction,
+    facts: FactTable | None = None,
+    *,
+    hops: int = 1,
+    progress: Progress | None = None,
+) -> Verdict:
+    """A recall verdict on anyone's construction: on given facts, or on all tables of the battery.
+
+    Args:
+        construction: see `verify.kit.own`.
+        facts: what to recall; default: the tables of `assert_recalls`, shrunk where one refutes.
+        hops: see `assert_recalls`.
+        progress: called with the number of tables done and of all tables.
+
+    Raises:
+        ConstructionError: it cannot be judged; the message says why, and on which table.
+    """
+    start = time.perf_counter()
+    asking = Asking(hops)
+    battery = Battery(construction, asking)
+    passed: list[Margins] = []
+    if facts is not None:
+        found = battery.first(facts, passed)
+    else:
+        found, passed = battery.run(_reported(list(tables(asking)), progress), vary=True)
+    if found is not None and found.law == UNUSABLE:
+        f = found.facts
+        raise ConstructionError(
+            f"{found.says} (on N = {f.n_subjects}, R = {f.n_relations}, |A| = {f.n_attributes})"
+        )
+    verdict = _verdict(passed, hops) if found is None else _refused(found, battery, hops)
+    if facts is not None:
+        verdict = replace(verdict, measured=_quantities(construction, facts, verdict))
+    return replace(verdict, seconds=time.perf_counter() - start)
+
+
+def _reported(tried: Sequence[FactTable], progress: Progress | None) -> Iterator[FactTable]:
+    for done, table in enumerate(tried, start=1):
+        yield table
+        if progress is not None:
+            progress(done, len(tried))
+
+
+def _verdict(passed: Sequence[Margins], hops: int) -> Verdict:
+    """Of a construction that recalled everything it was asked."""
+    floor = min(passed, key=lambda found: found.minimum[0])
+    facts = floor.queries.facts
+    sizes = {"subjects": facts.n_subjects, "relations": facts.n_relations, "attributes": facts.n_attributes}
+    methods = {found.method for found in passed}
+    return Verdict(
+        claim="recall",
+        status="holds",
+        n_facts=sum(found.queries.facts.n_facts for found in passed),
+        n_queries=sum(found.n_facts for found in passed),
+        min_margin=floor.minimum[0],
+        exact=all(found.exact for found in passed),
+        method=methods.pop() if len(methods) == 1 else "filtered",
+        parameters=(sizes if len(passed) == 1 else {"tables": len(passed)}) | {"hops": hops},
+    )
+
+
+def _refused(found: Counterexample, battery: Battery, hops: int) -> Verdict:
+    """Of a construction with a counterexample; what is no wrong answer is inconclusive."""
+    margins = battery.asking(build(battery.construction, found.facts), found.facts)
+    facts = found.facts
+    few = facts.n_facts <= 100
+    return Verdict(
+        claim="recall",
+        status="refuted" if found.law == RECALL else "inconclusive",
+        reason=found.says.partition(";")[0] if found.law == RECALL else f"not so: {found.law}; {found.says}",
+        n_facts=facts.n_facts,
+        n_queries=margins.n_facts,
+        min_margin=margins.minimum[0],
+        exact=margins.exact,
+        method=margins.method,
+        witness=found.witness,
+        parameters={
+            "subjects": facts.n_subjects,
+            "relations": facts.n_relations,
+            "attributes": facts.n_attributes,
+            "hops": hops,
+        }
+        | ({"answers": facts.answers.tolist()} if few else {}),
+    )
+
+
+def _quantities(construction: Construction, facts: FactTable, verdict: Verdict) -> dict[str, Any]:
+    """The measured quantities of a construction at one table; of a function of tokens only the margin."""
+    model = build(construction, facts)
+    measured: dict[str, Any] = {"min_margin": verdict.min_margin}
+    if isinstance(model, Transformer):
+        measured = {
+            "d_model": model.d_model,
+            "d_mlp": model.d_mlp,
+            "d_mlp_per_layer": model.d_mlp_per_layer,
+            "n_layers": model.n_layers,
+            **measured,
+            "subject_bits": subject_bits(model, facts.n_subjects),
+            "other_bits": model.storage.other_bits if model.storage else None,
+        }
+    return measured
