@@ -564,3 +564,33 @@ def test_a_witness_known_by_bounds_alone_names_what_certainly_beats_the_right_an
     blurred = replace(model.map(Ball.of), b_U=loose[0])
     found = margins_module.witness(blurred, Facts(FactTable([[0]], n_attributes=3)), 0, -1.0)
     assert found.got == 1
+
+
+def test_the_least_of_several_is_known_by_the_worst_of_those_that_are_wrong_or_of_all():
+    facts = FactTable([[0, 1], [1, 0]])
+    fine, wrong, worse = (
+        margins(in_place_superposition(facts, gate=gate), facts) for gate in (1.0, 0.5, 0.25)
+    )
+    lesser = margins(
+        replace(model := in_place_superposition(facts), W_U=model.W_U / 2, b_U=model.b_U / 2), facts
+    )
+    assert 0 < lesser.minimum[0] < fine.minimum[0]
+    assert worse.minimum[0] < wrong.minimum[0] <= 0
+    for several, least in [([fine], fine), ([fine, lesser], lesser), ([wrong, fine, worse], worse)]:
+        found = Margins.least(several, Facts(facts))
+        assert (found.worst, found.minimum, found.exact) == (least.worst, least.minimum, True)
+        assert found.signs.tolist() == least.signs.tolist()
+
+
+def test_the_least_of_several_is_taken_query_by_query():
+    facts = FactTable([[0, 1], [1, 0]])
+    one, other = (
+        margins(in_place_superposition(facts.altered(s, r, s ^ r ^ 1)), facts) for s, r in [(0, 0), (1, 1)]
+    )
+    assert one.wrong == [(0, 0)]
+    assert other.wrong == [(1, 1)]
+    loose, queries = replace(other, upper=other.upper + 1), Facts(facts)
+    found = Margins.least([one, loose], queries)
+    assert (found.wrong, found.queries) == ([(0, 0), (1, 1)], queries)
+    assert found.lower.tolist() == [[-2, 2], [2, -2]]
+    assert found.upper.tolist() == [[-2, 2], [2, -1]]
