@@ -95,6 +95,7 @@ def test_a_least_margin_must_be_predicted_or_enclose_the_prediction(judged):
         least = tuple(map(Fraction, ends))
         verdict = judged(margins=found_with(minimum=least, exact=False))
         assert verdict.status == ("holds" if agrees else "refuted"), ends
+        assert (verdict.min_margin, verdict.exact) == (least[0], False)
         if not agrees:
             assert verdict.witness == Mismatch("min_margin", 2, least[0])
             assert verdict.reason == f"min_margin is {least[0]}, predicted 2"
