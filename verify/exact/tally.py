@@ -4,6 +4,7 @@ Subjects are judged a chunk at a time, by as many threads as there are cores, an
 the outcome does not depend on the threads. What has been counted can be written to a file and taken up again.
 """
 
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ from verify.exact.judge import Judge
 from verify.exact.margin import Method, Progress, Witness
 from verify.exact.separated import NotExactError
 
-_CHUNK_BYTES = 6 << 20  # of residuals of one piece; smaller ones lose to calls, larger ones to memory
+_CHUNK_BYTES = 16 << 20  # of residuals of one piece; smaller ones lose to calls, larger ones to memory
 _PIECES = 8  # in a chunk
 _WORTH_A_THREAD = 1 << 21  # entries of residuals: fewer are done before a second thread has begun
 _ENOUGH = (
@@ -138,7 +139,8 @@ def count(
     Returns:
         None if the model is not judged in exact integers: then ask `verify.margins`.
     """
-    judge = Judge.of(model, facts)
+    with _blas().limit(limits=1):  # its products are too small for threads
+        judge = Judge.of(model, facts)
     if judge is None:
         return None
     total, spent = begun or Tally(), 0
@@ -188,18 +190,21 @@ def _blas() -> ThreadpoolController:
 def _chunk(judge: Judge, start: int, stop: int, piece: int) -> Tally:
     total = Tally()
     for at in range(start, stop, piece):
-        margins, settled = judge.margins(at, min(at + piece, stop))
-        relation, place = np.unravel_index(int(margins.argmin()), margins.shape)
-        found = Tally(
-            n_subjects=margins.shape[1],
-            n_facts=margins.size,
-            n_recalled=int(np.count_nonzero(margins > 0)),
-            n_settled=settled,
-            least=float(margins[relation, place]),
-            worst=(int(relation), at + int(place)),
-        )
-        total = total.plus(found)
+        total = total.plus(_piece(judge, at, min(at + piece, stop)))
     return total
+
+
+def _piece(judge: Judge, start: int, stop: int) -> Tally:
+    n, n_recalled, n_settled = stop - start, 0, 0
+    least, worst = math.inf, (0, start)
+    for relation, (margins, settled) in enumerate(judge.judged(start, stop)):
+        place = 0 if isinstance(margins, float) else int(margins.argmin())
+        lowest = margins if isinstance(margins, float) else float(margins[place])
+        n_recalled += n if lowest > 0 else int(np.count_nonzero(np.asarray(margins) > 0))
+        n_settled += settled
+        if lowest < least:
+            least, worst = lowest, (relation, start + place)
+    return Tally(n, n * judge.facts.n_relations, n_recalled, n_settled, least, worst)
 
 
 def _witness(judge: Judge, total: Tally) -> Witness:
