@@ -100,7 +100,7 @@ def test_all_subjects_give_the_closed_form():
 
 
 @given(st.integers(2, 24), st.integers(1, 4), st.integers(1, 4), st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples // 3)
 def test_c6_typed_is_monotone_and_concave(N, R, k, data):
     T = data.draw(st.integers(1, N))
     here = multi_hop_entropy(N, R, k, T)
@@ -116,7 +116,7 @@ def brute_force_best(N: int, R: int, k: int, **given_bits) -> float:
 
 
 @given(st.integers(2, 14), st.integers(1, 3), st.integers(1, 3), st.integers(0, 60))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples // 3)
 def test_the_best_number_of_subjects_is_found(N, R, k, bits):
     by_others = multi_hop(N, R, k, other_bits=bits)
     assert by_others.unit == "bits per subject"
@@ -167,7 +167,6 @@ def test_the_best_number_of_subjects_is_bracketed_too(monkeypatch, bits):
 
 
 @given(st.lists(st.integers(1, 1000), min_size=3, max_size=60), st.integers(3, 20))
-@settings(max_examples=60, deadline=None)
 def test_thinning_brackets_every_concave_mean(weights, states):
     with precision(128):
         masses = {5 + 2 * i: balls.ball(Fraction(w, sum(weights))) for i, w in enumerate(weights)}

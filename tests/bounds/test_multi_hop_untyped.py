@@ -120,7 +120,7 @@ def test_the_search_has_the_law_found_by_enumeration(N, R, k, T):
 
 
 @given(st.integers(3, 40), st.integers(2, 3), st.integers(2, 4), st.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=settings.default.max_examples // 2)
 def test_the_new_floors_sharpen_that_of_theory(N, R, k, data):
     T = data.draw(st.integers(1, N))
     floors = untyped_floors(N, R, k, T)
@@ -252,7 +252,7 @@ def test_only_numbers_of_subjects_that_may_be_best_are_followed(monkeypatch):
 
 
 @given(st.integers(17, 60), st.integers(2, 3), st.integers(2, 3))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=settings.default.max_examples // 4)
 def test_the_untyped_floor_is_below_what_is_used_and_below_the_typed_one(N, R, k):
     floor = multi_hop_untyped(N, R, k)
     m = math.ceil(math.log2(N))
@@ -263,7 +263,7 @@ def test_the_untyped_floor_is_below_what_is_used_and_below_the_typed_one(N, R, k
 
 
 @given(st.integers(17, 200))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=settings.default.max_examples // 3)
 def test_the_untyped_floor_grows_with_n(N):
     assert multi_hop_untyped(N, 2, 2).below(multi_hop_untyped(N + 1, 2, 2)) is True
 

@@ -24,6 +24,7 @@ from verify.exact.separated import NotExactError
 
 _CHUNK_BYTES = 16 << 20  # of residuals of one piece; smaller ones lose to calls, larger ones to memory
 _PIECES = 8  # in a chunk
+_CHUNKS = 16  # of a table, unless they get too small or too large; the same for any number of threads
 _WORTH_A_THREAD = 1 << 21  # entries of residuals: fewer are done before a second thread has begun
 _ENOUGH = (
     1 << 36
@@ -143,16 +144,16 @@ def count(
         judge = Judge.of(model, facts)
     if judge is None:
         return None
-    total, spent = begun or Tally(), 0
+    total = begun or Tally()
+    start = facts.n_subjects if _is_enough(total, facts) else total.n_subjects
     try:
-        for part in _in_order(judge, total.n_subjects, workers or os.cpu_count() or 1):
+        for part in _in_order(judge, start, workers or os.cpu_count() or 1):
             total = total.plus(part)
             if keep is not None:
                 keep(total)
             if progress is not None:
                 progress(total.n_facts, facts.n_facts)
-            spent += (part.n_facts - part.n_settled) * facts.n_attributes
-            if total.n_wrong and spent > _ENOUGH:
+            if _is_enough(total, facts):
                 break
     except NotExactError:
         return None
@@ -161,12 +162,17 @@ def count(
     return Counted(total, facts.n_facts, _witness(judge, total) if total.n_wrong else None)
 
 
+def _is_enough(total: Tally, facts: Table) -> bool:
+    """Whether what is counted refutes the table and cost so much that it is left at that."""
+    return total.n_wrong > 0 and (total.n_facts - total.n_settled) * facts.n_attributes > _ENOUGH
+
+
 def _in_order(judge: Judge, start: int, workers: int) -> Iterator[Tally]:
     """The tallies of the chunks from a subject on, each one begun a little ahead."""
     N = judge.facts.n_subjects
     width = max(1, len(judge.separated.rows))
     piece = max(256, _CHUNK_BYTES // width // 256 * 256)
-    chunk = min(piece * _PIECES, max(_WORTH_A_THREAD // width, -(-N // (2 * workers))))
+    chunk = min(piece * _PIECES, max(_WORTH_A_THREAD // width, -(-N // _CHUNKS)))
     starts = iter(range(start, N, chunk))
     ahead: deque[Future[Tally]] = deque()
     with _blas().limit(limits=1 if workers > 1 else None), ThreadPoolExecutor(workers) as pool:
