@@ -3,7 +3,7 @@
 Keys: `W_E`, `W_pos`, `W_U`, `b_U`, `blocks.{l}.attn.{W_Q,W_K,W_V,W_O}` and
 `blocks.{l}.mlp.{W_in,b_in,W_out,b_out}`; an absent part has no keys. Subjects come first in W_E, then the
 relations in order. The metadata, all JSON: `attention`, `attn_scale`, `query` (sample prompts with their
-answers), `answers_sha256`, and what the exporter adds.
+answers), `answers_sha256`, and what the exporter adds: `typed`, whether each hop has relations of its own.
 """
 
 import hashlib
@@ -175,6 +175,19 @@ def load_queries(path: str | PathLike[str]) -> list[dict[str, Any]]:
     ):
         raise ValueError(f"{path}: the metadata 'query' must be a list of queries with relations and tokens")
     return queries
+
+
+def load_typed(path: str | PathLike[str]) -> bool | None:
+    """Whether a file says that each hop of its model has relations of its own; None if it does not say.
+
+    Raises:
+        ValueError: the file cannot be read, or the entry is neither true nor false.
+    """
+    metadata = read_metadata(path)
+    typed: bool | None = _json(path, metadata, "typed", None)
+    if "typed" in metadata and not isinstance(typed, bool):
+        raise ValueError(f"{path}: the metadata 'typed' must be true or false, got {metadata['typed']}")
+    return typed
 
 
 def load_answers(path: str | PathLike[str]) -> NDArray[np.int64]:

@@ -22,20 +22,8 @@ settings.register_profile("ci", derandomize=True, max_examples=60, **_ALWAYS)
 settings.register_profile("deep", max_examples=2000, **_ALWAYS)
 settings.register_profile("fuzz", derandomize=True, max_examples=1200, **_ALWAYS)
 settings.load_profile("ci")
-_OWN = 200  # what tests that set their own number of examples ask for at most in CI
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """`--hypothesis-profile deep` also multiplies the examples of tests with a small number of their own."""
-    if config.getoption("--hypothesis-profile", default=None) != "deep":
-        return
-    usual, deep = settings.get_profile("ci").max_examples, settings.get_profile("deep").max_examples
-    for item in items:
-        test = getattr(item, "obj", None)
-        own = getattr(test, "_hypothesis_internal_use_settings", None)
-        if own is not None and own.max_examples <= _OWN:
-            more = settings(own, max_examples=deep * own.max_examples // usual, derandomize=False)
-            test._hypothesis_internal_use_settings = more
+# `--hypothesis-profile` takes its place before test modules are imported: a test that wants few examples asks
+# for `settings.default.max_examples // 3`, and follows the profile too.
 
 
 class Plain:

@@ -12,7 +12,7 @@ from theory.claim import Claim
 from theory.claims import CLAIMS
 from theory.claims.learning import GRADIENT_DESCENT
 from theory.facts import FactTable
-from theory.hops import letters
+from theory.hops import Numbers, letters
 from theory.table import Table
 from verify.asked import (
     EXPERIMENTS,
@@ -133,6 +133,7 @@ def check_recall(
     facts: FactTable,
     *,
     asked: Sequence[Mapping[str, Any]] = (),
+    typed: bool | None = None,
     engine: str = "numpy",
     progress: Progress | None = None,
 ) -> Verdict:
@@ -142,13 +143,14 @@ def check_recall(
         model: see `verify.exact.margin.margins`.
         facts: what it should recall.
         asked: sample queries (relations and tokens) that show how its prompts are made; default `[s, r]`.
-            Several relations after the subject are hops of one pass, before it a chain of thought; typed
-            hops if in every sample the t-th relation is one of the t-th share of the table's.
+            Several relations after the subject are hops of one pass, before it a chain of thought.
+        typed: whether hop t of one pass asks only for relations of the t-th share of the table's; default:
+            if every sample does.
         engine: see `check`.
         progress: see `check`.
 
     Raises:
-        ValueError: the model does not fit the facts.
+        ValueError: the model does not fit the facts, or a sample not the types.
     """
     _check_engine(engine)
     start = time.perf_counter()
@@ -165,7 +167,7 @@ def check_recall(
             found = induction(model, facts, max_hops=model.n_ctx // 2, progress=progress)
             n_queries = facts.n_subjects * facts.n_relations ** (model.n_ctx // 2)
         elif hops > 1:
-            alphabet = letters(facts, hops, typed=_typed(asked, facts.n_relations, hops))
+            alphabet = _alphabet(facts, hops, asked, typed)
             found = all_margins(model, facts, alphabet, progress=progress)
             n_queries = facts.n_subjects * alphabet.shape[1] ** hops
         else:
@@ -191,10 +193,16 @@ def check_recall(
     return replace(verdict, seconds=time.perf_counter() - start)
 
 
-def _typed(asked: Sequence[Mapping[str, Any]], n_relations: int, hops: int) -> bool:
-    """Whether hop t asks only for the t-th of equal shares of the relations, as typed facts have them."""
-    share, rest = divmod(n_relations, hops)
-    return not rest and all(r // share == t for query in asked for t, r in enumerate(query["relations"]))
+def _alphabet(facts: FactTable, hops: int, asked: Sequence[Mapping[str, Any]], typed: bool | None) -> Numbers:
+    """The relations that each hop may ask for; whether they are typed is guessed where nobody says it."""
+    share, rest = divmod(facts.n_relations, hops)
+    others = [q for q in asked if rest or any(r // share != t for t, r in enumerate(q["relations"]))]
+    if typed and not rest and others:
+        strange = others[0]["relations"]
+        raise ValueError(
+            f"typed hops of {facts.n_relations} relations never ask {strange}, but a sample query does"
+        )
+    return letters(facts, hops, typed=not others if typed is None else typed)
 
 
 def _check_judged(

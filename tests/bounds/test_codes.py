@@ -158,7 +158,7 @@ def test_gilbert_varshamov_promises_only_what_greedy_choice_delivers():
 
 
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(2, 10**6))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples)
 @pytest.mark.parametrize("bound", [hamming, plotkin, gilbert_varshamov])
 def test_the_three_directions_agree(bound, m, h, N):
     def allows(length: int, distance: int) -> bool:
@@ -178,7 +178,7 @@ def test_the_three_directions_agree(bound, m, h, N):
 
 
 @given(st.integers(1, 80), st.integers(1, 80))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=3 * settings.default.max_examples)
 def test_bounds_are_monotone_and_consistent(m, h):
     for bound, options in ((hamming, {}), (plotkin, {"shortened": True}), (gilbert_varshamov, {})):
         here = bound(length=m, distance=h, **options)

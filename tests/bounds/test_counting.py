@@ -44,7 +44,6 @@ def test_log2_of_factorials_to_30_digits(N):
 
 
 @given(st.integers(2, 10**12), st.integers(1, 100), st.integers(1, 60))
-@settings(max_examples=50, deadline=None)
 def test_enclosures_are_as_narrow_as_asked_and_nested(N, R, digits):
     wide, narrow = counting(N, R, digits=digits), counting(N, R, digits=digits + 20)
     assert wide.narrower_than(digits)
@@ -60,7 +59,6 @@ def test_the_unit_is_bits_not_nats():
 
 
 @given(st.integers(1, 200), st.integers(1, 6))
-@settings(max_examples=50, deadline=None)
 def test_c4_is_monotone(N, R):
     assert counting(N, R).below(counting(N + 1, R)) is True
     assert N == 1 or counting(N, R).below(counting(N, R + 1)) is True
@@ -73,7 +71,6 @@ def test_in_place_superposition_stands_9_9_percent_above_the_floor_at_2_16():
 
 
 @given(st.integers(2, 10**6), st.integers(1, 8))
-@settings(max_examples=50, deadline=None)
 def test_c4_is_tight_within_log2_e_per_relation(N, R):
     floor = bits_per_subject(N, R, digits=12)
     assert floor.below(R * math.ceil(math.log2(N))) is not False  # the construction stands above it
@@ -137,7 +134,7 @@ def test_c4_with_errors_is_its_formula(N, R, e):
 
 
 @given(st.integers(1, 30), st.integers(1, 5), st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples // 3)
 def test_c4_with_errors_starts_at_the_exact_floor_and_never_exceeds_it(N, R, data):
     e = data.draw(st.integers(0, N * R))
     floor = approximate_counting(N, R, e)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 import scipy.special
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bounds import margin, selector
@@ -78,7 +78,6 @@ def test_the_packing_of_the_proof_holds_for_readouts_that_are_not_the_unembeddin
 
 
 @given(st.integers(2, 10**9), st.fractions(Fraction(1, 1000), 1))
-@settings(max_examples=60, deadline=None)
 def test_c7i_grows_with_the_number_of_attributes_and_with_the_margin(N, mu):
     assert margin(N, mu).below(margin(N + 1, mu)) is True
     assert margin(N, mu).below(margin(N, mu / 2)) is False
@@ -86,7 +85,6 @@ def test_c7i_grows_with_the_number_of_attributes_and_with_the_margin(N, mu):
 
 
 @given(st.integers(2, 10**6), st.floats(1e-6, 1.0))
-@settings(max_examples=60, deadline=None)
 def test_the_least_whole_dimension_is_always_decided(N, mu):
     least = margin(N, mu).ceiling()
     assert least.is_exact
@@ -110,7 +108,6 @@ def test_whole_floors_are_exact():
     st.fractions(1, 100),
     st.fractions(1, 10),
 )
-@settings(max_examples=60, deadline=None)
 def test_c7ii_is_its_formula_and_grows_with_n_and_r(N, R, mu, rho, L):
     floor = selector(N, R, mu, rho, L)
     value = R * math.log(N) / math.log(1 + 2 * rho * L / mu)

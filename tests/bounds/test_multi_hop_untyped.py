@@ -16,6 +16,7 @@ from bounds import (
     multi_hop_entropy,
     multi_hop_untyped,
     precision,
+    unions,
     untyped_floors,
     untyped_walks,
 )
@@ -120,7 +121,7 @@ def test_the_search_has_the_law_found_by_enumeration(N, R, k, T):
 
 
 @given(st.integers(3, 40), st.integers(2, 3), st.integers(2, 4), st.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=settings.default.max_examples // 2)
 def test_the_new_floors_sharpen_that_of_theory(N, R, k, data):
     T = data.draw(st.integers(1, N))
     floors = untyped_floors(N, R, k, T)
@@ -252,7 +253,7 @@ def test_only_numbers_of_subjects_that_may_be_best_are_followed(monkeypatch):
 
 
 @given(st.integers(17, 60), st.integers(2, 3), st.integers(2, 3))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=settings.default.max_examples // 4)
 def test_the_untyped_floor_is_below_what_is_used_and_below_the_typed_one(N, R, k):
     floor = multi_hop_untyped(N, R, k)
     m = math.ceil(math.log2(N))
@@ -263,7 +264,7 @@ def test_the_untyped_floor_is_below_what_is_used_and_below_the_typed_one(N, R, k
 
 
 @given(st.integers(17, 200))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=settings.default.max_examples // 3)
 def test_the_untyped_floor_grows_with_n(N):
     assert multi_hop_untyped(N, 2, 2).below(multi_hop_untyped(N + 1, 2, 2)) is True
 
@@ -314,6 +315,31 @@ def test_what_is_kept_and_what_is_lost_add_up_to_one(monkeypatch, affordable, N,
         assert total.contains(1)
         assert total.rad() < balls.flint().arb(2) ** -150
         assert found.pruned or found.lost < balls.flint().arb(2) ** -100
+
+
+def test_what_a_union_or_a_trim_leaves_out_is_lost_at_every_hop(monkeypatch):
+    """The rarest size left out each time, not only what is negligible."""
+    rarest, union_law, trim = [], unions.union_law, unions.trim
+
+    def without_rarest(masses: dict) -> tuple[dict, object]:
+        least = min(masses, key=lambda size: float(masses[size].mid()))
+        rarest.append(masses[least])
+        return {size: mass for size, mass in masses.items() if size != least}, masses[least]
+
+    def thinner(*sizes: int) -> unions.Law:
+        law = union_law(*sizes)
+        masses, dropped = without_rarest(law.masses)
+        return unions.Law(masses, law.lost + dropped)
+
+    for name, replaced in [("union_law", thinner), ("trim", lambda masses: without_rarest(trim(masses)[0]))]:
+        rarest.clear()
+        with monkeypatch.context() as patch, precision(184):
+            patch.setattr(unions, name, replaced)
+            found = untyped_walks.search(40, 2, 4, 2)
+            total = sum(found.all.values(), start=balls.ball(0)) + found.lost
+            assert abs(total - 1) < balls.flint().arb(2) ** -100
+            assert found.lost > balls.flint().arb(2) ** -60
+            assert len(rarest) >= 2
 
 
 @pytest.mark.parametrize("when", [1, 2, 3])

@@ -3,7 +3,7 @@ import math
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import hypergeom
 
@@ -37,7 +37,6 @@ def test_the_union_law_by_enumeration():
 
 
 @given(st.data())
-@settings(max_examples=80, deadline=None)
 def test_the_union_law_encloses_the_exact_one(data):
     P = data.draw(st.integers(1, 40))
     n, count, start = (data.draw(st.integers(0, top)) for top in (P, 4, P))

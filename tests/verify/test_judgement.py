@@ -203,6 +203,29 @@ def test_hops_are_typed_only_if_each_asks_for_relations_of_its_own(relations, n_
     assert check_recall(composed_hops(facts), facts, asked=asked).n_queries == n_queries
 
 
+def test_hops_that_are_said_to_be_typed_or_not_are_asked_so():
+    """[0, 1] of two relations shows either: whoever knows says it."""
+    two = FactTable([[1, 2, 0], [0, 2, 1]])
+    either = [sample(Chains(two, np.array([[0], [1]])), 0)]
+    assert either[0]["relations"] == [0, 1]
+    for typed, n_queries in ((None, 3), (True, 3), (False, 12)):
+        model = composed_hops(two, typed=bool(typed))
+        assert check_recall(model, two, asked=either, typed=typed).n_queries == n_queries
+    assert check_recall(in_place_superposition(two), two, typed=True).n_queries == 6  # one hop is no chain
+
+
+@pytest.mark.parametrize("relations", [[1, 1], [0, 0], [1, 0]])
+def test_samples_that_typed_hops_cannot_ask_are_refused(relations):
+    two = FactTable([[1, 2, 0], [0, 2, 1]])
+    asked = [{"relations": relations, "tokens": [0, *(3 + r for r in relations)]}]
+    with pytest.raises(ValueError, match=r"typed hops of 2 relations never ask \[., .\]"):
+        check_recall(composed_hops(two), two, asked=asked, typed=True)
+    assert check_recall(composed_hops(two), two, asked=asked, typed=False).n_queries == 12
+    three = FactTable([*two.answers, [2, 1, 0]])
+    with pytest.raises(ValueError, match="3 relations do not divide among 2 hops"):
+        check_recall(composed_hops(three), three, asked=asked, typed=True)
+
+
 def test_recall_reports_its_progress_whatever_is_asked():
     two = FactTable([[1, 2, 0], [0, 2, 1]])
     chain = [sample(Chains(two, np.array([[0, 1]]), step=1, max_hops=2), 0)]

@@ -118,7 +118,7 @@ def _refuse_with_model(claim: str | None, given: dict[str, Any]) -> None:
 
 
 def _check_model(path: str, answers: str | None, facts: Any, engine: str, progress: Any) -> Any:
-    from constructions.files import load_answers, load_queries, load_safetensors
+    from constructions.files import load_answers, load_queries, load_safetensors, load_typed
     from theory.facts import FactTable
     from verify.checking import UsageError, check_recall
 
@@ -128,7 +128,8 @@ def _check_model(path: str, answers: str | None, facts: Any, engine: str, progre
         model = load_safetensors(path)
         if answers is not None:
             facts = FactTable(load_answers(answers), n_attributes=model.d_vocab_out)
-        verdict = check_recall(model, facts, asked=load_queries(path), engine=engine, progress=progress)
+        asked, typed = load_queries(path), load_typed(path)
+        verdict = check_recall(model, facts, asked=asked, typed=typed, engine=engine, progress=progress)
     except ValueError as error:
         raise UsageError(str(error)) from error
     verdict.parameters.update(model=path, answers=answers)

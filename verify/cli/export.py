@@ -61,6 +61,8 @@ def _export(claim: str, table: Any, out: str, dtype: str, options: dict[str, Any
     prepared = prepare(claim, table, **options)
     model, samples = prepared.instance.build(), prepared.instance.samples()
     stored = {"claim": claim, "parameters": prepared.parameters, "version": VERSION}
+    if "typed" in prepared.parameters:  # hops of one pass; a sample query alone may be of either kind
+        stored["typed"] = prepared.parameters["typed"]
     try:
         if dtype != "float64" and (why := what_rounds(model, samples, dtype)):
             raise ValueError(why)

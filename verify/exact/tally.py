@@ -4,6 +4,7 @@ Subjects are judged a chunk at a time, by as many threads as there are cores, an
 the outcome does not depend on the threads. What has been counted can be written to a file and taken up again.
 """
 
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -21,8 +22,9 @@ from verify.exact.judge import Judge
 from verify.exact.margin import Method, Progress, Witness
 from verify.exact.separated import NotExactError
 
-_CHUNK_BYTES = 6 << 20  # of residuals of one piece; smaller ones lose to calls, larger ones to memory
+_CHUNK_BYTES = 16 << 20  # of residuals of one piece; smaller ones lose to calls, larger ones to memory
 _PIECES = 8  # in a chunk
+_CHUNKS = 16  # of a table, unless they get too small or too large; the same for any number of threads
 _WORTH_A_THREAD = 1 << 21  # entries of residuals: fewer are done before a second thread has begun
 _ENOUGH = (
     1 << 36
@@ -138,19 +140,20 @@ def count(
     Returns:
         None if the model is not judged in exact integers: then ask `verify.margins`.
     """
-    judge = Judge.of(model, facts)
+    with _blas().limit(limits=1):  # its products are too small for threads
+        judge = Judge.of(model, facts)
     if judge is None:
         return None
-    total, spent = begun or Tally(), 0
+    total = begun or Tally()
+    start = facts.n_subjects if _is_enough(total, facts) else total.n_subjects
     try:
-        for part in _in_order(judge, total.n_subjects, workers or os.cpu_count() or 1):
+        for part in _in_order(judge, start, workers or os.cpu_count() or 1):
             total = total.plus(part)
             if keep is not None:
                 keep(total)
             if progress is not None:
                 progress(total.n_facts, facts.n_facts)
-            spent += (part.n_facts - part.n_settled) * facts.n_attributes
-            if total.n_wrong and spent > _ENOUGH:
+            if _is_enough(total, facts):
                 break
     except NotExactError:
         return None
@@ -159,12 +162,17 @@ def count(
     return Counted(total, facts.n_facts, _witness(judge, total) if total.n_wrong else None)
 
 
+def _is_enough(total: Tally, facts: Table) -> bool:
+    """Whether what is counted refutes the table and cost so much that it is left at that."""
+    return total.n_wrong > 0 and (total.n_facts - total.n_settled) * facts.n_attributes > _ENOUGH
+
+
 def _in_order(judge: Judge, start: int, workers: int) -> Iterator[Tally]:
     """The tallies of the chunks from a subject on, each one begun a little ahead."""
     N = judge.facts.n_subjects
     width = max(1, len(judge.separated.rows))
     piece = max(256, _CHUNK_BYTES // width // 256 * 256)
-    chunk = min(piece * _PIECES, max(_WORTH_A_THREAD // width, -(-N // (2 * workers))))
+    chunk = min(piece * _PIECES, max(_WORTH_A_THREAD // width, -(-N // _CHUNKS)))
     starts = iter(range(start, N, chunk))
     ahead: deque[Future[Tally]] = deque()
     with _blas().limit(limits=1 if workers > 1 else None), ThreadPoolExecutor(workers) as pool:
@@ -188,18 +196,21 @@ def _blas() -> ThreadpoolController:
 def _chunk(judge: Judge, start: int, stop: int, piece: int) -> Tally:
     total = Tally()
     for at in range(start, stop, piece):
-        margins, settled = judge.margins(at, min(at + piece, stop))
-        relation, place = np.unravel_index(int(margins.argmin()), margins.shape)
-        found = Tally(
-            n_subjects=margins.shape[1],
-            n_facts=margins.size,
-            n_recalled=int(np.count_nonzero(margins > 0)),
-            n_settled=settled,
-            least=float(margins[relation, place]),
-            worst=(int(relation), at + int(place)),
-        )
-        total = total.plus(found)
+        total = total.plus(_piece(judge, at, min(at + piece, stop)))
     return total
+
+
+def _piece(judge: Judge, start: int, stop: int) -> Tally:
+    n, n_recalled, n_settled = stop - start, 0, 0
+    least, worst = math.inf, (0, start)
+    for relation, (margins, settled) in enumerate(judge.judged(start, stop)):
+        place = 0 if isinstance(margins, float) else int(margins.argmin())
+        lowest = margins if isinstance(margins, float) else float(margins[place])
+        n_recalled += n if lowest > 0 else int(np.count_nonzero(np.asarray(margins) > 0))
+        n_settled += settled
+        if lowest < least:
+            least, worst = lowest, (relation, start + place)
+    return Tally(n, n * judge.facts.n_relations, n_recalled, n_settled, least, worst)
 
 
 def _witness(judge: Judge, total: Tally) -> Witness:

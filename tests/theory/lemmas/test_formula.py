@@ -64,7 +64,7 @@ formulas: st.SearchStrategy[Formula] = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(formula=formulas, at=st.fixed_dictionaries({"x": rationals, "y": rationals}))
 def test_z3_and_exact_arithmetic_read_a_formula_alike(formula: Formula, at: dict[str, Fraction]) -> None:
     question = _Question(Lemma("any", "C0", "", (), both(equal(x, x), equal(y, y), formula)), timeout=5)
@@ -73,7 +73,7 @@ def test_z3_and_exact_arithmetic_read_a_formula_alike(formula: Formula, at: dict
     assert answer == ("sat" if holds(formula, at) else "unsat")
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(formula=formulas, at=st.fixed_dictionaries({"x": rationals, "y": rationals}))
 def test_failures_are_false_atoms_and_absent_where_the_formula_holds(
     formula: Formula, at: dict[str, Fraction]
@@ -84,7 +84,7 @@ def test_failures_are_false_atoms_and_absent_where_the_formula_holds(
         assert blamed == ()
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(term=terms, at=st.fixed_dictionaries({"x": rationals, "y": rationals}))
 def test_the_text_of_a_term_parses_back_to_its_value(term: Term, at: dict[str, Fraction]) -> None:
     source = str(term).replace("ReLU(", "relu_(").replace("max(", "max_(")

@@ -3,7 +3,10 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
 from verify.cli import run
 
@@ -96,9 +99,6 @@ def test_the_multi_hop_floor_is_not_beaten(capsys: pytest.CaptureFixture[str]) -
 def test_exported_hops_are_asked_as_their_prompts_are_made(
     claim: str, options: list[str], n_queries: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from safetensors import safe_open
-    from safetensors.numpy import load_file, save_file
-
     out, answers = tmp_path / "model.safetensors", tmp_path / "model.answers.npy"
     assert run(["export", claim, "--subjects", "7", "--relations", "2", *options, "--out", str(out)]) == 0
     capsys.readouterr()
@@ -111,3 +111,99 @@ def test_exported_hops_are_asked_as_their_prompts_are_made(
     with safe_open(out, "np") as file:
         save_file(weights, out, metadata=file.metadata())
     assert output(capsys, 1, *arguments)["status"] == "refuted"
+
+
+MULTI_HOP = ("composed-hops", "sequential-hops", "hybrid-hops")
+
+
+def exported(tmp_path: Path, *arguments: str) -> Path:
+    out = tmp_path / "model.safetensors"
+    assert run(["export", *arguments, "--out", str(out)]) == 0
+    return out
+
+
+def retold(model: Path, **changes: object) -> None:
+    """Writes a model again with other metadata; None takes an entry out."""
+    with safe_open(model, "np") as file:
+        metadata = file.metadata()
+    told = metadata | {name: json.dumps(value) for name, value in changes.items()}
+    save_file(
+        load_file(model), model, metadata={k: v for k, v in told.items() if changes.get(k, v) is not None}
+    )
+
+
+def judged(capsys: pytest.CaptureFixture[str], status: int, model: Path) -> dict:
+    capsys.readouterr()
+    answers = model.with_suffix(".answers.npy")
+    return output(capsys, status, "check", "--model", str(model), "--answers", str(answers))
+
+
+@pytest.mark.parametrize("claim", MULTI_HOP)
+@pytest.mark.parametrize(
+    ("options", "n_queries"),
+    [
+        (["--relations", "2"], 7 * 2**2),
+        (["--relations", "2", "--typed"], 7 * 2**2),
+        (["--relations", "1", "--typed"], 7),  # [0, 1], which two relations without types ask for too
+    ],
+)
+def test_exports_say_whether_hops_are_typed(
+    claim: str, options: list[str], n_queries: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = exported(tmp_path, claim, "--subjects", "7", "--hops", "2", *options)
+    with safe_open(model, "np") as file:
+        assert json.loads(file.metadata()["typed"]) == ("--typed" in options)
+    assert judged(capsys, 0, model)["n_queries"] == n_queries
+
+
+@pytest.mark.parametrize("claim", ["single-hop", "chain-of-thought"])
+def test_exports_of_which_types_mean_nothing_say_nothing_of_them(claim: str, tmp_path: Path) -> None:
+    model = exported(tmp_path, claim, "--subjects", "7", "--relations", "2")
+    with safe_open(model, "np") as file:
+        assert "typed" not in file.metadata()
+
+
+@pytest.mark.parametrize("claim", MULTI_HOP)
+def test_a_string_that_typed_hops_would_not_ask_is_not_passed_over(
+    claim: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At R = k = 2 the sample [0, 1] alone reads as typed: then [1, 0] and [1, 1] would never be asked."""
+    model = exported(
+        tmp_path, claim, "--subjects", "7", "--relations", "2", "--hops", "2", "--table", "functions"
+    )
+    sample = {"subject": 0, "relations": [0, 1], "tokens": [0, 7, 8], "positions": [0, 1, 2]}
+    answers = np.load(model.with_suffix(".answers.npy"))
+    retold(model, query=[sample])
+    assert judged(capsys, 0, model)["n_queries"] == 7 * 2**2
+
+    never = next(s for s in range(7) if s not in answers[0])  # reached by no string that begins with 0
+    answers[1, never] = (answers[1, never] + 1) % 7
+    np.save(model.with_suffix(".answers.npy"), answers)
+    assert judged(capsys, 1, model)["n_queries"] == 7 * 2**2
+    retold(model, typed=None)  # another program's file, or an older one: guessed by the sample
+    assert judged(capsys, 0, model)["n_queries"] == 7
+
+
+@pytest.mark.parametrize("typed", [1, "yes", [True], None])
+def test_types_that_are_neither_true_nor_false_are_refused(
+    typed: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = exported(tmp_path, "composed-hops", "--subjects", "7", "--relations", "2", "--hops", "2")
+    with safe_open(model, "np") as file:
+        metadata = file.metadata() | {"typed": json.dumps(typed)}
+    save_file(load_file(model), model, metadata=metadata)
+    capsys.readouterr()
+    assert run(["check", "--model", str(model), "--answers", str(model.with_suffix(".answers.npy"))]) == 2
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err.count("\n")) == ("", 1)
+    assert "the metadata 'typed' must be true or false" in captured.err
+
+
+def test_samples_of_another_kind_than_the_types_said_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = exported(tmp_path, "composed-hops", "--subjects", "7", "--relations", "2", "--hops", "2")
+    retold(model, typed=True)
+    capsys.readouterr()
+    assert run(["check", "--model", str(model), "--answers", str(model.with_suffix(".answers.npy"))]) == 2
+    assert "typed hops of 2 relations never ask [1, 1]" in capsys.readouterr().err

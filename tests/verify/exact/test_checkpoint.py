@@ -1,6 +1,8 @@
 """Checkpoints: a run that is cut off goes on to the same outcome, and never on other work."""
 
 import json
+import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +10,8 @@ import pytest
 from constructions import block_superposition
 from theory import random_bijections
 from theory.keyed import KeyedBijections
-from verify import UsageError
+from verify import UsageError, checking
+from verify.asked import prepare
 from verify.checking import check
 from verify.exact import checkpoint, tally
 from verify.exact.checkpoint import CheckpointError, begun, fingerprint
@@ -54,6 +57,50 @@ def test_a_run_that_was_interrupted_goes_on_to_the_same_verdict(tmp_path, implic
     assert lasting(check(name, implicit=implicit, checkpoint=file, **SETTING)) == lasting(whole)
     assert json.loads(file.read_text())["tally"]["n_subjects"] == 1500
     assert lasting(check(name, implicit=implicit, checkpoint=file, **SETTING)) == lasting(whole)
+
+
+@pytest.fixture
+def hopeless(monkeypatch):
+    """Single-hop recall by weights of too small a gate: refuted before all 1500 subjects are judged."""
+
+    def prepared(*asked, **options):
+        found = prepare(*asked, **options)
+        build = lambda: block_superposition(found.facts, gate=0.5)  # noqa: E731
+        return replace(found, instance=replace(found.instance, build=build))
+
+    monkeypatch.setattr(checking, "prepare", prepared)
+    monkeypatch.setattr(tally, "_ENOUGH", 1500 * 3 * 600)  # logits of 600 subjects
+
+
+@pytest.mark.parametrize("implicit", [False, True])
+def test_an_interrupted_run_is_refuted_by_as_many_facts_as_an_uninterrupted_one(tmp_path, hopeless, implicit):
+    whole = check("single-hop", implicit=implicit, **SETTING)
+    assert whole.status == "refuted"
+    assert "of the first 2304 of 4500 facts wrong" in whole.reason  # 768 subjects
+    for interrupts in (1, 2, 3):  # after 256 subjects, after 512, and after the last
+        work = {"implicit": implicit, "checkpoint": tmp_path / f"{interrupts}.json", **SETTING}
+        for _ in range(interrupts):
+            with pytest.raises(KeyboardInterrupt):
+                check("single-hop", progress=stopping(1), **work)
+        for _ in range(2):  # and again when nothing is left to do
+            assert lasting(check("single-hop", **work)) == lasting(whole)
+        assert json.loads(work["checkpoint"].read_text())["tally"]["n_subjects"] == 768
+
+
+def test_how_many_facts_refute_does_not_depend_on_threads(tmp_path, hopeless, monkeypatch):
+    monkeypatch.setattr(tally, "_PIECES", 2)
+    monkeypatch.setattr(tally, "_WORTH_A_THREAD", 1)  # chunks of 94 subjects
+    found = []
+    for cores in (1, 2, 3, 7):
+        monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
+        found.append(lasting(check("single-hop", **SETTING)))
+        assert "of the first 1974 of 4500" in found[-1]["reason"]  # 7 chunks
+    assert all(verdict == found[0] for verdict in found)
+    file = tmp_path / "run.json"  # begun by one machine, and finished by another
+    with pytest.raises(KeyboardInterrupt):
+        check("single-hop", checkpoint=file, progress=stopping(1), **SETTING)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    assert lasting(check("single-hop", checkpoint=file, **SETTING)) == found[0]
 
 
 def test_what_a_checkpoint_counted_is_not_counted_again(tmp_path):

@@ -33,7 +33,7 @@ def head(model, name):
     return dense(getattr(model.blocks[0].attention, name)[0]).copy()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=settings.default.max_examples // 3)
 @given(seed=seeds, gate=st.sampled_from([0.75, 1.0, 1.5]), max_hops=st.integers(1, 4), n=st.integers(2, 6))
 def test_with_hard_attention_it_equals_enumeration(seed, gate, max_hops, n):
     facts = table(seed, n)
@@ -114,7 +114,7 @@ def test_a_corrupted_query_that_passes_every_single_step_is_caught():
         induction(corrupted, facts, max_hops=4)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=settings.default.max_examples // 5)
 @given(
     seed=seeds,
     margin=st.sampled_from([0.125, 1.0, 1.75]),

@@ -29,7 +29,7 @@ MODELS = {
 }
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=settings.default.max_examples // 2)
 @given(
     seed=st.integers(0, 10**6),
     name=st.sampled_from(sorted(MODELS)),

@@ -41,7 +41,7 @@ def test_what_must_be_shown(claim, table):
     assert all(control.ok for control in verdict.controls)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=settings.default.max_examples // 2)
 @given(
     claim=st.sampled_from(["composed-hops", "sequential-hops", "hybrid-hops"]),
     seed=st.integers(0, 10**6),
@@ -71,7 +71,7 @@ def test_c5_holds_at_any_size(
     assert verdict.n_queries == n * r**hops
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=settings.default.max_examples // 3)
 @given(
     seed=st.integers(0, 10**6),
     n=st.integers(2, 12),

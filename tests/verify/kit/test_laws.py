@@ -65,7 +65,7 @@ def test_laws_hold_exactly(name, law):
     construction, asking, _ = UNDER_TEST[name]
     entities = asking.entities or law is laws.repeating_a_hop
 
-    @settings(max_examples=15)
+    @settings(max_examples=settings.default.max_examples // 4)
     @given(
         fact_tables(n_subjects=st.integers(1, 6), n_relations=st.integers(1, 2), entities=entities),
         st.integers(0, 99),
