@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import constructions.on_demand as on_demand
-from constructions import CONSTRUCTIONS, Code, block_superposition, in_place_superposition
+from constructions import (
+    CONSTRUCTIONS,
+    MLP,
+    Attention,
+    Block,
+    Code,
+    Transformer,
+    block_superposition,
+    in_place_superposition,
+)
 from theory import FactTable, random_bijections, random_functions
 from theory.keyed import KeyedBijections
 from verify.exact import tally
@@ -194,3 +203,24 @@ def test_a_code_whose_words_coincide_is_refuted_at_margin_0():
     code = Code(np.repeat([[-1, -1], [1, -1], [-1, 1], [1, 1]], 2, axis=0))
     counted = assert_agree(block_superposition(facts, code=code), facts)
     assert (counted.minimum, counted.n_wrong) == ((0, 0), 16)
+
+
+@given(seed=SEEDS, N=st.integers(1, 5), R=st.integers(1, 4), d=st.integers(1, 3))
+def test_maps_that_are_identities_share_no_memory_that_is_written_to(seed, N, R, d):
+    """x itself is what the MLP reads, and what is read out: adding to the one must not change the other."""
+    rng = np.random.default_rng(seed)
+
+    def small(*shape):
+        return rng.integers(-3, 4, size=shape).astype(float)
+
+    zero, one = np.zeros((1, d, 1)), np.eye(d)
+    model = Transformer(
+        W_E=small(N + R, d),
+        W_pos=np.zeros((2, d)),
+        blocks=(
+            Block(Attention(zero, zero, 2 * one[None], one[None]), MLP(one, small(d), small(d, d), small(d))),
+        ),
+        W_U=np.concatenate([one, small(d, 1)], axis=1),
+        b_U=np.zeros(d + 1),
+    )
+    assert_agree(model, FactTable(rng.integers(d + 1, size=(R, N)), n_attributes=d + 1))
