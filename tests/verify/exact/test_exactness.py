@@ -165,6 +165,14 @@ def test_granules_of_known_numbers(numbers, step):
     assert granule(csr_array(np.array([numbers]))) == step
 
 
+@pytest.mark.parametrize("stored", [np.float16, np.float32, np.int8])
+def test_the_granule_of_a_stored_type_is_that_of_its_numbers(stored):
+    numbers = np.array([-128, 6, 40])
+    assert granule(numbers.astype(stored)) == 1
+    if np.dtype(stored).kind == "f":
+        assert granule((numbers / 256).astype(stored)) == -7
+
+
 def test_the_granule_of_a_large_weight_is_found_piece_by_piece():
     weight = np.full((1 << 20) + 10, 4.0)
     assert granule(weight) == 2

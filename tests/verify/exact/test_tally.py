@@ -224,3 +224,15 @@ def test_maps_that_are_identities_share_no_memory_that_is_written_to(seed, N, R,
         b_U=np.zeros(d + 1),
     )
     assert_agree(model, FactTable(rng.integers(d + 1, size=(R, N)), n_attributes=d + 1))
+
+
+@given(seed=SEEDS, stored=st.sampled_from([np.float16, np.float32, np.int8, np.int64]))
+def test_the_type_in_which_weights_are_stored_does_not_matter(seed, stored):
+    """Halves in float16, too: their digits are more than float16 has."""
+    facts = table(seed, 6, 2)
+    sound = in_place_superposition(facts)
+    rng, scale = np.random.default_rng(seed), 1 if np.dtype(stored).kind == "i" else 0.5
+    W_E = scale * (sound.W_E + rng.integers(0, 2, size=sound.W_E.shape))
+    model = replace(sound, W_E=W_E, b_U=scale * rng.integers(-1, 2, size=6))
+    want = assert_agree(model, facts)
+    assert assert_agree(replace(model, W_E=W_E.astype(stored), b_U=model.b_U.astype(stored)), facts) == want
