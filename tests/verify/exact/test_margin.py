@@ -590,7 +590,7 @@ def test_the_least_of_several_is_taken_query_by_query():
     assert one.wrong == [(0, 0)]
     assert other.wrong == [(1, 1)]
     loose, queries = replace(other, upper=other.upper + 1), Facts(facts)
-    found = Margins.least([one, loose], queries)
+    found = Margins.least([one, loose, one], queries)
     assert (found.wrong, found.queries) == ([(0, 0), (1, 1)], queries)
     assert found.lower.tolist() == [[-2, 2], [2, -2]]
     assert found.upper.tolist() == [[-2, 2], [2, -1]]
