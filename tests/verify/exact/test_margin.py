@@ -514,7 +514,9 @@ def test_a_witness_of_logits_that_overflow_is_found_in_silence():
     assert (found.minimum, found.n_recalled) == ((1, 1), 1)
 
 
-def test_readouts_that_overflow_on_the_way_are_decided_in_rationals():
+@pytest.mark.parametrize("budget", [5 * 10**7, -1])
+def test_readouts_that_overflow_on_the_way_are_decided_in_rationals(monkeypatch, budget):
+    monkeypatch.setattr(margins_module, "_RATIONAL_BUDGET", budget)
     big = MLP(np.array([[1e300, 1e300]]), np.zeros(2), np.array([[1e300], [-1e300]]), np.zeros(1))
     W_E = np.array([[0.0], [1.0]])
     columns = np.array([[-1.0, 1.0]])
