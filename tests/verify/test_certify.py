@@ -23,9 +23,8 @@ REAL = replace(REAL, W_E=REAL.W_E + 0.05 * np.random.default_rng(1).standard_nor
 
 
 @pytest.fixture(autouse=True)
-def chunks_of_256_subjects(monkeypatch):
-    monkeypatch.setattr(tally, "_CHUNK_BYTES", 1)
-    monkeypatch.setattr(tally, "_PIECES", 1)
+def pieces_of_256_subjects(monkeypatch):
+    monkeypatch.setattr(tally, "_PIECE_BYTES", 1)
     monkeypatch.setattr(checkpoint, "_SECONDS", 0.0)
 
 

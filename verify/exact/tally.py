@@ -1,6 +1,6 @@
 """Recall of more facts than margins can be kept of: what is counted is that, and how far, they hold.
 
-Subjects are judged a chunk at a time, by as many threads as there are cores, and counted in order, so that
+Subjects are judged a piece at a time, by as many threads as there are cores, and counted in order, so that
 the outcome does not depend on the threads. What has been counted can be written to a file and taken up again.
 """
 
@@ -22,13 +22,10 @@ from verify.exact.judge import Judge
 from verify.exact.margin import Method, Progress, Witness
 from verify.exact.separated import NotExactError
 
-_CHUNK_BYTES = 16 << 20  # of residuals of one piece; smaller ones lose to calls, larger ones to memory
-_PIECES = 8  # in a chunk
-_CHUNKS = 16  # of a table, unless they get too small or too large; the same for any number of threads
-_WORTH_A_THREAD = 1 << 21  # entries of residuals: fewer are done before a second thread has begun
-_ENOUGH = (
-    1 << 36
-)  # logits spent on facts that are not recalled, before it is enough to know that some are not
+_PIECE_BYTES = 16 << 20  # of residuals judged together; smaller pieces lose to calls, larger ones to memory
+_PIECES = 8  # of a table at least, the same for any number of threads ...
+_WORTH_A_THREAD = 1 << 21  # ... unless they get smaller than this, done before a second thread has begun
+_ENOUGH = 1 << 36  # logits spent on facts not recalled, before it is enough to know that some are not
 
 
 @dataclass(frozen=True)
@@ -133,7 +130,7 @@ def count(
         model: the weights; they fit the facts.
         facts: asked as `[s, r]`.
         begun: what was counted before.
-        keep: called with all that is counted, after every chunk and when interrupted.
+        keep: called with all that is counted, after every piece and when interrupted.
         progress: called with the number of facts done and of all facts.
         workers: threads; default one per core. The outcome is the same.
 
@@ -168,18 +165,17 @@ def _is_enough(total: Tally, facts: Table) -> bool:
 
 
 def _in_order(judge: Judge, start: int, workers: int) -> Iterator[Tally]:
-    """The tallies of the chunks from a subject on, each one begun a little ahead."""
-    N = judge.facts.n_subjects
-    width = max(1, len(judge.separated.rows))
-    piece = max(256, _CHUNK_BYTES // width // 256 * 256)
-    chunk = min(piece * _PIECES, max(_WORTH_A_THREAD // width, -(-N // _CHUNKS)))
-    starts = iter(range(start, N, chunk))
+    """The tallies of the pieces from a subject on, each one begun a little ahead."""
+    N, width = judge.facts.n_subjects, max(1, len(judge.separated.rows))
+    piece = min(_PIECE_BYTES // width, max(_WORTH_A_THREAD // width, N // _PIECES))
+    piece = max(256, piece // 256 * 256)
+    starts = iter(range(start, N, piece))
     ahead: deque[Future[Tally]] = deque()
     with _blas().limit(limits=1 if workers > 1 else None), ThreadPoolExecutor(workers) as pool:
         try:
             while True:
                 while len(ahead) < 2 * workers and (at := next(starts, None)) is not None:
-                    ahead.append(pool.submit(_chunk, judge, at, min(at + chunk, N), piece))
+                    ahead.append(pool.submit(_piece, judge, at, min(at + piece, N)))
                 if not ahead:
                     return
                 yield ahead.popleft().result()
@@ -191,13 +187,6 @@ def _in_order(judge: Judge, start: int, workers: int) -> Iterator[Tally]:
 def _blas() -> ThreadpoolController:
     """The libraries whose own threads would be in the way; finding them takes longer than small tables do."""
     return ThreadpoolController()
-
-
-def _chunk(judge: Judge, start: int, stop: int, piece: int) -> Tally:
-    total = Tally()
-    for at in range(start, stop, piece):
-        total = total.plus(_piece(judge, at, min(at + piece, stop)))
-    return total
 
 
 def _piece(judge: Judge, start: int, stop: int) -> Tally:
