@@ -57,9 +57,10 @@ def test_the_identity_is_x_itself():
 
 def test_a_matrix_product_is_in_floats_that_hold_its_sums(monkeypatch):
     monkeypatch.setattr(separated, "_FEW_TERMS", 0)
-    for largest, width in [(2**12, 2**11), (2**12, 2**12), (2**26, 2**26)]:
-        W, x = np.array([[width - 1.0], [1.0]]), np.array([[largest - 1], [1]])
-        assert LinearMap.of(W, 0).applied(x, np.int64).tolist() == [[(largest - 1) * (width - 1) + 1]]
+    for bits in (11, 12, 26):
+        for a, b in [(2**bits - 1, 2**bits - 1), (2**bits + 1, 2**bits + 3)][: 1 + (bits < 26)]:
+            W, x = np.array([[float(a)], [2.0]]), np.array([[b], [1]])
+            assert LinearMap.of(W, 0).applied(x, np.int64).tolist() == [[a * b + 2]]
     with pytest.raises(NotExactError, match="matrix product"):
         LinearMap.of(np.array([[2.0**27]]), 0).applied(np.array([[2**26]]), np.int64)
 
@@ -95,12 +96,12 @@ def model_of(W_E, W_V=1.0, W_in=1.0, b_in=0.0, W_out=1.0, b_out=0.0, W_U=(1.0, -
 @pytest.mark.parametrize("bits", [6, 7, 8, 14, 15, 16, 30, 31, 32])
 @pytest.mark.parametrize("signs", [(1, 1), (-1, 1), (1, -1), (-1, -1)])
 def test_no_number_on_the_way_is_wrapped(bits, signs):
-    """Subjects, neurons and readouts about 2^bits, just below and just above."""
+    """Subjects, neurons and readouts about 2^bits, just below and just above, and three times as large."""
     facts = FactTable([[0, 0, 0]] * 3, n_attributes=2)
-    for size in (2**bits - 1, 2**bits, 2**bits + 2):
-        for W_out in (0.0, 1.0, -2.0):
-            W_E = [signs[0] * size, 0, 2, signs[1] * size, 0, 1]
-            model = model_of(W_E, W_V=2.0, b_in=float(signs[1] * size), W_out=W_out)
+    for size in (3 * 2**bits // 4, 2**bits - 1, 2**bits, 2**bits + 2):
+        for W_in, W_out, bias in [(1.0, 0.0, size), (1.0, 1.0, size), (-1.0, -2.0, size), (3.0, 1.0, 0)]:
+            W_E = [signs[0] * size, 0, 2, signs[1] * bias, 0, 1]
+            model = model_of(W_E, W_V=2.0, W_in=W_in, b_in=float(signs[1] * bias), W_out=W_out)
             truth = margins(model, facts, method="exhaustive")
             found = count(model, facts)
             assert (found.minimum, found.n_wrong) == (truth.minimum, truth.n_wrong)
@@ -113,6 +114,7 @@ def test_no_number_on_the_way_is_wrapped(bits, signs):
     [
         {"at": (1.0, 2.0**-60)},  # the relation's residual
         {"b_in": 2.0**-60},
+        {"at": (0.0, 2.0**53), "b_in": -1.5 * 2.0**53, "b_out": -1.5 * 2.0**53},  # 1 + 2^53, which cancels
         {"b_out": 2.0**53},
         {"W_V": 2.0**53 + 2, "W_in": 3.0},  # the map into neurons
         {"W_V": 2.0**53 + 2, "W_in": 0.0, "W_U": (3.0, -1.0)},  # and past them
