@@ -1,5 +1,6 @@
 """The judge: margins from words and from all logits, in whatever units and types hold them."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -45,6 +46,7 @@ def test_margins_and_rivals_from_logits_are_those_of_whole_numbers(seed, A, bits
     rng, high = np.random.default_rng(seed), 1 << bits
     subjects, W_U = rng.integers(-high, high, (4, 3)), rng.integers(-high, high, (3, A))
     W_U[0, 0] = high - 1  # odd
+    W_U[:, -1] = W_U[:, 0]
     b_U = rng.integers(-4, 5, A) * unit
     facts = FactTable(rng.integers(A, size=(1, 4)), n_attributes=A)
     judge = Judge.of(reader(subjects, W_U, b_U), facts)
@@ -102,20 +104,45 @@ def test_words_are_recognised_whichever_unit_is_the_finer(times, relation, stran
     truth = margins(model, facts, method="exhaustive")
     assert found.tolist() == truth.lower.tolist()
     assert settled == 3
-    assert Judge.of(model, facts).margins(2, 3)[1] == 0
+    alone, settled = Judge.of(model, facts).margins(2, 3)
+    assert (alone.tolist(), settled) == (truth.lower[:, 2:3].tolist(), 0)
     counted = count(model, facts)
     assert (counted.tally.n_settled, counted.minimum) == (3, truth.minimum)
 
 
-def test_units_too_far_apart_are_left_to_margins():
-    """A bias of 2^-70 beside logits of 1 is more digits than 64 bits have."""
-    facts = FactTable([[0, 1]], n_attributes=2)
-    for bias, counted in [(0.5, True), (2.0**-20, True), (2.0**-70, False), (2.0**-1010, False)]:
-        model = reader([[1.0], [-1.0]], [[1.0, -1.0]], [bias, 0])
-        found = count(model, facts)
-        assert (found is not None) == counted
-        if found is not None:
-            assert found.minimum == margins(model, facts, method="exhaustive").minimum
+@pytest.mark.parametrize(
+    ("subjects", "W_U", "b_U", "relation", "counted"),
+    [
+        ([[1.0], [-1.0]], [[1.0, -1.0]], [0.5, 0], 0, True),
+        ([[1.0], [-1.0]], [[1.0, -1.0]], [2.0**-20, 0], 0, True),
+        ([[1.0], [-1.0]], [[1.0, -1.0]], [2.0**-70, 0], 0, False),
+        ([[0.0], [0.0]], [[1.0, -1.0]], [2.0**-200, 0], 0, False),  # a factor of 2^200 on nothing
+        (
+            [[2.0**-600], [3 * 2.0**-600]],
+            [[2.0**-500, 3 * 2.0**-500]],
+            [0, 0],
+            0,
+            False,
+        ),  # margins are no floats
+        ([[0.0], [0.0]], [[1.0, -1.0]], [0, 0], 2.0**-70, False),  # words of 2^70 units, wrapped, are 0
+    ],
+)
+def test_numbers_of_too_many_digits_are_left_to_margins(subjects, W_U, b_U, relation, counted):
+    model, facts = reader(subjects, W_U, b_U, relation=relation), FactTable([[0, 1]], n_attributes=2)
+    found = count(model, facts)
+    assert (found is not None) == counted
+    if found is not None:
+        assert found.minimum == margins(model, facts, method="exhaustive").minimum
+
+
+@pytest.mark.parametrize("stored", [np.float16, np.int8])
+def test_biases_of_any_type_are_taken_in_the_unit_of_the_logits(stored):
+    """100 and 99, in units of 2^-20: float16 holds neither."""
+    model = reader([[2.0**-20], [-(2.0**-20)]], [[1.0, -1.0]], [100, 99])
+    facts = FactTable([[0, 0]], n_attributes=2)
+    want = margins(model, facts, method="exhaustive")
+    found = count(replace(model, b_U=model.b_U.astype(stored)), facts)
+    assert (found.minimum, found.n_recalled) == (want.minimum, 2)
 
 
 def test_an_unembedding_of_zeros_is_not_judged():
