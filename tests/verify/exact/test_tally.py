@@ -166,6 +166,14 @@ def test_counting_stops_once_a_hopeless_table_is_refuted(monkeypatch):
     assert not counted.complete
 
 
+def test_one_wrong_fact_is_enough(monkeypatch):
+    monkeypatch.setattr(tally, "_ENOUGH", 0)
+    monkeypatch.setattr(tally, "_PIECE_BYTES", 1)
+    facts = table(2, 1000, 2)
+    counted = count(in_place_superposition(facts), facts.altered(3, 1, int(facts.answers[1, 4])))
+    assert (counted.n_wrong, counted.tally.n_subjects, counted.complete) == (1, 256, False)
+
+
 def test_what_was_begun_is_finished_to_the_same_tally(monkeypatch):
     facts = table(3, 1500, 2)
     model = block_superposition(facts, gate=0.75)
