@@ -1,4 +1,4 @@
-"""Hypothesis profiles: tests that want few examples take a share of the profile, so that each profile counts."""
+"""Hypothesis profiles: a test that wants few examples takes a share of the profile, so that it follows it."""
 
 import re
 import subprocess
