@@ -54,6 +54,11 @@ def test_hops_pass():
     assert_recalls(chain_of_thought, chain_of_thought=True, bijective=True)
 
 
+def test_a_chain_of_thought_to_which_no_certificate_applies_is_not_decided():
+    with pytest.raises(AssertionError, match=r"one layer with one head[^~]*; not decided: every margin"):
+        assert_recalls(composed_hops, chain_of_thought=True)
+
+
 def test_a_function_of_tokens_passes():
     assert_recalls(lambda facts: in_place_superposition(facts).logits, laws=LAWS, min_margin=1)
 
