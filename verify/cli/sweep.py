@@ -47,6 +47,8 @@ def sweeping(presets: str, shows: str) -> Callable[[Callable[..., "list[Cell]"]]
             **options: Any,
         ) -> None:
             given = {name: value for name, value in options.items() if value not in (None, ())}
+            if seed < 0:
+                raise click.UsageError(f"--seed must be at least 0, got {seed}")
             with input_errors(), store_errors():
                 if preset is None:
                     cells = cells_of(seed, **given)
@@ -61,7 +63,7 @@ def sweeping(presets: str, shows: str) -> Callable[[Callable[..., "list[Cell]"]]
     return commanded
 
 
-@click.group(name="sweep")
+@click.group(name="sweep", no_args_is_help=False)
 def command() -> None:
     """Measure a grid of cells and keep every finished one in a results file.
 
