@@ -40,6 +40,8 @@ def command(
         raise click.UsageError("--checkpoint and --out are of one run: add --seeds 1")
     if out is not None and Path(out).suffix != ".safetensors":
         raise click.UsageError(f"--out must end in .safetensors, got {out}")
+    if out is not None and not Path(out).parent.is_dir():  # said before the training, not after
+        raise click.UsageError(f"there is no folder {Path(out).parent} to write --out to")
     runs = []
     with input_errors(), training_errors(), progress_bar("training") as progress:
         for i in range(count):
