@@ -208,7 +208,7 @@ def _below_chords(
     width, most = entropy(best).width, entropy(best).upper
     assert width is not None
     assert most is not None
-    step = max(1, math.isqrt(math.ceil(width * N)))
+    step = max(1, math.isqrt(int(width * N)))
     before, after = max(0, best - step), min(N, best + step)
     asked = [T for T in (before, best, after) if T > 0]
     tops = [spare(entropy(T), T, known, unit).upper for T in asked]

@@ -72,18 +72,21 @@ def selector_width(n_relations: int, *, n_attributes: int = 2, dimension: int | 
 
 def _least_width(R: int, A: int, q: int) -> int:
     def enough(w: int) -> bool:
-        if w + q >= R:  # all tuples may occur in a single box; C1'' at w = R - 1
-            return True
         if A == 2:
             boxes = (comb(w, j) * int((R - 1) ** j) << (w - j) for j in range(w + 1))
             cells = _sums(R, 1, w + 1)[1:]
             return sum(box * (cell - 2) for box, cell in zip(boxes, cells, strict=True)) >= (1 << R) - 2
-        D = w + q
-        nearest = 1 + (A - 1) * (_sums(R, A, D)[-1] - 1) // A
-        between = _sums(comb(A, 2) * R, 1, D)[-1]
-        return int((R + 1) ** w) * min(nearest, between) >= int(A**R)
+        return int((R + 1) ** w) * _answer_tuples(R, A, w + q) >= int(A**R)
 
     return 0 if enough(0) else least(enough)
+
+
+def _answer_tuples(R: int, A: int, D: int) -> int:
+    """The lesser bound on C(D)."""
+    D = min(D, R)  # more numbers than relations do not add to the answers
+    nearest = 1 + (A - 1) * (_sums(R, A, D)[-1] - 1) // A
+    between = _sums(comb(A, 2) * R, 1, D)[-1]
+    return min(nearest, between)
 
 
 def _sums(n: int, x: int, D: int) -> list[int]:
@@ -123,5 +126,5 @@ def selector_width_closed_form(n_relations: int, *, digits: int = 30) -> Enclosu
         return (R / balls.log2(R + 1) - 1) * balls.ball(Fraction(1, 2))
 
     if R & (R + 1) == 0:  # log2(R+1) is whole
-        return Enclosure.exactly((Fraction(R, (R + 1).bit_length() - 1) - 1) / 2, "neurons").positive_part()
+        return Enclosure.exactly((Fraction(R, R.bit_length()) - 1) / 2, "neurons").positive_part()
     return balls.refine(floor, digits=digits_wanted(digits), unit="neurons").positive_part()

@@ -83,9 +83,18 @@ class Code:
         norms = np.einsum("aj,aj->a", self.words, self.words)
         return np.broadcast_to(norms[:1], norms.shape) if (norms == norms[0]).all() else norms
 
-    def columns(self, attributes: Any) -> NDArray[Any]:
-        """The words of some attributes, coordinates first: shape (m, how many), small integers."""
-        return self._planes[:, attributes]
+    def columns(self, attributes: Any, out: NDArray[Any] | None = None) -> NDArray[Any]:
+        """The words of some attributes, coordinates first: shape (m, how many), small integers.
+
+        Args:
+            attributes: their numbers.
+            out: of `kind`; where to put them, instead of a new array.
+        """
+        found: NDArray[Any] = self._planes[:, attributes]
+        if out is None:
+            return found
+        out[...] = found
+        return out
 
     @cached_property
     def _planes(self) -> NDArray[Any]:
@@ -186,10 +195,13 @@ class Numerals(Code):
             norms[block] = (words * words).sum(axis=0)
         return norms
 
-    def columns(self, attributes: NDArray[np.integer]) -> NDArray[Any]:
+    def columns(self, attributes: NDArray[np.integer], out: NDArray[Any] | None = None) -> NDArray[Any]:
         """The words of some attributes, coordinates first: shape (m, how many), small integers."""
-        words = _digits(np.ascontiguousarray(attributes), self._widths, self.kind)
-        if self._scale != 1:
+        words = np.empty((self.length, len(attributes)), dtype=self.kind) if out is None else out
+        _digits(attributes, self._widths, words)
+        if self._scale == 2:
+            words += words  # faster than a product
+        elif self._scale != 1:
             words *= words.dtype.type(self._scale)
         if any(self._offsets):
             words += np.array(self._offsets, dtype=words.dtype)[:, None]
@@ -268,21 +280,19 @@ def _length(n_attributes: int, bits: int, length: int | None) -> int:
     return least if length is None else length
 
 
-def _digits(numbers: NDArray[np.integer], widths: tuple[int, ...], kind: Any) -> NDArray[Any]:
-    """The digits of some numbers, least first: shape (digits, numbers)."""
-    found = np.zeros((len(widths), len(numbers)), dtype=kind)
-    width, n_bytes = widths[0], numbers.itemsize
-    if kind is np.int8 and 8 % width == 0 and len(set(widths)) == 1:  # no digit lies across two bytes
-        little = numbers.astype(numbers.dtype.newbyteorder("<"), copy=False)
-        planes = little.view(np.uint8).reshape(len(numbers), n_bytes).T
-        digits, per_byte = found.view(np.uint8), 8 // width
+def _digits(numbers: NDArray[np.integer], widths: tuple[int, ...], out: NDArray[Any]) -> None:
+    """The digits of some numbers, least first, into `out`: shape (digits, numbers)."""
+    width, n_bits = widths[0], 8 * numbers.itemsize - 1  # higher bits of a number that is not negative are 0
+    if out.dtype == np.int8 and 8 % width == 0 and len(set(widths)) == 1:  # no digit lies across two bytes
+        digits, per_byte = out.view(np.uint8), 8 // width
         shifts = np.arange(0, 8, width, dtype=np.uint8)[:, None]
-        for plane, start in zip(planes, range(0, len(widths), per_byte), strict=False):
-            several = digits[start : start + per_byte]
-            np.right_shift(np.ascontiguousarray(plane), shifts[: len(several)], out=several)
+        if len(widths) * width <= 32:
+            numbers = numbers.astype(np.uint32)
+        for start in range(0, len(widths), per_byte):
+            several, low = digits[start : start + per_byte], width * start
+            plane = (numbers >> low if low else numbers) if low < n_bits else np.zeros_like(numbers)
+            np.right_shift(plane.astype(np.uint8), shifts[: len(several)], out=several)
         digits &= np.uint8((1 << width) - 1)
-        return found
+        return
     for j, own in enumerate(widths):
-        if width * j < 8 * n_bytes - 1:  # higher digits of a number that is not negative are 0
-            found[j] = (numbers >> (width * j)) & ((1 << own) - 1)
-    return found
+        out[j] = (numbers >> (width * j)) & ((1 << own) - 1) if width * j < n_bits else 0

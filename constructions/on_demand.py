@@ -57,6 +57,7 @@ class Superposition(OnDemand):
         super().__init__((facts.n_subjects + len(relations), relations.shape[1]))
         self.facts, self.code, self.relations = facts, code, relations
         self.blocks = [run(coordinates) for coordinates in block]
+        self.bare = run(np.setdiff1d(np.arange(self.shape[1]), block))
 
     def __getitem__(self, tokens: Any) -> NDArray[np.float64]:
         """Rows by token numbers of any shape: shape (..., d_model)."""
@@ -74,10 +75,13 @@ class Superposition(OnDemand):
             answers = self.facts.block(tokens.start, tokens.stop)
         else:
             answers = self.facts.answers_of(tokens)
-        size = answers.shape[1]
-        whole = np.zeros((self.shape[1], size), dtype=self.code.kind)
+        whole = np.empty((self.shape[1], answers.shape[1]), dtype=self.code.kind)
+        whole[self.bare] = 0
         for block, answered in zip(self.blocks, answers, strict=True):
-            whole[block] = self.code.columns(answered)
+            if isinstance(block, slice):
+                self.code.columns(answered, out=whole[block])
+            else:
+                whole[block] = self.code.columns(answered)
         return whole if rows is None or len(rows) == len(whole) else whole[run(rows)]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
@@ -107,8 +111,9 @@ class Unembedding(OnDemand):
         which = self.coordinate if rows is None else self.coordinate[rows]
         if np.array_equal(which, np.arange(len(words))):
             return words
-        found: NDArray[Any] = words[np.maximum(which, 0)]
-        found[which < 0] = 0
+        found = np.zeros((len(which), words.shape[1]), dtype=words.dtype)
+        there = np.flatnonzero(which >= 0)
+        found[run(there)] = words[which[there]]
         return found
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""Hypothesis profiles: a test that wants few examples takes a share of the profile, so that it follows it."""
+"""Hypothesis profiles: a test that wants few examples takes a share, so that every profile counts."""
 
 import re
 import subprocess

@@ -10,7 +10,8 @@ that hold for every table can be checked on them; claims about a random table ne
 """
 
 import hashlib
-from functools import cached_property
+import os
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from theory.table import Attributes
 
 _ROUNDS = 6
 _LARGEST = 1 << 62
+_KEPT = 1 << 21  # facts of a block that is kept for each core: 8 MiB
 
 
 class KeyedBijections:
@@ -56,9 +58,13 @@ class KeyedBijections:
         self.seed = seed
         bits = max(2, (n_subjects - 1).bit_length())
         self._low, self._high = bits - bits // 2, bits // 2  # bits of the two halves
+        self._recent = lru_cache(maxsize=os.cpu_count())(self._block)
 
     def __repr__(self) -> str:
         return f"KeyedBijections({self.n_subjects}, {self.n_relations}, seed={self.seed})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(KeyedBijections, self.n_subjects, self.n_relations, seed=self.seed), ()
 
     @cached_property
     def digest(self) -> str:
@@ -79,8 +85,17 @@ class KeyedBijections:
         return np.arange(self.n_attributes)
 
     def block(self, start: int, stop: int) -> Attributes:
-        """The answers about subjects start..stop - 1, shape (R, stop - start)."""
-        return self.answers_of(np.arange(start, stop, dtype=self._kind))
+        """The answers about subjects start..stop - 1, shape (R, stop - start); not to be written to.
+
+        Small blocks are kept for a moment: a check asks for them, and the embeddings are made of them.
+        """
+        small = (stop - start) * self.n_relations <= _KEPT
+        return self._recent(start, stop) if small else self._block(start, stop)
+
+    def _block(self, start: int, stop: int) -> Attributes:
+        answers = self.answers_of(np.arange(start, stop, dtype=self._kind))
+        answers.setflags(write=False)
+        return answers
 
     def answers_of(self, subjects: NDArray[np.integer]) -> Attributes:
         """The answers about some subjects, shape (R, how many)."""

@@ -14,7 +14,7 @@ Numbers = NDArray[np.int64]
 Columns = Callable[[Any], NDArray[Any]]
 
 _BLOCK = 1 << 20  # entries of one block of distances: 8 MiB of float64
-_STREAM = 1 << 14  # words looked at together
+_STREAM = 1 << 15  # words looked at together
 _MAP_BITS = 28  # keys up to this long are looked up in a table of one byte each: 256 MiB
 _NEVER = np.iinfo(np.int64).max
 _KEY_BITS = 50  # longest word that is packed into one integer, by way of a float

@@ -1,13 +1,16 @@
+import importlib
 import itertools
 import math
 from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bounds import balls, counting, multi_hop, multi_hop_entropy, precision, typed_walks
+from bounds import Enclosure, balls, counting, multi_hop, multi_hop_entropy, precision, typed_walks
+
+typed = importlib.import_module("bounds.multi_hop")  # the package's name for it is the function's
 
 SIZES = [
     (2, 1, 2),
@@ -125,6 +128,91 @@ def test_the_best_number_of_subjects_is_found(N, R, k, bits):
     assert by_subject.unit == "bits"
     assert by_subject.lower_float == pytest.approx(brute_force_best(N, R, k, subject_bits=bits), abs=1e-12)
     assert max(by_others.width, by_subject.width) < Fraction(1, 10**25)
+
+
+@pytest.mark.parametrize(("N", "R", "k"), [(100, 2, 2), (60, 2, 4), (150, 3, 3), (300, 2, 2)])
+@pytest.mark.parametrize(
+    "given_bits", [{"other_bits": b} for b in (10, 100, 700)] + [{"subject_bits": b} for b in (5, 12, 40)]
+)
+def test_the_search_starts_within_one_of_the_best_number_of_subjects(monkeypatch, N, R, k, given_bits):
+    asked, original = [], multi_hop_entropy
+    monkeypatch.setattr(
+        typed, "multi_hop_entropy", lambda N, R, k, T, digits: asked.append(T) or original(N, R, k, T)
+    )
+    best = multi_hop(N, R, k, **given_bits)
+    assert len(set(asked)) == len(asked) <= 4
+    around = [T for T in range(asked[0] - 1, asked[0] + 2) if 1 <= T <= N]
+    assert best in [multi_hop(N, R, k, subjects_asked=T, **given_bits) for T in around]
+
+
+@st.composite
+def concave_entropies(draw):
+    """H(0) = 0, .., H(N), concave and nondecreasing, and enclosures of them, some of them wide."""
+    N = draw(st.integers(1, 14))
+    steps = draw(st.lists(st.integers(0, 40), min_size=N, max_size=N))
+    H = [0, *itertools.accumulate(sorted(steps, reverse=True))]
+    ends = st.sampled_from([Fraction(0), Fraction(1, 8), Fraction(3), Fraction(12)])
+    return H, [
+        Enclosure.exactly(0, "bits"),
+        *(Enclosure(h - draw(ends), h + draw(ends), "bits") for h in H[1:]),
+    ]
+
+
+UNITS = st.sampled_from(["bits", "bits per subject"])
+
+
+def between(*ends: tuple[int, int]) -> list[Enclosure]:
+    return [Enclosure(Fraction(low), Fraction(high), "bits") for low, high in ends]
+
+
+@given(concave_entropies(), st.integers(0, 60), UNITS)
+@example(([0, 4, 4], between((0, 0), (0, 12), (4, 4))), 1, "bits")  # the other size may be better: 1,
+@example(([0, 4, 8], between((0, 0), (4, 4), (0, 12))), 1, "bits")  # or 2
+@settings(max_examples=200, deadline=None)
+def test_wherever_the_search_starts_the_best_floor_of_a_concave_entropy_is_enclosed(entropies, known, unit):
+    H, enclosures = entropies
+    N = len(H) - 1
+    exact = max(
+        typed.spare(Enclosure.exactly(H[T], "bits"), T, Fraction(known), unit).lower for T in range(1, N + 1)
+    )
+    given_bits = {"other_bits" if unit == "bits per subject" else "subject_bits": known}
+    for start in range(1, N + 1):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(typed, "multi_hop_entropy", lambda N, R, k, T, digits: enclosures[T])
+            patch.setattr(typed, "_mean_field_best", lambda *_, start=start: start)
+            assert multi_hop(N, 2, 2, **given_bits).contains(max(exact, Fraction(0)))
+        below = typed._below_chords(lambda T: enclosures[T], start, N, Fraction(known), unit)
+        assert below.contains(exact)
+
+
+@pytest.mark.parametrize(
+    ("ends", "best", "known", "lower", "upper"),
+    [
+        # N = 10, a step of isqrt(0.9 N) = 3 from the middle: each chord in turn has the best floor, at
+        ({2: (4, 5), 5: (10, "10.9"), 8: (13, 14)}, 5, 0, 13, Fraction(50, 3)),  # 10
+        ({2: (4, 5), 5: (10, "10.9"), 8: (13, 14)}, 5, 1, 5, Fraction(17, 2)),  # 7
+        ({2: (4, 5), 5: (10, "10.9"), 8: (13, 14)}, 5, 2, 0, Fraction(7, 2)),  # 3
+        ({2: (4, 5), 5: (10, "10.9"), 8: (13, 14)}, 5, 4, -4, Fraction(-2, 3)),  # 1
+        # from the last size, and next to the first, where H(0) = 0 is known
+        ({7: (8, 9), 10: (10, "10.9")}, 10, "0.5", 5, Fraction(69, 10)),  # 8, as H(8) <= H(10)
+        ({7: (8, 9), 10: (10, "10.9")}, 10, 1, 1, 6),  # 1
+        ({0: (0, 0), 2: (4, "4.9"), 5: (9, 10)}, 2, 2, 0, Fraction(9, 5)),  # 4
+    ],
+)
+def test_chords_say_how_large_a_floor_may_be_beside_three_sizes(ends, best, known, lower, upper):
+    """By hand: lines from a lower end through an upper one, three sizes further on, up to the next line."""
+    entropies = {T: Enclosure(*map(Fraction, pair), "bits") for T, pair in ends.items()}
+    assert typed._below_chords(entropies.__getitem__, best, 10, Fraction(known), "bits") == Enclosure(
+        Fraction(lower), Fraction(upper), "bits"
+    )
+
+
+@pytest.mark.parametrize("unit", ["bits", "bits per subject"])
+def test_chords_give_nothing_away_where_the_entropy_is_a_line(unit):
+    line = [Enclosure.exactly(7 * T, "bits") for T in range(13)]
+    for known, best in itertools.product((0, 3, 7, 9), range(1, 13)):
+        below = typed._below_chords(line.__getitem__, best, 12, Fraction(known), unit)
+        assert below.upper == max(typed.spare(line[T], T, Fraction(known), unit).lower for T in range(1, 13))
 
 
 def test_the_constructions_stand_above_the_floor():

@@ -16,6 +16,7 @@ from bounds import (
     multi_hop_entropy,
     multi_hop_untyped,
     precision,
+    unions,
     untyped_floors,
     untyped_walks,
 )
@@ -314,6 +315,31 @@ def test_what_is_kept_and_what_is_lost_add_up_to_one(monkeypatch, affordable, N,
         assert total.contains(1)
         assert total.rad() < balls.flint().arb(2) ** -150
         assert found.pruned or found.lost < balls.flint().arb(2) ** -100
+
+
+def test_what_a_union_or_a_trim_leaves_out_is_lost_at_every_hop(monkeypatch):
+    """The rarest size left out each time, not only what is negligible."""
+    rarest, union_law, trim = [], unions.union_law, unions.trim
+
+    def without_rarest(masses: dict) -> tuple[dict, object]:
+        least = min(masses, key=lambda size: float(masses[size].mid()))
+        rarest.append(masses[least])
+        return {size: mass for size, mass in masses.items() if size != least}, masses[least]
+
+    def thinner(*sizes: int) -> unions.Law:
+        law = union_law(*sizes)
+        masses, dropped = without_rarest(law.masses)
+        return unions.Law(masses, law.lost + dropped)
+
+    for name, replaced in [("union_law", thinner), ("trim", lambda masses: without_rarest(trim(masses)[0]))]:
+        rarest.clear()
+        with monkeypatch.context() as patch, precision(184):
+            patch.setattr(unions, name, replaced)
+            found = untyped_walks.search(40, 2, 4, 2)
+            total = sum(found.all.values(), start=balls.ball(0)) + found.lost
+            assert abs(total - 1) < balls.flint().arb(2) ** -100
+            assert found.lost > balls.flint().arb(2) ** -60
+            assert len(rarest) >= 2
 
 
 @pytest.mark.parametrize("when", [1, 2, 3])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bounds import selector_width, selector_width_closed_form
+from bounds import selector_width, selector_width_closed_form, width
 
 
 def sign_vectors(B, beta, c, grid) -> set[tuple[bool, ...]]:
@@ -155,6 +155,15 @@ def test_the_exact_count_of_more_attributes(R):
         least = [next(w for w in range(R) if enough(a, min(a - 1, rank), w)) for a in tried]
         width = selector_width(R, n_attributes=A, dimension=rank)
         assert width.lower == max(*least, selector_width(R, dimension=rank).lower)
+
+
+@pytest.mark.parametrize(("R", "A"), [(R, A) for R in range(1, 7) for A in range(3, 7)])
+def test_answer_tuples_are_counted_as_stated_and_with_as_many_numbers_as_relations_all_may_occur(R, A):
+    for D in range(1, R + 1):
+        nearest = 1 + sum(math.comb(R, j) * (A - 1) * A ** (j - 1) for j in range(1, D + 1))
+        between = sum(math.comb(R * math.comb(A, 2), j) for j in range(D + 1))
+        assert width._answer_tuples(R, A, D) == min(nearest, between)
+    assert width._answer_tuples(R, A, 10**9) == width._answer_tuples(R, A, R) >= A**R
 
 
 def answers(slopes: np.ndarray, shifts: np.ndarray, points: np.ndarray) -> int:

@@ -1,5 +1,7 @@
 """Keyed bijections: bijective at every small N, and by sampling at large ones; the same in any block."""
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -77,3 +79,14 @@ def test_they_say_what_a_table_says():
 def test_counts_out_of_range_are_refused(N, R):
     with pytest.raises(ValueError, match=r"1\.\.2"):
         KeyedBijections(N, R, seed=0)
+
+
+def test_blocks_that_are_kept_cannot_be_changed_and_are_left_out_of_pickles():
+    facts = KeyedBijections(1000, 2, seed=0)
+    kept = facts.block(0, 1000)
+    with pytest.raises(ValueError, match="read-only"):
+        kept[0, 0] = 1
+    again = pickle.dumps(facts)
+    assert len(again) < 1000
+    assert np.array_equal(pickle.loads(again).block(0, 1000), kept)
+    assert pickle.loads(again).digest == facts.digest

@@ -10,13 +10,13 @@ from constructions import chain_of_thought, composed_hops, in_place_superpositio
 from theory import FactTable
 from theory.claims import CLAIMS
 from verify import checking
-from verify.asked import Prepared, prepare
+from verify.asked import Prepared, UsageError, prepare
 from verify.checking import check, check_recall
 from verify.exact.induction import PremiseError
 from verify.exact.margin import margins
 from verify.exact.queries import Chains, sample
 from verify.experiments.multi_hop import FAMILY
-from verify.verdict import ControlResult, HypothesisResult, Mismatch
+from verify.verdict import ControlResult, HypothesisResult, Mismatch, Verdict
 
 FACTS = FactTable([[0, 1], [1, 0]])
 PASSED, FAILED = (ControlResult("a control", "breaks", "broke", ok) for ok in (True, False))
@@ -259,3 +259,95 @@ def test_wrong_answers_of_several_hops_are_queries(experiment):
     words = "facts" if experiment.name == "chain-of-thought" else "queries"
     assert verdict.status == "refuted"
     assert verdict.reason.endswith(f"{words} wrong")
+
+
+@pytest.fixture
+def any_engine(monkeypatch):
+    """Whether an engine is installed is not the question here."""
+    monkeypatch.setattr(checking, "require", lambda name: None)
+
+
+@pytest.mark.parametrize(
+    ("claim", "options", "message"),
+    [
+        ("single-hop", {"engine": "onnxruntime", "implicit": True}, "for counting by NumPy"),
+        ("single-hop", {"engine": "onnxruntime", "checkpoint": "x.json"}, "for counting by NumPy"),
+        ("composed-hops", {"checkpoint": "x.json"}, "composed-hops has no option 'checkpoint'"),
+        ("margin-bound", {"checkpoint": "x.json"}, "margin-bound has no option 'checkpoint'"),
+        ("margin-bound", {"implicit": True}, "margin-bound has no option 'implicit'"),
+        ("margin-bound", {"engine": "onnxruntime"}, "margin-bound is about all models; --engine"),
+        ("gradient-descent", {"engine": "onnxruntime"}, "gradient-descent is about trained models; --engine"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(any_engine, claim, options, message):
+    with pytest.raises(UsageError, match=message):
+        check(claim, FACTS, **options)
+
+
+def test_an_engine_that_is_not_there_is_refused_before_the_work():
+    for ask in (
+        lambda: check("single-hop", FACTS, engine="abacus"),
+        lambda: check_recall(in_place_superposition(FACTS), FACTS, engine="abacus"),
+    ):
+        with pytest.raises(UsageError, match="engine must be one of numpy, onnxruntime, got 'abacus'"):
+            ask()
+
+
+@pytest.fixture
+def judge(monkeypatch):
+    """A judge in a claim's place that says what it was asked."""
+    asked = {}
+
+    def put(name):
+        def told(facts, progress, **options):
+            asked.update(facts=facts, options=options)
+            return Verdict(name, "holds")
+
+        monkeypatch.setitem(checking.JUDGES, name, told)
+        return asked
+
+    return put
+
+
+@pytest.mark.parametrize(
+    ("claim", "sizes"),
+    [("counting-bound", (1000, 8)), ("multi-hop-bound", (64, 3)), ("gradient-descent", (512, 2))],
+)
+def test_a_claim_with_a_judge_of_its_own_is_asked_of_a_table_as_the_others_are(judge, claim, sizes):
+    asked = judge(claim)
+    verdict = check(claim)
+    assert asked["facts"].answers.shape == sizes[::-1]
+    assert (verdict.n_facts, verdict.n_queries) == (sizes[0] * sizes[1],) * 2
+    verdict = check(claim, subjects=6, relations=2, table="functions", seed=3)
+    sizes = {"subjects": 6, "relations": 2, "attributes": 6, "table": "functions"}
+    assert sizes.items() <= verdict.parameters.items()
+    assert (
+        verdict.parameters["facts_sha256"]
+        == asked["facts"].digest
+        != check(claim, subjects=6, relations=2).parameters["facts_sha256"]
+    )
+    assert (verdict.seed, verdict.n_facts) == (3, 12)
+    assert 0 < verdict.seconds < 100
+    check(claim, FACTS)
+    assert asked["facts"] is FACTS
+
+
+def test_a_judge_is_told_the_options_and_the_seed_if_it_draws(judge):
+    asked = judge("gradient-descent")
+    verdict = check("gradient-descent", FACTS, trials=2, gate=None, seed=5)
+    assert asked["options"] == {"trials": 2, "seed": 5}
+    assert verdict.parameters["trials"] == 2
+    asked = judge("multi-hop-bound")
+    check("multi-hop-bound", FACTS, hops=2, seed=5)
+    assert asked["options"] == {"hops": 2}
+    with pytest.raises(UsageError, match="multi-hop-bound has no option 'gate'"):
+        check("multi-hop-bound", FACTS, gate=1.0)
+
+
+def test_a_judge_that_lacks_a_library_is_a_usage_error(monkeypatch):
+    def judge(facts, progress):
+        raise ImportError("flint is not installed")
+
+    monkeypatch.setitem(checking.JUDGES, "margin-bound", judge)
+    with pytest.raises(UsageError, match="flint is not installed"):
+        check("margin-bound", FACTS)

@@ -95,7 +95,7 @@ class Compared:
         """Compares the logits of some queries, whose answers are these."""
         right, best = _right_and_best_wrong(computed.astype(np.float64), answers)
         known = _answered(proved, answers)
-        turned = (known != 0) & ((known > 0) != (right > best))
+        turned = known == np.where(right > best, -1, 1)
         with np.errstate(invalid="ignore", over="ignore"):  # nothing is within a radius of what is no number
             off = np.abs(computed - proved.mid)
             within = (off <= 2 * proved.radius * _SLACK).all(axis=1)
@@ -169,7 +169,7 @@ def agreement(
             n_exact += int(found.same.sum())
             n_open += int(found.open.sum())
             n_different += int(found.different.sum())
-            least = min(least, float(found.margins.min(initial=np.inf)))
+            least = min(least, float(found.margins.min()))
             if found.different.any() and (first is None or (found.turned.any() and not first.turned)):
                 first = found.disagreement(queries, block, answers)
             done += len(block)
@@ -182,7 +182,7 @@ def _right_and_best_wrong(logits: Floats, answers: Numbers) -> tuple[Floats, Flo
     """For each query the right logit, and the largest of the others."""
     rows, others = np.arange(len(answers)), logits.copy()
     others[rows, answers] = -np.inf
-    return logits[rows, answers], others.max(axis=1, initial=-np.inf)
+    return logits[rows, answers], others.max(axis=1)
 
 
 def _answered(proved: Ball, answers: Numbers) -> NDArray[np.int8]:
@@ -190,7 +190,7 @@ def _answered(proved: Ball, answers: Numbers) -> NDArray[np.int8]:
     low = high = proved.mid
     if proved.rad is not None:
         reach = 2 * proved.rad * _SLACK
-        low, high = np.nextafter(low - reach, -np.inf), np.nextafter(high + reach, np.inf)
+        low, high = np.nextafter(low - reach, -np.inf), np.nextafter(low + reach, np.inf)
     (right_low, best_low), (right_high, best_high) = (
         _right_and_best_wrong(bound, answers) for bound in (low, high)
     )

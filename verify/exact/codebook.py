@@ -27,7 +27,7 @@ from verify.exact.rationals import Rational
 from verify.exact.unembedding import Unembedding
 
 _MAX_WEIGHT = 1 << 12  # what all weights together may come to
-_BLOCK = 1 << 13  # attributes looked at together
+_BLOCK = 1 << 14  # attributes looked at together
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +53,6 @@ class Codebook:
         tokens: NDArray[np.int64],
         answers: NDArray[np.int64],
         positions: NDArray[np.int64] | None = None,
-        *,
-        read: Unembedding | None = None,
-        everything: bool = False,
     ) -> "Codebook | None":
         """The codebook of a model's readout; None if it has none.
 
@@ -64,17 +61,37 @@ class Codebook:
             tokens: some prompts, from which the weights k are guessed, shape (batch, T).
             answers: the attributes whose margins are wanted; the first `batch` are the prompts' answers.
             positions: of the tokens, shape (T,); default 0..T-1.
-            read: the model's unembedding, if it is known already.
-            everything: whether the margins of all attributes are wanted.
         """
-        read = read or Unembedding.of(model.W_U)
-        if read is None or read.n_words < 2 or not -1073 <= 2 * read.step <= 900:
-            return None  # there is nothing to read, nothing to compare, or margins would be no floats
-        readouts = np.ldexp(times(model.residual(tokens, positions), read.gather), -read.step)
-        weights = _guessed(readouts, read.columns(answers[: len(tokens)]).T)
-        if float(read.largest) ** 2 * weights.sum() >= 1 << 50 or not _nearest_word(model.b_U, read, weights):
+        read = Unembedding.of(model.W_U)
+        if read is None:
             return None
-        asked = None if everything else np.unique(answers)
+        readouts = times(model.residual(tokens, positions), read.gather)
+        return cls.behind(read, model.b_U, readouts, answers[: len(tokens)], asked=np.unique(answers))
+
+    @classmethod
+    def behind(
+        cls,
+        read: Unembedding,
+        b_U: Any,
+        readouts: Floats,
+        answers: NDArray[np.integer],
+        *,
+        asked: NDArray[np.int64] | None,
+    ) -> "Codebook | None":
+        """The codebook of an unembedding and biases; None if they are none.
+
+        Args:
+            read: P and C.
+            b_U: the biases, shape (|A|,).
+            readouts: x P of some prompts, from which the weights k are guessed, shape (batch, m).
+            answers: what the prompts ask for, shape (batch,).
+            asked: the attributes whose margins are wanted, in increasing order; None: all.
+        """
+        if read.n_words < 2 or not -1073 <= 2 * read.step <= 900:
+            return None  # there is nothing to compare, or margins would be no floats
+        weights = _guessed(np.ldexp(readouts, -read.step), read.columns(answers).T)
+        if float(read.largest) ** 2 * weights.sum() >= 1 << 50 or not _nearest_word(b_U, read, weights):
+            return None
         squares = nearest_in_columns(read.columns, read.n_words, read.length, of=asked, weights=weights)
         return cls(read, weights, asked, squares)
 

@@ -5,6 +5,7 @@ codebook knows the margin; all other facts get all logits, in the same integers.
 the margins are those of the plain forward pass to the last bit.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from constructions.prompts import subject_first
 from constructions.transformer import Transformer
 from theory.table import Table
 from verify.exact.codebook import Codebook
@@ -56,12 +56,14 @@ class Judge:
         separated = Separated.of(model, facts.n_subjects, read.gather)
         if separated is None:
             return None
-        subjects = np.arange(min(_SAMPLE, facts.n_subjects))
-        tokens = subject_first(facts.n_subjects, subjects, np.zeros_like(subjects))
-        answers = np.asarray(facts.answers_of(subjects)[0])
-        everything = facts.onto
-        wanted = answers if everything else np.concatenate([answers, facts.occurring()])
-        book = Codebook.of(model, tokens, wanted, read=read, everything=everything)
+        some = min(_SAMPLE, facts.n_subjects)
+        try:
+            y = next(separated.readouts(separated.subjects(model.W_E, 0, some)))
+        except NotExactError:
+            return None
+        readouts, answers = np.ldexp(y.T.astype(np.float64), separated.step), facts.block(0, some)[0]
+        asked = None if facts.onto else np.asarray(facts.occurring(), dtype=np.int64)
+        book = Codebook.behind(read, model.b_U, readouts, answers, asked=asked)
         return cls(model, facts, read, separated, book)
 
     def margins(self, start: int, stop: int) -> tuple[Floats, int]:
@@ -73,22 +75,34 @@ class Judge:
         Raises:
             NotExactError: integers or floats do not hold a number on the way.
         """
-        x = self.separated.subjects(self.model.W_E, start, stop)
-        answers = self.facts.block(start, stop)
-        found, settled = np.empty(answers.shape), 0
-        for r, y in enumerate(self.separated.readouts(x)):
-            left = np.arange(stop - start)
-            if self.codebook is not None:
-                same = self._as_words(y) == self._words(answers[r])
-                if same.all():
-                    found[r], left = self._worth(answers[r]), left[:0]
-                else:
-                    there = same.all(axis=0)
-                    found[r, there], left = self._worth(answers[r][there]), np.flatnonzero(~there)
-            settled += stop - start - len(left)
-            if len(left):
-                found[r, left], _ = self.by_logits(y[:, left], answers[r][left])
+        found, settled = np.empty((self.facts.n_relations, stop - start)), 0
+        for r, (margins, known) in enumerate(self.judged(start, stop)):
+            found[r], settled = margins, settled + known
         return found, settled
+
+    def judged(self, start: int, stop: int) -> Iterator[tuple[Floats | float, int]]:
+        """For each relation in turn the margins, and how many of them the codebook settled.
+
+        Returns:
+            Margins of shape (stop - start,), or the one number that all are.
+
+        Raises:
+            NotExactError: as above.
+        """
+        answers = self.facts.block(start, stop)
+        x = self.separated.subjects(self.model.W_E, start, stop)
+        for answered, y in zip(answers, self.separated.readouts(x), strict=True):
+            left = np.arange(stop - start)
+            found: Any = np.empty(stop - start)
+            if self.codebook is not None:
+                same = self._as_words(y) == self._words(answered)
+                if same.all():
+                    yield self._worth(answered), stop - start
+                    continue
+                there = same.all(axis=0)
+                found[there], left = self._worth(answered[there]), np.flatnonzero(~there)
+            found[left], _ = self.by_logits(y[:, left], answered[left])
+            yield found, stop - start - len(left)
 
     def rival(self, subject: int, relation: int) -> int:
         """The attribute with the largest logit among those that are not the answer."""

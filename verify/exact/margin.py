@@ -217,6 +217,7 @@ class _Ledger:
     queries: Queries
     codebook: Codebook | None = None
     rational: dict[int, Fraction] = field(default_factory=dict)  # margins found by rational arithmetic
+    rivals: dict[int, int] = field(default_factory=dict)  # and the strongest wrong attributes
 
     def __post_init__(self) -> None:
         self.n_queries = prod(self.queries.shape)
@@ -253,22 +254,17 @@ class _Ledger:
 
     def enter_rationals(self) -> None:
         """Decides what floats left open, and makes the rest exact where that is cheap."""
-        open_facts = np.flatnonzero(~self.known)
-        if len(open_facts) * self._products_per_fact() > _RATIONAL_BUDGET:
-            open_facts = np.flatnonzero(self.signs == 0)
-        if not len(open_facts):
+        undecided, inexact = np.flatnonzero(self.signs == 0), np.flatnonzero(~self.known & (self.signs != 0))
+        if (len(undecided) + len(inexact)) * self._products_per_fact() > _RATIONAL_BUDGET:
+            inexact = inexact[:0]
+        if not len(undecided) + len(inexact):
             return
         model = self.model.map(Rational.of)
-        try:
-            for block in _chunks(open_facts, 1 << 10):
-                tokens, positions, answers = self.queries.prompts(block)
-                x = model.residual(tokens, positions)
-                rows = np.flatnonzero(~self._enter_settled(x, block, answers))
-                for row in rows:
-                    logits = times(x[row : row + 1], model.W_U) + model.b_U
-                    self._enter_fraction(int(block[row]), logits.fractions()[0], int(answers[row]))
-        except UndecidableError:
-            return  # what is open stays open
+        for block in _chunks(undecided, 1 << 10):
+            self._enter_block(model, block)
+        for block in _chunks(inexact, 1 << 10):
+            if not self._enter_block(model, block):
+                return  # a softmax is in the way of the others too
 
     def margins(self) -> Margins:
         """The ledger, closed."""
@@ -287,9 +283,24 @@ class _Ledger:
             minimum=(self._least(self.lower, by_float), self._least(self.upper, by_float)),
             exact=bool(self.known.all()),
             method=method,
-            worst=witness(self.floats, self.queries, worst, float(self.lower[worst])),
+            worst=witness(self.floats, self.queries, worst, float(self.lower[worst]), self.rivals.get(worst)),
             signs=self.signs.reshape(self.queries.shape),
         )
+
+    def _enter_block(self, model: Transformer, block: Numbers) -> bool:
+        """Decides some queries in rationals; of those it cannot nothing is said. Whether there was any."""
+        while len(block):
+            tokens, positions, answers = self.queries.prompts(block)
+            try:
+                x = model.residual(tokens, positions)
+            except UndecidableError as error:
+                block = block[error.rational]
+                continue
+            for row in np.flatnonzero(~self._enter_settled(x, block, answers)):
+                logits = times(x[row : row + 1], model.W_U) + model.b_U
+                self._enter_fraction(int(block[row]), logits.fractions()[0], int(answers[row]))
+            return True
+        return False
 
     def _enter_settled(self, x: Ball | Rational, block: Numbers, answers: Numbers) -> NDArray[np.bool_]:
         """Enters the queries of a block that the codebook settles, and says which they are."""
@@ -304,17 +315,18 @@ class _Ledger:
 
     def _enter(self, facts: Numbers, lower: Floats, upper: Floats) -> None:
         """Bounds of some margins; what is no number bounds nothing."""
-        self.lower[facts] = np.nan_to_num(lower, nan=-np.inf, posinf=np.inf, neginf=-np.inf)
-        self.upper[facts] = np.nan_to_num(upper, nan=np.inf, posinf=np.inf, neginf=-np.inf)
+        self.lower[facts] = np.where(np.isnan(lower), -np.inf, lower)
+        self.upper[facts] = np.where(np.isnan(upper), np.inf, upper)
         self.signs[facts] = signs(self.lower[facts], self.upper[facts])
 
     def _enter_fraction(self, fact: int, logits: NDArray[np.object_], answer: int) -> None:
-        margin = logits[answer] - max(np.delete(logits, answer))
+        rival = max((a for a in range(len(logits)) if a != answer), key=logits.__getitem__)
+        margin = logits[answer] - logits[rival]
         nearest = float(max(min(margin, _LARGEST), -_LARGEST))
         self.lower[fact] = nearest if nearest <= margin else np.nextafter(nearest, -np.inf)
         self.upper[fact] = nearest if nearest >= margin else np.nextafter(nearest, np.inf)
         self.signs[fact] = 1 if margin > 0 else -1
-        self.rational[fact], self.known[fact] = margin, True
+        self.rational[fact], self.rivals[fact], self.known[fact] = margin, rival, True
 
     def _products_per_fact(self) -> int:
         """How many integer products rational arithmetic takes for one fact."""
@@ -330,14 +342,22 @@ class _Ledger:
         return min(candidates)
 
 
-def witness(model: Transformer, queries: Queries, number: int, margin: float) -> Witness:
-    """One query, by number, whose margin is known; the model's weights are Balls."""
+def witness(
+    model: Transformer, queries: Queries, number: int, margin: float, got: int | None = None
+) -> Witness:
+    """One query, by number, whose margin is known; the model's weights are Balls.
+
+    Where the strongest wrong attribute is not given, it is the one with the largest lower bound: if bounds
+    prove the query wrong, that one certainly is not below the right answer.
+    """
     tokens, positions, answers = queries.prompts(np.array([number]))
     subject, *relations = queries.query(number)
     answer, facts = int(answers[0]), queries.facts
-    logits = model.logits(tokens, positions).mid[0].copy()
-    logits[answer] = -np.inf
-    got = int(logits.argmax())
+    if got is None:
+        logits = model.logits(tokens, positions)
+        low = logits.mid[0] - logits.radius[0]
+        low[answer] = -np.inf
+        got = int(low.argmax())
     return Witness(
         subject=subject,
         relations=tuple(relations),
@@ -373,14 +393,8 @@ def _bounds(logits: Ball, answers: Numbers) -> tuple[Floats, Floats]:
         wrong[rows, answers] = -np.inf
         margin = right - wrong.max(axis=1)
         return margin, margin
-    radius = logits.radius
-    highest, lowest = logits.mid + radius, logits.mid - radius
+    highest, lowest = logits.mid + logits.radius, logits.mid - logits.radius
     highest[rows, answers] = lowest[rows, answers] = -np.inf
-    near = right - radius[rows, answers] - highest.max(axis=1)
-    far = right + radius[rows, answers] - lowest.max(axis=1)
-    slack = (
-        4
-        * np.finfo(np.float64).eps
-        * (np.abs(right) + np.abs(highest.max(axis=1)) + np.abs(lowest.max(axis=1)) + radius.max(axis=1))
-    )
-    return near - slack, far + slack
+    radius, high, low = logits.radius[rows, answers], highest.max(axis=1), lowest.max(axis=1)
+    slack = 4 * np.finfo(np.float64).eps * (np.abs(right) + radius + np.abs(high) + np.abs(low))
+    return right - radius - high - slack, right + radius - low + slack

@@ -20,7 +20,15 @@ Integers = NDArray[np.object_]  # of Python ints
 
 
 class UndecidableError(ArithmeticError):
-    """The exponentials of unequal scores are not rational."""
+    """The exponentials of unequal scores are not rational.
+
+    Args:
+        rational: for which prompts of the batch all scores are equal, shape (batch,).
+    """
+
+    def __init__(self, rational: NDArray[np.bool_]) -> None:
+        super().__init__("softmax of unequal scores is not rational")
+        self.rational = rational
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,9 +136,10 @@ def _(scores: Rational, masked: NDArray[np.bool_]) -> Rational:
 @softmax.register
 def _(scores: Rational, masked: NDArray[np.bool_]) -> Rational:
     allowed = np.broadcast_to(~masked, scores.shape)
-    winners = hardmax(scores, masked).numerators > 0
-    if not np.array_equal(winners, allowed):
-        raise UndecidableError("softmax of unequal scores is not rational")
+    equal = (hardmax(scores, masked).numerators > 0) == allowed
+    rational = equal.all(axis=tuple(range(1, equal.ndim)))
+    if not rational.all():
+        raise UndecidableError(rational)
     return _uniform(allowed)
 
 

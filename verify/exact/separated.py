@@ -159,17 +159,16 @@ class Separated:
         hidden = _kind(neuron)
         bound = self.through.reach * size + 3 * self.read.reach * neuron + largest(self.adds)
         kind = _kind(bound)
-        z = self.into.applied(x, hidden)
-        always = z + self.common.astype(hidden)[:, None]
-        zeros = np.zeros_like(always)  # NumPy's maximum of two arrays is 15 times that of array and number
-        np.maximum(always, zeros, out=always)
-        shared = self.through.applied(x, kind)
-        fires = bool(always.any())
+        z, shared = self.into.applied(x, hidden), self.through.applied(x, kind)
+        zeros = np.zeros(x.shape[1], dtype=hidden)  # NumPy's maximum of an array and a number is slow
+        fires = bool((self.common > -self.into.reach * size).any())
         if fires:
+            always = z + self.common.astype(hidden)[:, None]
+            np.maximum(always, zeros, out=always)
             self.read.add(shared, always)
         for shift, add, (there, read) in zip(self.shifts, self.adds, self.changed, strict=True):
             active = z[there] + shift[there].astype(hidden)[:, None]
-            np.maximum(active, zeros[: len(active)], out=active)
+            np.maximum(active, zeros, out=active)
             if fires:
                 active -= always[there]
             y = shared + add.astype(kind)[:, None]

@@ -1,9 +1,10 @@
 """Recall of more facts than margins can be kept of: what is counted is that, and how far, they hold.
 
-Subjects are judged a chunk at a time, by as many threads as there are cores, and counted in order, so that
+Subjects are judged a piece at a time, by as many threads as there are cores, and counted in order, so that
 the outcome does not depend on the threads. What has been counted can be written to a file and taken up again.
 """
 
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -21,13 +22,10 @@ from verify.exact.judge import Judge
 from verify.exact.margin import Method, Progress, Witness
 from verify.exact.separated import NotExactError
 
-_CHUNK_BYTES = 6 << 20  # of residuals of one piece; smaller ones lose to calls, larger ones to memory
-_PIECES = 8  # in a chunk
-_CHUNKS = 16  # of a table, unless they get too small or too large; the same for any number of threads
-_WORTH_A_THREAD = 1 << 21  # entries of residuals: fewer are done before a second thread has begun
-_ENOUGH = (
-    1 << 36
-)  # logits spent on facts that are not recalled, before it is enough to know that some are not
+_PIECE_BYTES = 16 << 20  # of residuals judged together; smaller pieces lose to calls, larger ones to memory
+_PIECES = 8  # of a table at least, the same for any number of threads ...
+_WORTH_A_THREAD = 1 << 21  # ... unless they get smaller than this, done before a second thread has begun
+_ENOUGH = 1 << 36  # logits spent on facts not recalled, before it is enough to know that some are not
 
 
 @dataclass(frozen=True)
@@ -132,14 +130,15 @@ def count(
         model: the weights; they fit the facts.
         facts: asked as `[s, r]`.
         begun: what was counted before.
-        keep: called with all that is counted, after every chunk and when interrupted.
+        keep: called with all that is counted, after every piece and when interrupted.
         progress: called with the number of facts done and of all facts.
         workers: threads; default one per core. The outcome is the same.
 
     Returns:
         None if the model is not judged in exact integers: then ask `verify.margins`.
     """
-    judge = Judge.of(model, facts)
+    with _blas().limit(limits=1):  # its products are too small for threads
+        judge = Judge.of(model, facts)
     if judge is None:
         return None
     total = begun or Tally()
@@ -166,18 +165,17 @@ def _is_enough(total: Tally, facts: Table) -> bool:
 
 
 def _in_order(judge: Judge, start: int, workers: int) -> Iterator[Tally]:
-    """The tallies of the chunks from a subject on, each one begun a little ahead."""
-    N = judge.facts.n_subjects
-    width = max(1, len(judge.separated.rows))
-    piece = max(256, _CHUNK_BYTES // width // 256 * 256)
-    chunk = min(piece * _PIECES, max(_WORTH_A_THREAD // width, -(-N // _CHUNKS)))
-    starts = iter(range(start, N, chunk))
+    """The tallies of the pieces from a subject on, each one begun a little ahead."""
+    N, width = judge.facts.n_subjects, max(1, len(judge.separated.rows))
+    piece = min(_PIECE_BYTES // width, max(_WORTH_A_THREAD // width, N // _PIECES))
+    piece = max(256, piece // 256 * 256)
+    starts = iter(range(start, N, piece))
     ahead: deque[Future[Tally]] = deque()
     with _blas().limit(limits=1 if workers > 1 else None), ThreadPoolExecutor(workers) as pool:
         try:
             while True:
                 while len(ahead) < 2 * workers and (at := next(starts, None)) is not None:
-                    ahead.append(pool.submit(_chunk, judge, at, min(at + chunk, N), piece))
+                    ahead.append(pool.submit(_piece, judge, at, min(at + piece, N)))
                 if not ahead:
                     return
                 yield ahead.popleft().result()
@@ -191,21 +189,17 @@ def _blas() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def _chunk(judge: Judge, start: int, stop: int, piece: int) -> Tally:
-    total = Tally()
-    for at in range(start, stop, piece):
-        margins, settled = judge.margins(at, min(at + piece, stop))
-        relation, place = np.unravel_index(int(margins.argmin()), margins.shape)
-        found = Tally(
-            n_subjects=margins.shape[1],
-            n_facts=margins.size,
-            n_recalled=int(np.count_nonzero(margins > 0)),
-            n_settled=settled,
-            least=float(margins[relation, place]),
-            worst=(int(relation), at + int(place)),
-        )
-        total = total.plus(found)
-    return total
+def _piece(judge: Judge, start: int, stop: int) -> Tally:
+    n, n_recalled, n_settled = stop - start, 0, 0
+    least, worst = math.inf, (0, start)
+    for relation, (margins, settled) in enumerate(judge.judged(start, stop)):
+        place = 0 if isinstance(margins, float) else int(margins.argmin())
+        lowest = margins if isinstance(margins, float) else float(margins[place])
+        n_recalled += n if lowest > 0 else int(np.count_nonzero(np.asarray(margins) > 0))
+        n_settled += settled
+        if lowest < least:
+            least, worst = lowest, (relation, start + place)
+    return Tally(n, n * judge.facts.n_relations, n_recalled, n_settled, least, worst)
 
 
 def _witness(judge: Judge, total: Tally) -> Witness:

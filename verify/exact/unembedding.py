@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constructions.arithmetic import dense, float64
-from constructions.on_demand import OnDemand
+from constructions.on_demand import OnDemand, run
 from constructions.parts import placed
 from verify.exact.exactness import granule
+from verify.exact.separated import largest
 
 _DIGITS = 24  # of the entries of C: products of two and sums of many are then exact
 _BLOCK = 1 << 21  # entries of W_U looked at together
@@ -47,21 +48,22 @@ class Unembedding:
         group, first = _identical(matrix)
         if not len(first):
             return None
-        step, largest = 0, 0.0
+        step, most = 0, 0.0
         if isinstance(matrix, OnDemand):
-            largest = max(max(int(w.max()), -int(w.min())) for _, w in _pieces(matrix, first))
+            blocks = _blocks(matrix.shape[1], _BLOCK // len(first))
+            most = max(largest(_columns(matrix, block, first)) for block in blocks)
         else:
             matrix = matrix[first]
             step = granule(matrix)
             matrix = np.ldexp(matrix, -step) if step else matrix
-            largest = float(np.abs(matrix).max())
-        if largest >= 1 << _DIGITS:
+            most = float(np.abs(matrix).max())
+        if most >= 1 << _DIGITS:
             return None
         if not isinstance(matrix, OnDemand):
-            matrix = matrix.astype(np.int8 if largest < 1 << 7 else np.int32)
+            matrix = matrix.astype(np.int8 if most < 1 << 7 else np.int32)
         used = np.flatnonzero(group >= 0)
         gather = placed((W_U.shape[0], len(first)), used, group[used], 1.0)
-        return cls(gather, step, int(W_U.shape[1]), int(largest), matrix, first)
+        return cls(gather, step, int(W_U.shape[1]), int(most), matrix, first)
 
     @property
     def length(self) -> int:
@@ -77,9 +79,7 @@ class Unembedding:
 
     def blocks(self, size: int) -> Iterator[slice]:
         """All attributes, `size` at a time."""
-        size = max(1, size)
-        starts = range(0, self.n_words, size)
-        return (slice(start, min(start + size, self.n_words)) for start in starts)
+        return _blocks(self.n_words, size)
 
 
 def _identical(W_U: Any) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -89,13 +89,12 @@ def _identical(W_U: Any) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """
     rows = np.arange(W_U.shape[0])
     leader, used = np.zeros(len(rows), dtype=np.intp), np.zeros(len(rows), dtype=bool)
-    for _, words in _pieces(W_U, rows):
-        led = words[leader]
-        number: dict[tuple[int, bytes], int] = {}
-        for row in [] if np.array_equal(words, led) else np.flatnonzero((words != led).any(axis=1)):
-            same = (words[row] + 0).tobytes()  # zeros of either sign are one number
-            leader[row] = number.setdefault((int(leader[row]), same), int(row))
-        leaders = np.unique(leader)
+    leaders, several = _groups(leader)
+    for block in _blocks(W_U.shape[1], _BLOCK // max(1, len(rows))):
+        words = _columns(W_U, block, rows)
+        if not all((words[members] == words[at]).all() for at, members in several):
+            leader = _split(words, leader, used)
+            leaders, several = _groups(leader)
         used[leaders] |= words[leaders].any(axis=1)
     first = np.flatnonzero(used & (leader == rows))
     group = np.full(len(rows), -1)
@@ -103,13 +102,30 @@ def _identical(W_U: Any) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return group[leader], first
 
 
-def _pieces(W_U: Any, rows: NDArray[np.intp]) -> Iterator[tuple[slice, NDArray[Any]]]:
-    """Some rows of W_U, as many columns at a time as fit a block."""
-    n_words = W_U.shape[1]
-    size = max(1, _BLOCK // max(1, len(rows)))
-    for start in range(0, n_words, size):
-        block = slice(start, min(start + size, n_words))
-        if isinstance(W_U, OnDemand):
-            yield block, W_U.columns(block, rows)
-        else:
-            yield block, W_U[rows, block]
+def _groups(leader: NDArray[np.intp]) -> tuple[Any, list[tuple[int, Any]]]:
+    """The first row of each group; and those of several rows, with all of them."""
+    leaders, sizes = np.unique(leader, return_counts=True)
+    several = [(int(at), run(np.flatnonzero(leader == at))) for at in leaders[sizes > 1]]
+    return run(leaders), several
+
+
+def _split(words: NDArray[Any], leader: NDArray[np.intp], used: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Finer groups: rows of one group that differ here are told apart, and were `used` as one until here."""
+    finer = leader.copy()
+    number: dict[tuple[int, bytes], int] = {}
+    for row in np.flatnonzero((words != words[leader]).any(axis=1)):
+        same = (words[row] + 0).tobytes()  # zeros of either sign are one number
+        finer[row] = number.setdefault((int(leader[row]), same), int(row))
+        used[finer[row]] = used[leader[row]]
+    return finer
+
+
+def _blocks(n: int, size: int) -> Iterator[slice]:
+    size = max(1, size)
+    return (slice(start, min(start + size, n)) for start in range(0, n, size))
+
+
+def _columns(W_U: Any, block: slice, rows: NDArray[np.intp]) -> NDArray[Any]:
+    """Some columns and rows of W_U."""
+    found: NDArray[Any] = W_U.columns(block, rows) if isinstance(W_U, OnDemand) else W_U[rows, block]
+    return found

@@ -22,8 +22,7 @@ SETTING = {"subjects": 1500, "relations": 3}
 
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch):
-    monkeypatch.setattr(tally, "_CHUNK_BYTES", 1)  # 256 subjects
-    monkeypatch.setattr(tally, "_PIECES", 1)
+    monkeypatch.setattr(tally, "_PIECE_BYTES", 1)  # 256 subjects
     monkeypatch.setattr(checkpoint, "_SECONDS", 0.0)
 
 
@@ -88,13 +87,11 @@ def test_an_interrupted_run_is_refuted_by_as_many_facts_as_an_uninterrupted_one(
 
 
 def test_how_many_facts_refute_does_not_depend_on_threads(tmp_path, hopeless, monkeypatch):
-    monkeypatch.setattr(tally, "_PIECES", 2)
-    monkeypatch.setattr(tally, "_WORTH_A_THREAD", 1)  # chunks of 94 subjects
     found = []
     for cores in (1, 2, 3, 7):
         monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
         found.append(lasting(check("single-hop", **SETTING)))
-        assert "of the first 1974 of 4500" in found[-1]["reason"]  # 7 chunks
+        assert "of the first 2304 of 4500" in found[-1]["reason"]  # 3 pieces of 256 subjects
     assert all(verdict == found[0] for verdict in found)
     file = tmp_path / "run.json"  # begun by one machine, and finished by another
     with pytest.raises(KeyboardInterrupt):

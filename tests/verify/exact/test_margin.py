@@ -26,6 +26,7 @@ from verify.checking import check_recall
 from verify.exact import margin as margins_module
 from verify.exact.exactness import Ball
 from verify.exact.margin import Margins, margins
+from verify.exact.queries import Chains, Facts
 
 FAMILY = [
     "single-hop",
@@ -335,6 +336,31 @@ def test_soft_attention_with_room_to_spare_is_decided():
     assert check_recall(soft_reader([0.0, 0.75], [[0, 1], [0, 0]]), table).status == "refuted"
 
 
+def test_beyond_the_budget_for_rationals_only_open_signs_are_made_exact(monkeypatch):
+    """A tie that floats cannot see, and a margin of about 1 whose sign they can."""
+    columns = [[0.1, 0.2, 0.7], [0.7, 0.1, 0.2]]
+    model = table_of_readouts([[1.0, 1.0, 1.0], [0.1, 0.1, 3.0]], columns, [0, 0])
+    facts = FactTable([[0], [0]], n_attributes=2)
+    assert margins(model, facts).exact
+    monkeypatch.setattr(margins_module, "_RATIONAL_BUDGET", -1)
+    found = margins(model, facts)
+    assert found.signs.tolist() == [[-1], [1]]
+    assert (found.exact, found.method, found.minimum) == (False, "filtered", (0, 0))
+    assert (found.lower == found.upper).tolist() == [[True], [False]]
+
+
+def test_a_tie_refutes_beside_a_margin_that_no_interval_decides():
+    """Relation 0 reads one irrational number twice; relation 1 weighs all alike and reads 1/2 twice."""
+    model = soft_reader([0.0, 0.0], [[0, 1], [0, 1]])
+    model = replace(model, W_E=np.concatenate([model.W_E, [[0.0, 0.0]]]))
+    facts = FactTable([[0], [0]], n_attributes=2)
+    found = margins(model, facts)
+    assert found.signs.tolist() == [[0], [-1]]
+    assert found.lower[0, 0] < found.lower[1, 0] == 0
+    assert found.worst.relations == (1,)
+    assert check_recall(model, facts).status == "refuted"
+
+
 def test_soft_attention_too_close_to_call_is_inconclusive():
     """Two readings of one irrational number: a tie that no interval can prove."""
     table = FactTable([[0]], n_attributes=2)
@@ -414,8 +440,9 @@ def test_the_codebook_can_be_insisted_on():
     model = narrow_superposition(table)
     W_E = model.W_E.copy()
     W_E[2, 0] *= -1  # one fact is read as another word
-    with pytest.raises(ValueError, match=r"the codebook settles 17 of 18 (facts|queries) only"):
-        margins(replace(model, W_E=W_E), table, method="codebook")
+    for asked, word in [(table, "facts"), (Chains(table, np.arange(3)[None]), "queries")]:
+        with pytest.raises(ValueError, match=f"the codebook settles 17 of 18 {word} only"):
+            margins(replace(model, W_E=W_E), asked, method="codebook")
     assert margins(replace(model, W_E=W_E), table).wrong == [(2, 0)]
 
 
@@ -433,13 +460,27 @@ def test_facts_are_measured_in_blocks_of_any_size(monkeypatch):
     assert {of for _, of in calls} == {21}
 
 
-def test_bounds_are_rounded_outward():
-    """1 - 2^-60 lies between floats: the lower bound must be the lower one."""
-    logits = replace(Ball.of(np.array([[1.0, 0.0]])), rad=np.array([[2.0**-60, 2.0**-60]]))
-    lower, upper = margins_module._bounds(logits, np.array([0]))
-    assert Fraction(float(lower[0])) <= 1 - Fraction(2) ** -59
-    assert Fraction(float(upper[0])) >= 1 + Fraction(2) ** -59
-    assert upper[0] - lower[0] < 1e-14
+@given(seed=SEEDS, A=st.integers(2, 4), entries=KINDS, radii=KINDS)
+def test_bounds_enclose_whatever_the_radii_allow_and_no_more_than_rounding_asks(seed, A, entries, radii):
+    rng, rows = np.random.default_rng(seed), np.arange(3)
+    mid, rad, answers = entries(rng, (3, A)), np.abs(radii(rng, (3, A))), rng.integers(A, size=3)
+    found = margins_module._bounds(replace(Ball.of(mid), rad=rad), answers)
+    for row, answer, lower, upper in zip(rows, answers, *found, strict=True):
+        wrong = [a for a in range(A) if a != answer]
+        low, high = (
+            [Fraction(m) + sign * Fraction(r) for m, r in zip(mid[row], rad[row], strict=True)]
+            for sign in (-1, 1)
+        )
+        least = low[answer] - max(high[a] for a in wrong)
+        most = high[answer] - max(low[a] for a in wrong)
+        size = (
+            abs(low[answer])
+            + abs(high[answer])
+            + abs(max(high[a] for a in wrong))
+            + abs(max(low[a] for a in wrong))
+        )
+        assert 0 <= least - Fraction(lower) <= size / 2**48
+        assert 0 <= Fraction(upper) - most <= size / 2**48
 
 
 def test_exact_and_rational_facts_share_one_minimum(plain):
@@ -458,7 +499,10 @@ def test_exact_and_rational_facts_share_one_minimum(plain):
 
 def test_margins_say_what_was_found():
     table = FactTable([[0, 1]])
-    assert repr(margins(block_superposition(table), table)) == "Margins(2 of 2 recalled, least 2, codebook)"
+    found = margins(block_superposition(table), table)
+    assert repr(found) == "Margins(2 of 2 recalled, least 2, codebook)"
+    loose = replace(found, minimum=(Fraction(3, 2), Fraction(2)), exact=False, method="filtered")
+    assert repr(loose) == "Margins(2 of 2 recalled, least in [1.5, 2], filtered)"
 
 
 def test_a_witness_of_logits_that_overflow_is_found_in_silence():
@@ -497,3 +541,56 @@ def test_the_least_of_several_has_a_witness_that_is_wrong():
     both = Margins.least([loose, wrong], fine.queries)
     assert both.worst == wrong.worst
     assert both.minimum == (loose.minimum[0], wrong.minimum[1])
+
+
+@pytest.mark.parametrize(
+    ("columns", "rival"),
+    [
+        ([[0.6, 0.2, 0.3], [0.6, 0.3, 0.2], [0.2, 0.5, 0.1], [0.3, 0.7, 0.1]], 1),
+        ([[0.7, 0.4, 0.3], [0.7, 0.1, 0.6], [0.4, 0.1, 0.7], [0.4, 0.3, 0.7]], 3),
+    ],
+)
+def test_a_witness_names_what_beats_the_right_answer_in_fractions_not_in_floats(columns, rival):
+    """One wrong attribute ties with the right one; floats put another, which is below both, on top."""
+    model = table_of_readouts([[1.0, 1.0, 1.0]], columns, np.zeros(4))
+    found = margins(model, FactTable([[0]], n_attributes=4))
+    assert (found.minimum, found.worst.got) == ((0, 0), rival)
+
+
+def test_a_witness_known_by_bounds_alone_names_what_certainly_beats_the_right_answer():
+    """Attribute 1 is 1 beyond doubt; attribute 2 is about 2, give or take 3."""
+    model = table_of_readouts([[0.0]], [[0.0]] * 3, [0, 0, 0])
+    loose = replace(Ball.of(np.array([[0.0, 1.0, 2.0]])), rad=np.array([[0.0, 0.0, 3.0]]))
+    blurred = replace(model.map(Ball.of), b_U=loose[0])
+    found = margins_module.witness(blurred, Facts(FactTable([[0]], n_attributes=3)), 0, -1.0)
+    assert found.got == 1
+
+
+def test_the_least_of_several_is_known_by_the_worst_of_those_that_are_wrong_or_of_all():
+    facts = FactTable([[0, 1], [1, 0]])
+    fine, wrong, worse = (
+        margins(in_place_superposition(facts, gate=gate), facts) for gate in (1.0, 0.5, 0.25)
+    )
+    lesser = margins(
+        replace(model := in_place_superposition(facts), W_U=model.W_U / 2, b_U=model.b_U / 2), facts
+    )
+    assert 0 < lesser.minimum[0] < fine.minimum[0]
+    assert worse.minimum[0] < wrong.minimum[0] <= 0
+    for several, least in [([fine], fine), ([fine, lesser], lesser), ([wrong, fine, worse], worse)]:
+        found = Margins.least(several, Facts(facts))
+        assert (found.worst, found.minimum, found.exact) == (least.worst, least.minimum, True)
+        assert found.signs.tolist() == least.signs.tolist()
+
+
+def test_the_least_of_several_is_taken_query_by_query():
+    facts = FactTable([[0, 1], [1, 0]])
+    one, other = (
+        margins(in_place_superposition(facts.altered(s, r, s ^ r ^ 1)), facts) for s, r in [(0, 0), (1, 1)]
+    )
+    assert one.wrong == [(0, 0)]
+    assert other.wrong == [(1, 1)]
+    loose, queries = replace(other, upper=other.upper + 1), Facts(facts)
+    found = Margins.least([one, loose], queries)
+    assert (found.wrong, found.queries) == ([(0, 0), (1, 1)], queries)
+    assert found.lower.tolist() == [[-2, 2], [2, -2]]
+    assert found.upper.tolist() == [[-2, 2], [2, -1]]

@@ -124,6 +124,14 @@ def test_a_masked_score_never_wins_and_does_not_matter_to_the_softmax():
         softmax(scores, np.array([[False, False, False]]))
 
 
+def test_it_is_said_of_which_prompts_the_softmax_is_rational():
+    """Of two queries each: all alike, the last one not, neither."""
+    scores = Rational(np.array([[[1, 1], [2, 2]], [[1, 1], [2, 1]], [[1, 2], [2, 1]]], dtype=object), 1)
+    with pytest.raises(UndecidableError) as caught:
+        softmax(scores, np.zeros((2, 2), dtype=bool))
+    assert caught.value.rational.tolist() == [True, False, False]
+
+
 def test_rows_over_different_numbers_of_positions_share_a_denominator():
     scores = Rational(np.zeros((3, 3), dtype=object), 1)
     future = np.triu(np.ones((3, 3), dtype=bool), 1)

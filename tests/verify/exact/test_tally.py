@@ -141,8 +141,7 @@ def test_the_outcome_does_not_depend_on_threads_or_pieces(monkeypatch):
     model = block_superposition(facts, gate=0.75)
     whole = count(model, facts, workers=1)
     assert 0 < whole.n_wrong < whole.n_facts
-    monkeypatch.setattr(tally, "_CHUNK_BYTES", 1)
-    monkeypatch.setattr(tally, "_PIECES", 1)
+    monkeypatch.setattr(tally, "_PIECE_BYTES", 1)
     for workers in (1, 2, 3):
         assert count(model, facts, workers=workers) == whole
 
@@ -151,8 +150,7 @@ def test_counting_stops_once_a_hopeless_table_is_refuted(monkeypatch):
     facts = table(2, 2000, 3)
     model = block_superposition(facts, gate=0.75)
     monkeypatch.setattr(tally, "_ENOUGH", 0)
-    monkeypatch.setattr(tally, "_CHUNK_BYTES", 1)
-    monkeypatch.setattr(tally, "_PIECES", 1)
+    monkeypatch.setattr(tally, "_PIECE_BYTES", 1)
     counted = count(model, facts)
     assert counted.tally.n_subjects == 256
     assert counted.n_wrong
@@ -162,8 +160,7 @@ def test_counting_stops_once_a_hopeless_table_is_refuted(monkeypatch):
 def test_what_was_begun_is_finished_to_the_same_tally(monkeypatch):
     facts = table(3, 1500, 2)
     model = block_superposition(facts, gate=0.75)
-    monkeypatch.setattr(tally, "_CHUNK_BYTES", 1)
-    monkeypatch.setattr(tally, "_PIECES", 1)
+    monkeypatch.setattr(tally, "_PIECE_BYTES", 1)
     seen = []
     whole = count(model, facts, keep=seen.append)
     assert len(seen) == 6

@@ -11,12 +11,14 @@ from theory import random_bijections
 from verify.checking import EXPERIMENTS, UsageError, check
 from verify.exact.margin import margins
 from verify.experiments.promise import Promise, kept
+from verify.statistics import clopper_pearson
 from verify.verdict import Mismatch, Verdict
 
 CLAIMS = ("single-hop-dense", "linear-memory", "random-feature-memory")
 TABLE = random_bijections(8, 2, rng=np.random.default_rng(0))
 FOUND = margins(block_superposition(TABLE), TABLE)
 ASKED = Verdict(claim="planted", status="inconclusive")
+HOLDS = Verdict(claim="planted", status="holds")
 
 
 def judged(rate: float, trials: int = 512) -> Verdict:
@@ -42,7 +44,36 @@ def test_a_broken_promise_is_refuted_with_its_share() -> None:
 
 @pytest.mark.parametrize(("rate", "trials"), [(0.9, 512), (1.0, 8)])
 def test_what_the_draws_do_not_decide_is_inconclusive(rate: float, trials: int) -> None:
-    assert judged(rate, trials).status == "inconclusive"
+    verdict = judged(rate, trials)
+    assert verdict.status == "inconclusive"
+    assert str(verdict.reason).endswith("0.9 is inside; more --trials decide")
+
+
+def test_unless_told_otherwise_512_draws_at_most_decide_with_an_error_of_a_hundredth() -> None:
+    """Nine draws of ten succeed, as promised: after each of four looks, at a quarter of the error, go on."""
+    told: list[tuple[int, int]] = []
+    promise = Promise(Fraction(9, 10), lambda i: i % 10 != 9)
+    verdict = kept(ASKED, FOUND, promise, progress=lambda *done: told.append(done))
+    assert told == [(i, 512) for i in range(1, 513)]
+    assert verdict.measured == {
+        "success": Fraction(512 - 51, 512),
+        "success_interval": list(clopper_pearson(512 - 51, 512, 0.01 / 4)),
+        "success_error": 0.01,
+        "trials": 512,
+    }
+
+
+def test_margins_that_are_not_decided_leave_a_promise_open_before_any_draw() -> None:
+    signs = FOUND.signs.copy()
+    signs[1, 3] = 0
+    verdict = kept(HOLDS, replace(FOUND, signs=signs), Promise(Fraction(9, 10), lambda i: i < 1 // 0))
+    assert verdict == replace(ASKED, reason="the sign of some margins is not decided")
+
+
+def test_what_is_known_of_draw_0_is_in_the_verdict() -> None:
+    found = replace(FOUND, minimum=(Fraction(3), Fraction(4)), exact=False, method="filtered")
+    verdict = kept(ASKED, found, Promise(Fraction(9, 10), lambda i: True))
+    assert (verdict.min_margin, verdict.exact, verdict.method) == (3, False, "filtered")
 
 
 def test_draw_0_is_the_instance_that_was_measured() -> None:

@@ -1,0 +1,53 @@
+"""Rows of W_U that are identical are put together, however few columns are looked at together."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from verify.exact import unembedding
+from verify.exact.unembedding import Unembedding
+
+ROWS = [
+    [1, 2, 3, 4, 5, 6],
+    [1, 2, 3, 0, 0, 0],
+    [0, 0, 0, 4, 5, 6],
+    [0] * 6,
+    [1, 2, 3, 4, 5, 6],
+    [0, 0, 0, 4, 5, 7],
+]
+
+
+def restored(read):
+    """P C, which must be W_U."""
+    return np.ldexp(read.gather @ read.columns(slice(0, read.n_words)).astype(np.float64), read.step)
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3, 6])
+def test_rows_that_part_late_or_end_in_zeros_are_told_apart(monkeypatch, columns):
+    """A row may agree with another on the first columns and be zero from there on."""
+    monkeypatch.setattr(unembedding, "_BLOCK", columns * len(ROWS))
+    read = Unembedding.of(np.array(ROWS, dtype=np.float64))
+    assert read.first.tolist() == [0, 1, 2, 5]
+    np.testing.assert_array_equal(restored(read), ROWS)
+
+
+@given(
+    pieces=st.lists(
+        st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(1, 2)), min_size=1, max_size=6
+    ),
+    n_words=st.integers(2, 9),
+    columns=st.integers(1, 9),
+)
+def test_nothing_is_lost_at_any_block_size(pieces, n_words, columns):
+    """Rows that are pieces of one row, some of them twice as large."""
+    place = np.arange(n_words)
+    W_U = np.array([factor * (place + 1.0) * (a <= place) * (place < b) for a, b, factor in pieces])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(unembedding, "_BLOCK", columns * len(W_U))
+        read = Unembedding.of(W_U)
+    if read is None:
+        assert not W_U.any()
+        return
+    np.testing.assert_array_equal(restored(read), W_U)
+    assert read.length == len(np.unique(W_U[W_U.any(axis=1)], axis=0))
