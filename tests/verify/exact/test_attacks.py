@@ -1,11 +1,15 @@
 """Models made to get a false verdict: each found a hole, or guards a path that small weights never reach."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
 from constructions import MLP, Attention, Block, Transformer
 from theory import FactTable
+from verify.exact.exactness import Ball
+from verify.exact.filtered import _Shared
 from verify.exact.judge import Judge
 from verify.exact.margin import margins
 
@@ -34,8 +38,8 @@ def one_layer(subjects, relations, W_in, W_out, W_U, b_U=None, b_in=None):
 def assert_right(plain):
     """That counting and margins both say what the plain forward pass does."""
 
-    def check(model, facts, *, judged=True):
-        truth = plain(model).margins(facts)
+    def check(model, facts, *, like=None, judged=True):
+        truth = plain(like or model).margins(facts)
         judge = Judge.of(model, facts)
         assert (judge is not None) == judged
         if judge is not None:
@@ -56,3 +60,40 @@ def test_neurons_and_readout_that_read_the_same_coordinates_are_not_mixed_up(ass
     model = one_layer(small(seed, 9, 3), small(seed + 1, 3, 3), np.eye(3), small(seed + 2, 3, 3), np.eye(3))
     facts = FactTable(np.random.default_rng(seed).integers(3, size=(3, 9)), n_attributes=3)
     assert_right(model, facts)
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.longdouble])
+@pytest.mark.parametrize("name", ["W_E", "b_U"])
+def test_weights_of_any_float_type_are_judged_by_their_values(assert_right, name, kind):
+    """2^53 is no number of float16: granules were found in the weight's own type."""
+    model = one_layer(small(0, 9, 3) / 4, small(1, 3, 3), np.eye(3), small(2, 3, 3), small(3, 3, 4))
+    model = replace(model, b_U=np.array([0.5, 0.375, -0.125, 0.0]))
+    facts = FactTable(np.random.default_rng(0).integers(4, size=(3, 9)), n_attributes=4)
+    assert_right(replace(model, **{name: getattr(model, name).astype(kind)}), facts, like=model)
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.int16, np.int32])
+def test_the_least_integer_of_a_type_has_no_magnitude_in_it(assert_right, kind):
+    """All biases are -2^(bits - 1): they cancel, but not where float32 has rounded the logits."""
+    lowest = np.full(4, np.iinfo(kind).min, dtype=kind)
+    model = one_layer(small(0, 9, 3), small(1, 3, 3), np.eye(3), small(2, 3, 3), small(3, 3, 4), b_U=lowest)
+    facts = FactTable(np.random.default_rng(0).integers(4, size=(3, 9)), n_attributes=4)
+    assert_right(model, facts)
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32])
+def test_half_of_the_least_number_of_a_type_is_one_of_float64(kind):
+    """The filter halves W_V: in float16 and float32 that rounds an odd multiple of the least number away."""
+    least = np.finfo(kind).smallest_subnormal
+    W_E = np.array([[1.0, 0.5], [-0.25, 1.0], [0.0, 0.0], [0.0, 0.0]]) / float(least)
+    nothing, W_V = np.zeros((1, 2, 2)), np.array([[[3, 1], [1, 5]]], dtype=kind) * least
+    attend = Attention(nothing, nothing, W_V, 0.1 * np.eye(2)[None])
+    select = MLP(np.eye(2), np.zeros(2), np.eye(2), np.zeros(2))
+    W_U = np.array([[1.0, -1.0], [0.5, 0.1]])
+    model = Transformer(W_E, np.zeros((2, 2)), (Block(attend, select),), W_U, np.zeros(2))
+    facts = FactTable([[0, 1], [1, 0]])
+    certified, shared = model.map(Ball.of), _Shared.of(model.map(Ball.of), model, facts)
+    for relation in range(2):
+        found = shared.residual(shared.subjects(np.arange(2)), relation)
+        whole = certified.residual(np.array([[0, 2 + relation], [1, 2 + relation]]))
+        assert (np.abs(found.mid - whole.mid) <= found.radius + whole.radius).all()
