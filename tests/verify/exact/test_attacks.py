@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from constructions import MLP, Attention, Block, Transformer
+from constructions import MLP, Attention, Block, Code, Transformer, in_place_superposition
 from theory import FactTable
+from theory.nearest import nearest_squared_distances
 from verify.exact.exactness import Ball
 from verify.exact.filtered import _Shared
 from verify.exact.judge import Judge
 from verify.exact.margin import margins
+from verify.exact.separated import LinearMap, NotExactError
 
 
 def copying(d_model):
@@ -97,3 +99,21 @@ def test_half_of_the_least_number_of_a_type_is_one_of_float64(kind):
         found = shared.residual(shared.subjects(np.arange(2)), relation)
         whole = certified.residual(np.array([[0, 2 + relation], [1, 2 + relation]]))
         assert (np.abs(found.mid - whole.mid) <= found.radius + whole.radius).all()
+
+
+def test_a_column_whose_sum_no_integer_holds_bounds_nothing():
+    """2048 entries of nearly 2^53 add up to a negative number of 64 bits."""
+    with pytest.raises(NotExactError, match="beyond 2\\^62"):
+        LinearMap.of(np.full((2048, 1), 2.0**53 - 2.0**34 + 1), 0)
+
+
+def test_words_far_from_zero_are_told_apart(assert_right):
+    """Packed into one integer before their least values were taken off, words lost their last digits."""
+    words = np.zeros((6, 44), dtype=np.int64)
+    words[0] = words[1, 0] = words[2, 1] = 1
+    words[3, :3] = words[4, :4] = 1
+    words += (1 << 22) - 1
+    distances = ((words[:, None] - words) ** 2).sum(axis=2) + (1 << 30) * np.eye(6, dtype=np.int64)
+    assert nearest_squared_distances(words).tolist() == distances.min(axis=1).tolist() == [40, 1, 1, 1, 1, 1]
+    facts = FactTable([[0, 1, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0]])
+    assert_right(in_place_superposition(facts, code=Code(words, lo=(1 << 22) - 1, hi=1 << 22)), facts)
