@@ -6,14 +6,27 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from constructions import MLP, Attention, Block, Code, Transformer, in_place_superposition
+from constructions import (
+    MLP,
+    Attention,
+    Block,
+    Code,
+    Transformer,
+    chain_of_thought,
+    in_place_superposition,
+    sequential_hops,
+)
+from constructions.arithmetic import dense
 from theory import FactTable
+from theory.hops import letters
 from theory.nearest import nearest_squared_distances
 from verify.exact.exactness import Ball
 from verify.exact.filtered import _Shared
+from verify.exact.induction import PremiseError, _linear_parts, enumeration, induction
 from verify.exact.judge import Judge
 from verify.exact.margin import margins
 from verify.exact.separated import LinearMap, NotExactError
+from verify.exact.transitions import transitions
 
 
 def copying(d_model):
@@ -117,3 +130,43 @@ def test_words_far_from_zero_are_told_apart(assert_right):
     assert nearest_squared_distances(words).tolist() == distances.min(axis=1).tolist() == [40, 1, 1, 1, 1, 1]
     facts = FactTable([[0, 1, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0]])
     assert_right(in_place_superposition(facts, code=Code(words, lo=(1 << 22) - 1, hi=1 << 22)), facts)
+
+
+def in_bytes(model):
+    """The same whole weights as int8."""
+    return model.map(lambda weight: dense(weight).astype(np.int8))
+
+
+def test_a_token_that_writes_minus_128_to_the_queries_is_seen():
+    """Its magnitude in int8 is -128. Step 1 comes out right; at step 2 it asks for relation 1 again."""
+    facts = FactTable([[1, 2, 3, 0], [0, 0, 2, 2]])
+    model = in_bytes(chain_of_thought(facts, max_hops=2))
+    assert induction(model, facts, max_hops=2).n_recalled == facts.n_facts
+    (reads,) = np.flatnonzero(dense(model.blocks[0].attention.W_Q[0]).any(axis=1))
+    W_E = model.W_E.copy()
+    W_E[:4, reads] = -128
+    spoilt = replace(model, W_E=W_E)
+    assert enumeration(spoilt, facts, 1, max_hops=2).n_wrong == 0
+    assert enumeration(spoilt, facts, 2, max_hops=2).n_wrong > 0
+    with pytest.raises(PremiseError, match="tokens must not write to queries"):
+        induction(spoilt, facts, max_hops=2)
+
+
+def test_in_a_single_pass_too():
+    """The same of what the certificate of transitions asks of tokens."""
+    facts = FactTable([[1, 2, 3, 0], [0, 0, 2, 2]])
+    model = in_bytes(sequential_hops(facts, hops=2))
+    alphabet = letters(facts, 2)
+    transitions(model, facts, alphabet)
+    reads = np.flatnonzero(dense(model.blocks[0].attention.W_Q[0]).any(axis=1))[0]
+    W_E = model.W_E.copy()
+    W_E[:4, reads] = -128
+    with pytest.raises(PremiseError, match="tokens must not write to queries or keys"):
+        transitions(replace(model, W_E=W_E), facts, alphabet)
+
+
+def test_products_of_weights_are_no_bytes():
+    """How far softmax may move a residual: 100 x 2 is -56 in int8."""
+    W_in, W_out = np.array([[100], [1]], dtype=np.int8), np.array([[2, 1]], dtype=np.int8)
+    _, through, _ = _linear_parts(MLP(W_in, np.zeros(1), W_out, np.zeros(2)), 2)
+    assert through.toarray().tolist() == [[200, 100, 2, 1]]
