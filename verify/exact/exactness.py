@@ -128,7 +128,7 @@ class Ball:
     def __add__(self, other: "Ball") -> "Ball":
         """The sum, entry by entry."""
         if other.exact and not other.bound.any() and len(other.shape) <= len(self.shape):
-            return self  # + 0
+            return replace(self, needs=self.needs.joined(other.needs))  # + 0
         mid, bound = self.mid + other.mid, self.bound + other.bound
         step = min(self.granule, other.granule)
         return _result(mid, bound, step, (self, other), lambda: self.radius + other.radius + _U * abs(mid))

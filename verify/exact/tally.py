@@ -152,11 +152,11 @@ def count(
                 progress(total.n_facts, facts.n_facts)
             if _is_enough(total, facts):
                 break
+        return Counted(total, facts.n_facts, _witness(judge, total) if total.n_wrong else None)
     except NotExactError:
         return None
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"of {facts.n_facts} facts {total}") from None
-    return Counted(total, facts.n_facts, _witness(judge, total) if total.n_wrong else None)
 
 
 def _is_enough(total: Tally, facts: Table) -> bool:

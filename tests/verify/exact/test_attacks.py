@@ -12,6 +12,7 @@ from constructions import (
     Block,
     Code,
     Transformer,
+    block_superposition,
     chain_of_thought,
     in_place_superposition,
     sequential_hops,
@@ -20,13 +21,17 @@ from constructions.arithmetic import dense
 from theory import FactTable
 from theory.hops import letters
 from theory.nearest import nearest_squared_distances
+from verify.engines.formats import what_rounds
 from verify.exact.exactness import Ball
 from verify.exact.filtered import _Shared
 from verify.exact.induction import PremiseError, _linear_parts, enumeration, induction
 from verify.exact.judge import Judge
 from verify.exact.margin import margins
+from verify.exact.queries import Facts
 from verify.exact.separated import LinearMap, NotExactError
+from verify.exact.tally import count
 from verify.exact.transitions import transitions
+from verify.kit.own import measured
 
 
 def copying(d_model):
@@ -170,3 +175,34 @@ def test_products_of_weights_are_no_bytes():
     W_in, W_out = np.array([[100], [1]], dtype=np.int8), np.array([[2, 1]], dtype=np.int8)
     _, through, _ = _linear_parts(MLP(W_in, np.zeros(1), W_out, np.zeros(2)), 2)
     assert through.toarray().tolist() == [[200, 100, 2, 1]]
+
+
+def test_what_a_silent_neuron_has_rounded_is_not_forgotten():
+    """-2^30 - 1 + 2^30 + 1/2 is negative, and 1/2 in float32: nothing is added in one, 1/2 in the other."""
+    mlp = MLP(np.array([[-(2.0**30)], [-1.0], [2.0**30], [0.5]]), np.zeros(1), np.eye(1, 4), np.zeros(4))
+    model = Transformer(np.ones((1, 4)), np.zeros((1, 4)), (Block(None, mlp),), np.eye(4), np.zeros(4))
+    assert "binary digits" in what_rounds(model, [{"tokens": [0], "positions": [0]}], "float32")
+
+
+def test_a_witness_that_integers_do_not_hold_is_left_to_margins():
+    """The codebook knows that words coincide; logits with these biases have too many digits."""
+    facts = FactTable(np.arange(8).reshape(1, 8))
+    code = Code(np.repeat([[-1, -1], [1, -1], [-1, 1], [1, 1]], 2, axis=0))
+    model = block_superposition(facts, code=code)
+    model = replace(model, b_U=model.b_U + 2.0**53 - 2)
+    assert count(model, facts) is None
+    assert margins(model, facts).n_wrong == 8
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).eps > 2.0**-60, reason="long doubles are doubles here")
+@pytest.mark.parametrize("answers", [[[0, 1]], [[1, 0]]])
+def test_differences_that_float64_has_rounded_decide_nothing(answers):
+    """In long doubles the logits are 1 + 2^-53 +- 2^-60; in float64 they are 1 and 1 + 2^-52."""
+    middle, little = np.longdouble(1) + np.longdouble(2) ** -53, np.longdouble(2) ** -60
+
+    def logits(tokens):
+        return middle + np.where(tokens[:, :1] == np.arange(2), little, -little)
+
+    found = measured(logits, Facts(FactTable(answers)))
+    assert not found.n_recalled
+    assert not found.n_wrong
