@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from constructions.arithmetic import relu, times
+from constructions.arithmetic import float64, relu, times
 from constructions.transformer import Transformer
 from theory.facts import FactTable
 from verify.exact.exactness import Ball, Floats, granule
@@ -176,7 +176,8 @@ class _Shared:
         if not scores_vanish(attention) or min(map(granule, attention.W_V)) < -1000:
             return None  # the pattern depends on the tokens, or half a weight would underflow
         halves = tuple(
-            (Ball.of(W_V * 0.5), Ball.of(W_O)) for W_V, W_O in zip(attention.W_V, attention.W_O, strict=True)
+            (Ball.of(float64(W_V) * 0.5), Ball.of(W_O))
+            for W_V, W_O in zip(attention.W_V, attention.W_O, strict=True)
         )
         tokens = facts.n_subjects + np.arange(facts.n_relations)
         last = certified.W_E[tokens] + certified.W_pos[1:2]

@@ -142,8 +142,10 @@ def noise_of(logits: NDArray[Any]) -> NDArray[np.float64]:
 
     A convention, not a proof: of an engine that is not known nothing can be proved.
     """
-    kind = logits.dtype if logits.dtype.kind == "f" else np.dtype(np.float64)
-    return np.asarray(_NOISE * float(np.finfo(kind).eps) * np.abs(logits.astype(np.float64)).max(axis=1))
+    eps = float(np.finfo(np.float64).eps)  # margins are float64, whatever the logits are
+    if logits.dtype.kind == "f":
+        eps = max(eps, float(np.finfo(logits.dtype).eps))
+    return np.asarray(_NOISE * eps * np.abs(logits.astype(np.float64)).max(axis=1))
 
 
 def measured(model: Logits, queries: Queries) -> Margins:
