@@ -44,6 +44,7 @@ def test_real_weights_are_filtered_from_so_many_logits_and_asked_one_by_one_belo
     def one_by_one():
         return margins(REAL, FEW)
 
+    assert certify.certify(REAL, FEW, one_by_one).method == "exhaustive"
     logits = 12 * 2 * 12
     for many, method in [(logits, "filtered"), (logits + 1, "exhaustive")]:
         monkeypatch.setattr(certify, "_MANY", many)

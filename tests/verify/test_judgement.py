@@ -95,6 +95,7 @@ def test_a_least_margin_must_be_predicted_or_enclose_the_prediction(judged):
         least = tuple(map(Fraction, ends))
         verdict = judged(margins=found_with(minimum=least, exact=False))
         assert verdict.status == ("holds" if agrees else "refuted"), ends
+        assert (verdict.min_margin, verdict.exact) == (least[0], False)
         if not agrees:
             assert verdict.witness == Mismatch("min_margin", 2, least[0])
             assert verdict.reason == f"min_margin is {least[0]}, predicted 2"
@@ -351,3 +352,29 @@ def test_a_judge_that_lacks_a_library_is_a_usage_error(monkeypatch):
     monkeypatch.setitem(checking.JUDGES, "margin-bound", judge)
     with pytest.raises(UsageError, match="flint is not installed"):
         check("margin-bound", FACTS)
+
+
+def test_memory_is_asked_for_before_weights_that_must_be_held(any_engine, monkeypatch):
+    """Counting builds its weights on demand, and asks for memory only if that is not enough."""
+
+    def refuse(facts, d_model):
+        raise UsageError(f"no room for {d_model}")
+
+    monkeypatch.setattr(checking, "require_memory_for_weights", refuse)
+    assert check("single-hop", FACTS).status == "holds"
+    for claim, engine in [("single-hop", "onnxruntime"), ("composed-hops", "numpy")]:
+        with pytest.raises(UsageError, match="no room for"):
+            check(claim, FACTS, engine=engine)
+
+
+@pytest.mark.parametrize("ask", [check, check_recall])
+def test_another_engine_is_asked_the_same_and_may_take_the_verdict_back(any_engine, monkeypatch, ask):
+    def disagree(verdict, model, found, engine, progress):
+        assert (engine, found.n_facts) == ("onnxruntime", 4)
+        return replace(verdict, status="inconclusive", reason="it disagrees")
+
+    monkeypatch.setattr(checking, "in_engine", disagree)
+    what = "single-hop-in-place" if ask is check else in_place_superposition(FACTS)
+    assert ask(what, FACTS).status == "holds"
+    verdict = ask(what, FACTS, engine="onnxruntime")
+    assert (verdict.status, verdict.reason) == ("inconclusive", "it disagrees")

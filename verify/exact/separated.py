@@ -165,7 +165,8 @@ class Separated:
         if fires:
             always = z + self.common.astype(hidden)[:, None]
             np.maximum(always, zeros, out=always)
-            shared = shared.copy() if np.may_share_memory(shared, x) else shared  # so may z
+            if np.may_share_memory(shared, x):  # through the identity it is x itself, and so may z be
+                shared = shared.copy()
             self.read.add(shared, always)
         for shift, add, (there, read) in zip(self.shifts, self.adds, self.changed, strict=True):
             active = z[there] + shift[there].astype(hidden)[:, None]

@@ -165,6 +165,14 @@ def test_granules_of_known_numbers(numbers, step):
     assert granule(csr_array(np.array([numbers]))) == step
 
 
+@pytest.mark.parametrize("stored", [np.float16, np.float32, np.int8])
+def test_the_granule_of_a_stored_type_is_that_of_its_numbers(stored):
+    numbers = np.array([-128, 6, 40])
+    assert granule(numbers.astype(stored)) == 1
+    if np.dtype(stored).kind == "f":
+        assert granule((numbers / 256).astype(stored)) == -7
+
+
 def test_the_granule_of_a_large_weight_is_found_piece_by_piece():
     weight = np.full((1 << 20) + 10, 4.0)
     assert granule(weight) == 2
@@ -563,9 +571,10 @@ def test_relu_moves_no_further_than_its_argument():
 
 
 def test_differences_of_exact_numbers_may_still_round():
-    ball = Ball.of(np.array([[2.0**53 - 1, -(2.0**53) + 1]]))
-    assert ball.exact
-    assert not ball.exact_differences
+    for largest in (2.0**53 - 1, 2.0**52 + 1):
+        ball = Ball.of(np.array([[largest, -largest]]))
+        assert ball.exact
+        assert not ball.exact_differences
 
 
 @given(seed=SEEDS, dtype=st.sampled_from([np.float32, np.float16, np.int64, np.int8, bool]))
@@ -584,3 +593,42 @@ def test_a_model_without_neurons_is_certified():
     ball = model.map(Ball.of).logits(np.array([[1]]))
     assert ball.exact
     assert ball.mid.tolist() == [[1.0, 3.0]]
+
+
+@pytest.mark.parametrize(
+    ("needed", "held"),
+    [
+        (Format(11, 5, 15), True),
+        (Format(12, 4, 15), False),
+        (Format(3, -25, -22), False),
+        (Format(6, 10, 16), False),
+    ],
+)
+def test_a_format_needs_digits_and_both_ends_of_its_range(needed, held):
+    assert FORMATS["float16"].represents(needed) == held
+
+
+def test_a_sum_of_many_terms_is_within_its_radius():
+    """1 and 4095 x 2^-53: added to 1 one by one they are lost; few columns are no fewer terms."""
+    many = np.concatenate([[1.0], np.full(4095, 2.0**-53)])
+    ones = np.ones((1, 4096))
+    truth = 1 + 4095 * Fraction(2) ** -53
+    product = times(Ball.of(ones), Ball.of(np.stack([many, many], axis=1)))
+    score = inner(Ball.of(ones), Ball.of(many[None]), 1.0)
+    for found in (product, score):
+        assert not found.exact
+        for mid, rad in zip(found.mid.ravel(), found.radius.ravel(), strict=True):
+            assert abs(Fraction(mid) - truth) <= Fraction(rad) < 2.0**-38
+
+
+def test_where_relu_is_certainly_0_it_is_known_exactly():
+    x = replace(Ball.of(np.array([-3.0, -2.0, -1.0, 3.0])), rad=np.full(4, 2.0))
+    assert relu(x).radius.tolist() == [0.0, 0.0, 2.0, 2.0]
+
+
+def test_an_uncertain_query_leaves_the_certain_ones_exact():
+    """One query cannot tell its two scores apart; the other can."""
+    apart = np.array([[[0.0, 0.0, 0.0]], [[0.0, 9.0, 0.0]]])
+    scores = replace(Ball.of(apart), rad=np.ones(apart.shape))
+    pattern = hardmax(scores, np.array([[False, False, True]]))
+    assert pattern.radius.tolist() == [[[1.0, 1.0, 0.0]], [[0.0, 0.0, 0.0]]]

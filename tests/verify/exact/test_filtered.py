@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from constructions import block_superposition, in_place_superposition, random_feature_memory
+from constructions.arithmetic import dense
 from theory import FactTable, random_bijections
 from verify.checking import check_recall
 from verify.exact.filtered import filtered
@@ -134,3 +135,13 @@ def test_numbers_that_single_precision_does_not_hold_are_left_to_margins(factor)
 def test_exact_models_are_left_to_exact_margins():
     facts = random_bijections(30, 2, rng=np.random.default_rng(0))
     assert filtered(in_place_superposition(facts), facts) is None
+
+
+def test_values_in_float16_are_halved_without_underflow():
+    """W_V of 2^-24, the least that float16 holds: half of it is 0 there."""
+    model, facts = recalling(0, 30, 2, 0.05)
+    block = model.blocks[0]
+    W_V, W_O = (np.stack([dense(W) for W in heads]) for heads in (block.attention.W_V, block.attention.W_O))
+    attention = replace(block.attention, W_V=(W_V * 2.0**-24).astype(np.float16), W_O=W_O * 2.0**24)
+    assert np.abs(attention.W_V).max() == 2.0**-24
+    assert assert_filters(replace(model, blocks=(replace(block, attention=attention),)), facts) is not None

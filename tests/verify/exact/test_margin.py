@@ -514,7 +514,9 @@ def test_a_witness_of_logits_that_overflow_is_found_in_silence():
     assert (found.minimum, found.n_recalled) == ((1, 1), 1)
 
 
-def test_readouts_that_overflow_on_the_way_are_decided_in_rationals():
+@pytest.mark.parametrize("budget", [5 * 10**7, -1])
+def test_readouts_that_overflow_on_the_way_are_decided_in_rationals(monkeypatch, budget):
+    monkeypatch.setattr(margins_module, "_RATIONAL_BUDGET", budget)
     big = MLP(np.array([[1e300, 1e300]]), np.zeros(2), np.array([[1e300], [-1e300]]), np.zeros(1))
     W_E = np.array([[0.0], [1.0]])
     columns = np.array([[-1.0, 1.0]])
@@ -590,7 +592,7 @@ def test_the_least_of_several_is_taken_query_by_query():
     assert one.wrong == [(0, 0)]
     assert other.wrong == [(1, 1)]
     loose, queries = replace(other, upper=other.upper + 1), Facts(facts)
-    found = Margins.least([one, loose], queries)
+    found = Margins.least([one, loose, one], queries)
     assert (found.wrong, found.queries) == ([(0, 0), (1, 1)], queries)
     assert found.lower.tolist() == [[-2, 2], [2, -2]]
     assert found.upper.tolist() == [[-2, 2], [2, -1]]

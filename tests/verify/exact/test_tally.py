@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import constructions.on_demand as on_demand
-from constructions import CONSTRUCTIONS, Code, block_superposition, in_place_superposition
+from constructions import (
+    CONSTRUCTIONS,
+    MLP,
+    Attention,
+    Block,
+    Code,
+    Transformer,
+    block_superposition,
+    in_place_superposition,
+)
 from theory import FactTable, random_bijections, random_functions
 from theory.keyed import KeyedBijections
 from verify.exact import tally
@@ -158,6 +167,14 @@ def test_counting_stops_once_a_hopeless_table_is_refuted(monkeypatch):
     assert not counted.exact  # the least margin may be another fact's
 
 
+def test_one_wrong_fact_is_enough(monkeypatch):
+    monkeypatch.setattr(tally, "_ENOUGH", 0)
+    monkeypatch.setattr(tally, "_PIECE_BYTES", 1)
+    facts = table(2, 1000, 2)
+    counted = count(in_place_superposition(facts), facts.altered(3, 1, int(facts.answers[1, 4])))
+    assert (counted.n_wrong, counted.tally.n_subjects, counted.complete) == (1, 256, False)
+
+
 def test_what_was_begun_is_finished_to_the_same_tally(monkeypatch):
     facts = table(3, 1500, 2)
     model = block_superposition(facts, gate=0.75)
@@ -192,3 +209,36 @@ def test_a_code_whose_words_coincide_is_refuted_at_margin_0():
     code = Code(np.repeat([[-1, -1], [1, -1], [-1, 1], [1, 1]], 2, axis=0))
     counted = assert_agree(block_superposition(facts, code=code), facts)
     assert (counted.minimum, counted.n_wrong) == ((0, 0), 16)
+
+
+@given(seed=SEEDS, N=st.integers(1, 5), R=st.integers(1, 4), d=st.integers(1, 3))
+def test_maps_that_are_identities_share_no_memory_that_is_written_to(seed, N, R, d):
+    """x itself is what the MLP reads, and what is read out: adding to the one must not change the other."""
+    rng = np.random.default_rng(seed)
+
+    def small(*shape):
+        return rng.integers(-3, 4, size=shape).astype(float)
+
+    zero, one = np.zeros((1, d, 1)), np.eye(d)
+    model = Transformer(
+        W_E=small(N + R, d),
+        W_pos=np.zeros((2, d)),
+        blocks=(
+            Block(Attention(zero, zero, 2 * one[None], one[None]), MLP(one, small(d), small(d, d), small(d))),
+        ),
+        W_U=np.concatenate([one, small(d, 1)], axis=1),
+        b_U=np.zeros(d + 1),
+    )
+    assert_agree(model, FactTable(rng.integers(d + 1, size=(R, N)), n_attributes=d + 1))
+
+
+@given(seed=SEEDS, stored=st.sampled_from([np.float16, np.float32, np.int8, np.int64]))
+def test_the_type_in_which_weights_are_stored_does_not_matter(seed, stored):
+    """Halves in float16, too: their digits are more than float16 has."""
+    facts = table(seed, 6, 2)
+    sound = in_place_superposition(facts)
+    rng, scale = np.random.default_rng(seed), 1 if np.dtype(stored).kind == "i" else 0.5
+    W_E = scale * (sound.W_E + rng.integers(0, 2, size=sound.W_E.shape))
+    model = replace(sound, W_E=W_E, b_U=scale * rng.integers(-1, 2, size=6))
+    want = assert_agree(model, facts)
+    assert assert_agree(replace(model, W_E=W_E.astype(stored), b_U=model.b_U.astype(stored)), facts) == want

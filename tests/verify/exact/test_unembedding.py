@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from constructions import Code
+from constructions.on_demand import Unembedding as OnDemand
 from verify.exact import unembedding
 from verify.exact.unembedding import Unembedding
 
@@ -51,3 +53,25 @@ def test_nothing_is_lost_at_any_block_size(pieces, n_words, columns):
         return
     np.testing.assert_array_equal(restored(read), W_U)
     assert read.length == len(np.unique(W_U[W_U.any(axis=1)], axis=0))
+
+
+def test_entries_are_stored_in_integers_that_hold_them():
+    """128 is no number of eight bits."""
+    for most in (127, 128, -128, 2**24 - 1):
+        W_U = np.array([[1.0, most], [most, 3.0]])
+        np.testing.assert_array_equal(restored(Unembedding.of(W_U)), W_U)
+        assert Unembedding.of(W_U).largest == abs(most)
+
+
+def test_columns_on_demand_are_read_as_those_that_are_held(monkeypatch):
+    """Numerals 0, ..., 7 in either order, one column at a time."""
+    monkeypatch.setattr(unembedding, "_BLOCK", 1)
+    for numerals in (np.arange(8), np.arange(8)[::-1]):
+        code = Code(np.stack([numerals, numerals[::-1]], axis=1), lo=0, hi=7)
+        W_U = OnDemand(code, np.array([[0, 1], [3, 4]]), 6)
+        read, held = Unembedding.of(W_U), Unembedding.of(np.asarray(W_U))
+        assert read.gather.toarray().tolist() == held.gather.toarray().tolist()
+        assert (read.largest, read.step, read.n_words, read.length) == (7, 0, 8, 2)
+        np.testing.assert_array_equal(restored(read), np.asarray(W_U))
+        for some in (slice(2, 5), np.array([6, 0])):
+            np.testing.assert_array_equal(read.columns(some), held.columns(some))
