@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from math import comb, nextafter
+from math import comb, inf, nextafter
 from typing import Literal
 
 Side = Literal["above", "below"]
@@ -87,7 +87,7 @@ def clopper_pearson(successes: int, trials: int, error: float = 0.05) -> tuple[f
     failures = _lower_end(trials - successes, trials, error)
     upper = 1.0 - failures
     if Fraction(upper) < 1 - Fraction(failures):  # rounded down
-        upper = nextafter(upper, 1.0)
+        upper = nextafter(upper, inf)
     return _lower_end(successes, trials, error), upper
 
 

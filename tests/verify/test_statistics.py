@@ -25,12 +25,14 @@ ERRORS = st.sampled_from([0.01, 0.05, 0.2, 0.003125])
 
 @given(COUNTS, ERRORS)
 @example((2, 4), 0.05)  # 1 - the lower end for failures rounds down
+@example((4, 4), 0.05)
 def test_the_interval_is_scipys_rounded_outward(counts: tuple[int, int], error: float) -> None:
     k, n = counts
     lower, upper = clopper_pearson(k, n, error)
     wanted = stats.binomtest(k, n).proportion_ci(1 - error, method="exact")
     assert lower == pytest.approx(wanted.low, abs=1e-9)
     assert upper == pytest.approx(wanted.high, abs=1e-9)
+    assert 0 <= lower <= upper <= 1
     if k:
         assert upper_tail(k, n, Fraction(lower)) <= Fraction(str(error)) / 2
     if k < n:
