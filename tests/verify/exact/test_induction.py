@@ -199,6 +199,14 @@ def test_softmax_at_gate_one_wakes_blocks_not_asked_for(gate, leaks):
     assert awake[:, :3].any()
 
 
+@pytest.mark.parametrize("attention", ["hard", "soft"])
+def test_progress_is_told_of_every_single_step(attention):
+    facts, told = table(), []
+    model = chain_of_thought(facts, max_hops=2, attention=attention)
+    induction(model, facts, max_hops=2, progress=lambda *done: told.append(done))
+    assert told[-1] == (12, 12)
+
+
 def test_every_control_comes_out_as_predicted():
     assert [(c.name, c.got) for c in chain_controls() if not c.ok] == []
 
