@@ -114,7 +114,8 @@ def test_heads_neurons_and_biases_must_not_write_where_scores_are_read(part, nam
 def test_positions_beyond_the_prompt_are_of_no_account():
     facts = table()
     model = sequential_hops(facts, hops=3)
-    longer = replace(model, W_pos=np.vstack([model.W_pos, 100 * model.W_pos.sum(axis=0)]))
+    # scores are minus distances: of the last position beyond the prompt they would be the largest
+    longer = replace(model, W_pos=np.vstack([model.W_pos, -model.W_pos.sum(axis=0)]))
     assert (
         transitions(longer, facts, letters(facts, 3)).minimum
         == transitions(model, facts, letters(facts, 3)).minimum
