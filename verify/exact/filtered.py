@@ -77,7 +77,7 @@ def filtered(model: Transformer, facts: FactTable, *, progress: Progress | None 
     queries = Facts(facts)
     with np.errstate(over="ignore", invalid="ignore"):
         screen = _Screen.of(model)
-        lower, upper = np.empty(facts.answers.shape), np.empty(facts.answers.shape)
+        lower, upper = np.full(facts.answers.shape, -np.inf), np.full(facts.answers.shape, np.inf)
         done = 0
         for relation, subjects, y in _readouts(model, facts):
             if y.exact or screen is None:

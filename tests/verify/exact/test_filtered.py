@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from constructions import block_superposition, in_place_superposition, random_feature_memory
+from constructions.arithmetic import dense
 from theory import FactTable, random_bijections
 from verify.checking import check_recall
 from verify.exact import filtered as filter_
@@ -144,11 +145,6 @@ def test_numbers_that_single_precision_does_not_hold_are_left_to_margins(factor)
     assert_filters(replace(model, W_U=np.asarray(model.W_U) * factor), facts)
 
 
-def test_exact_models_are_left_to_exact_margins():
-    facts = random_bijections(30, 2, rng=np.random.default_rng(0))
-    assert filtered(in_place_superposition(facts), facts) is None
-
-
 def screened(mid, radius=0.0, W_U=((3, 0, -1), (4, 1, 0)), b_U=(0, 2, -1), answers=(0,)):
     """Bounds of the margins that an unembedding of three attributes in R^2 gives."""
     model = block_superposition(FactTable([[0, 1]]))  # d = 2 x 1
@@ -210,8 +206,29 @@ def test_progress_is_told_of_every_fact():
     assert told == [(30, 90), (60, 90), (90, 90)]
 
 
+def test_what_is_shared_is_one_layer_of_attention_and_neurons_without_scores():
+    facts = FactTable([[0, 1], [1, 0]])
+    model = block_superposition(facts)
+    (block,) = model.blocks
+    scores = {name: tuple(np.ones_like(dense(W)) for W in block.attention.W_V) for name in ("W_Q", "W_K")}
+    for blocks, shared in [
+        ((block,), True),
+        ((block, block), False),
+        ((replace(block, attention=None),), False),
+        ((replace(block, mlp=None),), False),
+        ((replace(block, attention=replace(block.attention, **scores)),), False),
+    ]:
+        changed = replace(model, blocks=blocks)
+        assert (filter_._Shared.of(changed.map(Ball.of), changed, facts) is not None) == shared
+
+
 @pytest.mark.parametrize("noise", [0.0, 1e-9])
 def test_a_filter_that_lets_most_facts_through_is_not_used(noise):
     """All margins are 2, or as near as single precision sees."""
     model, facts = recalling(0, 30, 3, noise)
     assert filtered(model, facts) is None
+
+
+def test_exact_models_are_left_to_exact_margins():
+    facts = random_bijections(30, 2, rng=np.random.default_rng(0))
+    assert filtered(in_place_superposition(facts), facts) is None
