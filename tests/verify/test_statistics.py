@@ -33,6 +33,8 @@ def test_the_interval_is_scipys_rounded_outward(counts: tuple[int, int], error: 
     assert lower == pytest.approx(wanted.low, abs=1e-9)
     assert upper == pytest.approx(wanted.high, abs=1e-9)
     assert 0 <= lower <= upper <= 1
+    failures = clopper_pearson(n - k, n, error)[0]
+    assert np.nextafter(upper, 0) < 1 - Fraction(failures) <= upper  # no more than the next float
     if k:
         assert upper_tail(k, n, Fraction(lower)) <= Fraction(str(error)) / 2
     if k < n:
