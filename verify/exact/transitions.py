@@ -132,7 +132,7 @@ class _Ways:
     def start(cls, facts: FactTable, alphabet: Numbers) -> "_Ways":
         """One way for every subject and last token."""
         hops, R = alphabet.shape
-        histories = np.tile(np.array([0, *alphabet[:, 0]]), (facts.n_subjects * R, 1))
+        histories = np.zeros((facts.n_subjects * R, hops + 1), dtype=np.int64)
         histories[:, 0] = np.repeat(np.arange(facts.n_subjects), R)
         histories[:, hops] = np.tile(alphabet[-1], facts.n_subjects)
         return cls(facts, alphabet, histories, histories[:, 0])
