@@ -66,7 +66,7 @@ def rational(
         or (at_least is not None and number < at_least)
         or (at_most is not None and number > at_most)
     ):
-        raise ValueError(f"{name} must be {wanted}, not {value!r}")
+        raise ValueError(f"{name} must be {wanted}, not {value if number is not None else repr(value)}")
     return number
 
 

@@ -19,21 +19,22 @@ def selector_width(n_relations: int, *, n_attributes: int = 2, dimension: int | 
     linear part of the logits (past the neurons) has rank q in the subject's embedding. If it is right for
     every table with A attributes, then A^R <= (R+1)^w C(w + q), where C(D) is the most answer tuples that R
     lists of A affine functions on R^D can have, each answering with its largest:
-        C(D) <= 1 + sum_{j=1}^{D} C(R, j) (A-1) A^(j-1),    C(D) <= sum_{j=0}^{D} C(R A (A-1) / 2, j).
+        C(D) <= 1 + sum_{j=1}^{D} C(R, j) (A-1) A^(j-1).
     Proof. A subject's embedding enters neuron i only through a number alpha_i, the relation r through a
     number beta_{i,r}, so the logit of a is
         l_a + B_{a,r} + sum_i c_{a,i} ReLU(alpha_i + beta_{i,r}),
     where alpha_1 .. alpha_w and l depend on the subject, and l on q numbers (A - 1 at most, as logits may be
     shifted together). All A^R tuples of answers to r = 1..R must occur, one for each row of a table. The R
     hinges of neuron i cut the alpha_i axis into at most R + 1 intervals: (R+1)^w boxes, and in each the
-    logits are affine in w + q numbers. The second bound on C(D) counts the cells between the hyperplanes on
-    which two attributes have equal logits (Buck). For the first, shift the functions so that ties occur
-    only where they must; no tuple is lost. Let K(h) be the closed convex set where the answers are h, and
+    logits are affine in w + q numbers. As for C(D), shift the functions so that ties occur only where they
+    must; no tuple is lost. Let K(h) be the closed convex set where the answers are h, and
     take the point of K(h) nearest to a fixed point o. It is nearest in the set K(h_J) where only the
     relations of J answer as in h: D relations are enough (Caratheodory); take J minimal. J and h_J
     determine the point, where no other relation is tied, so they determine h. Given J and the answers of J
     without r, some answer of r leaves the nearest point where it is without r, and J is not minimal: A - 1
     are left for r, and at most (A-1) A^(j-1) choices of h_J. QED
+    (For A >= 3 the cells between the hyperplanes on which two attributes have equal logits, at most
+    sum_{j <= D} C(R A (A-1) / 2, j), say no more: term by term, since A (A-1)^(j-1) >= 2^j.)
     For A = 2 boxes are counted by the number j of neurons that are active for some relations but not for all:
     C(w, j) (R-1)^j 2^(w-j) boxes. A neuron active for none adds nothing, one active for all moves only l, so
     the cells are those of R hyperplanes in R^(j+1), S(R, j+1) = sum_{i <= j+1} C(R, i); two of them, at the
@@ -82,11 +83,9 @@ def _least_width(R: int, A: int, q: int) -> int:
 
 
 def _answer_tuples(R: int, A: int, D: int) -> int:
-    """The lesser bound on C(D)."""
+    """The bound on C(D)."""
     D = min(D, R)  # more numbers than relations do not add to the answers
-    nearest = 1 + (A - 1) * (_sums(R, A, D)[-1] - 1) // A
-    between = _sums(comb(A, 2) * R, 1, D)[-1]
-    return min(nearest, between)
+    return 1 + (A - 1) * (_sums(R, A, D)[-1] - 1) // A
 
 
 def _sums(n: int, x: int, D: int) -> list[int]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csc_array, csr_array
 
 _FEW_TERMS = 16  # up to so many entries a column, gathering coordinates beats scipy's transposed product
 
@@ -88,7 +89,8 @@ def float64(weight: Any) -> Any:
     """
     if hasattr(weight, "tocsr"):
         n_stored = weight.nnz if weight.format in ("coo", "csc", "csr") else None  # others hold zeros too
-        weight = weight if weight.format == "csc" else weight.tocsr()
+        kind = csc_array if weight.format == "csc" else csr_array  # of which no np.matrix comes
+        weight = kind(weight)
         if not weight.has_canonical_format:
             weight = weight.copy()
             weight.sum_duplicates()

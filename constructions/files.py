@@ -199,7 +199,8 @@ def load_answers(path: str | PathLike[str]) -> NDArray[np.int64]:
     try:
         answers = np.load(path, allow_pickle=False)
     except Exception as error:  # NumPy parses the header as Python and believes the sizes that it promises
-        raise ValueError(f"cannot read {path}: {error}") from error
+        why = "it is no .npy file of numbers" if "pickle" in str(error) else error
+        raise ValueError(f"cannot read {path}: {why}") from error
     if not isinstance(answers, np.ndarray) or answers.dtype.kind not in "iu" or answers.ndim != 2:
         raise ValueError(f"{path} must hold one array of integers of shape (R, N)")
     return answers.astype(np.int64)

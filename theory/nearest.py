@@ -151,7 +151,10 @@ def _least_steps(columns: Columns, n: int, low: Numbers, high: Numbers, shift: N
 def _keys(columns: Columns, numbers: Any, spans: _Spans) -> Numbers:
     """Words as integers, digit beside digit: sum_j (v_j - low_j) 2^(place_j - shift_j), exact in float64."""
     scales = np.ldexp(1.0, spans.places - spans.shift)
-    keys = scales @ columns(numbers).astype(np.float64) - float(scales @ spans.low)
+    if scales @ np.maximum(-spans.low, spans.high) < 2.0**53 * scales.min(initial=1.0):
+        keys = scales @ columns(numbers).astype(np.float64) - float(scales @ spans.low)
+    else:  # values far from 0 beside their spans: too many digits
+        keys = scales @ (columns(numbers).astype(np.int64) - spans.low[:, None]).astype(np.float64)
     return np.asarray(keys.astype(np.int64))
 
 

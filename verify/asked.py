@@ -86,6 +86,8 @@ def prepare(
 
 def _experiment(claim: str | Claim) -> Experiment:
     name = claim if isinstance(claim, str) else claim.name
+    if name in FLOORS:
+        raise UsageError(f"{name} is about all models; weights have {', '.join(EXPERIMENTS)}")
     if name not in EXPERIMENTS:
         known = [*EXPERIMENTS, *FLOORS]
         wrong = "is stated, but has no check yet" if name in CLAIMS else "is no claim"

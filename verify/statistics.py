@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from math import comb
+from math import comb, inf, nextafter
 from typing import Literal
 
 Side = Literal["above", "below"]
@@ -84,7 +84,11 @@ def clopper_pearson(successes: int, trials: int, error: float = 0.05) -> tuple[f
         raise ValueError(
             f"successes must lie between 0 and the number of trials, got {successes} of {trials}"
         )
-    return _lower_end(successes, trials, error), 1.0 - _lower_end(trials - successes, trials, error)
+    failures = _lower_end(trials - successes, trials, error)
+    upper = 1.0 - failures
+    if Fraction(upper) < 1 - Fraction(failures):  # rounded down
+        upper = nextafter(upper, inf)
+    return _lower_end(successes, trials, error), upper
 
 
 def _lower_end(k: int, n: int, error: float) -> float:

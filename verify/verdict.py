@@ -55,7 +55,8 @@ class Verdict:
         reason: why, in one line, where it does not simply hold.
         n_facts: N R.
         n_queries: N R^k at k hops.
-        min_margin: the least margin; a certified lower bound where `exact` is false.
+        min_margin: the least margin; where `exact` is false a certified lower bound, or the least so far of a
+            table that was refuted before all facts were judged (`reason` says so).
         exact: whether every margin is known without error.
         method: how the margins were obtained (see `verify.exact.margin`).
         predicted: the claim's quantities at these parameters.

@@ -168,7 +168,7 @@ def between(*ends: tuple[int, int]) -> list[Enclosure]:
 @given(concave_entropies(), st.integers(0, 60), UNITS)
 @example(([0, 4, 4], between((0, 0), (0, 12), (4, 4))), 1, "bits")  # the other size may be better: 1,
 @example(([0, 4, 8], between((0, 0), (4, 4), (0, 12))), 1, "bits")  # or 2
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=3 * settings.default.max_examples)
 def test_wherever_the_search_starts_the_best_floor_of_a_concave_entropy_is_enclosed(entropies, known, unit):
     H, enclosures = entropies
     N = len(H) - 1

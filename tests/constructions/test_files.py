@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 
 from constructions import CONSTRUCTIONS, block_superposition, in_place_superposition
-from constructions.files import load_queries, load_safetensors, save_safetensors, tensors
+from constructions.files import load_answers, load_queries, load_safetensors, save_safetensors, tensors
 from constructions.tensor_files import DTYPES, decoded, encoded
 from theory import FactTable
 
@@ -214,3 +214,16 @@ def test_a_damaged_file_is_read_or_refused_and_nothing_else(
             read(path)
         except ValueError as error:
             assert str(path) in str(error)  # noqa: PT017 (either outcome is right)
+
+
+@pytest.mark.parametrize("objects", [True, False])
+def test_answers_that_are_no_array_of_numbers_are_refused_without_advice_to_unpickle(
+    tmp_path: Path, objects: bool
+) -> None:
+    path = tmp_path / "a.npy"
+    if objects:
+        np.save(path, np.array([{}, 1], dtype=object), allow_pickle=True)
+    else:
+        path.write_bytes(b"no array at all")
+    with pytest.raises(ValueError, match=r"a\.npy: it is no \.npy file of numbers$"):
+        load_answers(path)

@@ -8,15 +8,16 @@ from verify.cli.options import input_errors, read_facts
 
 
 @click.command(name="ask")
-@click.argument("question")
+@click.argument("words", nargs=-1, required=True, metavar="QUESTION")
 @click.option("--facts", required=True, metavar="FILE.csv|NAME", help="Facts about entities.")
 @click.option("--missing", type=click.Choice(["unknown"]), help="Read a missing cell as 'unknown'.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(question: str, facts: str, missing: Any, as_json: bool) -> None:
+def command(words: tuple[str, ...], facts: str, missing: Any, as_json: bool) -> None:
     """Answer QUESTION, such as "below of next of carbon", by chain of thought (C3).
 
     The facts become the weights of one layer; the model says one entity per hop and reads it back.
     """
+    question = " ".join(words)
     with input_errors():
         from verify.ask import answer, understand
 

@@ -29,6 +29,11 @@ from verify.cli.options import claim_options, facts_options, input_errors, read_
 @click.option(
     "--construction", metavar="MODULE:FUNCTION", help="Judge the recall of this construction of yours."
 )
+@click.option(
+    "--chain-of-thought",
+    is_flag=True,
+    help="With --construction: its models answer step by step, as those of the claim do.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
     claim: str | None,
@@ -40,6 +45,7 @@ def command(
     implicit: bool,
     checkpoint: str | None,
     construction: str | None,
+    chain_of_thought: bool,
     as_json: bool,
     **options: Any,
 ) -> int:
@@ -68,7 +74,13 @@ def command(
                 )
             if implicit or checkpoint is not None or engine != "numpy":
                 raise click.UsageError("--implicit, --checkpoint and --engine do not go with --construction")
-            verdict = _check_construction(construction, table, facts, missing, given, progress)
+            verdict = _check_construction(
+                construction, table, facts, missing, chain_of_thought, given, progress
+            )
+        elif chain_of_thought:
+            raise click.UsageError(
+                "--chain-of-thought goes with --construction; a claim or a model says itself how it is asked"
+            )
         elif model is not None:
             given.pop("seed")
             if implicit or checkpoint is not None:
@@ -137,7 +149,13 @@ def _check_model(path: str, answers: str | None, facts: Any, engine: str, progre
 
 
 def _check_construction(
-    spec: str, table: Any, named: str | None, missing: Any, given: dict[str, Any], progress: Any
+    spec: str,
+    table: Any,
+    named: str | None,
+    missing: Any,
+    thinks: bool,
+    given: dict[str, Any],
+    progress: Any,
 ) -> Any:
     """The verdict on `module:function`: on given or random facts if asked for, else on the whole battery."""
     import contextlib
@@ -148,6 +166,10 @@ def _check_construction(
     from verify.kit.own import ConstructionError, load
     from verify.kit.recalls import check_construction
 
+    if thinks and "hops" in given:
+        raise click.UsageError(
+            "--chain-of-thought asks for as many hops as the model has positions for: not with --hops"
+        )
     seed, hops = given.pop("seed"), given.pop("hops", 1)
     subjects, relations, kind = (given.pop(name, None) for name in ("subjects", "relations", "table"))
     if given:
@@ -164,11 +186,13 @@ def _check_construction(
             subjects = 100 if subjects is None else subjects
             relations = 4 if relations is None else relations
         table, drawn = facts_asked(table, subjects, relations, kind, seed)
-        if hops > 1:
+        if hops > 1 or thinks:
             table = table.to_entities(missing=missing)
     try:
         with contextlib.redirect_stdout(sys.stderr):  # what a construction prints is not the verdict
-            verdict = check_construction(load(spec), table, hops=hops, progress=progress)
+            verdict = check_construction(
+                load(spec), table, hops=hops, chain_of_thought=thinks, progress=progress
+            )
     except ConstructionError as error:
         raise UsageError(f"--construction {spec}: {error}") from error
     parameters = {"construction": spec} | drawn | verdict.parameters

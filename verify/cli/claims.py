@@ -17,6 +17,8 @@ def command(name: str | None, latex: bool, as_json: bool) -> None:
     from theory.claim import latex_document
     from theory.claims import CLAIMS
 
+    if latex and as_json:
+        raise click.UsageError("--json or --latex, not both")
     if name is not None and name not in CLAIMS:
         raise click.UsageError(f"no claim is called {name!r}; there are {', '.join(CLAIMS)}")
     chosen = list(CLAIMS.values()) if name is None else [CLAIMS[name]]

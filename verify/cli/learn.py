@@ -12,20 +12,14 @@ from verify.cli.training_options import asked, training_errors, training_options
 @click.command(name="learn")
 @training_options
 @click.option("--seeds", type=Count(), help="Runs, at the seeds from --seed on; default 1, of a preset 3.")
-@click.option("--checkpoint", metavar="FILE", help="State of the training; made, or continued.")
 @click.option("--out", metavar="FILE.safetensors", help="Where the weights go; answers go beside them.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
-    facts: str | None,
-    subjects: int | None,
-    relations: int | None,
     seed: int,
-    preset: str | None,
     seeds: int | None,
     checkpoint: str | None,
     out: str | None,
     as_json: bool,
-    **settings: Any,
+    **training: Any,
 ) -> None:
     """Train on a table of facts; measure recall, superposition, selection and transfer (extra `learn`).
 
@@ -38,6 +32,7 @@ def command(
     from verify.cli.output import print_json, progress_bar
     from verify.training_run import PRESETS, run
 
+    preset = training["preset"]
     count = seeds if seeds is not None else PRESETS[preset].seeds if preset else 1
     if count < 1:
         raise click.UsageError(f"--seeds must be at least 1, got {count}")
@@ -45,10 +40,12 @@ def command(
         raise click.UsageError("--checkpoint and --out are of one run: add --seeds 1")
     if out is not None and Path(out).suffix != ".safetensors":
         raise click.UsageError(f"--out must end in .safetensors, got {out}")
+    if out is not None and not Path(out).parent.is_dir():  # said before the training, not after
+        raise click.UsageError(f"there is no folder {Path(out).parent} to write --out to")
     runs = []
     with input_errors(), training_errors(), progress_bar("training") as progress:
         for i in range(count):
-            table, recipe = asked(facts, subjects, relations, seed + i, preset, settings)
+            table, recipe = asked(seed + i, **training)
 
             def report(done: int, total: int, i: int = i) -> None:
                 progress(i * total + done, count * total)

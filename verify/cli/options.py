@@ -40,8 +40,14 @@ def input_errors() -> Iterator[None]:
 def facts_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say which facts: drawn at random, or read."""
     options = (
-        click.option("--subjects", type=Count(), help="N of a random table (also 2^20); default 1000."),
-        click.option("--relations", type=Count(), help="R of a random table; default 8."),
+        click.option(
+            "--subjects",
+            type=Count(),
+            help="N of a random table (also 2^20); default 1000, or what suits the claim.",
+        ),
+        click.option(
+            "--relations", type=Count(), help="R of a random table; default 8, or what suits the claim."
+        ),
         click.option(
             "--table",
             type=click.Choice(["bijections", "functions"]),

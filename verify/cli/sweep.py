@@ -1,34 +1,69 @@
 """`georecall sweep`: grids of measurements into one results file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from fractions import Fraction
+from functools import wraps
+from importlib import import_module
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from verify.cli.options import Count, input_errors
+from verify.cli.training_options import KIND
 
 if TYPE_CHECKING:
     from verify.sweep import Cell
 
-
-KINDS = click.Choice(["learned", "sphere", "frozen"])
-
-
-def results_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Where results go, and what measures them."""
-    options = (
-        click.option("--out", required=True, metavar="FILE.sqlite", help="Results file; made, or continued."),
-        click.option("--workers", type=Count(), default=1, show_default=True, help="Processes to use."),
-        click.option("--scheduler", metavar="ADDRESS", help="Use the Dask cluster at this address instead."),
-        click.option("--rows", metavar="FILE.csv", help="Also write all rows of the file, without timings."),
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
-    )
-    for option in reversed(options):
-        function = option(function)
-    return function
+Counts = tuple[int, ...]
 
 
-@click.group(name="sweep")
+def sweeping(presets: str, shows: str) -> Callable[[Callable[..., "list[Cell]"]], Callable[..., None]]:
+    """Makes a command, that measures cells, of a function that says which by a seed and options of its own.
+
+    Args:
+        presets: where in `verify.sweep` the cells of a --preset are.
+        shows: what is drawn from those.
+    """
+
+    def commanded(cells_of: Callable[..., "list[Cell]"]) -> Callable[..., None]:
+        @click.option("--seed", type=Count(), default=0, show_default=True, help="Seed of the random draws.")
+        @click.option("--preset", type=click.Choice(["quick", "paper"]), help=f"The cells behind {shows}.")
+        @click.option("--out", required=True, metavar="FILE.sqlite", help="Results file; made, or continued.")
+        @click.option("--workers", type=Count(), default=1, show_default=True, help="Processes to use.")
+        @click.option("--scheduler", metavar="ADDRESS", help="Use the Dask cluster at this address instead.")
+        @click.option("--rows", metavar="FILE.csv", help="Also write all rows of the file, without timings.")
+        @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+        @wraps(cells_of)
+        def sweep(
+            seed: int,
+            preset: str | None,
+            out: str,
+            workers: int,
+            scheduler: str | None,
+            rows: str | None,
+            as_json: bool,
+            **options: Any,
+        ) -> None:
+            given = {name: value for name, value in options.items() if value not in (None, ())}
+            if seed < 0:
+                raise click.UsageError(f"--seed must be at least 0, got {seed}")
+            with input_errors(), store_errors():
+                if preset is None:
+                    cells = cells_of(seed, **given)
+                elif given:
+                    raise click.UsageError("give --preset, or a grid of your own, not both")
+                else:
+                    cells = getattr(import_module("verify.sweep"), presets)[preset](seed)
+            _sweep(cells, out, workers, scheduler, rows, as_json)
+
+        return sweep
+
+    return commanded
+
+
+@click.group(name="sweep", no_args_is_help=False)
 def command() -> None:
     """Measure a grid of cells and keep every finished one in a results file.
 
@@ -52,22 +87,21 @@ def command() -> None:
     multiple=True,
     help="Measure the success probability here; without it, search for the threshold.",
 )
-@click.option("--level", type=float, default=0.5, show_default=True, help="Success probability searched for.")
-@click.option("--share", default="1", show_default=True, help="Share of facts a success recalls.")
-@click.option("--trials", type=Count(), default=200, show_default=True, help="Most draws at one dimension.")
-@click.option("--seed", type=Count(), default=0, show_default=True, help="Seed of the random draws.")
-@click.option("--preset", type=click.Choice(["quick", "paper"]), help="The cells behind the figures.")
-@results_options
+@click.option("--level", type=float, help="Success probability searched for; default 0.5.")
+@click.option("--share", help="Share of facts a success recalls; default 1.")
+@click.option("--trials", type=Count(), help="Most draws at one dimension; default 200.")
+@sweeping("PRESETS", "the figures")
 def capacity(
-    preset: str | None,
-    out: str,
-    workers: int,
-    scheduler: str | None,
-    rows: str | None,
-    as_json: bool,
     seed: int,
-    **grid: Any,
-) -> None:
+    *,
+    subjects: Counts = (),
+    relations: Counts = (4,),
+    dimensions: Counts = (),
+    constructions: tuple[str, ...] = ("single-hop-dense",),
+    level: float = 0.5,
+    share: str = "1",
+    trials: int = 200,
+) -> "list[Cell]":
     """Measure how many dimensions recall takes.
 
     \b
@@ -75,108 +109,83 @@ def capacity(
     georecall sweep capacity --subjects 256 --relations 4 --out results.sqlite
     georecall sweep capacity --subjects 256 --dimension 120 --dimension 136 --out results.sqlite
     """  # noqa: D301 (click wants the backspace)
-    with input_errors(), store_errors():
-        cells = _cells(preset, seed, grid)
-    _sweep(cells, out, workers, scheduler, rows, as_json)
+    from verify.experiments.readouts import READOUTS
+    from verify.sweep import Cell
+
+    _check_counts(subjects, *relations, *dimensions, trials)
+    for construction in constructions:
+        if construction not in READOUTS:
+            known = ", ".join(READOUTS)
+            raise click.UsageError(f"capacity is measured of {known}; not of {construction!r}")
+    try:
+        recalled = Fraction(share)
+    except (ValueError, ZeroDivisionError):
+        raise click.UsageError(f"--share must be a number such as 0.99 or 99/100, got {share}") from None
+    if not 0 < recalled <= 1 or not 0 < level < 1:
+        raise click.UsageError("--share must lie in (0, 1] and --level in (0, 1)")
+    cells = []
+    for construction, R, N in product(constructions, relations, subjects):
+        at: dict[str, Any] = {"construction": construction, "n_subjects": N, "n_relations": R}
+        at |= {"trials": trials, "seed": seed, "share": str(recalled)}
+        if dimensions:
+            cells += [Cell.of("success", **at, dimension=d) for d in dimensions]
+        else:
+            cells.append(Cell.of("threshold", **at, level=level))
+    return cells
 
 
 @command.command(name="hops")
-@click.option("--subjects", type=Count(), default=64, show_default=True, help="N, entities.")
-@click.option("--relations", type=Count(), default=3, show_default=True, help="R, relations at every hop.")
-@click.option("--hops", type=Count(), default=4, show_default=True, help="Most hops; every number up to it.")
-@click.option(
-    "--most", type=Count(), default=20000, show_default=True, help="Dimensions beyond this are left out."
-)
-@click.option("--seed", type=Count(), default=0, show_default=True, help="Seed of the random tables.")
-@click.option("--preset", type=click.Choice(["quick", "paper"]), help="The cells behind the figure `depth`.")
-@results_options
+@click.option("--subjects", type=Count(), help="N, entities; default 64.")
+@click.option("--relations", type=Count(), help="R, relations at every hop; default 3.")
+@click.option("--hops", type=Count(), help="Most hops, and every number up to it; default 4.")
+@click.option("--most", type=Count(), help="Dimensions beyond this are left out; default 20000.")
+@sweeping("HOP_PRESETS", "the figure `depth`")
 def hops(
-    subjects: int,
-    relations: int,
-    hops: int,
-    most: int,
-    seed: int,
-    preset: str | None,
-    out: str,
-    workers: int,
-    scheduler: str | None,
-    rows: str | None,
-    as_json: bool,
-) -> None:
+    seed: int, *, subjects: int = 64, relations: int = 3, hops: int = 4, most: int = 20000
+) -> "list[Cell]":
     """Measure dimension against depth: k hops in c stages, for every k and c (C5)."""
-    from verify.sweep import HOP_PRESETS, hop_cells
+    from verify.sweep import hop_cells
 
-    if min(subjects, relations, hops) < 1:
-        raise click.UsageError("--subjects, --relations and --hops must be at least 1")
-    chosen = (
-        HOP_PRESETS[preset](seed) if preset else hop_cells(subjects, relations, hops, most=most, seed=seed)
-    )
-    _sweep(chosen, out, workers, scheduler, rows, as_json)
+    _check_counts((subjects,), relations, hops, most)
+    return hop_cells(subjects, relations, hops, most=most, seed=seed)
 
 
 @command.command(name="learned")
 @click.option("--subjects", type=Count(), multiple=True, help="N = |A|, several times for several.")
 @click.option("--relations", type=Count(), multiple=True, help="R, several times for several; default 2.")
 @click.option("--dimension", "dimensions", type=Count(), multiple=True, help="d per relation; default 20.")
-@click.option("--seeds", type=Count(), default=3, show_default=True, help="Training runs per point.")
-@click.option("--seed", type=Count(), default=0, show_default=True, help="Seed of the first run.")
+@click.option("--seeds", type=Count(), help="Training runs per point, from --seed on; default 3.")
 @click.option("--width", type=Count(), help="Neurons per dimension; default 4.")
 @click.option("--tables", type=Count(), help="Tables of bijections that share the attributes; default 1.")
-@click.option("--attributes", type=KINDS, help="Attribute vectors; default on a sphere.")
+@click.option("--attributes", type=KIND, help="Attribute vectors; default on a sphere.")
 @click.option("--noise", type=float, help="On the subjects' embeddings, in units of their size; default 0.6.")
 @click.option("--weight-decay", type=float, help="AdamW's; default 0.6.")
 @click.option("--steps", type=Count(), help="Of AdamW; default 1500.")
-@click.option(
-    "--preset", type=click.Choice(["quick", "paper"]), help="The cells behind the figure `learned`."
-)
-@results_options
+@sweeping("LEARNED_PRESETS", "the figure `learned`")
 def learned(
-    subjects: tuple[int, ...],
-    relations: tuple[int, ...],
-    dimensions: tuple[int, ...],
-    seeds: int,
     seed: int,
-    width: int | None,
-    preset: str | None,
-    out: str,
-    workers: int,
-    scheduler: str | None,
-    rows: str | None,
-    as_json: bool,
+    *,
+    subjects: Counts = (),
+    relations: Counts = (2,),
+    dimensions: Counts = (20,),
+    seeds: int = 3,
+    width: int = 4,
     **settings: Any,
-) -> None:
+) -> "list[Cell]":
     """Train models and measure structure and transfer (C9; extra `learn`)."""
     from constructions.recipe import Recipe
-    from verify.sweep import LEARNED_PRESETS, Cell
+    from verify.sweep import Cell
     from verify.sweep.learned import runs
 
-    given = {name: value for name, value in settings.items() if value is not None}
-    with input_errors():
-        if preset is not None:
-            if subjects or relations or dimensions or given or width is not None:
-                raise click.UsageError("give --preset, or a grid of your own, not both")
-            cells = LEARNED_PRESETS[preset](seed)
-        else:
-            if not subjects:
-                raise click.UsageError("--subjects says which N to measure; or take a --preset")
-            for value in (*subjects, *relations, *dimensions, seeds, given.get("tables", 1), width or 1):
-                if value < 1:
-                    raise click.UsageError(f"numbers of things must be at least 1, got {value}")
-            try:
-                Recipe(dimension=1, width=1, **{n: v for n, v in given.items() if n != "tables"})
-            except ValueError as error:
-                raise click.UsageError(str(error)) from error
-            grid = runs(
-                subjects,
-                relations or (2,),
-                dimensions or (20,),
-                seeds=seeds,
-                seed=seed,
-                width_per_dimension=width or 4,
-                **given,
-            )
-            cells = [Cell.of(kind, **parameters) for kind, parameters in grid]
-    _sweep(cells, out, workers, scheduler, rows, as_json)
+    _check_counts(subjects, *relations, *dimensions, seeds, settings.get("tables", 1), width)
+    try:
+        Recipe(dimension=1, width=1, **{n: v for n, v in settings.items() if n != "tables"})
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    grid = runs(
+        subjects, relations, dimensions, seeds=seeds, seed=seed, width_per_dimension=width, **settings
+    )
+    return [Cell.of(kind, **parameters) for kind, parameters in grid]
 
 
 def _sweep(
@@ -188,8 +197,6 @@ def _sweep(
     if workers < 1:
         raise click.UsageError(f"--workers must be at least 1, got {workers}")
     with input_errors(), store_errors(), progress_bar("sweeping") as progress:
-        from contextlib import nullcontext
-
         from theory.atomic import replacing
         from verify.sweep import Store, cluster, sweep
 
@@ -207,59 +214,20 @@ def _sweep(
         click.echo(f"{out} holds {len(table)} cells, among them all {len(set(cells))} of this sweep")
 
 
-def store_errors() -> Any:
+@contextmanager
+def store_errors() -> Iterator[None]:
     """Turns errors about results files, clusters and measurements into one line and exit status 2."""
-    from contextlib import contextmanager
+    from verify.sweep import SweepError
 
-    @contextmanager
-    def errors() -> Any:
-        from verify.sweep import SweepError
-
-        try:
-            yield
-        except (OSError, SweepError) as error:
-            raise click.ClickException(str(error)) from error
-
-    return errors()
-
-
-def _cells(preset: str | None, seed: int, grid: dict[str, Any]) -> "list[Cell]":
-    from fractions import Fraction
-
-    from verify.experiments.readouts import READOUTS
-    from verify.sweep import PRESETS, Cell
-
-    if preset is not None:
-        if grid["subjects"] or grid["dimensions"] or grid["constructions"] or grid["relations"]:
-            raise click.UsageError("give --preset, or a grid of your own, not both")
-        return PRESETS[preset](seed)
-    if not grid["subjects"]:
-        raise click.UsageError("--subjects says which N to measure; or take a --preset")
-    for name in (*grid["subjects"], *grid["relations"], *grid["dimensions"], grid["trials"]):
-        if name < 1:
-            raise click.UsageError(
-                f"subjects, relations, dimensions and trials must be at least 1, got {name}"
-            )
-    for construction in grid["constructions"]:
-        if construction not in READOUTS:
-            known = ", ".join(READOUTS)
-            raise click.UsageError(f"capacity is measured of {known}; not of {construction!r}")
     try:
-        share = Fraction(grid["share"])
-    except (ValueError, ZeroDivisionError):
-        raise click.UsageError(
-            f"--share must be a number such as 0.99 or 99/100, got {grid['share']}"
-        ) from None
-    if not 0 < share <= 1 or not 0 < grid["level"] < 1:
-        raise click.UsageError("--share must lie in (0, 1] and --level in (0, 1)")
-    options = {"trials": grid["trials"], "seed": seed, "share": str(share)}
-    cells = []
-    for construction in grid["constructions"] or ("single-hop-dense",):
-        for R in grid["relations"] or (4,):
-            for N in grid["subjects"]:
-                at = {"construction": construction, "n_subjects": N, "n_relations": R, **options}
-                if grid["dimensions"]:
-                    cells += [Cell.of("success", **at, dimension=d) for d in grid["dimensions"]]
-                else:
-                    cells.append(Cell.of("threshold", **at, level=grid["level"]))
-    return cells
+        yield
+    except (OSError, SweepError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _check_counts(subjects: Counts, *others: int) -> None:
+    if not subjects:
+        raise click.UsageError("--subjects says which N to measure; or take a --preset")
+    for count in (*subjects, *others):
+        if count < 1:
+            raise click.UsageError(f"numbers of things must be at least 1, got {count}")

@@ -34,6 +34,8 @@ def training_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--weight-decay", type=float, help="AdamW's; default 0.3."),
         click.option("--steps", type=Count(), help="Of AdamW; default 2000."),
         click.option("--batch", type=Count(), help="Subjects per step, 0 for all; default 256."),
+        click.option("--checkpoint", metavar="FILE", help="State of the training; made, or continued."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
     )
     for option in reversed(options):
         function = option(function)
@@ -41,12 +43,13 @@ def training_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def asked(
+    seed: int,
+    *,
     facts: str | None,
     subjects: int | None,
     relations: int | None,
-    seed: int,
     preset: str | None,
-    settings: dict[str, Any],
+    **settings: Any,
 ) -> "tuple[FactTable, Recipe]":
     """The facts and the settings of one run at one seed."""
     from dataclasses import replace

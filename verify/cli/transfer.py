@@ -22,21 +22,15 @@ PROCEDURES = ("superposition", "inverse", "training")
     help="Of making new embeddings; several times for several; default all three.",
 )
 @click.option("--tables", type=Count(), default=1, show_default=True, help="New tables to average over.")
-@click.option("--checkpoint", metavar="FILE", help="State of the training; made, or continued.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
-    facts: str | None,
-    subjects: int | None,
-    relations: int | None,
     seed: int,
-    preset: str | None,
     model: str | None,
     answers: str | None,
     procedures: tuple[str, ...],
     tables: int,
     checkpoint: str | None,
     as_json: bool,
-    **settings: Any,
+    **training: Any,
 ) -> None:
     """Answer new bijections by new subject embeddings alone, everything else frozen (extra `learn`).
 
@@ -56,8 +50,7 @@ def command(
         from verify.structure import transfers
 
         if model is not None:
-            own = [name for name, value in settings.items() if value is not None]
-            if facts or subjects is not None or relations is not None or preset or own or checkpoint:
+            if any(value is not None for value in (checkpoint, *training.values())):
                 raise click.UsageError("--model takes its facts from --answers and is not trained again")
             weights, table = _loaded(model, answers)
         else:
@@ -65,7 +58,7 @@ def command(
                 raise click.UsageError("--answers goes with --model")
             from constructions.gradient_descent import trained
 
-            table, recipe = asked(facts, subjects, relations, seed, preset, settings)
+            table, recipe = asked(seed, **training)
             weights = trained(table, recipe, checkpoint=checkpoint, progress=progress)
         try:
             found = transfers(weights, table, procedures=procedures or PROCEDURES, tables=tables, seed=seed)

@@ -128,7 +128,7 @@ class Ball:
     def __add__(self, other: "Ball") -> "Ball":
         """The sum, entry by entry."""
         if other.exact and not other.bound.any() and len(other.shape) <= len(self.shape):
-            return self  # + 0
+            return replace(self, needs=self.needs.joined(other.needs))  # + 0
         mid, bound = self.mid + other.mid, self.bound + other.bound
         step = min(self.granule, other.granule)
         return _result(mid, bound, step, (self, other), lambda: self.radius + other.radius + _U * abs(mid))
@@ -159,7 +159,7 @@ def granule(weight: Any) -> int:
     values = stored(weight)
     least = None
     for start in range(0, values.size, 1 << 20):  # in pieces, to stay small beside the weight
-        piece = np.asarray(values[start : start + (1 << 20)], dtype=np.float64)
+        piece = values[start : start + (1 << 20)].astype(np.float64, copy=False)  # 2^53 is beyond float16
         whole = _granule_of_integers(piece)
         if whole is not None:
             least = whole if least is None else min(least, whole)

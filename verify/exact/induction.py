@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array
 
-from constructions.arithmetic import dense, inner, softmax, times
+from constructions.arithmetic import dense, float64, inner, softmax, times
 from constructions.parts import placed
 from constructions.transformer import MLP, Transformer
 from theory.facts import FactTable
@@ -156,8 +156,8 @@ def _ignores_positions(model: Transformer) -> bool:
 
 def _meet(rows: Any, weight: Any) -> bool:
     """Whether a non-zero entry of some row meets a non-zero entry of the weight in rows @ weight."""
-    written = np.asarray(abs(rows).max(axis=0)).ravel() > 0
-    read = np.asarray(abs(csr_array(dense(weight))).sum(axis=1)).ravel() > 0
+    written = np.asarray(abs(float64(rows)).max(axis=0)).ravel() > 0
+    read = np.asarray(abs(csr_array(dense(float64(weight)))).sum(axis=1)).ravel() > 0
     return bool((written & read).any())
 
 
@@ -286,7 +286,7 @@ def _linear_parts(mlp: MLP, d_model: int) -> tuple[tuple[csr_array, csr_array], 
         source (d_model, pairs) and target (pairs, d_model), which say what each pair joins; what each neuron
         contributes to each pair, shape (neurons, pairs); and 1 for the pairs of the skip, shape (pairs,).
     """
-    W_in, W_out = csc_array(mlp.W_in), csr_array(mlp.W_out)
+    W_in, W_out = csc_array(float64(mlp.W_in)), csr_array(float64(mlp.W_out))
     n_in, n_out = np.diff(W_in.indptr), np.diff(W_out.indptr)
     neuron = np.repeat(np.arange(W_in.shape[1]), n_in * n_out)
     place = np.arange(len(neuron)) - np.repeat(np.cumsum(n_in * n_out) - n_in * n_out, n_in * n_out)

@@ -144,7 +144,7 @@ class Judge:
     def _units(self) -> tuple[int, float, float]:
         """Of logits: log2 of the unit, the factor on <y, c>, and the largest bias in units."""
         step = self.separated.step + self.read.step
-        blocks = [np.asarray(self.model.b_U[block]) for block in self.read.blocks(1 << 16)]
+        blocks = [np.asarray(self.model.b_U[block], dtype=np.float64) for block in self.read.blocks(1 << 16)]
         unit = min([step, *(granule(biases) for biases in blocks if biases.any())])
         if not -1000 < unit < 900 or step - unit > 60:
             raise NotExactError("logits of too many digits")

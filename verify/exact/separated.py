@@ -199,13 +199,15 @@ class LinearMap:
         """The map x -> x W 2^shift.
 
         Raises:
-            NotExactError: entries beyond 2^53.
+            NotExactError: entries beyond 2^53, or columns whose sums no integer holds.
         """
         columns = csc_array(W)
         columns.eliminate_zeros()
         columns.sort_indices()
         entries = _integers(columns.data, shift)
         n_terms = np.diff(columns.indptr)
+        if float(np.abs(entries).max(initial=0)) * n_terms.max(initial=0) >= 1 << 62:
+            raise NotExactError("columns beyond 2^62")
         sums = np.add.reduceat(np.abs(entries), columns.indptr[:-1][n_terms > 0]) if len(entries) else [0]
         reach, n_out = int(max(sums)), int(W.shape[1])
         if n_terms.max(initial=0) > _FEW_TERMS:

@@ -86,12 +86,15 @@ class Counted:
     n_facts: int
     worst: Witness | None
 
-    exact = True
-
     @property
     def complete(self) -> bool:
         """Whether every fact was judged."""
         return self.tally.n_facts == self.n_facts
+
+    @property
+    def exact(self) -> bool:
+        """Whether every margin is known without error: those counted are, of the others nothing is said."""
+        return self.complete
 
     @property
     def n_recalled(self) -> int:
@@ -105,7 +108,7 @@ class Counted:
 
     @property
     def minimum(self) -> tuple[Fraction, Fraction]:
-        """The least margin, twice."""
+        """The least margin counted, twice."""
         least = Fraction(self.tally.least or 0)
         return least, least
 
@@ -152,11 +155,11 @@ def count(
                 progress(total.n_facts, facts.n_facts)
             if _is_enough(total, facts):
                 break
+        return Counted(total, facts.n_facts, _witness(judge, total) if total.n_wrong else None)
     except NotExactError:
         return None
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"of {facts.n_facts} facts {total}") from None
-    return Counted(total, facts.n_facts, _witness(judge, total) if total.n_wrong else None)
 
 
 def _is_enough(total: Tally, facts: Table) -> bool:

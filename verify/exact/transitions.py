@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from constructions.arithmetic import dense, inner, times
+from constructions.arithmetic import dense, float64, inner, times
 from constructions.prompts import subject_first
 from constructions.transformer import Attention, Transformer
 from theory.facts import FactTable
@@ -132,7 +132,7 @@ class _Ways:
     def start(cls, facts: FactTable, alphabet: Numbers) -> "_Ways":
         """One way for every subject and last token."""
         hops, R = alphabet.shape
-        histories = np.tile(np.array([0, *alphabet[:, 0]]), (facts.n_subjects * R, 1))
+        histories = np.zeros((facts.n_subjects * R, hops + 1), dtype=np.int64)
         histories[:, 0] = np.repeat(np.arange(facts.n_subjects), R)
         histories[:, hops] = np.tile(alphabet[-1], facts.n_subjects)
         return cls(facts, alphabet, histories, histories[:, 0])
@@ -229,9 +229,9 @@ def _read(model: Transformer, W_Q: Any, W_K: Any, hops: int, number: int) -> int
 
 def _rows(weight: Any) -> NDArray[np.bool_]:
     """Which coordinates a weight reads."""
-    return np.asarray(abs(weight).sum(axis=1)).ravel() > 0
+    return np.asarray(abs(float64(weight)).sum(axis=1)).ravel() > 0
 
 
 def _columns(weight: Any) -> NDArray[np.bool_]:
     """Which coordinates a weight writes."""
-    return np.asarray(dense(abs(weight).max(axis=0))).ravel() > 0
+    return np.asarray(dense(abs(float64(weight)).max(axis=0))).ravel() > 0

@@ -15,7 +15,7 @@ from theory.randomness import generator
 from verify.exact.margin import Margins
 from verify.kit.counterexample import Counterexample, shrunk
 from verify.kit.laws import Law
-from verify.kit.own import Asking, Construction, ConstructionError, build
+from verify.kit.own import Asking, Construction, ConstructionError, UndecidedError, build
 
 Claimed = float | Fraction | Callable[[FactTable], float | Fraction]
 
@@ -71,7 +71,7 @@ class Battery:
             found = self.asking(model, facts)
             broken = self._recalled(found, facts) or self._claimed(model, found, facts)
         except ConstructionError as error:
-            return Counterexample(UNUSABLE, facts, str(error))
+            return _unjudged(error, facts)
         if broken is None and passed is not None:
             passed.append(found)
         return broken
@@ -91,7 +91,7 @@ class Battery:
                     says = f"{asked}: {fails.says}"
                     return Counterexample(f"law of {fails.law}", facts, says, fails.subject, fails.relations)
         except ConstructionError as error:
-            return Counterexample(UNUSABLE, facts, str(error))
+            return _unjudged(error, facts)
         return None
 
     def _recalled(self, found: Margins, facts: FactTable) -> Counterexample | None:
@@ -179,6 +179,11 @@ def variants(facts: FactTable, asking: Asking, bijective: bool) -> Iterator[Fact
         yield FactTable(A - 1 - answers, n_attributes=A)  # attributes renamed
         if N > 2 and not bijective:
             yield FactTable(answers[:, : N // 2], n_attributes=A)  # some subjects
+
+
+def _unjudged(error: ConstructionError, facts: FactTable) -> Counterexample:
+    undecided = isinstance(error, UndecidedError)
+    return Counterexample(UNDECIDED if undecided else UNUSABLE, facts, str(error), certain=not undecided)
 
 
 def _same(one: Any, two: Any) -> bool:

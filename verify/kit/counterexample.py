@@ -104,7 +104,7 @@ def _smaller(facts: FactTable, bijective: bool, entities: bool) -> Iterator[Fact
         for s in range(N):
             yield from _kept(facts, np.delete(np.arange(N), s), bijective, entities)
     for size in (R // 2, R - 1):
-        if 0 < size < R:
+        if size > 0:
             yield facts.restricted(relations=range(size))
     if 1 < R <= _SHOWN:
         for r in range(R):
@@ -127,7 +127,7 @@ def _kept(
     """The table of some subjects; bijections and entities are numbered anew."""
     answers = facts.answers[:, subjects]
     if bijective:
-        yield FactTable(np.argsort(np.argsort(answers, axis=1), axis=1), n_attributes=len(subjects))
+        yield FactTable(np.argsort(np.argsort(answers)))  # ranks, row by row
     elif entities:
         if len(subjects) > 1:  # what is answered by an entity that is gone is answered by the first
             place = np.zeros(facts.n_subjects, dtype=np.int64)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from constructions.transformer import Transformer
 from theory.facts import FactTable
 from theory.hops import letters
-from verify.exact.induction import induction
+from verify.exact.induction import PremiseError, induction
 from verify.exact.margin import Margins, Witness, margins
 from verify.exact.queries import Chains, Facts, Queries
 
@@ -51,6 +51,10 @@ class Construction(Protocol):
 
 class ConstructionError(ValueError):
     """A construction that cannot be judged: it raises, or what it gives has no margins."""
+
+
+class UndecidedError(ConstructionError):
+    """A construction that works, but to whose weights the certificate that is asked for does not apply."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ class Asking:
 
         Raises:
             ConstructionError: the model raises, does not fit the facts, or gives what is not a finite number.
+            UndecidedError: a premise of the induction fails.
         """
         if not isinstance(model, Transformer):
             if self.chain_of_thought:
@@ -95,6 +100,8 @@ class Asking:
             if self.chain_of_thought:
                 return induction(model, facts, max_hops=model.n_ctx // 2)
             return margins(model, self.queries(facts))
+        except PremiseError as error:
+            raise UndecidedError(str(error)) from error
         except ValueError as error:
             raise ConstructionError(str(error)) from error
 
@@ -135,8 +142,10 @@ def noise_of(logits: NDArray[Any]) -> NDArray[np.float64]:
 
     A convention, not a proof: of an engine that is not known nothing can be proved.
     """
-    kind = logits.dtype if logits.dtype.kind == "f" else np.dtype(np.float64)
-    return np.asarray(_NOISE * float(np.finfo(kind).eps) * np.abs(logits.astype(np.float64)).max(axis=1))
+    eps = float(np.finfo(np.float64).eps)  # margins are float64, whatever the logits are
+    if logits.dtype.kind == "f":
+        eps = max(eps, float(np.finfo(logits.dtype).eps))
+    return np.asarray(_NOISE * eps * np.abs(logits.astype(np.float64)).max(axis=1))
 
 
 def measured(model: Logits, queries: Queries) -> Margins:

@@ -8,10 +8,11 @@ from typing import Any
 from constructions.transformer import Transformer
 from theory.facts import FactTable
 from verify.exact.margin import Margins, Progress
+from verify.exact.queries import SingleSteps
 from verify.kit.battery import RECALL, UNUSABLE, Battery, Claimed, tables
 from verify.kit.counterexample import Counterexample
 from verify.kit.laws import Law
-from verify.kit.own import Asking, Construction, ConstructionError, build
+from verify.kit.own import Asking, Construction, ConstructionError, UndecidedError, build
 from verify.storage import subject_bits
 from verify.verdict import Verdict
 
@@ -92,6 +93,7 @@ def check_construction(
     facts: FactTable | None = None,
     *,
     hops: int = 1,
+    chain_of_thought: bool = False,
     progress: Progress | None = None,
 ) -> Verdict:
     """A recall verdict on anyone's construction: on given facts, or on all tables of the battery.
@@ -100,13 +102,15 @@ def check_construction(
         construction: see `verify.kit.own`.
         facts: what to recall; default: the tables of `assert_recalls`, shrunk where one refutes.
         hops: see `assert_recalls`.
+        chain_of_thought: see `assert_recalls`; the verdict speaks for all chains of as many hops as a model
+            has positions for, and is inconclusive where the induction does not apply.
         progress: called with the number of tables done and of all tables.
 
     Raises:
         ConstructionError: it cannot be judged; the message says why, and on which table.
     """
     start = time.perf_counter()
-    asking = Asking(hops)
+    asking = Asking(hops, chain_of_thought)
     battery = Battery(construction, asking)
     passed: list[Margins] = []
     if facts is not None:
@@ -118,7 +122,7 @@ def check_construction(
         raise ConstructionError(
             f"{found.says} (on N = {f.n_subjects}, R = {f.n_relations}, |A| = {f.n_attributes})"
         )
-    verdict = _verdict(passed, hops) if found is None else _refused(found, battery, hops)
+    verdict = _verdict(passed) if found is None else _refused(found, battery)
     if facts is not None:
         verdict = replace(verdict, measured=_quantities(construction, facts, verdict))
     return replace(verdict, seconds=time.perf_counter() - start)
@@ -131,7 +135,7 @@ def _reported(tried: Sequence[FactTable], progress: Progress | None) -> Iterator
             progress(done, len(tried))
 
 
-def _verdict(passed: Sequence[Margins], hops: int) -> Verdict:
+def _verdict(passed: Sequence[Margins]) -> Verdict:
     """Of a construction that recalled everything it was asked."""
     floor = min(passed, key=lambda found: found.minimum[0])
     facts = floor.queries.facts
@@ -141,25 +145,28 @@ def _verdict(passed: Sequence[Margins], hops: int) -> Verdict:
         claim="recall",
         status="holds",
         n_facts=sum(found.queries.facts.n_facts for found in passed),
-        n_queries=sum(found.n_facts for found in passed),
+        n_queries=sum(map(_n_queries, passed)),
         min_margin=floor.minimum[0],
         exact=all(found.exact for found in passed),
         method=methods.pop() if len(methods) == 1 else "filtered",
-        parameters=(sizes if len(passed) == 1 else {"tables": len(passed)}) | {"hops": hops},
+        parameters=(sizes if len(passed) == 1 else {"tables": len(passed)}) | _asked(floor),
     )
 
 
-def _refused(found: Counterexample, battery: Battery, hops: int) -> Verdict:
+def _refused(found: Counterexample, battery: Battery) -> Verdict:
     """Of a construction with a counterexample; what is no wrong answer is inconclusive."""
-    margins = battery.asking(build(battery.construction, found.facts), found.facts)
     facts = found.facts
+    try:
+        margins = battery.asking(build(battery.construction, facts), facts)
+    except UndecidedError as error:
+        return Verdict(claim="recall", status="inconclusive", reason=str(error), n_facts=facts.n_facts)
     few = facts.n_facts <= 100
     return Verdict(
         claim="recall",
         status="refuted" if found.law == RECALL else "inconclusive",
         reason=found.says.partition(";")[0] if found.law == RECALL else f"not so: {found.law}; {found.says}",
         n_facts=facts.n_facts,
-        n_queries=margins.n_facts,
+        n_queries=_n_queries(margins),
         min_margin=margins.minimum[0],
         exact=margins.exact,
         method=margins.method,
@@ -168,10 +175,25 @@ def _refused(found: Counterexample, battery: Battery, hops: int) -> Verdict:
             "subjects": facts.n_subjects,
             "relations": facts.n_relations,
             "attributes": facts.n_attributes,
-            "hops": hops,
         }
+        | _asked(margins)
         | ({"answers": facts.answers.tolist()} if few else {}),
     )
+
+
+def _n_queries(found: Margins) -> int:
+    """How many queries margins speak for: the steps of a chain of thought, for all chains of K of them."""
+    facts, queries = found.queries.facts, found.queries
+    if isinstance(queries, SingleSteps):
+        return int(facts.n_subjects * facts.n_relations**queries.max_hops)
+    return found.n_facts
+
+
+def _asked(found: Margins) -> dict[str, Any]:
+    """The parameters that say how it was asked."""
+    if isinstance(found.queries, SingleSteps):
+        return {"hops": found.queries.max_hops, "chain_of_thought": True}
+    return {"hops": len(found.worst.relations)}
 
 
 def _quantities(construction: Construction, facts: FactTable, verdict: Verdict) -> dict[str, Any]:

@@ -131,6 +131,6 @@ _HELP = {
     "database or disk is full": "; finished cells are kept: make room and run the same command again",
     "attempt to write a readonly database": "; make the file and its folder writable, or give another --out",
     "unable to open database file": "; does its folder exist, and may you write there?",
-    "file is not a database": "; give another --out",
+    "file is not a database": "; give another file",
     "database is locked": f"; another process has held it for {_PATIENCE:.0f} s",
 }

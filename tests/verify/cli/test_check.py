@@ -119,7 +119,10 @@ def test_one_attribute_has_no_margin(capsys: pytest.CaptureFixture[str]) -> None
         (["export", "single-hop", "--out", "model.bin"], ".safetensors"),
         (["export", "single-hop", "--out", "m.safetensors", "--dtype", "int3"], "int3"),
         (["claims", "nonesuch"], "nonesuch"),
+        (["claims", "--json", "--latex"], "--json or --latex, not both"),
+        (["bound", "margin", "--attributes", "9", "--margin", "-1/2"], "above 0, not -1/2"),
         (["nonesuch"], "nonesuch"),
+        ([], "Missing command. (see `georecall --help`)"),
     ],
 )
 def test_bad_input_gets_one_line(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:

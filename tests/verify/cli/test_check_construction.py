@@ -9,7 +9,8 @@ from verify.cli import run
 
 MODULE = """
 import numpy as np
-from constructions import block_superposition, composed_hops
+from dataclasses import replace
+from constructions import block_superposition, chain_of_thought, composed_hops
 
 def build(facts):
     print("not on standard output")
@@ -42,6 +43,16 @@ def unsteady(facts):
     scale = np.random.default_rng().uniform(1, 2)
     logits = block_superposition(facts).logits
     return lambda tokens: scale * np.asarray(logits(tokens))
+
+def steps(facts):
+    return chain_of_thought(facts, max_hops=5)
+
+def weak_steps(facts):
+    return chain_of_thought(facts, max_hops=5, gate=0.5)
+
+def lost(facts):
+    model = chain_of_thought(facts, max_hops=5)
+    return replace(model, W_pos=np.zeros_like(model.W_pos))
 
 number = 3
 """
@@ -105,13 +116,43 @@ def test_what_differs_every_time_is_inconclusive(judged):
     assert (status, "inconclusive" in out, "building twice" in out) == (3, True, True)
 
 
+def test_a_chain_of_thought_is_judged_by_induction(judged):
+    status, out, _ = judged("my_module:steps", "--chain-of-thought", "--json")
+    verdict = json.loads(out)
+    assert (status, verdict["status"], verdict["method"], verdict["exact"]) == (0, "holds", "induction", True)
+    assert (verdict["min_margin"], verdict["parameters"]["chain_of_thought"]) == (2, True)
+    assert verdict["parameters"]["tables"] > 50
+    given = ("--chain-of-thought", "--subjects", "9", "--relations", "3", "--json")
+    status, out, _ = judged("my_module:steps", *given)
+    verdict = json.loads(out)
+    assert (status, verdict["n_facts"], verdict["n_queries"]) == (0, 27, 9 * 3**5)
+    assert verdict["parameters"]["hops"] == 5
+
+
+def test_a_chain_of_thought_with_a_wrong_step_is_refuted(judged):
+    status, out, _ = judged("my_module:weak_steps", "--chain-of-thought", "--json")
+    verdict = json.loads(out)
+    assert (status, verdict["status"], verdict["method"]) == (1, "refuted", "induction")
+    assert verdict["witness"]["margin"] <= 0
+    assert len(verdict["parameters"]["answers"]) <= 2
+
+
+@pytest.mark.parametrize("facts", [(), ("--facts", "elements-neighbours")])
+def test_a_chain_of_thought_to_which_no_certificate_applies_is_inconclusive(judged, facts):
+    status, out, _ = judged("my_module:lost", "--chain-of-thought", *facts, "--json")
+    verdict = json.loads(out)
+    assert (status, verdict["status"]) == (3, "inconclusive")
+    assert "one largest score" in verdict["reason"]
+    assert verdict["min_margin"] is verdict["n_queries"] is None
+
+
 @pytest.mark.parametrize(
     ("name", "options", "says"),
     [
         ("my_module:nan", (), "W_E holds a number that is not finite (on N = 1, R = 1, |A| = 2)"),
         ("my_module:narrow", (), "logits have shape (1, 1); 1 prompts and 2 attributes need (1, 2)"),
         ("my_module:raises", (), "RuntimeError: three subjects, at"),
-        ("my_module:raises", (), "my_module.py:25 in raises (on N = 3, R = 1"),
+        ("my_module:raises", (), "my_module.py:26 in raises (on N = 3, R = 1"),
         ("my_module:random", (), "are other ones when asked again"),
         ("my_module:number", (), "my_module:number is an int"),
         ("my_module:nix", (), "my_module has no 'nix'; it has build, weak"),
@@ -124,6 +165,9 @@ def test_what_differs_every_time_is_inconclusive(judged):
         ("my_module:build", ("--subjects", "0"), "subjects must be at least 1"),
         ("my_module:build", ("--facts", "elements", "--subjects", "3"), "not both"),
         ("my_module:build", ("--facts", "elements", "--hops", "2"), "which is no subject"),
+        ("my_module:steps", ("--chain-of-thought", "--hops", "2"), "as many hops as the model has positions"),
+        ("my_module:measured", ("--chain-of-thought",), "return a Transformer"),
+        ("my_module:steps", ("--chain-of-thought", "--facts", "countries"), "which is no subject"),
         ("my_module:build", ("--hops", "2"), "W_pos has 2 rows; there is no position 2"),
     ],
 )
@@ -133,3 +177,11 @@ def test_bad_input_gets_one_line(judged, name, options, says):
     assert (status, out, len(lines)) == (2, "", 1)
     assert lines[0].startswith("georecall: ")
     assert says in lines[0]
+
+
+def test_a_claim_or_weights_are_asked_as_they_say_themselves(capsys):
+    for arguments in (["chain-of-thought"], ["--model", "m.safetensors", "--answers", "a.npy"]):
+        assert run(["check", *arguments, "--chain-of-thought"]) == 2
+        captured = capsys.readouterr()
+        assert (captured.out, captured.err.count("\n")) == ("", 1)
+        assert "--chain-of-thought goes with --construction" in captured.err

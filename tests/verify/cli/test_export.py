@@ -60,6 +60,10 @@ def test_narrow_dtypes_hold_what_float64_holds(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        (
+            ["counting-bound", "--out", "m.onnx"],
+            "counting-bound is about all models; weights have single-hop, ",
+        ),
         (["single-hop", "--out", "m.bin"], "--out must end in .safetensors or .onnx, got m.bin"),
         (
             ["single-hop", "--out", "m.onnx", "--dtype", "int8"],

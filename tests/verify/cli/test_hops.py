@@ -48,6 +48,8 @@ def test_ask_shows_each_step(capsys: pytest.CaptureFixture[str]) -> None:
     assert [step["said"] for step in found["steps"]] == ["Nitrogen", "Phosphorus"]
     assert run(["ask", "--facts", "elements-neighbours", "below of next of carbon"]) == 0
     assert "below of next of Carbon: Phosphorus" in capsys.readouterr().out
+    words = ["below", "of", "next", "of", "carbon"]  # no quotes around them
+    assert output(capsys, 0, "ask", *words, "--facts", "elements-neighbours") == found
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,7 @@ def test_an_interrupt_keeps_the_checkpoint(monkeypatch, tmp_path, capsys):
         (["learn", "--preset", "quick", "--steps", "5"], "give --preset, or facts and settings"),
         (["learn", "--seeds", "2", "--out", "m.safetensors"], "add --seeds 1"),
         (["learn", "--seeds", "0"], "--seeds must be at least 1"),
+        (["learn", "--out", "nowhere/m.safetensors"], "there is no folder nowhere to write --out to"),
         (["learn", "--out", "m.npz"], "must end in .safetensors"),
         (["learn", "--dimension", "0"], "dimension must be at least 1, got 0"),
         (["learn", "--noise", "-1"], "noise must be at least 0, got -1"),

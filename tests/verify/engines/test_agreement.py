@@ -12,6 +12,7 @@ from theory import FactTable
 from verify.engines import agreement as engines
 from verify.engines.agreement import Agreement, Compared, agreement
 from verify.exact.exactness import Ball
+from verify.exact.filtered import Some
 from verify.exact.margin import margins
 from verify.exact.queries import Facts
 
@@ -146,9 +147,10 @@ def test_beyond_the_budget_equal_parts_of_it_are_drawn(monkeypatch):
     """A query takes two tokens through 4 x 6 x 6 + 2 x 24 + 10 weights and 6 x 3 of the readout."""
     cost = 2 * (4 * 36 + 2 * 24 + 10) + 18
 
-    def compared_of(kinds: int, most: int | None) -> int:
-        found = agreement(MODEL, [QUERIES] * kinds, numpy_engine(), most=most)
-        assert found.n_all == 8 * kinds
+    def compared_of(kinds: int, most: int | None, more: int = 0) -> int:
+        few = [Some(QUERIES, np.arange(more))] if more else []
+        found = agreement(MODEL, [QUERIES] * kinds + few, numpy_engine(), most=most)
+        assert found.n_all == 8 * kinds + more
         assert found.n_exact == found.n_compared
         return found.n_compared
 
@@ -156,6 +158,7 @@ def test_beyond_the_budget_equal_parts_of_it_are_drawn(monkeypatch):
     assert 2 <= compared_of(1, 8 * cost - 1) < 8
     assert compared_of(2, 16 * cost) == 16
     assert 2 <= compared_of(2, 4 * cost) <= 4
+    assert compared_of(1, 10 * cost, more=2) == 10  # all fit, if not in equal parts
     assert compared_of(2, 1) == 2  # of each kind one at least
     monkeypatch.setattr(engines, "_BUDGET", cost)
     assert compared_of(1, None) == 1

@@ -11,10 +11,13 @@ from constructions import block_superposition, in_place_superposition, random_fe
 from constructions.arithmetic import dense
 from theory import FactTable, random_bijections
 from verify.checking import check_recall
-from verify.exact.filtered import filtered
+from verify.exact import filtered as filter_
+from verify.exact.exactness import Ball
+from verify.exact.filtered import _Screen, filtered
 from verify.exact.margin import margins
 
 SEEDS = st.integers(0, 2**32 - 1)
+U = 2.0**-24  # of single precision
 
 
 def real(scale=1.0):
@@ -47,12 +50,22 @@ def assert_filters(model, facts, plain=None):
     uniform=st.booleans(),
     layers=st.integers(1, 2),
     sparse=st.booleans(),
+    drop=st.booleans(),
+    n_ctx=st.integers(2, 3),
 )
 def test_random_real_models_are_filtered_to_the_same_verdict(
-    random_model, plain, seed, N, R, scale, uniform, layers, sparse
+    random_model, plain, seed, N, R, scale, uniform, layers, sparse, drop, n_ctx
 ):
     model = random_model(
-        seed, real(scale), d_vocab=N + R, n_layers=layers, n_heads=2, uniform=uniform, sparse=sparse
+        seed,
+        real(scale),
+        d_vocab=N + R,
+        n_layers=layers,
+        n_heads=2,
+        uniform=uniform,
+        sparse=sparse,
+        drop=drop,
+        n_ctx=n_ctx,
     )
     facts = FactTable(np.random.default_rng(seed).integers(3, size=(R, N)), n_attributes=3)
     assert_filters(model, facts, plain)
@@ -130,6 +143,90 @@ def test_a_real_memory_is_judged_by_the_filter():
 def test_numbers_that_single_precision_does_not_hold_are_left_to_margins(factor):
     model, facts = recalling(1, 30, 2, 0.05)
     assert_filters(replace(model, W_U=np.asarray(model.W_U) * factor), facts)
+
+
+def screened(mid, radius=0.0, W_U=((3, 0, -1), (4, 1, 0)), b_U=(0, 2, -1), answers=(0,)):
+    """Bounds of the margins that an unembedding of three attributes in R^2 gives."""
+    model = block_superposition(FactTable([[0, 1]]))  # d = 2 x 1
+    model = replace(model, W_U=np.array(W_U, dtype=float), b_U=np.array(b_U, dtype=np.int8), storage=None)
+    mid = np.array(mid, dtype=float)
+    y = replace(Ball.of(mid), rad=np.broadcast_to(np.array(radius, dtype=float), mid.shape))
+    return _Screen.of(model).bounds(y, np.array(answers))
+
+
+@pytest.mark.parametrize(
+    ("readout", "error"),
+    [
+        ({"mid": [[6, 8]]}, 6 * U * 10 * 5 + 2 * U * 2),
+        ({"mid": [[6, 8]], "radius": [[3e-5, 4e-5]]}, (6 * U * 10 + 5e-5) * 5 + 2 * U * 2),
+        ({"mid": [[0, 0]], "radius": [[0.3, 0.4]]}, 0.5 * 5 + 2 * U * 2),
+        ({"mid": [[6, 8]], "b_U": (0, -128, -1)}, 6 * U * 10 * 5 + 2 * U * 128),
+        # what underflows: of readouts, of weights, and of neither
+        ({"mid": [[6, 8]], "W_U": np.zeros((2, 3)), "b_U": (0, 0, 0)}, 6 * 2.0**-126 * 14),
+        ({"mid": [[0, 0]], "b_U": (0, 0, 0)}, 6 * 2.0**-126 * 7),
+        ({"mid": [[0, 0]], "W_U": np.zeros((2, 3)), "b_U": (0, 0, 0)}, 6 * 2.0**-126),
+    ],
+)
+def test_margins_are_off_by_twice_what_logits_are_and_little_more(readout, error):
+    """By hand: d + 4 = 6, |y| = 10, |y|_1 = 14; the longest column is (3, 4), with |w| = 5 and |w|_1 = 7."""
+    low, high = screened(**readout)
+    assert 4 * error <= high[0] - low[0] <= 4 * error * 1.04
+
+
+def test_screened_margins_are_those_of_every_readout_with_every_answer(monkeypatch):
+    monkeypatch.setattr(filter_, "_ENTRIES", 6)  # two readouts at a time
+    low, high = screened([[6, 8], [0, 0], [-1, 0], [6, 8], [1, 1]], answers=(0, 1, 2, 2, 1))
+    assert ((low + high) / 2).tolist() == pytest.approx([40, 2, -2, -57, -4], abs=1e-4)
+
+
+@pytest.mark.parametrize(("size", "decided"), [(9e17, True), (1.1e18, False), (1e30, False)])
+def test_readouts_that_single_precision_may_not_hold_are_not_decided(size, decided):
+    low, high = screened([[size, 0], [1, 1]], answers=(0, 0))
+    assert np.isfinite(low).tolist() == np.isfinite(high).tolist() == [decided, True]
+
+
+@pytest.mark.parametrize(
+    ("changed", "fits"),
+    [
+        ({"W_U": np.full((2, 2), 4e17)}, True),
+        ({"W_U": np.array([[1.1e18, 0], [0, 0]])}, False),
+        ({"b_U": np.array([0, 9e17])}, True),
+        ({"b_U": np.array([0, -1.1e18])}, False),
+    ],
+)
+def test_weights_that_single_precision_may_not_hold_are_not_screened(changed, fits):
+    model = block_superposition(FactTable([[0, 1]]))
+    assert (_Screen.of(replace(model, **changed)) is not None) == fits
+
+
+def test_progress_is_told_of_every_fact():
+    model, facts = recalling(0, 30, 3, 0.05)
+    told = []
+    assert filtered(model, facts, progress=lambda *done: told.append(done)) is not None
+    assert told == [(30, 90), (60, 90), (90, 90)]
+
+
+def test_what_is_shared_is_one_layer_of_attention_and_neurons_without_scores():
+    facts = FactTable([[0, 1], [1, 0]])
+    model = block_superposition(facts)
+    (block,) = model.blocks
+    scores = {name: tuple(np.ones_like(dense(W)) for W in block.attention.W_V) for name in ("W_Q", "W_K")}
+    for blocks, shared in [
+        ((block,), True),
+        ((block, block), False),
+        ((replace(block, attention=None),), False),
+        ((replace(block, mlp=None),), False),
+        ((replace(block, attention=replace(block.attention, **scores)),), False),
+    ]:
+        changed = replace(model, blocks=blocks)
+        assert (filter_._Shared.of(changed.map(Ball.of), changed, facts) is not None) == shared
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-9])
+def test_a_filter_that_lets_most_facts_through_is_not_used(noise):
+    """All margins are 2, or as near as single precision sees."""
+    model, facts = recalling(0, 30, 3, noise)
+    assert filtered(model, facts) is None
 
 
 def test_exact_models_are_left_to_exact_margins():

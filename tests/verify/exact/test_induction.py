@@ -1,16 +1,19 @@
 """The induction certificate equals enumeration, and refuses what it cannot prove."""
 
 from dataclasses import replace
+from fractions import Fraction
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from constructions import Attention, chain_of_thought
+from constructions import MLP, Attention, Block, chain_of_thought
 from constructions.arithmetic import dense
 from constructions.prompts import relations_first
 from theory.facts import FactTable, random_functions
+from verify.exact import induction as induction_
 from verify.exact.induction import PremiseError, enumeration, induction
 from verify.exact.margin import margins
 from verify.exact.queries import SingleSteps
@@ -169,6 +172,148 @@ def test_with_softmax_a_worst_case_context_attains_the_bound():
     assert found.minimum[0] <= found.lower[0, 0]
 
 
+def exact_residuals(model, facts, max_hops):
+    """W_E[x] plus what every position of every context leaks in, in 50 digits: by fact asked."""
+    attention, N = model.blocks[0].attention, facts.n_subjects
+    exact = np.vectorize(Fraction, otypes=[object])
+    W_E, W_pos = exact(model.W_E[np.arange(model.d_vocab)]), exact(model.W_pos)
+    W_Q, W_K, W_V, W_O = (exact(head(model, name)) for name in vars(attention))
+    values = W_E @ W_V @ W_O
+    scores = (W_pos[max_hops:] @ W_Q) @ (W_pos @ W_K).T * Fraction(model.attn_scale)
+    with mpmath.workdps(50):
+        number = np.vectorize(lambda q: mpmath.mpf(q.numerator) / q.denominator, otypes=[object])
+        W_E, values, scores = number(W_E), number(values), number(scores)
+        for i, k in [(i, hops) for hops in range(1, max_hops + 1) for i in range(hops)]:
+            shown = [*range(k), *range(max_hops, max_hops + i + 1)]
+            weights = np.array([mpmath.exp(scores[i, j] - scores[i].max()) for j in shown])
+            for relations in np.ndindex((facts.n_relations,) * k):
+                for entities in np.ndindex((N,) * (i + 1)):
+                    tokens = [*(N + r for r in relations), *entities]
+                    x = W_E[tokens[-1]] + (weights / weights.sum()) @ values[tokens]
+                    yield relations[i], entities[-1], x
+
+
+def padded(weight, *places):
+    return np.pad(dense(weight), [(0, 2 * (axis in places)) for axis in range(np.ndim(weight))])
+
+
+def cancelling(model, rng, where):
+    """The same shape of model with sums that cancel: two channels of 2^40 and nearly the same."""
+    large = 2.0**40 * rng.uniform(1, 2, model.d_model + 2)
+    near = np.nextafter(large, np.inf)
+    W_V, W_O = np.zeros((model.d_model + 2, 2)), np.zeros((2, model.d_model + 2))
+    if "values" in where:
+        W_V[0] = large[0], near[0]  # of some tokens nothing
+    write = np.where(model.W_pos.any(axis=0), 0.0, rng.standard_normal(model.d_model))
+    W_O[:, :-2] = write, -write
+    attention, mlp = model.blocks[0].attention, model.blocks[0].mlp
+    heads = {name: padded(weights[0], int(name == "W_O")) for name, weights in vars(attention).items()}
+    heads |= {"W_V": np.hstack([heads["W_V"], W_V]), "W_O": np.vstack([heads["W_O"], W_O])}
+    W_in, W_U = padded(mlp.W_in, 0), padded(model.W_U, 0)
+    if "neurons" in where:
+        W_in[-2:] = large[: model.d_mlp], -near[: model.d_mlp]
+    if "logits" in where:  # in all alike, which costs digits and decides nothing
+        W_U /= 3
+        W_U[-2:] = [[large[0]], [-near[0]]]
+    W_E = padded(model.W_E[np.arange(model.d_vocab)], 1)
+    W_E[:, -2:] = 1.0
+    block = Block(
+        Attention(**{name: (weight,) for name, weight in heads.items()}),
+        MLP(W_in, mlp.b_in + rng.uniform(-1, 1, model.d_mlp), padded(mlp.W_out, 1), padded(mlp.b_out, 0)),
+    )
+    return replace(model, W_E=W_E, W_pos=padded(model.W_pos, 1), blocks=(block,), W_U=W_U, storage=None)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("where", [("values",), ("neurons",), ("logits",), ("values", "neurons", "logits")])
+@pytest.mark.parametrize("sharp", [1, 64])
+def test_boxes_and_bounds_hold_in_every_context_also_where_sums_cancel(seed, where, sharp):
+    """Values, neurons and logits are known to 2^-12 or so; neurons change sign within the box."""
+    facts = FactTable([[1, 2, 0], [2, 2, 1]])
+    sound = chain_of_thought(facts, max_hops=2, attention="soft", gate=1.25)
+    sound = with_head(sound, W_Q=sharp * head(sound, "W_Q"))  # 64: nothing leaks in
+    model = cancelling(sound, np.random.default_rng(seed), where)
+    box = induction_._Box(model, facts, 2)
+    relations, subjects = np.divmod(np.arange(6), 3)
+    centre, radius = box.residuals(subjects, relations)
+    off, least = np.zeros_like(radius), np.full(6, np.inf)
+    exact = np.vectorize(lambda x: mpmath.mpf(float(x)), otypes=[object])
+    mlp = model.blocks[0].mlp
+    for r, s, x in exact_residuals(model, facts, 2):
+        with mpmath.workdps(50):
+            neurons = np.maximum(x @ exact(mlp.W_in) + exact(mlp.b_in), 0)
+            logits = (x + neurons @ exact(mlp.W_out) + exact(mlp.b_out)) @ exact(model.W_U)
+            logits += exact(model.b_U)
+            answer = facts.answers[r, s]
+            margin = float(logits[answer] - np.delete(logits, answer).max())
+            fact = 3 * r + s
+            off[fact] = np.maximum(off[fact], abs(x - centre[fact]).astype(float))
+            least[fact] = min(least[fact], margin)
+    assert (off <= radius).all()
+    assert (radius <= 1.01 * off + 10 * box.doubt + 1e-12).all()  # and no larger, but for the doubt
+    assert (box.margins(np.arange(6)) <= least).all()
+
+
+@given(seed=seeds, width=st.sampled_from([0.0, 0.01, 0.3]))
+def test_no_point_of_a_box_has_less_margin_than_the_bound(seed, width):
+    """Corners of random boxes, through random neurons: some change sign, and all write everywhere."""
+    rng = np.random.default_rng(seed)
+    facts = table(0, 3)
+    model = chain_of_thought(facts, max_hops=2, attention="soft", gate=1.25)
+    d, n = model.d_model, 4
+    mlp = MLP(*(rng.standard_normal(shape) for shape in ((d, n), n, (n, d), d)))
+    block = replace(model.blocks[0], mlp=mlp)
+    model = replace(model, blocks=(block,), W_U=rng.standard_normal((d, 3)), b_U=rng.standard_normal(3))
+    box = induction_._Box(model, facts, 2)
+    centre, radius = rng.standard_normal((6, d)), width * rng.random((6, d))
+    box.residuals = lambda subjects, relations: (centre, radius)
+    bound = box.margins(np.arange(6))
+    answers = facts.answers.ravel()
+    for corner in rng.choice([-1.0, 0.0, 1.0], (200, d)):
+        x = centre + corner * radius
+        logits = (x + mlp(x)) @ model.W_U + model.b_U
+        right = logits[np.arange(6), answers]
+        logits[np.arange(6), answers] = -np.inf
+        margin = right - logits.max(axis=1)
+        assert (margin >= bound - 1e-9).all()
+        assert width or (margin <= bound + 1e-9).all()
+
+
+@given(seed=seeds)
+def test_paths_through_neurons_add_up_to_the_linear_map_of_those_that_are_active(seed):
+    rng = np.random.default_rng(seed)
+    d, n = rng.integers(1, 6, size=2)
+    W_in, W_out = (rng.integers(-2, 3, shape) * (rng.random(shape) < 0.6) for shape in ((d, n), (n, d)))
+    mlp = MLP(W_in.astype(float), np.zeros(n), W_out.astype(float), np.zeros(d))
+    (source, target), linear, identity = induction_._linear_parts(mlp, d)
+    active = rng.integers(0, 2, n)
+    along = np.diag(identity + active @ linear.toarray())
+    assert (source.toarray() @ along @ target.toarray() == np.eye(d) + (W_in * active) @ W_out).all()
+
+
+@pytest.mark.parametrize("sharp", [0.25, 0.5, 1])
+@pytest.mark.parametrize("readout", ["in-place", "separate"])
+def test_neurons_that_a_leak_wakes_are_not_taken_for_silent(sharp, readout):
+    """At gate 1 those of blocks not asked for stand at the brink."""
+    facts = FactTable([[1, 2, 0], [2, 2, 1], [0, 1, 2]])
+    model = chain_of_thought(facts, max_hops=2, gate=1.0, readout=readout)
+    model = replace(with_head(model, W_Q=sharp * head(model, "W_Q")), attention="soft")
+    found = induction(model, facts, max_hops=2)
+    for hops in (1, 2):
+        chains = enumeration(model, facts, hops, max_hops=2)
+        assert chains.minimum[0] >= float(found.minimum[0]) - 1e-9
+
+
+def test_a_model_without_neurons_is_bounded_too():
+    facts = table(0, 3)
+    model = chain_of_thought(facts, max_hops=2, attention="soft", gate=1.25)
+    model = replace(model, blocks=(replace(model.blocks[0], mlp=None),))
+    found = induction(model, facts, max_hops=2)
+    for hops in (1, 2):
+        chains = enumeration(model, facts, hops, max_hops=2)
+        assert chains.minimum[0] >= float(found.minimum[0]) - 1e-9
+
+
 def test_the_theorys_interval_is_attained_when_the_leak_goes_to_one_token():
     """C3's -2 eps (1 + gate), out of reach for C3's own head, is reached by a leak to one entity alone."""
     facts = FactTable([[1, 0, 0, 1], [2, 2, 2, 2]], n_attributes=4)
@@ -197,6 +342,14 @@ def test_softmax_at_gate_one_wakes_blocks_not_asked_for(gate, leaks):
     awake = last[:, 0] @ dense(mlp.W_in) + mlp.b_in > 0
     assert awake[:, 3:].any() == leaks  # three neurons a block; relation 0 is asked for
     assert awake[:, :3].any()
+
+
+@pytest.mark.parametrize("attention", ["hard", "soft"])
+def test_progress_is_told_of_every_single_step(attention):
+    facts, told = table(), []
+    model = chain_of_thought(facts, max_hops=2, attention=attention)
+    induction(model, facts, max_hops=2, progress=lambda *done: told.append(done))
+    assert told[-1] == (12, 12)
 
 
 def test_every_control_comes_out_as_predicted():

@@ -11,6 +11,8 @@ from constructions import Attention, composed_hops, hybrid_hops, sequential_hops
 from constructions.arithmetic import dense
 from theory.facts import random_functions
 from theory.hops import letters
+from verify.exact import transitions as certificate
+from verify.exact.exactness import Ball
 from verify.exact.induction import PremiseError
 from verify.exact.margin import margins
 from verify.exact.queries import Chains
@@ -94,8 +96,82 @@ def test_it_names_the_premise_that_fails(premise, corrupt):
         transitions(corrupt(sequential_hops(facts, hops=3)), facts, letters(facts, 3))
 
 
+@pytest.mark.parametrize(("part", "name"), [("attention", "W_O"), ("mlp", "W_out"), ("mlp", "b_out")])
+def test_heads_neurons_and_biases_must_not_write_where_scores_are_read(part, name):
+    facts = table()
+    model = sequential_hops(facts, hops=3)
+    scored = np.flatnonzero(model.W_pos.any(axis=0))[0]
+    block = model.blocks[2]
+    weights = getattr(getattr(block, part), name)
+    changed = dense(weights[0] if part == "attention" else weights).copy()
+    changed[..., scored] += 1.0
+    layer = replace(getattr(block, part), **{name: (changed,) if part == "attention" else changed})
+    blocks = (*model.blocks[:2], replace(block, **{part: layer}), *model.blocks[3:])
+    with pytest.raises(PremiseError, match="layers must not write to queries or keys"):
+        transitions(replace(model, blocks=blocks), facts, letters(facts, 3))
+
+
+def test_positions_beyond_the_prompt_are_of_no_account():
+    facts = table()
+    model = sequential_hops(facts, hops=3)
+    # scores are minus distances: of the last position beyond the prompt they would be the largest
+    longer = replace(model, W_pos=np.vstack([model.W_pos, -model.W_pos.sum(axis=0)]))
+    assert (
+        transitions(longer, facts, letters(facts, 3)).minimum
+        == transitions(model, facts, letters(facts, 3)).minimum
+    )
+
+
 def test_a_relation_that_is_never_read_is_noticed():
     facts = table()
     model = sequential_hops(facts, hops=2)
     with pytest.raises(PremiseError, match="position 2 is not"):
         transitions(replace(model, blocks=model.blocks[:1]), facts, letters(facts, 2))
+
+
+def test_every_head_must_read_what_tokens_alone_have_written():
+    """The second head of the last layer does, the first one also reads the state."""
+    facts = table()
+    model = hybrid_hops(facts, hops=4, stages=2)
+    assert len(model.blocks[2].attention.W_V) == 2
+    heads = model.blocks[2].attention
+    W_V = (read_state(dense(heads.W_V[0])), heads.W_V[1])
+    blocks = (*model.blocks[:2], replace(model.blocks[2], attention=replace(heads, W_V=W_V)))
+    transitions(model, facts, letters(facts, 4))
+    with pytest.raises(PremiseError, match="layer 2 must read what tokens alone"):
+        transitions(replace(model, blocks=blocks), facts, letters(facts, 4))
+
+
+def test_only_equal_residuals_with_one_entity_and_one_last_token_are_merged():
+    facts = table()
+    residuals = [[1.0, 0.0], [1.0, -0.0], [1.0, 2.0**-80], [0.5, 0.0], [1.0, 0.0], [1.0, 0.0]]
+    ways = certificate._Ways(
+        facts,
+        letters(facts, 1),
+        histories=np.array([[0, 1], [1, 1], [2, 1], [3, 1], [4, 0], [5, 1]]),
+        reached=np.array([2, 2, 2, 2, 2, 3]),
+    )
+    merged = ways.merge(Ball.of(np.array(residuals)))
+    assert ways.histories.tolist() == [[0, 1], [2, 1], [3, 1], [4, 0], [5, 1]]  # in order; 1 goes with 0
+    assert ways.reached.tolist() == [2, 2, 2, 2, 3]
+    assert merged.mid.tolist() == [residuals[i] for i in (0, 2, 3, 4, 5)]
+
+
+def test_residuals_are_told_apart_as_long_as_they_fit_the_memory(monkeypatch):
+    """Six entities, two last tokens, split by the two letters of the first hop."""
+    facts = table()
+    model = sequential_hops(facts, hops=3)
+    monkeypatch.setattr(certificate, "_LIMIT", 6 * 2 * 2 * model.d_model)
+    transitions(model, facts, letters(facts, 3))
+    monkeypatch.setattr(certificate, "_LIMIT", 6 * 2 * 2 * model.d_model - 1)
+    with pytest.raises(PremiseError, match="too many to be told apart"):
+        transitions(model, facts, letters(facts, 3))
+
+
+def test_the_model_must_fit_and_progress_is_told():
+    facts, told = table(), []
+    model = sequential_hops(facts, hops=2)
+    found = transitions(model, facts, letters(facts, 2), progress=lambda *done: told.append(done))
+    assert told[-1] == (found.n_facts, found.n_facts)
+    with pytest.raises(ValueError, match="6 subjects and 3 relations need 9"):
+        transitions(model, table(r=3), letters(table(r=3), 2))

@@ -3,6 +3,7 @@
 import itertools
 import textwrap
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from verify import assert_recalls, check_construction
 from verify.kit.battery import tables
 from verify.kit.laws import LAWS
 from verify.kit.own import Asking, ConstructionError
+from verify.verdict import Verdict
 
 SINGLE = (
     "single-hop",
@@ -52,6 +54,11 @@ def test_hops_pass():
     assert_recalls(composed_hops, hops=2, min_margin=2)
     assert_recalls(lambda facts: sequential_hops(facts).logits, hops=2)
     assert_recalls(chain_of_thought, chain_of_thought=True, bijective=True)
+
+
+def test_a_chain_of_thought_to_which_no_certificate_applies_is_not_decided():
+    with pytest.raises(AssertionError, match=r"one layer with one head[^~]*; not decided: every margin"):
+        assert_recalls(composed_hops, chain_of_thought=True)
 
 
 def test_a_function_of_tokens_passes():
@@ -359,6 +366,86 @@ def test_a_verdict_on_given_facts_has_the_quantities_of_that_model():
     verdict = check_construction(in_place_superposition, facts)
     assert (verdict.n_facts, verdict.measured["d_model"], verdict.parameters["subjects"]) == (6, 4, 3)
     assert check_construction(composed_hops, facts, hops=2).n_queries == 12
+
+
+def without_seconds(verdict):
+    assert verdict.seconds > 0
+    return replace(verdict, seconds=None)
+
+
+def test_everything_in_a_verdict_on_given_facts():
+    facts = FactTable([[0, 1, 2], [1, 0, 2]])
+    sizes = {"subjects": 3, "relations": 2, "attributes": 3}
+    holds = Verdict(claim="recall", status="holds", n_facts=6, n_queries=6, min_margin=2, exact=True)
+    weights = {"d_model": 4, "d_mlp": 4, "d_mlp_per_layer": [4], "n_layers": 1, "min_margin": 2}
+    assert without_seconds(check_construction(in_place_superposition, facts)) == replace(
+        holds,
+        method="codebook",
+        parameters=sizes | {"hops": 1},
+        measured=weights | {"subject_bits": 4, "other_bits": 0},
+    )
+    function = check_construction(lambda facts: correct(facts).logits, facts)
+    assert function.measured == {"min_margin": function.min_margin}
+    assert 1.999 < function.min_margin < 2
+    wrong = check_construction(lambda facts: replace_outputs(correct(facts)), facts)
+    assert wrong.witness.margin == -4
+    assert replace(without_seconds(wrong), witness=None, measured={}) == replace(
+        holds,
+        status="refuted",
+        reason="6 of 6 facts wrong",
+        min_margin=-4,
+        method="exhaustive",
+        parameters=sizes | {"hops": 1, "answers": facts.answers.tolist()},
+    )
+
+
+@pytest.mark.parametrize(("n", "shown"), [(100, True), (101, False)])
+def test_the_answers_of_a_table_that_refutes_are_in_the_verdict_if_they_are_few(n, shown):
+    facts = FactTable([[0] * n], n_attributes=2)
+    verdict = check_construction(lambda facts: replace_outputs(correct(facts)), facts)
+    assert ("answers" in verdict.parameters) == shown
+
+
+def test_a_verdict_on_the_battery_is_about_all_its_tables():
+    """The margin is least where relations are most: eight, and one more in a variant of that table."""
+
+    def fainter(facts):
+        model = correct(facts)
+        return replace(model, W_U=model.W_U * 2.0**-facts.n_relations)
+
+    seen, told = [], []
+    verdict = check_construction(
+        lambda facts: seen.append(facts) or fainter(facts), progress=lambda *done: told.append(done)
+    )
+    n_tables, n_facts = verdict.parameters["tables"], verdict.n_facts
+    assert told == [(i, 27) for i in range(1, 28)]
+    assert 4 * 27 < n_tables <= 5 * 27
+    assert sum(table.n_facts for table in tables(Asking())) < n_facts < sum(table.n_facts for table in seen)
+    assert without_seconds(verdict) == Verdict(
+        claim="recall",
+        status="holds",
+        n_facts=n_facts,
+        n_queries=n_facts,
+        min_margin=2 * Fraction(1, 2**9),
+        exact=True,
+        method="codebook",
+        parameters={"tables": n_tables, "hops": 1},
+    )
+
+
+def test_a_verdict_on_the_battery_is_exact_only_if_it_is_on_every_table():
+    mixed = on(lambda facts: facts.n_subjects == 3, wrong=lambda facts: correct(facts).logits)
+    verdict = check_construction(mixed)
+    assert (verdict.status, verdict.exact, verdict.method) == ("holds", False, "filtered")
+
+
+def test_what_is_no_wrong_answer_is_inconclusive_with_the_law_and_what_was_said():
+    verdict = check_construction(other_every_time)
+    assert verdict.status == "inconclusive"
+    assert verdict.reason.startswith(f"not so: {SAME}; ")
+    with pytest.raises(AssertionError) as raised:
+        assert_recalls(other_every_time)
+    assert verdict.reason.endswith(str(raised.value).splitlines()[0])
 
 
 def test_it_works_inside_any_test_suite():
