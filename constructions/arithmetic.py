@@ -88,7 +88,8 @@ def float64(weight: Any) -> Any:
             entry in several pieces.
     """
     if hasattr(weight, "tocsr"):
-        n_stored = weight.nnz if weight.format in ("coo", "csc", "csr") else None  # others hold zeros too
+        whole = weight.format not in ("bsr", "coo", "csc", "csr")  # others change how many entries they store
+        n_stored = None if whole else weight.nnz
         kind = csc_array if weight.format == "csc" else csr_array  # of which no np.matrix comes
         weight = kind(weight)
         if not weight.has_canonical_format:
