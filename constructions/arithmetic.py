@@ -14,6 +14,13 @@ from scipy.sparse import csc_array, csr_array
 
 _FEW_TERMS = 16  # up to so many entries a column, gathering coordinates beats scipy's transposed product
 
+_AS_STORED = (
+    "bsr",
+    "coo",
+    "csc",
+    "csr",
+)  # sparse formats whose entries, zeros too, csr takes over one by one
+
 
 @singledispatch
 def times(x: Any, W: Any) -> Any:
@@ -88,8 +95,7 @@ def float64(weight: Any) -> Any:
             entry in several pieces.
     """
     if hasattr(weight, "tocsr"):
-        whole = weight.format not in ("bsr", "coo", "csc", "csr")  # others change how many entries they store
-        n_stored = None if whole else weight.nnz
+        n_stored = weight.nnz if weight.format in _AS_STORED else None
         kind = csc_array if weight.format == "csc" else csr_array  # of which no np.matrix comes
         weight = kind(weight)
         if not weight.has_canonical_format:
