@@ -13,13 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array
 
 _FEW_TERMS = 16  # up to so many entries a column, gathering coordinates beats scipy's transposed product
-
-_AS_STORED = (
-    "bsr",
-    "coo",
-    "csc",
-    "csr",
-)  # sparse formats whose entries, zeros too, csr takes over one by one
+_AS_STORED = ("bsr", "coo", "csc", "csr")  # sparse formats of which csr takes over all entries, zeros too
 
 
 @singledispatch
