@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array
 
 _FEW_TERMS = 16  # up to so many entries a column, gathering coordinates beats scipy's transposed product
+_AS_STORED = ("bsr", "coo", "csc", "csr")  # sparse formats of which csr takes over all entries, zeros too
 
 
 @singledispatch
@@ -88,7 +89,7 @@ def float64(weight: Any) -> Any:
             entry in several pieces.
     """
     if hasattr(weight, "tocsr"):
-        n_stored = weight.nnz if weight.format in ("coo", "csc", "csr") else None  # others hold zeros too
+        n_stored = weight.nnz if weight.format in _AS_STORED else None
         kind = csc_array if weight.format == "csc" else csr_array  # of which no np.matrix comes
         weight = kind(weight)
         if not weight.has_canonical_format:

@@ -136,6 +136,9 @@ class Transformer:
             raise ValueError(f"attention must be 'soft' or 'hard', got {self.attention!r}")
         if not np.isfinite(self.attn_scale):
             raise ValueError(f"attn_scale must be a finite number, got {self.attn_scale}")
+        if float(self.attn_scale) != self.attn_scale:
+            raise ValueError(f"float64 would round attn_scale, {self.attn_scale}")
+        object.__setattr__(self, "attn_scale", float(self.attn_scale))  # float32 has no Fraction
         for name in ("W_E", "W_pos", "W_U"):
             if len(getattr(self, name).shape) != 2:
                 raise ValueError(f"{name} has shape {getattr(self, name).shape}, want two axes")

@@ -202,6 +202,8 @@ class _Box:
         self.weights = list(_weights(_scores(model, max_hops), max_hops))
         self.mlp = model.blocks[0].mlp or _no_mlp(model.d_model)
         self.gather, self.linear, self.identity = _linear_parts(self.mlp, model.d_model)
+        n_terms = np.bincount(self.linear.indices, minlength=1).max()  # neurons that join one pair
+        self.rounding = _ROUNDING * max(1.0, n_terms / 32)
 
     @property
     def n_pairs(self) -> int:
@@ -261,7 +263,7 @@ class _Box:
         source, target = self.gather
         signs = csr_array(active.astype(np.float64))
         paths = np.abs(self.identity + (signs @ self.linear).toarray())
-        paths += _ROUNDING * (self.identity + (signs @ abs(self.linear)).toarray())
+        paths += self.rounding * (self.identity + (signs @ abs(self.linear)).toarray())
         return np.asarray((times(radius, source) * paths) @ target)
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_array
+from scipy.sparse import bsr_array, csr_array
 
 from constructions import (
     MLP,
@@ -17,7 +17,7 @@ from constructions import (
     in_place_superposition,
     sequential_hops,
 )
-from constructions.arithmetic import dense
+from constructions.arithmetic import dense, float64
 from theory import FactTable
 from theory.hops import letters
 from theory.nearest import nearest_squared_distances
@@ -206,3 +206,22 @@ def test_differences_that_float64_has_rounded_decide_nothing(answers):
     found = measured(logits, Facts(FactTable(answers)))
     assert not found.n_recalled
     assert not found.n_wrong
+
+
+def test_a_block_that_is_stored_twice_is_refused():
+    """The pieces add up to what float64 rounds, and a forward pass may add them up otherwise."""
+    blocks = np.array([[[2.0**53]], [[1.0]]])
+    twice = bsr_array((blocks, np.array([0, 0]), np.array([0, 2])), shape=(1, 1))
+    with pytest.raises(ValueError, match="stores an entry twice"):
+        float64(twice)
+    assert float64(bsr_array(np.diag([1.0, 0.0]))).toarray().tolist() == [[1.0, 0.0], [0.0, 0.0]]
+
+
+def test_the_scale_of_scores_is_a_float64_that_rationals_know(random_model):
+    """Of float32 there was no fraction, and an integer beyond 2^53 was rounded unseen."""
+    weights = lambda rng, shape: rng.integers(-2, 3, size=shape) / 3  # noqa: E731
+    model = random_model(0, weights, attn_scale=np.float32(0.5))
+    facts = FactTable([[0, 1, 2], [2, 1, 0]])
+    assert margins(model, facts).exact
+    with pytest.raises(ValueError, match="would round attn_scale"):
+        random_model(0, weights, attn_scale=2**53 + 1)
