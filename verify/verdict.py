@@ -97,6 +97,14 @@ class Verdict:
             plain[which] = dict.fromkeys(QUANTITIES) | plain[which]
         return plain
 
+    @property
+    def how_exact(self) -> str:
+        """What is known of the margins, in words."""
+        if self.exact:
+            return "exact"
+        counted = self.method in ("codebook", "exhaustive")  # exact as far as it went: see `reason`
+        return "in part" if counted else "with proved error bounds"
+
     def _repr_html_(self) -> str:
         """What a notebook shows."""
         rows = [("status", f"{self.status}{f' ({self.reason})' if self.reason else ''}")]

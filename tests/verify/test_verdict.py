@@ -156,3 +156,17 @@ def test_a_notebook_shows_status_quantities_and_controls_escaped():
 )
 def test_numbers_for_a_person(value, text):
     assert show(value) == text
+
+
+@pytest.mark.parametrize(
+    ("method", "exact", "words"),
+    [
+        ("codebook", True, "exact"),
+        ("filtered", True, "exact"),
+        ("filtered", False, "with proved error bounds"),
+        ("induction", False, "with proved error bounds"),
+        ("exhaustive", False, "in part"),  # refuted before all facts were judged
+    ],
+)
+def test_what_is_known_of_the_margins_in_words(method, exact, words):
+    assert Verdict(claim="recall", status="refuted", method=method, exact=exact).how_exact == words

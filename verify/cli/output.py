@@ -71,8 +71,7 @@ def _setting(verdict: Verdict) -> str:
     }
     parts = [", ".join(f"{k} {show(v) if not isinstance(v, float) else f'{v:g}'}" for k, v in shown.items())]
     if verdict.method:
-        exact = "exact" if verdict.exact else "with proved error bounds"
-        how = f"verified by {verdict.method}, {exact}"
+        how = f"verified by {verdict.method}, {verdict.how_exact}"
         if verdict.method == "measured":
             how = "measured in the floats of a function that is not known, not certified"
         parts.append(f"{verdict.n_queries} queries {how}, in {verdict.seconds:.2f} s")

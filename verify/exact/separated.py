@@ -260,7 +260,7 @@ class LinearMap:
                 part = part.astype(out.dtype) * factors.astype(out.dtype)[:, None]
             if isinstance(target, slice):
                 view = out[target]
-                np.add(view, part, out=view, casting="same_kind")
+                np.add(view, part, out=view)
             else:
                 out[target] += part.astype(out.dtype, copy=False)
 

@@ -87,9 +87,8 @@ def _outcome(checked: CheckedClaim) -> Markup:
     if verdict.reason:
         parts.append(pretty(f"{verdict.reason}."))
     if verdict.method:
-        exact = "exact" if verdict.exact else "with proved error bounds"
         queries = counted(verdict.n_queries or 0, "query", "queries")
-        how = f"{queries} verified ({verdict.method}, {exact})"
+        how = f"{queries} verified ({verdict.method}, {verdict.how_exact})"
         parts.append(Markup(f"{how}; least margin {number(verdict.min_margin)}."))
     at = {**verdict.parameters, "seed": verdict.seed}
     parts.append(element("span", "Parameters: ", listed(at), ".", class_="at"))
