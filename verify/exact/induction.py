@@ -172,7 +172,10 @@ def _soft(model: Transformer, facts: FactTable, max_hops: int, progress: Progres
         lower[block] = box.margins(block)
     certified = np.minimum(lower.reshape(shortest.lower.shape), shortest.upper)
     decided = signs(certified, shortest.upper)
-    worst = int(shortest.upper.argmin() if (decided < 0).any() else lower.argmin())
+    worst = shortest.worst  # a prompt that is answered wrong, where one is
+    if not (decided < 0).any():
+        least = int(lower.argmin())
+        worst = witness(box.floats, shortest.queries, least, float(lower[least]))
     return Margins(
         queries=shortest.queries,
         lower=certified,
@@ -180,7 +183,7 @@ def _soft(model: Transformer, facts: FactTable, max_hops: int, progress: Progres
         minimum=(Fraction(float(lower.min())), shortest.minimum[1]),
         exact=False,
         method="induction",
-        worst=witness(box.floats, shortest.queries, worst, float(lower[worst])),
+        worst=worst,
         signs=decided,
     )
 

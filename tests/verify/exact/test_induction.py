@@ -146,8 +146,10 @@ def test_with_softmax_the_witness_is_wrong_itself_not_merely_the_least_bound():
     model = chain_of_thought(facts, max_hops=2, attention="soft")
     W_pos = model.W_pos.copy()
     W_pos[2, model.d_model - 1] = 2.75  # the first entity's query, with the sign of the second's
-    found = induction(replace(model, W_pos=W_pos), facts, max_hops=2)
+    model = replace(model, W_pos=W_pos)
+    found = induction(model, facts, max_hops=2)
     assert found.n_wrong
+    assert found.worst == margins(model, SingleSteps(facts, 2, 1)).worst  # with the margin of its own prompt
     assert (found.worst.subject, *found.worst.relations) in found.wrong
     assert found.lower.min() < found.worst.margin <= 0
 
