@@ -2,7 +2,7 @@
 
 import json
 import sys
-import time
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -27,6 +27,7 @@ from verify.verdict import Mismatch, Verdict, show
 
 _STYLE = {"holds": "bold green", "refuted": "bold red", "inconclusive": "bold yellow"}
 _EXIT = {"holds": 0, "refuted": 1, "inconclusive": 3, "hypotheses-not-met": 3}
+_AFTER = 1.0  # seconds of work that nobody needs to be told of
 
 
 def print_json(value: Any) -> None:
@@ -110,9 +111,11 @@ class _Rate(ProgressColumn):
 
 @contextmanager
 def progress_bar(what: str) -> Iterator[Report]:
-    """A callback for progress, drawn on standard error once the work has taken a second."""
+    """A callback for progress, drawn on a terminal's standard error once the work has taken a second.
+
+    Also while nothing is told yet: drawing a table of a billion facts takes a while.
+    """
     console = Console(file=sys.stderr)
-    start = time.monotonic()
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -124,12 +127,17 @@ def progress_bar(what: str) -> Iterator[Report]:
     task = bar.add_task(what, total=None)
 
     def report(done: int, total: int) -> None:
-        if console.is_terminal and time.monotonic() - start > 1.0:
-            bar.start()
-            bar.update(task, completed=done, total=total)
+        bar.update(task, completed=done, total=total)
 
+    begin = threading.Timer(_AFTER, bar.start)
+    begin.daemon = True
+    if console.is_terminal:
+        begin.start()
     try:
         yield report
     finally:
+        if begin.is_alive():
+            begin.cancel()
+            begin.join()
         if bar.live.is_started:
             bar.stop()
