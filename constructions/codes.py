@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from theory.blocks import blocks
 from theory.nearest import nearest_squared_distances
 
 _BLOCK = 1 << 16  # words computed at a time
@@ -189,8 +190,7 @@ class Numerals(Code):
             norm = sum(offset**2 for offset in self._offsets)
             return np.broadcast_to(np.array([norm]), (self.n_words,))
         norms = np.empty(self.n_words, dtype=np.int64)
-        for start in range(0, self.n_words, _BLOCK):
-            block = slice(start, min(start + _BLOCK, self.n_words))
+        for block in blocks(self.n_words, _BLOCK):
             words = self.columns(np.arange(block.start, block.stop)).astype(np.int64)
             norms[block] = (words * words).sum(axis=0)
         return norms

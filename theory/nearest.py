@@ -1,11 +1,13 @@
 """How far each word of a codebook is from the nearest other word, exactly."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from theory.blocks import blocks
 
 Words = NDArray[np.int64]
 Numbers = NDArray[np.int64]
@@ -99,7 +101,7 @@ class _Spans:
         first = columns(slice(0, 1))
         low = high = first[:, 0].astype(np.int64)
         used = np.zeros(m, dtype=np.int64)  # bits of differences; those that wrap around keep their lowest
-        for block in _blocks(n):
+        for block in blocks(n, _STREAM):
             words = columns(block)
             low, high = np.minimum(low, words.min(axis=1)), np.maximum(high, words.max(axis=1))
             used |= np.bitwise_or.reduce(words - first, axis=1).astype(np.int64)
@@ -139,7 +141,7 @@ def _least_steps(columns: Columns, n: int, low: Numbers, high: Numbers, shift: N
     step = (top > 0).astype(np.int64)  # right where there are two digits; 1 is a lower bound elsewhere
     wide = np.flatnonzero((top > 1) & (top < 1 << 16))
     seen = {int(j): np.zeros(int(top[j]) + 1, dtype=bool) for j in wide}
-    for block in _blocks(n) if len(wide) else ():
+    for block in blocks(n, _STREAM) if len(wide) else ():
         words = columns(block)
         for j, there in seen.items():
             there[(words[j].astype(np.int64) - low[j]) >> shift[j]] = True
@@ -167,7 +169,7 @@ def _without_neighbour(
     place = spans.places
     tight = np.flatnonzero(spans.squares(counts) == least)
     alone = [np.arange(0)]
-    for block in _blocks(len(nearest)):
+    for block in blocks(len(nearest), _STREAM):
         keys = _keys(columns, block if of is None else of[block], spans)
         twin = book.repeated(keys)
         nearest[block][twin] = 0
@@ -201,12 +203,12 @@ class _Book:
         table, keys = None, np.zeros(0, dtype=np.int64)
         if n_bits <= _MAP_BITS:
             table = np.zeros(1 << n_bits, dtype=bool)
-            for block in _blocks(n):
+            for block in blocks(n, _STREAM):
                 table[_keys(columns, block, spans)] = True
             if np.count_nonzero(table) == n:
                 return cls(table, keys, keys)
         keys, times = np.unique(
-            np.concatenate([_keys(columns, block, spans) for block in _blocks(n)]), return_counts=True
+            np.concatenate([_keys(columns, block, spans) for block in blocks(n, _STREAM)]), return_counts=True
         )
         return cls(table, keys, keys[times > 1])
 
@@ -236,12 +238,11 @@ def _by_comparison(
     distances: Callable[[Any, Any], Any] = _differing_bits if by_bits else _squares
     unit = int(squares[used[0]]) if by_bits else 1
     far = float(1 << 32) - 1 if by_bits else 2.0**53  # further than any two words are
-    own = np.concatenate([described(columns(asked[block])) for block in _blocks(len(asked))])
-    for others in _blocks(n):
+    own = np.concatenate([described(columns(asked[block])) for block in blocks(len(asked), _STREAM)])
+    for others in blocks(n, _STREAM):
         theirs = described(columns(others))
         rows = max(1, _BLOCK // len(theirs))
-        for start in range(0, len(asked), rows):
-            some = slice(start, min(start + rows, len(asked)))
+        for some in blocks(len(asked), rows):
             found = distances(own[some], theirs)
             itself = asked[some] - others.start
             inside = np.flatnonzero((itself >= 0) & (itself < len(theirs)))
@@ -284,7 +285,3 @@ def _squares(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float
     m = a.shape[1] // 2
     norms_a, norms_b = (np.einsum("ij,ij->i", x[:, :m], x[:, m:]) for x in (a, b))
     return np.asarray(norms_a[:, None] + norms_b - 2.0 * (a[:, :m] @ b[:, m:].T))
-
-
-def _blocks(n: int) -> Iterator[slice]:
-    return (slice(start, min(start + _STREAM, n)) for start in range(0, n, _STREAM))

@@ -190,7 +190,7 @@ def _answered(proved: Ball, answers: Numbers) -> NDArray[np.int8]:
     low = high = proved.mid
     if proved.rad is not None:
         reach = 2 * proved.rad * _SLACK
-        low, high = np.nextafter(low - reach, -np.inf), np.nextafter(low + reach, np.inf)
+        low, high = np.nextafter(proved.mid - reach, -np.inf), np.nextafter(proved.mid + reach, np.inf)
     (right_low, best_low), (right_high, best_high) = (
         _right_and_best_wrong(bound, answers) for bound in (low, high)
     )

@@ -206,7 +206,7 @@ class _Box:
         self.mlp = model.blocks[0].mlp or _no_mlp(model.d_model)
         self.gather, self.linear, self.identity = _linear_parts(self.mlp, model.d_model)
         n_terms = np.bincount(self.linear.indices, minlength=1).max()  # neurons that join one pair
-        self.rounding = _ROUNDING * max(1.0, n_terms / 32)
+        self.rounding = _ROUNDING * max(1.0, n_terms / 32)  # a sum of n has n roundings: at least 2 n u
 
     @property
     def n_pairs(self) -> int:

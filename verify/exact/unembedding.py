@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from constructions.arithmetic import dense, float64
 from constructions.on_demand import OnDemand, run
 from constructions.parts import placed
+from theory.blocks import blocks
 from verify.exact.exactness import granule
 from verify.exact.separated import largest
 
@@ -50,8 +51,8 @@ class Unembedding:
             return None
         step, most = 0, 0.0
         if isinstance(matrix, OnDemand):
-            blocks = _blocks(matrix.shape[1], _BLOCK // len(first))
-            most = max(largest(_columns(matrix, block, first)) for block in blocks)
+            pieces = blocks(matrix.shape[1], _BLOCK // len(first))
+            most = max(largest(_columns(matrix, block, first)) for block in pieces)
         else:
             matrix = matrix[first]
             step = granule(matrix)
@@ -79,7 +80,7 @@ class Unembedding:
 
     def blocks(self, size: int) -> Iterator[slice]:
         """All attributes, `size` at a time."""
-        return _blocks(self.n_words, size)
+        return blocks(self.n_words, size)
 
 
 def _identical(W_U: Any) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -90,7 +91,7 @@ def _identical(W_U: Any) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     rows = np.arange(W_U.shape[0])
     leader, used = np.zeros(len(rows), dtype=np.intp), np.zeros(len(rows), dtype=bool)
     leaders, several = _groups(leader)
-    for block in _blocks(W_U.shape[1], _BLOCK // max(1, len(rows))):
+    for block in blocks(W_U.shape[1], _BLOCK // max(1, len(rows))):
         words = _columns(W_U, block, rows)
         if not all((words[members] == words[at]).all() for at, members in several):
             leader = _split(words, leader, used)
@@ -118,11 +119,6 @@ def _split(words: NDArray[Any], leader: NDArray[np.intp], used: NDArray[np.bool_
         finer[row] = number.setdefault((int(leader[row]), same), int(row))
         used[finer[row]] = used[leader[row]]
     return finer
-
-
-def _blocks(n: int, size: int) -> Iterator[slice]:
-    size = max(1, size)
-    return (slice(start, min(start + size, n)) for start in range(0, n, size))
 
 
 def _columns(W_U: Any, block: slice, rows: NDArray[np.intp]) -> NDArray[Any]:
