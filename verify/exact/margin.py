@@ -33,6 +33,7 @@ Method = Literal["exhaustive", "codebook", "filtered", "induction", "transitions
 Progress = Callable[[int, int], None]
 
 _BLOCK = 1 << 22  # entries of one block of residuals or logits: 32 MiB of float64
+_RATIONAL_BLOCK = 1 << 20  # logits at a time in rationals, each an object of its own
 _LARGEST = Fraction(float(np.finfo(np.float64).max))
 _METHODS = ("auto", "exhaustive", "codebook")
 _SAMPLE = 64  # facts from which a codebook guesses its weights
@@ -296,9 +297,11 @@ class _Ledger:
             except UndecidableError as error:
                 block = block[error.rational]
                 continue
-            for row in np.flatnonzero(~self._enter_settled(x, block, answers)):
-                logits = times(x[row : row + 1], model.W_U) + model.b_U
-                self._enter_fraction(int(block[row]), logits.fractions()[0], int(answers[row]))
+            left = np.flatnonzero(~self._enter_settled(x, block, answers))
+            for rows in _chunks(left, _RATIONAL_BLOCK // self.model.d_vocab_out):
+                logits = times(x[rows], model.W_U) + model.b_U
+                for i, row in enumerate(rows):
+                    self._enter_rational(int(block[row]), logits[i], int(answers[row]))
             return True
         return False
 
@@ -319,9 +322,10 @@ class _Ledger:
         self.upper[facts] = np.where(np.isnan(upper), np.inf, upper)
         self.signs[facts] = signs(self.lower[facts], self.upper[facts])
 
-    def _enter_fraction(self, fact: int, logits: NDArray[np.object_], answer: int) -> None:
-        rival = max((a for a in range(len(logits)) if a != answer), key=logits.__getitem__)
-        margin = logits[answer] - logits[rival]
+    def _enter_rational(self, fact: int, logits: Rational, answer: int) -> None:
+        over = logits.numerators
+        rival = max((a for a in range(len(over)) if a != answer), key=over.__getitem__)
+        margin = Fraction(over[answer] - over[rival], logits.denominator)
         nearest = float(max(min(margin, _LARGEST), -_LARGEST))
         self.lower[fact] = nearest if nearest <= margin else np.nextafter(nearest, -np.inf)
         self.upper[fact] = nearest if nearest >= margin else np.nextafter(nearest, np.inf)
