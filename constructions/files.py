@@ -168,12 +168,11 @@ def load_queries(path: str | PathLike[str]) -> list[dict[str, Any]]:
         ValueError: the file cannot be read, or the entry is not a list of queries.
     """
     queries = _json(path, read_metadata(path), "query", [])
-    wanted = ("relations", "tokens")
-    if not isinstance(queries, list) or not all(
-        isinstance(q, dict) and all(isinstance(q.get(name), list) and q[name] for name in wanted)
-        for q in queries
-    ):
-        raise ValueError(f"{path}: the metadata 'query' must be a list of queries with relations and tokens")
+    if not isinstance(queries, list) or not all(map(_is_query, queries)):
+        raise ValueError(
+            f"{path}: the metadata 'query' must be a list of queries with relations, tokens and, if "
+            "given, positions, each a list of whole numbers"
+        )
     return queries
 
 
@@ -231,6 +230,14 @@ def _block(weights: Mapping[str, NDArray[Any]], number: int) -> Block:
 
     attention, mlp = part("attn", _ATTENTION), part("mlp", _MLP)
     return Block(Attention(*attention) if attention else None, MLP(*mlp) if mlp else None)
+
+
+def _is_query(value: Any) -> bool:
+    """Whether it can be one sample query of the metadata."""
+    if not isinstance(value, dict):
+        return False
+    lists = [value.get("relations"), value.get("tokens"), value.get("positions", [0])]
+    return all(isinstance(each, list) and each and all(type(n) is int for n in each) for each in lists)
 
 
 def _json(path: str | PathLike[str], metadata: Mapping[str, str], name: str, default: Any) -> Any:

@@ -6,10 +6,11 @@ from theory.lazy import lazy
 
 if TYPE_CHECKING:
     from verify.asked import UsageError
-    from verify.checking import check, check_recall
+    from verify.checking import check
     from verify.exact.margin import Margins, Witness, margins
     from verify.kit.own import Construction, ConstructionError
     from verify.kit.recalls import assert_recalls, check_construction
+    from verify.recall import check_recall
     from verify.verdict import Verdict
 
 _HOMES = {
@@ -22,7 +23,7 @@ _HOMES = {
     "assert_recalls": "verify.kit.recalls",
     "check": "verify.checking",
     "check_construction": "verify.kit.recalls",
-    "check_recall": "verify.checking",
+    "check_recall": "verify.recall",
     "margins": "verify.exact.margin",
 }
 

@@ -1,18 +1,15 @@
 """Check a claim: hypotheses, weights, margins, predictions, controls; then a verdict."""
 
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from os import PathLike
 from typing import Any
 
-from constructions.transformer import Transformer
 from theory.claim import Claim
 from theory.claims import CLAIMS
 from theory.claims.learning import GRADIENT_DESCENT
 from theory.facts import FactTable
-from theory.hops import Numbers, letters
 from theory.table import Table
 from verify.asked import (
     EXPERIMENTS,
@@ -23,16 +20,15 @@ from verify.asked import (
     require_memory_for_weights,
 )
 from verify.certify import certify
-from verify.engines.engine import in_engine, require
-from verify.exact.induction import PremiseError, induction
-from verify.exact.margin import Margins, Progress, margins
+from verify.engines.engine import in_engine
+from verify.exact.induction import PremiseError
+from verify.exact.margin import Margins, Progress
 from verify.exact.tally import Counted
 from verify.experiments.floors import FLOORS, Judge
 from verify.experiments.instance import Experiment, Instance
 from verify.experiments.learning import gradient_descent_claim
-from verify.experiments.multi_hop import all_margins
 from verify.experiments.promise import kept
-from verify.storage import subject_bits
+from verify.judgement import check_engine, covered, judged, quantities
 from verify.verdict import HypothesisResult, Mismatch, Verdict
 
 JUDGES: dict[str, Judge] = FLOORS | {GRADIENT_DESCENT.name: gradient_descent_claim}
@@ -82,7 +78,7 @@ def check(
         'not gate at least half the spread of the code: gate >= V/2 at V = 2, gate = 0.75'
     """
     name = claim if isinstance(claim, str) else claim.name
-    _check_engine(engine)
+    check_engine(engine)
     if name in JUDGES:
         for option in ("implicit",) * implicit + ("checkpoint",) * (checkpoint is not None):
             raise UsageError(f"{name} has no option {option!r}; the single-hop claims of C1 have")
@@ -126,83 +122,6 @@ def check(
     verdict = _measured(verdict, experiment.claim, instance, facts, engine, checkpoint, progress)
     verdict = replace(verdict, seconds=time.perf_counter() - start)
     return _controlled(verdict, experiment)
-
-
-def check_recall(
-    model: Transformer,
-    facts: FactTable,
-    *,
-    asked: Sequence[Mapping[str, Any]] = (),
-    typed: bool | None = None,
-    engine: str = "numpy",
-    progress: Progress | None = None,
-) -> Verdict:
-    """A recall verdict on anyone's weights: is every margin positive?
-
-    Args:
-        model: see `verify.exact.margin.margins`.
-        facts: what it should recall.
-        asked: sample queries (relations and tokens) that show how its prompts are made; default `[s, r]`.
-            Several relations after the subject are hops of one pass, before it a chain of thought.
-        typed: whether hop t of one pass asks only for relations of the t-th share of the table's; default:
-            if every sample does.
-        engine: see `check`.
-        progress: see `check`.
-
-    Raises:
-        ValueError: the model does not fit the facts, or a sample not the types.
-    """
-    _check_engine(engine)
-    start = time.perf_counter()
-    hops = max((len(query["relations"]) for query in asked), default=1)
-    thinks = any(query["tokens"][0] >= facts.n_subjects for query in asked)
-    n_queries = facts.n_facts
-    found: Margins | Counted
-
-    def one_by_one() -> Margins:
-        return margins(model, facts, progress=progress)
-
-    try:
-        if thinks:
-            found = induction(model, facts, max_hops=model.n_ctx // 2, progress=progress)
-            n_queries = facts.n_subjects * facts.n_relations ** (model.n_ctx // 2)
-        elif hops > 1:
-            alphabet = _alphabet(facts, hops, asked, typed)
-            found = all_margins(model, facts, alphabet, progress=progress)
-            n_queries = facts.n_subjects * alphabet.shape[1] ** hops
-        else:
-            found = (
-                certify(model, facts, one_by_one, progress=progress) if engine == "numpy" else one_by_one()
-            )
-    except PremiseError as error:
-        return Verdict(claim="recall", status="inconclusive", reason=str(error))
-    verdict = Verdict(
-        claim="recall",
-        status="inconclusive",
-        n_facts=facts.n_facts,
-        n_queries=n_queries,
-        measured=_quantities(model, found, facts),
-        parameters={
-            "subjects": facts.n_subjects,
-            "relations": facts.n_relations,
-            "attributes": facts.n_attributes,
-            "engine": engine,
-        },
-    )
-    verdict = _in_engine(_covered(_judged(verdict, found), found), model, found, engine, progress)
-    return replace(verdict, seconds=time.perf_counter() - start)
-
-
-def _alphabet(facts: FactTable, hops: int, asked: Sequence[Mapping[str, Any]], typed: bool | None) -> Numbers:
-    """The relations that each hop may ask for; whether they are typed is guessed where nobody says it."""
-    share, rest = divmod(facts.n_relations, hops)
-    others = [q for q in asked if rest or any(r // share != t for t, r in enumerate(q["relations"]))]
-    if typed and not rest and others:
-        strange = others[0]["relations"]
-        raise ValueError(
-            f"typed hops of {facts.n_relations} relations never ask {strange}, but a sample query does"
-        )
-    return letters(facts, hops, typed=not others if typed is None else typed)
 
 
 def _check_judged(
@@ -273,10 +192,10 @@ def _measured(
             f"{instance.n_queries} queries are too many to enumerate, and no certificate applies: {error}"
         )
         return replace(verdict, status="inconclusive", predicted=predicted, reason=reason)
-    measured = _quantities(model, found, facts)
+    measured = quantities(model, found, facts)
     verdict = replace(verdict, predicted=predicted, measured=measured)
     if instance.draws is None or isinstance(found, Counted):
-        verdict = _judged(verdict, found)
+        verdict = judged(verdict, found)
     else:
         verdict = kept(verdict, found, instance.draws, progress)
         measured = verdict.measured
@@ -295,70 +214,7 @@ def _measured(
             return replace(
                 verdict, status="refuted", reason=reason, witness=Mismatch(name, value, measured[name])
             )
-    return _in_engine(_covered(verdict, found), model, found, engine, progress)
-
-
-def _check_engine(engine: str) -> None:
-    try:
-        require(engine)
-    except (ImportError, ValueError) as error:
-        raise UsageError(str(error)) from error
-
-
-def _in_engine(
-    verdict: Verdict, model: Transformer, found: Margins | Counted, engine: str, progress: Progress | None
-) -> Verdict:
-    if isinstance(found, Counted):
-        return verdict  # asked of NumPy alone
-    return in_engine(verdict, model, found, engine, progress)
-
-
-def _covered(verdict: Verdict, found: Margins | Counted) -> Verdict:
-    """What holds of the queries asked is inconclusive where they, and no certificate, stand for all."""
-    if (
-        isinstance(found, Counted)
-        or verdict.status != "holds"
-        or found.method in ("induction", "transitions")
-    ):
-        return verdict
-    if found.n_facts >= (verdict.n_queries or 0):
-        return verdict
-    reason = (
-        f"only {found.n_facts} of {verdict.n_queries} queries verified, all strings of "
-        f"{found.lower.shape[-1]} of the subjects, drawn at random; all of those are recalled"
-    )
-    return replace(verdict, status="inconclusive", reason=reason)
-
-
-def _quantities(model: Transformer, found: Margins | Counted, facts: Table) -> dict[str, Any]:
-    return {
-        "d_model": model.d_model,
-        "d_mlp": model.d_mlp,
-        "d_mlp_per_layer": model.d_mlp_per_layer,
-        "n_layers": model.n_layers,
-        "min_margin": found.minimum[0],
-        "subject_bits": subject_bits(model, facts.n_subjects),
-        "other_bits": model.storage.other_bits if model.storage else None,
-    }
-
-
-def _judged(verdict: Verdict, found: Margins | Counted) -> Verdict:
-    """The recall verdict: refuted by a fact that is certainly wrong, inconclusive if one is undecided."""
-    verdict = replace(verdict, min_margin=found.minimum[0], exact=found.exact, method=found.method)
-    if found.n_wrong:
-        if isinstance(found, Counted):
-            first = "" if found.complete else f" the first {found.tally.n_facts} of"
-            reason = f"{found.n_wrong} of{first} {found.n_facts} facts wrong"
-        else:
-            asked = "facts" if found.lower.ndim == 2 else "queries"
-            reason = f"{found.n_wrong} of {found.n_facts} {asked} wrong"
-        return replace(verdict, status="refuted", reason=reason, witness=found.worst)
-    undecided = found.n_facts - found.n_recalled
-    if undecided:
-        return replace(
-            verdict, status="inconclusive", reason=f"the sign of {undecided} margins is not decided"
-        )
-    return replace(verdict, status="holds")
+    return in_engine(covered(verdict, found), model, found, engine, progress)
 
 
 def _controlled(verdict: Verdict, experiment: Experiment) -> Verdict:
@@ -374,4 +230,4 @@ def _controlled(verdict: Verdict, experiment: Experiment) -> Verdict:
     return verdict
 
 
-__all__ = ["EXPERIMENTS", "UsageError", "check", "check_recall", "prepare"]
+__all__ = ["EXPERIMENTS", "UsageError", "check", "prepare"]

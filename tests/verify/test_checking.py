@@ -13,8 +13,9 @@ from theory import FactTable, random_bijections
 from theory.claims import CLAIMS
 from theory.datasets import load
 from verify import asked
-from verify.checking import EXPERIMENTS, UsageError, check, check_recall
+from verify.checking import EXPERIMENTS, UsageError, check
 from verify.experiments import single_hop as single_hop_module
+from verify.recall import check_recall
 from verify.verdict import Mismatch
 
 FAMILY = [

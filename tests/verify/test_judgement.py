@@ -6,16 +6,17 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from constructions import chain_of_thought, composed_hops, in_place_superposition, sequential_hops
+from constructions import (
+    in_place_superposition,
+)
 from theory import FactTable
 from theory.claims import CLAIMS
-from verify import checking
+from verify import checking, judgement, recall
 from verify.asked import Prepared, UsageError, prepare
-from verify.checking import check, check_recall
+from verify.checking import check
 from verify.exact.induction import PremiseError
 from verify.exact.margin import margins
-from verify.exact.queries import Chains, sample
-from verify.experiments.multi_hop import FAMILY
+from verify.recall import check_recall
 from verify.verdict import ControlResult, HypothesisResult, Mismatch, Verdict
 
 FACTS = FactTable([[0, 1], [1, 0]])
@@ -159,113 +160,10 @@ def test_a_failed_control_takes_back_all_but_a_refutation(judged):
     assert broken.status == "refuted"
 
 
-def test_recall_asks_as_the_samples_show():
-    four = FactTable([[1, 2, 0], [0, 2, 1], [2, 1, 0], [1, 0, 2]])
-    two = FactTable(four.answers[:2])
-    cases = [
-        (in_place_superposition(two), two, [], 6, "codebook"),
-        (composed_hops(two), two, Chains(two, np.array([[0, 1], [0, 1]])), 12, "codebook"),
-        (sequential_hops(four, typed=True), four, Chains(four, np.array([[0, 1], [2, 3]])), 12, "codebook"),
-        (
-            chain_of_thought(two, max_hops=3),
-            two,
-            Chains(two, np.array([[0, 1]] * 3), step=1, max_hops=3),
-            24,
-            "induction",
-        ),
-    ]
-    for model, facts, queries, n_queries, method in cases:
-        asked = [sample(queries, queries.size - 1)] if queries else []
-        verdict = check_recall(model, facts, asked=asked)
-        assert (verdict.claim, verdict.status, verdict.method) == ("recall", "holds", method)
-        assert (verdict.n_facts, verdict.n_queries) == (facts.n_facts, n_queries)
-        sizes = {"subjects": 3, "relations": len(facts.answers), "attributes": 3}
-        assert verdict.parameters == sizes | {"engine": "numpy"}
-        assert 0 < verdict.seconds < 100
-
-
-def test_recall_takes_the_longest_sample_and_needs_entities_only_for_several_hops():
-    two = FactTable([[1, 2, 0], [0, 2, 1]])
-    asked = [{"relations": [1, 0], "tokens": [0, 4, 3]}, {"relations": [0], "tokens": [0, 3]}]
-    assert check_recall(composed_hops(two), two, asked=asked).n_queries == 12
-    strangers = FactTable([[0, 0, 1], [1, 0, 1]])
-    assert check_recall(in_place_superposition(strangers), strangers).status == "holds"
-
-
-@pytest.mark.parametrize(
-    ("relations", "n_relations", "n_queries"),
-    [([0, 2], 4, 12), ([1, 3], 4, 12), ([2, 0], 4, 48), ([0, 1], 4, 48), ([0, 2], 3, 27), ([1, 1], 2, 12)],
-)
-def test_hops_are_typed_only_if_each_asks_for_relations_of_its_own(relations, n_relations, n_queries):
-    """A sample such as [1, 0] or [0, 1] of four relations is untyped: all R^k strings are asked."""
-    facts = FactTable([[1, 2, 0], [0, 2, 1], [2, 1, 0], [1, 0, 2]][:n_relations])
-    asked = [{"relations": relations, "tokens": [0, *(3 + r for r in relations)]}]
-    assert check_recall(composed_hops(facts), facts, asked=asked).n_queries == n_queries
-
-
-def test_hops_that_are_said_to_be_typed_or_not_are_asked_so():
-    """[0, 1] of two relations shows either: whoever knows says it."""
-    two = FactTable([[1, 2, 0], [0, 2, 1]])
-    either = [sample(Chains(two, np.array([[0], [1]])), 0)]
-    assert either[0]["relations"] == [0, 1]
-    for typed, n_queries in ((None, 3), (True, 3), (False, 12)):
-        model = composed_hops(two, typed=bool(typed))
-        assert check_recall(model, two, asked=either, typed=typed).n_queries == n_queries
-    assert check_recall(in_place_superposition(two), two, typed=True).n_queries == 6  # one hop is no chain
-
-
-@pytest.mark.parametrize("relations", [[1, 1], [0, 0], [1, 0]])
-def test_samples_that_typed_hops_cannot_ask_are_refused(relations):
-    two = FactTable([[1, 2, 0], [0, 2, 1]])
-    asked = [{"relations": relations, "tokens": [0, *(3 + r for r in relations)]}]
-    with pytest.raises(ValueError, match=r"typed hops of 2 relations never ask \[., .\]"):
-        check_recall(composed_hops(two), two, asked=asked, typed=True)
-    assert check_recall(composed_hops(two), two, asked=asked, typed=False).n_queries == 12
-    three = FactTable([*two.answers, [2, 1, 0]])
-    with pytest.raises(ValueError, match="3 relations do not divide among 2 hops"):
-        check_recall(composed_hops(three), three, asked=asked, typed=True)
-
-
-def test_recall_reports_its_progress_whatever_is_asked():
-    two = FactTable([[1, 2, 0], [0, 2, 1]])
-    chain = [sample(Chains(two, np.array([[0, 1]]), step=1, max_hops=2), 0)]
-    hops = [sample(Chains(two, np.array([[0, 1]] * 2)), 0)]
-    for model, asked, total in [
-        (in_place_superposition(two), [], 6),
-        (composed_hops(two), hops, 12),
-        (chain_of_thought(two, max_hops=2), chain, 6),
-    ]:
-        told = []
-        check_recall(model, two, asked=asked, progress=lambda *done, told=told: told.append(done))
-        assert told[-1] == (total, total)
-
-
-def test_recall_says_which_premise_fails():
-    facts = FactTable([[1, 2, 0], [0, 2, 1]])
-    model = chain_of_thought(facts, max_hops=2)
-    model = replace(model, W_pos=np.zeros_like(model.W_pos))
-    asked = [sample(Chains(facts, np.array([[0, 1]]), step=1, max_hops=2), 0)]
-    verdict = check_recall(model, facts, asked=asked)
-    assert verdict.status == "inconclusive"
-    assert "one largest score" in verdict.reason
-
-
-@pytest.mark.parametrize("experiment", FAMILY, ids=lambda experiment: experiment.name)
-def test_wrong_answers_of_several_hops_are_queries(experiment):
-    facts = FactTable([[1, 2, 0], [0, 2, 1]])
-    instance = experiment.instance(facts, hops=2)
-    model = instance.build()
-    W_U = np.asarray(model.W_U)[:, ::-1].copy()  # entities 0 and 2 change places
-    verdict = check_recall(replace(model, W_U=W_U), facts, asked=instance.samples())
-    words = "facts" if experiment.name == "chain-of-thought" else "queries"
-    assert verdict.status == "refuted"
-    assert verdict.reason.endswith(f"{words} wrong")
-
-
 @pytest.fixture
 def any_engine(monkeypatch):
     """Whether an engine is installed is not the question here."""
-    monkeypatch.setattr(checking, "require", lambda name: None)
+    monkeypatch.setattr(judgement, "require", lambda name: None)
 
 
 @pytest.mark.parametrize(
@@ -370,10 +268,13 @@ def test_memory_is_asked_for_before_weights_that_must_be_held(any_engine, monkey
 @pytest.mark.parametrize("ask", [check, check_recall])
 def test_another_engine_is_asked_the_same_and_may_take_the_verdict_back(any_engine, monkeypatch, ask):
     def disagree(verdict, model, found, engine, progress):
+        if engine == "numpy":
+            return verdict
         assert (engine, found.n_facts) == ("onnxruntime", 4)
         return replace(verdict, status="inconclusive", reason="it disagrees")
 
-    monkeypatch.setattr(checking, "in_engine", disagree)
+    for module in (checking, recall):
+        monkeypatch.setattr(module, "in_engine", disagree)
     what = "single-hop-in-place" if ask is check else in_place_superposition(FACTS)
     assert ask(what, FACTS).status == "holds"
     verdict = ask(what, FACTS, engine="onnxruntime")

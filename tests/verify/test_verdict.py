@@ -6,7 +6,8 @@ from fractions import Fraction
 import pytest
 
 from theory import VERSION, FactTable
-from verify.checking import check, check_recall
+from verify.checking import check
+from verify.recall import check_recall
 from verify.verdict import ControlResult, HypothesisResult, Mismatch, Verdict, show
 
 KEYS = [

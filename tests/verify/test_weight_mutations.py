@@ -171,16 +171,17 @@ def judge(verdict: Verdict, brute: Any, w: Any, tally: Tally) -> None:
     least, zero = min(margins.values()), 0 if exact else TIE
     n_wrong = sum(margin <= zero for margin in margins.values())
     tally.wrong += n_wrong > 0
-    premise_fails = brute.thinks and brute.premise_fails(w)
+    by_induction = brute.thinks and not brute.premise_fails(w)
     if brute.thinks:
         assert brute.generates(w) or least <= zero
         assert not brute.generates(w) or least >= 0
+    if by_induction:
         exact &= brute.model.attention == "hard"  # with softmax the certificate speaks of all contexts
     if verdict.status == "inconclusive":
-        assert premise_fails or not exact, (verdict, margins)
+        assert not exact, (verdict, margins)
         tally.inconclusive += 1
         return
-    assert not premise_fails, verdict
+    assert (verdict.method == "induction") == by_induction, verdict
     assert verdict.status == ("refuted" if n_wrong else "holds"), (verdict, margins)
     assert verdict.min_margin is not None
     assert verdict.min_margin <= least + TIE
@@ -190,8 +191,11 @@ def judge(verdict: Verdict, brute: Any, w: Any, tally: Tally) -> None:
     if n_wrong:
         assert isinstance(verdict.witness, Witness)
         assert verdict.witness.margin <= 0
-        assert margins[verdict.witness.subject, *verdict.witness.relations] <= zero
-    if n_wrong and exact:
+        subject, relations = verdict.witness.subject, verdict.witness.relations
+        if brute.thinks:  # what a step decides is one fact
+            subject, relations = brute.path(subject, relations)[-2], relations[-1:]
+        assert margins[subject, *relations] <= zero
+    if n_wrong and exact and by_induction >= brute.thinks:  # else whole chains are counted
         assert str(verdict.reason).startswith(f"{n_wrong} of {len(margins)} "), (verdict, margins)
 
 
@@ -230,7 +234,7 @@ def asked_for_the_first(separated, x, honest=Separated.readouts):
         ("composed-hops", "verify.exact.margin.signs", lambda lower, upper: (lower >= 0) * 2 - 1),
         ("composed-hops", "verify.exact.codebook.Codebook.settles", lambda book, x, answers: answers >= 0),
         ("single-hop-quantized", "verify.exact.codebook._nearest_word", lambda *_: True),
-        ("composed-hops", "verify.checking.letters", lambda facts, hops, typed: letters(facts, hops)[:, :1]),
+        ("composed-hops", "verify.recall.letters", lambda facts, hops, typed: letters(facts, hops)[:, :1]),
         ("chain-of-thought", "verify.exact.induction._check_premises", lambda *_: None),
         ("chain-of-thought", "verify.exact.induction._ignores_positions", lambda *_: True),
     ],

@@ -132,7 +132,8 @@ def _refuse_with_model(claim: str | None, given: dict[str, Any]) -> None:
 def _check_model(path: str, answers: str | None, facts: Any, engine: str, progress: Any) -> Any:
     from constructions.files import load_answers, load_queries, load_safetensors, load_typed
     from theory.facts import FactTable
-    from verify.checking import UsageError, check_recall
+    from verify.checking import UsageError
+    from verify.recall import check_recall
 
     if (answers is None) == (facts is None):
         raise click.UsageError("--model needs its facts: either --answers A.npy or --facts")
@@ -166,18 +167,14 @@ def _check_construction(
     from verify.kit.own import ConstructionError, load
     from verify.kit.recalls import check_construction
 
-    if thinks and "hops" in given:
-        raise click.UsageError(
-            "--chain-of-thought asks for as many hops as the model has positions for: not with --hops"
-        )
-    seed, hops = given.pop("seed"), given.pop("hops", 1)
+    seed, hops = given.pop("seed"), given.pop("hops", None)
     subjects, relations, kind = (given.pop(name, None) for name in ("subjects", "relations", "table"))
     if given:
         option = next(iter(given)).replace("_", "-")
         raise click.UsageError(
             f"--construction has no option --{option}; it takes --hops and facts, or subjects and relations"
         )
-    if hops < 1:
+    if hops is not None and hops < 1:
         raise UsageError(f"hops must be at least 1, got {hops}")
     drawn: dict[str, Any] = {}
     random = subjects is not None or relations is not None or kind is not None
@@ -186,7 +183,7 @@ def _check_construction(
             subjects = 100 if subjects is None else subjects
             relations = 4 if relations is None else relations
         table, drawn = facts_asked(table, subjects, relations, kind, seed)
-        if hops > 1 or thinks:
+        if thinks or (hops or 1) > 1:
             table = table.to_entities(missing=missing)
     try:
         with contextlib.redirect_stdout(sys.stderr):  # what a construction prints is not the verdict

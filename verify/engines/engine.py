@@ -16,10 +16,12 @@ import numpy as np
 from constructions.arithmetic import dense
 from constructions.onnx_graph import onnx_graph
 from constructions.transformer import Transformer
+from theory.hops import letters
 from verify.engines.agreement import Compared, Engine, agreement
 from verify.exact.exactness import Ball, Floats
 from verify.exact.margin import Margins, Progress
 from verify.exact.queries import Chains, Numbers, Queries, SingleSteps
+from verify.exact.tally import Counted
 from verify.verdict import ControlResult, Status, Verdict
 
 ENGINES = ("numpy", "onnxruntime")
@@ -70,17 +72,28 @@ def onnxruntime_engine(model: Transformer, *, dtype: str = "float64") -> Engine:
 
 
 def everything_asked(found: Margins) -> list[Queries]:
-    """The queries that margins speak for; of a chain of thought every step of every chain of k <= K hops."""
+    """The queries that margins speak for; of chains of thought every step of every one, short ones too."""
     queries = found.queries
-    if not isinstance(queries, SingleSteps):
+    if isinstance(queries, SingleSteps):
+        alphabet = letters(queries.facts, queries.max_hops)
+    elif isinstance(queries, Chains) and queries.step is None and queries.max_hops:
+        alphabet = queries.alphabet
+    else:
         return [queries]
     facts, K = queries.facts, queries.max_hops
-    everyone = np.tile(np.arange(facts.n_relations), (K, 1))
-    return [Chains(facts, everyone[:k], step=i, max_hops=K) for k in range(1, K + 1) for i in range(1, k + 1)]
+    return [
+        Chains(facts, alphabet[:k], step=i, max_hops=K)
+        for k in range(1, len(alphabet) + 1)
+        for i in range(1, k + 1)
+    ]
 
 
 def in_engine(
-    verdict: Verdict, model: Transformer, found: Margins, name: str, progress: Progress | None = None
+    verdict: Verdict,
+    model: Transformer,
+    found: Margins | Counted,
+    name: str,
+    progress: Progress | None = None,
 ) -> Verdict:
     """The verdict, after an engine has been asked the same.
 
@@ -91,14 +104,14 @@ def in_engine(
     Args:
         verdict: on the weights, by NumPy's arithmetic and its audit.
         model: the weights.
-        found: their margins.
+        found: their margins; facts that were counted are asked of NumPy alone.
         name: of `ENGINES`.
         progress: see `agreement`.
 
     Raises:
         ImportError: see `onnxruntime_engine`.
     """
-    if name == "numpy" or verdict.status != "holds":
+    if name == "numpy" or isinstance(found, Counted) or verdict.status != "holds":
         return verdict
     asked = everything_asked(found)
     try:

@@ -35,7 +35,7 @@ from theory.facts import FactTable
 from theory.hops import letters, reachable
 from verify.exact.exactness import Ball, Floats
 from verify.exact.margin import Margins, Progress, check_fits, margins, signs, witness
-from verify.exact.queries import Chains, Numbers, SingleSteps
+from verify.exact.queries import Numbers, SingleSteps
 
 _BLOCK = 1 << 22  # entries of one block of boxes, or of bounds of logit differences
 _U = 2.0**-53
@@ -79,22 +79,6 @@ def induction(
         step = margins(model, SingleSteps(facts, max_hops, i, entities), progress=progress)
         found.append(_spread(step, entities, first))
     return replace(Margins.least(found, first.queries), method="induction")
-
-
-def enumeration(
-    model: Transformer, facts: FactTable, hops: int, *, max_hops: int, progress: Progress | None = None
-) -> Margins:
-    """The margin of every chain of k hops, the least of its k steps, by running all of them.
-
-    What the induction certificate replaces; feasible while N R^k is small. Each step is asked after right
-    ones: a chain is answered rightly exactly if all its margins are positive.
-    """
-    alphabet = letters(facts, hops)
-    found = [
-        margins(model, Chains(facts, alphabet, step=i, max_hops=max_hops), progress=progress)
-        for i in range(1, hops + 1)
-    ]
-    return Margins.least(found, Chains(facts, alphabet))
 
 
 def _spread(step: Margins, entities: Numbers, first: Margins) -> Margins:

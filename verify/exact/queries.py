@@ -131,7 +131,7 @@ class Chains:
         subjects: whom to ask about; default: everyone.
         step: None: asked in one forward pass, `[s, r_1, ..., r_k]`. Else i: step i of a chain of thought
             whose steps so far were right, `[r_1, ..., r_k, s, x_1, ..., x_{i-1}]`.
-        max_hops: K, with `step`.
+        max_hops: K, with `step`; without, of chains of thought as wholes, which are several prompts each.
     """
 
     facts: FactTable
@@ -162,6 +162,8 @@ class Chains:
 
     def prompts(self, numbers: Numbers) -> Prompts:
         """The prompts of some queries, at the step in question."""
+        if self.step is None and self.max_hops:
+            raise TypeError("a chain of thought is several prompts: ask for those of each step")
         strings, places = np.divmod(numbers, len(self.asked))
         relations, subjects = spelled(strings, self.alphabet), self.asked[places]
         N, hops = self.facts.n_subjects, self.alphabet.shape[0]

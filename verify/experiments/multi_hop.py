@@ -23,6 +23,7 @@ from theory.facts import FactsError, FactTable
 from theory.hops import letters, reachable
 from theory.nearest import nearest_squared_distances
 from theory.randomness import generator
+from verify.exact.chains import chains
 from verify.exact.induction import PremiseError, induction
 from verify.exact.margin import Margins, Progress, margins
 from verify.exact.queries import Chains, sample
@@ -31,7 +32,7 @@ from verify.experiments.instance import Instance
 from verify.experiments.multi_hop_controls import chain_controls, hop_controls
 from verify.verdict import ControlResult
 
-_BUDGET = 1 << 33  # products spent on enumerating all queries: less than a minute
+_BUDGET = 1 << 33  # products spent on enumerating all queries: less than a minute where floats decide
 _SOME = 16  # random subjects, where all are too many
 
 
@@ -191,6 +192,34 @@ def all_margins(
         some = int(min(_SOME, facts.n_subjects, max(1, _BUDGET // (R**hops * each))))
         subjects = np.sort(rng.choice(facts.n_subjects, some, replace=False))
         return margins(model, Chains(facts, alphabet, subjects=subjects), progress=progress)
+
+
+def chain_margins(
+    model: Transformer, facts: FactTable, hops: int, *, max_hops: int, progress: Progress | None = None
+) -> Margins:
+    """Margins that speak for all chains of thought of at most K hops, by induction; or else of at most k.
+
+    Where the induction does not apply, those of at most k hops are run, every step of every one, if they are
+    few enough.
+
+    Args:
+        model: see `verify.exact.induction`.
+        facts: entities to entities.
+        hops: k, at least 1.
+        max_hops: K: relations stand at positions 0..K-1, entities from K on.
+        progress: called with the number of queries done and of all queries, step by step.
+
+    Raises:
+        PremiseError: the induction does not apply, and the chains are too many.
+        ValueError: the model does not fit the facts, or has fewer positions.
+    """
+    try:
+        return induction(model, facts, max_hops=max_hops, progress=progress)
+    except PremiseError:
+        each = 2 * hops * sum(int(np.count_nonzero(stored(weight))) for weight in _layers(model))
+        if facts.n_subjects * facts.n_relations**hops * hops * max(each, 1) > _BUDGET:
+            raise
+    return chains(lambda queries: margins(model, queries, progress=progress), facts, hops, max_hops=max_hops)
 
 
 def as_entities(facts: FactTable) -> tuple[FactTable, int]:

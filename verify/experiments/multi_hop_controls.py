@@ -18,7 +18,8 @@ from theory.claims.single_hop import Floats, readout_separate
 from theory.facts import FactTable, random_bijections
 from theory.hops import letters, spelled, string_answers
 from theory.randomness import generator
-from verify.exact.induction import PremiseError, enumeration, induction
+from verify.exact.chains import enumeration
+from verify.exact.induction import PremiseError, induction
 from verify.exact.margin import Margins, margins
 from verify.exact.queries import Chains, SingleSteps
 from verify.experiments.controls import agreement, nearest_word_margins, neighbour, result

@@ -97,7 +97,7 @@ class Battery:
     def _recalled(self, found: Margins, facts: FactTable) -> Counterexample | None:
         worst = found.worst
         if found.n_wrong:
-            asked = "facts" if self.asking.hops == 1 else "queries"
+            asked = "facts" if found.lower.ndim == 2 else "queries"
             says = f"{found.n_wrong} of {found.n_facts} {asked} wrong; {worst}"
             return Counterexample(RECALL, facts, says, worst.subject, worst.relations, worst)
         if found.n_recalled < found.n_facts:

@@ -55,7 +55,7 @@ def renaming_subjects(
     Hypothesis: a subject is known by its facts alone, not by its number. With several hops subjects are the
     entities, and only margins are compared: their words move with them.
     """
-    asking = asking or Asking()
+    asking = _of_single_steps(asking)
     order = generator(seed, "subjects", facts.n_subjects).permutation(facts.n_subjects)
     if asking.entities:
         place = np.argsort(order)  # entity order[i] is now called i
@@ -101,7 +101,7 @@ def renaming_attributes(
         renamed_along: the construction whose attribute place[a] is written as a was: then logits are
             permuted, for codes of any distances.
     """
-    asking = asking or Asking()
+    asking = _of_single_steps(asking)
     place = generator(seed, "attributes", facts.n_attributes).permutation(facts.n_attributes)
     if asking.entities:
         return None
@@ -127,7 +127,7 @@ def adding_a_relation(
 
     Hypothesis: relations do not leak into each other, as they do below the gate that a claim asks for.
     """
-    asking = asking or Asking()
+    asking = _of_single_steps(asking)
     more = generator(seed, "relation", facts.n_subjects).integers(facts.n_attributes, size=facts.n_subjects)
     larger = _with_relations(facts, more)
     before, after = _margins(construction, facts, asking), _margins(construction, larger, asking)
@@ -146,7 +146,7 @@ def repeating_a_hop(
     the composed relation's margin at s is the relation's margin at pi(s), the step that ends in the same
     answer; at k hops the string (r, r, ...) has the margins of (r after r, identity, ...).
     """
-    asking = asking or Asking()
+    asking = _of_single_steps(asking)
     if not facts.of_entities:
         return None
     r = int(generator(seed, "repeat", facts.n_relations).integers(facts.n_relations))
@@ -173,7 +173,7 @@ def scaling_the_readout(
     Hypothesis: the model is a Transformer (a function of tokens has no W_U, and the law says nothing); c is a
     power of two, so that nothing is rounded.
     """
-    asking = asking or Asking()
+    asking = _of_single_steps(asking)
     model = build(construction, facts)
     if not isinstance(model, Transformer):
         return None
@@ -192,7 +192,7 @@ def equal_relations(
     Hypothesis: relations are known by their facts alone, not by their number. (That the answers are the same
     follows from recall.)
     """
-    asking = asking or Asking()
+    asking = _of_single_steps(asking)
     r = int(generator(seed, "equal", facts.n_relations).integers(facts.n_relations))
     found = _margins(construction, _with_relations(facts, facts.answers[r]), asking)
     twin, rest = facts.n_relations, (0,) * (asking.hops - 1)
@@ -212,7 +212,7 @@ def subset_of_subjects(
     Hypothesis: no subject is needed for another. With several hops a subset must be closed under all
     relations: the entities reachable from one.
     """
-    asking = asking or Asking()
+    asking = _of_single_steps(asking)
     rng = generator(seed, "subset", facts.n_subjects)
     if asking.entities:
         kept = _closure(facts, int(rng.integers(facts.n_subjects)))
@@ -238,6 +238,12 @@ LAWS: tuple[Law, ...] = (
     equal_relations,
     subset_of_subjects,
 )
+
+
+def _of_single_steps(asking: Asking | None) -> Asking:
+    """How a law asks: a chain of thought by its steps, which are of one hop each, whoever answers them."""
+    asking = asking or Asking()
+    return Asking(chain_of_thought=True) if asking.chain_of_thought else asking
 
 
 def _margins(construction: Construction, facts: FactTable, asking: Asking) -> Margins:

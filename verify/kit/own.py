@@ -22,9 +22,11 @@ from numpy.typing import NDArray
 from constructions.transformer import Transformer
 from theory.facts import FactTable
 from theory.hops import letters
-from verify.exact.induction import PremiseError, induction
+from verify.exact.chains import chains
+from verify.exact.induction import PremiseError
 from verify.exact.margin import Margins, Witness, margins
 from verify.exact.queries import Chains, Facts, Queries
+from verify.experiments.multi_hop import chain_margins
 
 Logits = Callable[[NDArray[np.int64]], Any]
 
@@ -62,9 +64,10 @@ class Asking:
     """How a model is asked.
 
     Args:
-        hops: k; from 2 on, prompts are `[s, r_1, ..., r_k]` and attributes must be subjects.
-        chain_of_thought: whether prompts are those of C3 instead, judged by induction: its steps of one hop
-            each prove chains of as many hops as a Transformer has positions for.
+        hops: k; from 2 on, attributes must be subjects.
+        chain_of_thought: whether prompts are not `[s, r_1, ..., r_k]` but those of C3, in chains of at most
+            k hops: step i is asked `[r_1, ..., r_k, s, x_1, ..., x_{i-1}]`, its i entities at positions K on,
+            K half of a Transformer's. Where the induction applies, it speaks for k = K.
     """
 
     hops: int = 1
@@ -76,13 +79,12 @@ class Asking:
         return self.hops > 1 or self.chain_of_thought
 
     def queries(self, facts: FactTable) -> Queries:
-        """All queries about a table.
+        """All queries of one pass about a table.
 
         Raises:
             ConstructionError: N R^k is more than can be asked one by one.
         """
-        if facts.n_subjects * facts.n_relations**self.hops > _MOST:
-            raise ConstructionError(f"N R^{self.hops} queries are too many to ask: at most {_MOST}")
+        self._check_few(facts)
         return Facts(facts) if self.hops == 1 else Chains(facts, letters(facts, self.hops))
 
     def __call__(self, model: "Transformer | Logits", facts: FactTable) -> Margins:
@@ -90,20 +92,37 @@ class Asking:
 
         Raises:
             ConstructionError: the model raises, does not fit the facts, or gives what is not a finite number.
-            UndecidedError: a premise of the induction fails.
+            UndecidedError: the induction does not apply, and the chains are too many to run.
         """
         if not isinstance(model, Transformer):
-            if self.chain_of_thought:
-                raise ConstructionError("chain of thought is judged on weights: return a Transformer")
-            return measured(model, self.queries(facts))
+            return self._measured(model, facts)
         try:
             if self.chain_of_thought:
-                return induction(model, facts, max_hops=model.n_ctx // 2)
+                return self._chains(model, facts)
             return margins(model, self.queries(facts))
         except PremiseError as error:
             raise UndecidedError(str(error)) from error
         except ValueError as error:
             raise ConstructionError(str(error)) from error
+
+    def _chains(self, model: Transformer, facts: FactTable) -> Margins:
+        longest = model.n_ctx // 2
+        if self.hops > longest:
+            plural = "" if longest == 1 else "s"
+            raise ConstructionError(
+                f"the model has positions for chains of {longest} hop{plural}, not of {self.hops}"
+            )
+        return chain_margins(model, facts, self.hops, max_hops=longest)
+
+    def _measured(self, model: Logits, facts: FactTable) -> Margins:
+        if not self.chain_of_thought:
+            return measured(model, self.queries(facts))
+        self._check_few(facts)
+        return chains(lambda queries: measured(model, queries), facts, self.hops, max_hops=self.hops)
+
+    def _check_few(self, facts: FactTable) -> None:
+        if facts.n_subjects * facts.n_relations**self.hops > _MOST:
+            raise ConstructionError(f"N R^{self.hops} queries are too many to ask: at most {_MOST}")
 
 
 def build(construction: Construction, facts: FactTable) -> "Transformer | Logits":

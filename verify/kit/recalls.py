@@ -21,7 +21,7 @@ def assert_recalls(
     model_or_construction: Transformer | Construction,
     facts: FactTable | None = None,
     *,
-    hops: int = 1,
+    hops: int | None = None,
     chain_of_thought: bool = False,
     laws: Sequence[Law] = (),
     min_margin: Claimed | None = None,
@@ -40,8 +40,11 @@ def assert_recalls(
         model_or_construction: weights, or a function from facts to weights or to a function from tokens to
             logits (see `verify.kit.own`). The margins of such a function are measured in its own floats.
         facts: what to recall; default, for a construction: the tables of the battery.
-        hops: k; from 2 on, prompts are `[s, r_1, ..., r_k]` and attributes are the subjects.
-        chain_of_thought: whether prompts are those of C3, judged by induction.
+        hops: k, by default 1, in a chain of thought 2; from 2 on, prompts are `[s, r_1, ..., r_k]` and
+            attributes are the subjects.
+        chain_of_thought: whether prompts are those of C3 instead, step by step: judged by induction, for as
+            many hops as a Transformer has positions for; where it does not apply, and of a function, every
+            chain of at most k hops is run (see `verify.kit.own.Asking`).
         laws: metamorphic laws that the construction claims to obey exactly, as `verify.kit.laws.LAWS`.
         min_margin: the least margin claimed, a number or a function of the facts.
         d_model: what it claims to be, likewise; so d_mlp (the widest layer) and n_layers.
@@ -65,7 +68,7 @@ def assert_recalls(
         s0  [a0]
         N = 1, R = 1, |A| = 2; does not hold: every fact is recalled
     """
-    asking = Asking(hops, chain_of_thought)
+    asking = _asking(hops, chain_of_thought)
     claimed = {"d_model": d_model, "d_mlp": d_mlp, "n_layers": n_layers}
     dimensions = {name: claim for name, claim in claimed.items() if claim is not None}
     construction: Any = model_or_construction
@@ -92,7 +95,7 @@ def check_construction(
     construction: Construction,
     facts: FactTable | None = None,
     *,
-    hops: int = 1,
+    hops: int | None = None,
     chain_of_thought: bool = False,
     progress: Progress | None = None,
 ) -> Verdict:
@@ -102,15 +105,15 @@ def check_construction(
         construction: see `verify.kit.own`.
         facts: what to recall; default: the tables of `assert_recalls`, shrunk where one refutes.
         hops: see `assert_recalls`.
-        chain_of_thought: see `assert_recalls`; the verdict speaks for all chains of as many hops as a model
-            has positions for, and is inconclusive where the induction does not apply.
+        chain_of_thought: see `assert_recalls`; `hops` among the verdict's parameters says how long the chains
+            are that it speaks for.
         progress: called with the number of tables done and of all tables.
 
     Raises:
         ConstructionError: it cannot be judged; the message says why, and on which table.
     """
     start = time.perf_counter()
-    asking = Asking(hops, chain_of_thought)
+    asking = _asking(hops, chain_of_thought)
     battery = Battery(construction, asking)
     passed: list[Margins] = []
     if facts is not None:
@@ -122,7 +125,7 @@ def check_construction(
         raise ConstructionError(
             f"{found.says} (on N = {f.n_subjects}, R = {f.n_relations}, |A| = {f.n_attributes})"
         )
-    verdict = _verdict(passed) if found is None else _refused(found, battery)
+    verdict = _verdict(passed, asking) if found is None else _refused(found, battery)
     if facts is not None:
         verdict = replace(verdict, measured=_quantities(construction, facts, verdict))
     return replace(verdict, seconds=time.perf_counter() - start)
@@ -135,7 +138,7 @@ def _reported(tried: Sequence[FactTable], progress: Progress | None) -> Iterator
             progress(done, len(tried))
 
 
-def _verdict(passed: Sequence[Margins]) -> Verdict:
+def _verdict(passed: Sequence[Margins], asking: Asking) -> Verdict:
     """Of a construction that recalled everything it was asked."""
     floor = min(passed, key=lambda found: found.minimum[0])
     facts = floor.queries.facts
@@ -149,7 +152,7 @@ def _verdict(passed: Sequence[Margins]) -> Verdict:
         min_margin=floor.minimum[0],
         exact=all(found.exact for found in passed),
         method=methods.pop() if len(methods) == 1 else "filtered",
-        parameters=(sizes if len(passed) == 1 else {"tables": len(passed)}) | _asked(floor),
+        parameters=(sizes if len(passed) == 1 else {"tables": len(passed)}) | _asked(floor, asking),
     )
 
 
@@ -176,24 +179,30 @@ def _refused(found: Counterexample, battery: Battery) -> Verdict:
             "relations": facts.n_relations,
             "attributes": facts.n_attributes,
         }
-        | _asked(margins)
+        | _asked(margins, battery.asking)
         | ({"answers": facts.answers.tolist()} if few else {}),
     )
 
 
 def _n_queries(found: Margins) -> int:
     """How many queries margins speak for: the steps of a chain of thought, for all chains of K of them."""
-    facts, queries = found.queries.facts, found.queries
-    if isinstance(queries, SingleSteps):
-        return int(facts.n_subjects * facts.n_relations**queries.max_hops)
-    return found.n_facts
+    facts = found.queries.facts
+    return int(facts.n_subjects * facts.n_relations ** _hops(found))
 
 
-def _asked(found: Margins) -> dict[str, Any]:
+def _asking(hops: int | None, chain_of_thought: bool) -> Asking:
+    return Asking((2 if chain_of_thought else 1) if hops is None else hops, chain_of_thought)
+
+
+def _asked(found: Margins, asking: Asking) -> dict[str, Any]:
     """The parameters that say how it was asked."""
-    if isinstance(found.queries, SingleSteps):
-        return {"hops": found.queries.max_hops, "chain_of_thought": True}
-    return {"hops": len(found.worst.relations)}
+    return {"hops": _hops(found)} | ({"chain_of_thought": True} if asking.chain_of_thought else {})
+
+
+def _hops(found: Margins) -> int:
+    """Of how many hops the queries are that margins speak for."""
+    queries = found.queries
+    return queries.max_hops if isinstance(queries, SingleSteps) else len(queries.shape) - 1
 
 
 def _quantities(construction: Construction, facts: FactTable, verdict: Verdict) -> dict[str, Any]:

@@ -54,6 +54,17 @@ def lost(facts):
     model = chain_of_thought(facts, max_hops=5)
     return replace(model, W_pos=np.zeros_like(model.W_pos))
 
+def spoken(facts, forgets_third=False):
+    N, A = facts.n_subjects, facts.n_attributes
+    def logits(tokens):
+        step = (tokens[0] < N).sum()
+        answers = facts.answers[tokens[:, step - 1] - N, tokens[:, -1]]
+        return np.eye(A)[(answers + (forgets_third and step == 3)) % A]
+    return logits
+
+def forgetful(facts):
+    return spoken(facts, forgets_third=True)
+
 number = 3
 """
 
@@ -137,13 +148,37 @@ def test_a_chain_of_thought_with_a_wrong_step_is_refuted(judged):
     assert len(verdict["parameters"]["answers"]) <= 2
 
 
-@pytest.mark.parametrize("facts", [(), ("--facts", "elements-neighbours")])
-def test_a_chain_of_thought_to_which_no_certificate_applies_is_inconclusive(judged, facts):
-    status, out, _ = judged("my_module:lost", "--chain-of-thought", *facts, "--json")
+def test_chains_to_which_no_certificate_applies_are_run(judged):
+    status, out, _ = judged("my_module:lost", "--chain-of-thought", "--json")
+    verdict = json.loads(out)
+    assert (status, verdict["status"], verdict["method"]) == (1, "refuted", "exhaustive")
+    given = ("--chain-of-thought", "--subjects", "9", "--relations", "3", "--json")
+    for hops, n_queries in ((None, 81), (1, 27), (3, 243)):
+        status, out, _ = judged("my_module:lost", *given, *([f"--hops={hops}"] if hops else []))
+        verdict = json.loads(out)
+        assert (status, verdict["n_facts"], verdict["n_queries"]) == (1, 27, n_queries)
+        assert verdict["parameters"]["hops"] == (hops or 2)
+
+
+def test_chains_too_many_to_run_are_inconclusive(judged):
+    given = ("--chain-of-thought", "--subjects", "60", "--relations", "8", "--hops", "5", "--json")
+    status, out, _ = judged("my_module:lost", *given)
     verdict = json.loads(out)
     assert (status, verdict["status"]) == (3, "inconclusive")
     assert "one largest score" in verdict["reason"]
     assert verdict["min_margin"] is verdict["n_queries"] is None
+
+
+def test_chains_of_a_function_are_run_and_measured(judged):
+    status, out, _ = judged("my_module:spoken", "--chain-of-thought", "--hops", "3", "--json")
+    verdict = json.loads(out)
+    assert (status, verdict["status"], verdict["method"], verdict["exact"]) == (0, "holds", "measured", False)
+    assert (verdict["parameters"]["hops"], verdict["parameters"]["chain_of_thought"]) == (3, True)
+    status, out, _ = judged("my_module:forgetful", "--chain-of-thought", "--hops", "3", "--json")
+    verdict = json.loads(out)
+    assert (status, verdict["status"], len(verdict["witness"]["relations"])) == (1, "refuted", 3)
+    status, out, _ = judged("my_module:forgetful", "--chain-of-thought", "--json")
+    assert (status, json.loads(out)["parameters"]["hops"]) == (0, 2)
 
 
 @pytest.mark.parametrize(
@@ -165,8 +200,12 @@ def test_a_chain_of_thought_to_which_no_certificate_applies_is_inconclusive(judg
         ("my_module:build", ("--subjects", "0"), "subjects must be at least 1"),
         ("my_module:build", ("--facts", "elements", "--subjects", "3"), "not both"),
         ("my_module:build", ("--facts", "elements", "--hops", "2"), "which is no subject"),
-        ("my_module:steps", ("--chain-of-thought", "--hops", "2"), "as many hops as the model has positions"),
-        ("my_module:measured", ("--chain-of-thought",), "return a Transformer"),
+        (
+            "my_module:steps",
+            ("--chain-of-thought", "--hops", "6"),
+            "positions for chains of 5 hops, not of 6",
+        ),
+        ("my_module:measured", ("--chain-of-thought",), "there is no position 2"),
         ("my_module:steps", ("--chain-of-thought", "--facts", "countries"), "which is no subject"),
         ("my_module:build", ("--hops", "2"), "W_pos has 2 rows; there is no position 2"),
     ],

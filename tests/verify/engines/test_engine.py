@@ -16,7 +16,6 @@ from theory import FactTable
 from theory.randomness import generator
 from verify import check
 from verify.asked import UsageError, prepare
-from verify.checking import check_recall
 from verify.engines.agreement import agreement
 from verify.engines.engine import (
     altered_weight,
@@ -27,6 +26,7 @@ from verify.engines.engine import (
 )
 from verify.exact.margin import margins
 from verify.exact.queries import Chains, Facts
+from verify.recall import check_recall
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

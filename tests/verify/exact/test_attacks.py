@@ -22,9 +22,10 @@ from theory import FactTable
 from theory.hops import letters
 from theory.nearest import nearest_squared_distances
 from verify.engines.formats import what_rounds
+from verify.exact.chains import enumeration
 from verify.exact.exactness import Ball
 from verify.exact.filtered import _Shared
-from verify.exact.induction import PremiseError, _linear_parts, enumeration, induction
+from verify.exact.induction import PremiseError, _linear_parts, induction
 from verify.exact.judge import Judge
 from verify.exact.margin import margins
 from verify.exact.queries import Facts

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from constructions import block_superposition, in_place_superposition, random_feature_memory
 from constructions.arithmetic import dense
 from theory import FactTable, random_bijections
-from verify.checking import check_recall
 from verify.exact import filtered as filter_
 from verify.exact.exactness import Ball
 from verify.exact.filtered import _Screen, filtered
 from verify.exact.margin import margins
+from verify.recall import check_recall
 
 SEEDS = st.integers(0, 2**32 - 1)
 U = 2.0**-24  # of single precision

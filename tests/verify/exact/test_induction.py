@@ -14,7 +14,8 @@ from constructions.arithmetic import dense
 from constructions.prompts import relations_first
 from theory.facts import FactTable, random_functions
 from verify.exact import induction as induction_
-from verify.exact.induction import PremiseError, enumeration, induction
+from verify.exact.chains import enumeration
+from verify.exact.induction import PremiseError, induction
 from verify.exact.margin import margins
 from verify.exact.queries import SingleSteps
 from verify.experiments.multi_hop_controls import chain_controls

@@ -22,11 +22,11 @@ from constructions import (
     sign_code,
 )
 from theory import FactTable, random_bijections
-from verify.checking import check_recall
 from verify.exact import margin as margins_module
 from verify.exact.exactness import Ball
 from verify.exact.margin import Margins, margins
 from verify.exact.queries import Chains, Facts
+from verify.recall import check_recall
 
 FAMILY = [
     "single-hop",

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from theory import datasets
 from theory.facts import FactsError, FactTable, random_functions
 from theory.hops import letters
-from verify import checking
+from verify import checking, recall
 from verify.ask import answer, understand
 from verify.checking import UsageError, check, prepare
 from verify.exact.margin import margins
@@ -222,12 +222,12 @@ def test_recall_of_some_subjects_is_not_recall_of_all(monkeypatch):
     facts = random_functions(12, 2, 12, rng=np.random.default_rng(4))
     prepared = prepare("composed-hops", facts, hops=2)
     model, asked = prepared.instance.build(), prepared.instance.samples()
-    assert checking.check_recall(model, prepared.facts, asked=asked).status == "holds"
+    assert recall.check_recall(model, prepared.facts, asked=asked).status == "holds"
 
     def some(model, facts, alphabet, *, progress=None):
         return margins(model, Chains(facts, alphabet, subjects=np.array([1, 5])), progress=progress)
 
-    monkeypatch.setattr(checking, "all_margins", some)
-    verdict = checking.check_recall(model, prepared.facts, asked=asked)
+    monkeypatch.setattr(recall, "all_margins", some)
+    verdict = recall.check_recall(model, prepared.facts, asked=asked)
     assert (verdict.status, verdict.n_queries) == ("inconclusive", 12 * 4)
     assert verdict.reason.startswith("only 8 of 48 queries verified")

@@ -1,6 +1,7 @@
 """What a construction of one's own may return, and what is said of one that cannot be judged."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ from constructions import chain_of_thought, composed_hops, in_place_superpositio
 from theory import FactTable
 from verify.exact.margin import margins
 from verify.exact.queries import Facts
-from verify.kit.own import Asking, ConstructionError, build, load, measured
+from verify.experiments import multi_hop
+from verify.kit import own
+from verify.kit.own import Asking, ConstructionError, UndecidedError, build, load, measured
 from verify.strategies import fact_tables
 
 FACTS = FactTable([[0, 1, 2], [2, 2, 0]])
@@ -53,13 +56,50 @@ def test_hops_are_asked_subject_first():
     assert Asking(2)(model, facts).n_wrong == Asking(2)(model.logits, facts).n_wrong == 0
 
 
-def test_chain_of_thought_is_judged_on_weights_alone():
-    asking, facts = Asking(chain_of_thought=True), FactTable([[1, 2, 0]])
-    assert asking(chain_of_thought(facts), facts).method == "induction"
-    with pytest.raises(ConstructionError, match="return a Transformer"):
-        asking(chain_of_thought(facts).logits, facts)
-    with pytest.raises(ConstructionError, match="one layer with one head"):
-        asking(composed_hops(facts), facts)
+def step_by_step(facts, *, forgets=()):
+    """A function of the prompts of a chain of thought that looks the last entity's next step up."""
+    N, A = facts.answers.shape[1], facts.n_attributes
+
+    def logits(tokens):
+        hops = int((tokens[0] >= N).sum())
+        step = tokens.shape[1] - hops
+        answers = facts.answers[tokens[:, step - 1] - N, tokens[:, -1]]
+        return np.eye(A)[(answers + ((hops, step) in forgets)) % A]
+
+    return logits
+
+
+def test_a_chain_of_thought_is_judged_by_induction_or_else_by_running_every_chain():
+    facts, thought = FactTable([[1, 2, 0], [0, 0, 1]]), Asking(3, chain_of_thought=True)
+    model = chain_of_thought(facts)
+    assert thought(model, facts).method == "induction"
+    lost = replace(model, W_pos=np.zeros_like(model.W_pos))
+    assert thought(lost, facts).n_wrong > 0
+    found = thought(step_by_step(facts), facts)
+    assert (found.method, found.n_recalled, found.lower.shape) == ("measured", 24, (2, 2, 2, 3))
+    for hops, step in ((1, 1), (2, 1), (3, 2), (3, 3)):
+        found = thought(step_by_step(facts, forgets=[(hops, step)]), facts)
+        assert (found.n_wrong, len(found.worst.relations)) == (24, step)
+    two = Asking(2, chain_of_thought=True)
+    assert two(step_by_step(facts, forgets=[(3, 1)]), facts).n_wrong == 0  # three hops are not asked
+
+
+def test_chains_longer_than_a_model_has_positions_for_are_refused():
+    facts = FactTable([[1, 2, 0]])
+    with pytest.raises(ConstructionError, match="positions for chains of 4 hops, not of 5"):
+        Asking(5, chain_of_thought=True)(chain_of_thought(facts), facts)
+
+
+def test_chains_too_many_to_run_are_not_decided(monkeypatch):
+    facts = FactTable([[1, 2, 0], [0, 0, 1]])
+    model = chain_of_thought(facts)
+    lost = replace(model, W_pos=np.zeros_like(model.W_pos))
+    monkeypatch.setattr(multi_hop, "_BUDGET", 1)
+    with pytest.raises(UndecidedError, match="one largest score"):
+        Asking(2, chain_of_thought=True)(lost, facts)
+    monkeypatch.setattr(own, "_MOST", 11)
+    with pytest.raises(ConstructionError, match=r"N R\^2 queries are too many to ask: at most 11"):
+        Asking(2, chain_of_thought=True)(step_by_step(facts), facts)
 
 
 @pytest.mark.parametrize(

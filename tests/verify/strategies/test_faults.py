@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
 from theory import FactTable
-from verify.checking import check_recall
 from verify.exact.margin import margins
+from verify.recall import check_recall
 from verify.strategies import FAULTS, fact_tables, faulty_transformers
 from verify.strategies.faults import SINGLE_HOP
 

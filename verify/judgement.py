@@ -1,0 +1,74 @@
+"""From margins to a verdict: whether everything was recalled, and what was measured."""
+
+from dataclasses import replace
+from typing import Any
+
+from constructions.transformer import Transformer
+from theory.table import Table
+from verify.asked import UsageError
+from verify.engines.engine import require
+from verify.exact.margin import Margins
+from verify.exact.tally import Counted
+from verify.storage import subject_bits
+from verify.verdict import Verdict
+
+
+def judged(verdict: Verdict, found: Margins | Counted) -> Verdict:
+    """The recall verdict: refuted by a fact that is certainly wrong, inconclusive if one is undecided."""
+    verdict = replace(verdict, min_margin=found.minimum[0], exact=found.exact, method=found.method)
+    if found.n_wrong:
+        if isinstance(found, Counted):
+            first = "" if found.complete else f" the first {found.tally.n_facts} of"
+            reason = f"{found.n_wrong} of{first} {found.n_facts} facts wrong"
+        else:
+            asked = "facts" if found.lower.ndim == 2 else "queries"
+            reason = f"{found.n_wrong} of {found.n_facts} {asked} wrong"
+        return replace(verdict, status="refuted", reason=reason, witness=found.worst)
+    undecided = found.n_facts - found.n_recalled
+    if undecided:
+        return replace(
+            verdict, status="inconclusive", reason=f"the sign of {undecided} margins is not decided"
+        )
+    return replace(verdict, status="holds")
+
+
+def covered(verdict: Verdict, found: Margins | Counted) -> Verdict:
+    """What holds of the queries asked is inconclusive where they, and no certificate, stand for all."""
+    if (
+        isinstance(found, Counted)
+        or verdict.status != "holds"
+        or found.method in ("induction", "transitions")
+    ):
+        return verdict
+    if found.n_facts >= (verdict.n_queries or 0):
+        return verdict
+    reason = (
+        f"only {found.n_facts} of {verdict.n_queries} queries verified, all strings of "
+        f"{found.lower.shape[-1]} of the subjects, drawn at random; all of those are recalled"
+    )
+    return replace(verdict, status="inconclusive", reason=reason)
+
+
+def quantities(model: Transformer, found: Margins | Counted, facts: Table) -> dict[str, Any]:
+    """What every claim about a construction predicts, read off the weights."""
+    return {
+        "d_model": model.d_model,
+        "d_mlp": model.d_mlp,
+        "d_mlp_per_layer": model.d_mlp_per_layer,
+        "n_layers": model.n_layers,
+        "min_margin": found.minimum[0],
+        "subject_bits": subject_bits(model, facts.n_subjects),
+        "other_bits": model.storage.other_bits if model.storage else None,
+    }
+
+
+def check_engine(engine: str) -> None:
+    """Whether an engine can be asked.
+
+    Raises:
+        UsageError: there is none of that name, or it is not installed.
+    """
+    try:
+        require(engine)
+    except (ImportError, ValueError) as error:
+        raise UsageError(str(error)) from error
