@@ -11,6 +11,7 @@ from theory.claim import Claim
 from theory.claims import CLAIMS
 from theory.facts import FactTable, random_bijections, random_functions
 from theory.keyed import KeyedBijections
+from theory.names import meant
 from theory.randomness import generator
 from theory.table import Table
 from verify.experiments.dense import DENSE
@@ -31,8 +32,18 @@ _WHOLE = ("bits", "code_length", "code_distance", "hops", "stages", "trials")
 _CHOICES = {"attention": ("hard", "soft"), "readout": ("in-place", "separate")}
 
 
+class Option(str):
+    """An option's name in a message: `code_length` in Python, `--code-length` on the command line."""
+
+
 class UsageError(ValueError):
-    """A check that cannot be asked for; the message says what and what would be right."""
+    """A check that cannot be asked for; the message says what and what would be right.
+
+    Its arguments are the parts of the message, so that each `Option` among them can be spelled otherwise.
+    """
+
+    def __str__(self) -> str:
+        return "".join(self.args)
 
 
 @dataclass(frozen=True)
@@ -69,9 +80,7 @@ def prepare(
     asked: Any  # all that counting asks of keyed bijections is what a Table has
     if implicit:
         if not isinstance(experiment, SingleHop):
-            raise UsageError(
-                f"{experiment.claim.name} has no option 'implicit'; the single-hop claims of C1 have"
-            )
+            raise no_option(experiment.claim.name, "implicit")
         asked, drawn = _keyed(facts, subjects, relations, table, seed)
     else:
         asked, drawn = facts_asked(facts, subjects, relations, table, seed)
@@ -91,8 +100,13 @@ def _experiment(claim: str | Claim) -> Experiment:
     if name not in EXPERIMENTS:
         known = [*EXPERIMENTS, *FLOORS]
         wrong = "is stated, but has no check yet" if name in CLAIMS else "is no claim"
-        raise UsageError(f"{name!r} {wrong}; there are {', '.join(known)}")
+        raise UsageError(f"{name!r} {wrong}{meant(name, known)}; there are {', '.join(known)}")
     return EXPERIMENTS[name]
+
+
+def no_option(claim: str, option: str) -> UsageError:
+    """The error of an option that only claims have whose facts are counted."""
+    return UsageError(f"{claim} has no option ", Option(option), "; the single-hop claims of C1 have")
 
 
 def check_options(claim: Claim, options: dict[str, Any]) -> None:
@@ -102,26 +116,31 @@ def check_options(claim: Claim, options: dict[str, Any]) -> None:
         UsageError: see above.
     """
     for name, value in options.items():
+        option = Option(name)
         if name not in (*claim.parameters, "code"):
-            taken = ", ".join(claim.parameters)
-            raise UsageError(f"{claim.name} has no option {name!r}; beside the facts it takes {taken}")
+            taken = [part for other in claim.parameters for part in (", ", Option(other))][1:]
+            raise UsageError(
+                f"{claim.name} has no option ", option, "; beside the facts it takes ", *(taken or ["none"])
+            )
         if name in _WHOLE and not (isinstance(value, int | np.integer) and not isinstance(value, bool)):
-            raise UsageError(f"{name} must be a whole number, got {value!r}")
+            raise UsageError(option, f" must be a whole number, got {value!r}")
         if name == "bits" and not 1 <= value <= 16:
-            raise UsageError(f"bits must be from 1 to 16, got {value}")
+            raise UsageError(option, f" must be from 1 to 16, got {value}")
         if name in ("code_length", "code_distance", "trials") and value < 1:
-            raise UsageError(f"{name} must be at least 1, got {value}")
+            raise UsageError(option, f" must be at least 1, got {value}")
         if name in ("gate", "margin") and not abs(value) < _LARGEST:
             beyond = "; weights allow less than 2^500" if abs(value) < float("inf") else ""
-            raise UsageError(f"{name} must be a finite number, got {value}{beyond}")
+            raise UsageError(option, f" must be a finite number, got {value}{beyond}")
         if name == "delta" and not 0 < value < 1:
-            raise UsageError(f"delta must lie between 0 and 1, got {value}")
+            raise UsageError(option, f" must lie between 0 and 1, got {value}")
         if name in ("hops", "stages") and value < 1:
-            raise UsageError(f"{name} must be at least 1, got {value}")
+            raise UsageError(option, f" must be at least 1, got {value}")
         if name in _CHOICES and value not in _CHOICES[name]:
-            raise UsageError(f"{name} must be one of {', '.join(_CHOICES[name])}, got {value!r}")
+            raise UsageError(option, f" must be one of {', '.join(_CHOICES[name])}, got {value!r}")
     if options.get("margin") is not None and options.get("attention", "hard") != "soft":
-        raise UsageError("margin is what softmax attention keeps: it goes with attention soft")
+        raise UsageError(
+            Option("margin"), " is what softmax attention keeps: it goes with ", Option("attention"), " soft"
+        )
 
 
 def facts_asked(
@@ -133,11 +152,11 @@ def facts_asked(
         kind = table or "bijections"
         for name, count in (("subjects", N), ("relations", R)):
             if count < 1:
-                raise UsageError(f"{name} must be at least 1, got {count}")
+                raise UsageError(Option(name), f" must be at least 1, got {count}")
         if kind not in TABLES:
-            raise UsageError(f"table must be one of {', '.join(TABLES)}, got {kind!r}")
+            raise UsageError(Option("table"), f" must be one of {', '.join(TABLES)}, got {kind!r}")
         if seed < 0:
-            raise UsageError(f"seed must be at least 0, got {seed}")
+            raise UsageError(Option("seed"), f" must be at least 0, got {seed}")
         require_memory(3 * 8 * N * R, f"a table of {N} x {R} facts")
         facts = TABLES[kind](N, R, rng=generator(seed, kind, N, R))
     elif subjects is not None or relations is not None or table is not None:
@@ -158,7 +177,7 @@ def _keyed(
         )
     for name, number, least in (("subjects", subjects, 1), ("relations", relations, 1), ("seed", seed, 0)):
         if number is not None and number < least:
-            raise UsageError(f"{name} must be at least {least}, got {number}")
+            raise UsageError(Option(name), f" must be at least {least}, got {number}")
     try:
         keyed = KeyedBijections(int(subjects or 1), int(relations or 1), seed=seed)
     except ValueError as error:

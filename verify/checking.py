@@ -13,9 +13,11 @@ from theory.facts import FactTable
 from theory.table import Table
 from verify.asked import (
     EXPERIMENTS,
+    Option,
     UsageError,
     check_options,
     facts_asked,
+    no_option,
     prepare,
     require_memory_for_weights,
 )
@@ -81,10 +83,12 @@ def check(
     check_engine(engine)
     if name in JUDGES:
         for option in ("implicit",) * implicit + ("checkpoint",) * (checkpoint is not None):
-            raise UsageError(f"{name} has no option {option!r}; the single-hop claims of C1 have")
+            raise no_option(name, option)
         if engine != "numpy":
             about = "all models" if name in FLOORS else "trained models"
-            raise UsageError(f"{name} is about {about}; --engine goes with the claims that build one")
+            raise UsageError(
+                f"{name} is about {about}; ", Option("engine"), " goes with the claims that build one"
+            )
         return _check_judged(name, facts, subjects, relations, table, seed, options, progress)
     if engine != "numpy" and (implicit or checkpoint is not None):
         raise UsageError("facts on demand and checkpoints are for counting by NumPy, not for another engine")
@@ -100,7 +104,7 @@ def check(
         **options,
     )
     if checkpoint is not None and not prepared.instance.counts:
-        raise UsageError(f"{name} has no option 'checkpoint'; the single-hop claims of C1 have")
+        raise no_option(name, "checkpoint")
     facts, experiment, instance = prepared.facts, prepared.experiment, prepared.instance
     hypotheses = [HypothesisResult(h.name, h.holds(instance.values)) for h in experiment.claim.hypotheses]
     if all(hypothesis.holds for hypothesis in hypotheses):

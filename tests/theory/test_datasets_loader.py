@@ -26,7 +26,7 @@ def test_every_data_set_loads_and_is_named_throughout(name):
 
 @pytest.mark.parametrize("name", ["planets", "Elements", "elements.csv", "", "../facts", "README"])
 def test_another_name_is_refused_and_the_right_ones_are_listed(name):
-    with pytest.raises(FactsError, match=re.escape(f"no data set is called {name!r}; there are countries")):
+    with pytest.raises(FactsError, match=re.escape(f"is called {name!r}") + ".*; there are countries"):
         load(name)
 
 

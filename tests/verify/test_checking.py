@@ -202,9 +202,14 @@ def test_gates_that_are_not_dyadic_are_decided_exactly():
 
 
 USAGE = {
-    "unknown claim": (("double-hop",), {}, "'double-hop' is no claim; there are single-hop, "),
-    "unknown option": (("single-hop",), {"hops": 2}, "single-hop has no option 'hops'; .* it takes gate"),
-    "bits without meaning": (("single-hop",), {"bits": 2}, "single-hop has no option 'bits'"),
+    "unknown claim": (("recall",), {}, "'recall' is no claim; there are single-hop, "),
+    "misspelt claim": (("singel-hop",), {}, r"is no claim \(did you mean 'single-hop'\?\); there are"),
+    "unknown option": (
+        ("single-hop",),
+        {"hops": 2},
+        "single-hop has no option hops; .* it takes gate, ",
+    ),
+    "bits without meaning": (("single-hop",), {"bits": 2}, "single-hop has no option bits; "),
     "bits too few": (("single-hop-packed",), {"bits": 0}, "bits must be from 1 to 16, got 0"),
     "bits too many": (("single-hop-quantized",), {"bits": 17}, "bits must be from 1 to 16, got 17"),
     "bits not whole": (("single-hop-packed",), {"bits": 2.5}, "bits"),

@@ -4,6 +4,7 @@ import re
 from importlib.resources import as_file, files
 
 from theory.facts import FactsError, FactTable
+from theory.names import meant
 
 
 def names() -> list[str]:
@@ -24,6 +25,8 @@ def load(name: str) -> FactTable:
         ('symbol of Carbon', 'C')
     """
     if name not in names():
-        raise FactsError(f"no data set is called {name!r}; there are {', '.join(names())}")
+        raise FactsError(
+            f"no data set is called {name!r}{meant(name, names())}; there are {', '.join(names())}"
+        )
     with as_file(files(__name__) / f"{name}.csv") as path:
         return FactTable.from_csv(path)

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from theory.names import meant
 from theory.version import VERSION
 
 # Commands load when they are called: the help of `georecall` needs neither NumPy nor SymPy.
@@ -51,6 +52,15 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = import_module(f"verify.cli.{cmd_name}").command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the arguments begin with; the error of a misspelt one names the nearest."""
+        if args[0] not in COMMANDS and not ctx.resilient_parsing:
+            known = ", ".join(COMMANDS)
+            ctx.fail(f"no command is called {args[0]!r}{meant(args[0], COMMANDS)}; there are {known}")
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs a command; an interrupt goes past click, which would answer it with an empty line."""

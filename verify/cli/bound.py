@@ -70,12 +70,15 @@ def command(name: str | None, as_json: bool, **options: Any) -> int:
     Exit status 3 where the bound says nothing at these parameters.
     """  # noqa: D301 (click wants the backspace)
     from bounds import BOUNDS, MissingExtraError, NoStatementError
+    from theory.names import meant
 
     if name is None:
         _list(BOUNDS)
         return 0
     if name not in BOUNDS:
-        raise click.UsageError(f"no bound is called {name!r}; there are {', '.join(BOUNDS)}")
+        raise click.UsageError(
+            f"no bound is called {name!r}{meant(name, BOUNDS)}; there are {', '.join(BOUNDS)}"
+        )
     given = {parameter: value for parameter, value in options.items() if value is not None}
     _check_options(name, BOUNDS[name], given)
     try:

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from verify.cli.options import claim_options, facts_options, input_errors, read_facts
+from verify.cli.options import claim_options, facts_options, flag, input_errors, read_facts
 
 
 @click.command(name="check")
@@ -125,7 +125,7 @@ def _refuse_with_model(claim: str | None, given: dict[str, Any]) -> None:
     if claim is not None:
         raise click.UsageError("give a claim or --model, not both")
     if given:
-        names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        names = ", ".join(map(flag, given))
         raise click.UsageError(f"--model takes its facts from --answers (or --facts), not from {names}")
 
 
@@ -170,12 +170,12 @@ def _check_construction(
     seed, hops = given.pop("seed"), given.pop("hops", None)
     subjects, relations, kind = (given.pop(name, None) for name in ("subjects", "relations", "table"))
     if given:
-        option = next(iter(given)).replace("_", "-")
+        option = flag(next(iter(given)))
         raise click.UsageError(
-            f"--construction has no option --{option}; it takes --hops and facts, or subjects and relations"
+            f"--construction has no option {option}; it takes --hops and facts, or subjects and relations"
         )
     if hops is not None and hops < 1:
-        raise UsageError(f"hops must be at least 1, got {hops}")
+        raise UsageError(f"--hops must be at least 1, got {hops}")
     drawn: dict[str, Any] = {}
     random = subjects is not None or relations is not None or kind is not None
     if random or table is not None:

@@ -16,11 +16,14 @@ def command(name: str | None, latex: bool, as_json: bool) -> None:
     """List the claims, or show one: statement, hypotheses, predicted quantities, proof, controls."""
     from theory.claim import latex_document
     from theory.claims import CLAIMS
+    from theory.names import meant
 
     if latex and as_json:
         raise click.UsageError("--json or --latex, not both")
     if name is not None and name not in CLAIMS:
-        raise click.UsageError(f"no claim is called {name!r}; there are {', '.join(CLAIMS)}")
+        raise click.UsageError(
+            f"no claim is called {name!r}{meant(name, CLAIMS)}; there are {', '.join(CLAIMS)}"
+        )
     chosen = list(CLAIMS.values()) if name is None else [CLAIMS[name]]
     if latex:
         click.echo(latex_document(*chosen))

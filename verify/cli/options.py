@@ -29,12 +29,20 @@ class Count(click.ParamType):  # type: ignore[type-arg]
 @contextmanager
 def input_errors() -> Iterator[None]:
     """Turns errors about what the user gave into one line and exit status 2."""
-    from verify.asked import UsageError
+    from verify.asked import Option, UsageError
 
     try:
         yield
-    except (FactsError, UsageError) as error:
+    except FactsError as error:
         raise click.ClickException(str(error)) from error
+    except UsageError as error:
+        said = (flag(part) if isinstance(part, Option) else part for part in error.args)
+        raise click.ClickException("".join(said)) from error
+
+
+def flag(name: str) -> str:
+    """A Python option as the command line spells it."""
+    return f"--{name.replace('_', '-')}"
 
 
 def facts_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -109,6 +109,7 @@ def capacity(
     georecall sweep capacity --subjects 256 --relations 4 --out results.sqlite
     georecall sweep capacity --subjects 256 --dimension 120 --dimension 136 --out results.sqlite
     """  # noqa: D301 (click wants the backspace)
+    from theory.names import meant
     from verify.experiments.readouts import READOUTS
     from verify.sweep import Cell
 
@@ -116,7 +117,8 @@ def capacity(
     for construction in constructions:
         if construction not in READOUTS:
             known = ", ".join(READOUTS)
-            raise click.UsageError(f"capacity is measured of {known}; not of {construction!r}")
+            like = meant(construction, READOUTS)
+            raise click.UsageError(f"capacity is measured of {known}; not of {construction!r}{like}")
     try:
         recalled = Fraction(share)
     except (ValueError, ZeroDivisionError):

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from constructions.transformer import Transformer
 from theory.facts import FactTable
 from theory.hops import letters
+from theory.names import meant
 from verify.exact.chains import chains
 from verify.exact.induction import PremiseError
 from verify.exact.margin import Margins, Witness, margins
@@ -249,7 +250,8 @@ def load(spec: str) -> Construction:
             own = (n for n, v in vars(module).items() if getattr(v, "__module__", None) == module_name)
             there = [n for n in own if not n.startswith("_")]
             raise ConstructionError(
-                f"{module_name} has no {name!r}; it has {', '.join(there) or 'no function'}"
+                f"{module_name} has no {name!r}{meant(name, there)}; "
+                f"it has {', '.join(there) or 'no function'}"
             )
         found = getattr(found, part)
     if not callable(found):

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from theory.names import meant
 from verify.plots.bits import draw_bits
 from verify.plots.capacity import draw_capacity
 from verify.plots.comparison import draw_comparison
@@ -61,7 +62,7 @@ def plot(kind: str, results: str | PathLike[str], out: str | PathLike[str]) -> N
         ValueError: another ending.
     """
     if kind not in FIGURES:
-        raise PlotError(f"no figure is called {kind!r}; there are {', '.join(FIGURES)}")
+        raise PlotError(f"no figure is called {kind!r}{meant(kind, FIGURES)}; there are {', '.join(FIGURES)}")
     title, draw = FIGURES[kind]
     with Store(results, must_exist=True) as store:
         frame = store.frame()
