@@ -134,9 +134,50 @@ class Plain:
         return out
 
 
+Shape = tuple[int, ...]
+
+
+def small(rng: np.random.Generator, shape: Shape) -> Any:
+    """Multiples of 1/4 from -2 to 2: nothing rounds in one layer."""
+    return rng.integers(-8, 9, size=shape) / 4
+
+
+def wild(rng: np.random.Generator, shape: Shape) -> Any:
+    """Ill-conditioned: normal numbers times powers of two from 2^-60 to 2^60, some zeros."""
+    return rng.normal(size=shape) * 2.0 ** rng.integers(-60, 61, size=shape) * (rng.random(shape) < 0.8)
+
+
+def cancelling(rng: np.random.Generator, shape: Shape) -> Any:
+    """Large numbers that cancel, and small ones that are left."""
+    return rng.choice([2.0**40, -(2.0**40), 2.0**40 + 1, 0.1, -0.1, 2.0**-30, 1.0], size=shape)
+
+
+def border(rng: np.random.Generator, shape: Shape) -> Any:
+    """Integers whose products and sums lie just below and just above 2^53."""
+    return rng.choice([2.0**26, -(2.0**26), 2.0**26 - 1, 2.0**27 + 1, 1.0, -1.0, 3.0], size=shape)
+
+
+def denormal(rng: np.random.Generator, shape: Shape) -> Any:
+    """Numbers whose products underflow, beside ordinary ones."""
+    return np.ldexp(rng.integers(-3, 4, size=shape) / 2, rng.choice([0, -500, -540, -1073], size=shape))
+
+
+def extreme(rng: np.random.Generator, shape: Shape) -> Any:
+    """Entries from the least denormal to nearly the largest float."""
+    return np.ldexp(rng.integers(-3, 4, size=shape) / 2, rng.integers(-1073, 1000, size=shape))
+
+
+def tied(rng: np.random.Generator, shape: Shape) -> Any:
+    """Few values, whose sums tie in fractions but not in floats, or the other way round."""
+    return rng.choice([0.1, 0.2, 0.3, 0.4, -0.1, 0.7, 1.0], size=shape)
+
+
+ENTRIES = {draw.__name__: draw for draw in (small, wild, cancelling, border, denormal, extreme, tied)}
+
+
 def _random_model(
     seed: int,
-    entries: Callable[[np.random.Generator, tuple[int, ...]], Any],
+    entries: str | Callable[[np.random.Generator, Shape], Any],
     *,
     d_vocab: int = 5,
     d_out: int = 3,
@@ -152,7 +193,7 @@ def _random_model(
     sparse: bool = False,
     drop: bool = False,
 ) -> Transformer:
-    """A model of random weights, drawn by `entries(rng, shape)`.
+    """A model of random weights, drawn by `entries(rng, shape)`; a name is one of `ENTRIES`.
 
     Args:
         uniform: W_Q = 0, so that all scores are equal.
@@ -160,9 +201,10 @@ def _random_model(
         drop: each attention and each MLP is absent with probability 1/3.
     """
     rng = np.random.default_rng(seed)
+    draw = ENTRIES[entries] if isinstance(entries, str) else entries
 
     def matrix(*shape: int) -> Any:
-        W = entries(rng, shape)
+        W = draw(rng, shape)
         return csr_array(np.where(rng.random(shape) < 0.5, W, 0)) if sparse else W
 
     def heads(*shape: int, zero: bool = False) -> Any:
@@ -178,19 +220,19 @@ def _random_model(
         )
         select = MLP(
             W_in=matrix(d_model, d_mlp),
-            b_in=entries(rng, (d_mlp,)),
+            b_in=draw(rng, (d_mlp,)),
             W_out=matrix(d_mlp, d_model),
-            b_out=entries(rng, (d_model,)),
+            b_out=draw(rng, (d_model,)),
         )
         no_attention, no_mlp = (rng.random(2) < 1 / 3) & drop
         return Block(None if no_attention else attend, None if no_mlp else select)
 
     return Transformer(
-        W_E=entries(rng, (d_vocab, d_model)),
-        W_pos=entries(rng, (n_ctx, d_model)),
+        W_E=draw(rng, (d_vocab, d_model)),
+        W_pos=draw(rng, (n_ctx, d_model)),
         blocks=tuple(block() for _ in range(n_layers)),
-        W_U=entries(rng, (d_model, d_out)),
-        b_U=entries(rng, (d_out,)),
+        W_U=draw(rng, (d_model, d_out)),
+        b_U=draw(rng, (d_out,)),
         attention=attention,
         attn_scale=attn_scale,
     )
@@ -204,6 +246,12 @@ def plain() -> type[Plain]:
 @pytest.fixture(scope="session")
 def random_model() -> Callable[..., Transformer]:
     return _random_model
+
+
+@pytest.fixture(scope="session")
+def drawn() -> Callable[..., Any]:
+    """Numbers of a shape, by one of `ENTRIES`."""
+    return lambda entries, rng, shape: ENTRIES[entries](rng, shape)
 
 
 @pytest.fixture(scope="session")

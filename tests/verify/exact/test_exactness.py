@@ -27,37 +27,7 @@ MODELS = st.fixed_dictionaries(
 SCALES = st.sampled_from([1.0, 0.1, -3.0, 0.0, 2.0**-40])
 
 
-def small(rng, shape):
-    """Multiples of 1/4 from -2 to 2: nothing rounds in one layer."""
-    return rng.integers(-8, 9, size=shape) / 4
-
-
-def wild(rng, shape):
-    """Ill-conditioned: normal numbers times powers of two from 2^-60 to 2^60, some zeros."""
-    return rng.normal(size=shape) * 2.0 ** rng.integers(-60, 61, size=shape) * (rng.random(shape) < 0.8)
-
-
-def cancelling(rng, shape):
-    """Large numbers that cancel, and small ones that are left."""
-    return rng.choice([2.0**40, -(2.0**40), 2.0**40 + 1, 0.1, -0.1, 2.0**-30, 1.0], size=shape)
-
-
-def border(rng, shape):
-    """Integers whose products and sums lie just below and just above 2^53."""
-    return rng.choice([2.0**26, -(2.0**26), 2.0**26 - 1, 2.0**27 + 1, 1.0, -1.0, 3.0], size=shape)
-
-
-def denormal(rng, shape):
-    """Numbers whose products underflow, beside ordinary ones."""
-    return np.ldexp(rng.integers(-3, 4, size=shape) / 2, rng.choice([0, -500, -540, -1073], size=shape))
-
-
-def tied(rng, shape):
-    """Few values, whose sums tie in fractions but not in floats, or the other way round."""
-    return rng.choice([0.1, 0.2, 0.3, 0.4, -0.1, 0.7, 1.0], size=shape)
-
-
-KINDS = st.sampled_from([small, wild, cancelling, border, denormal, tied])
+KINDS = st.sampled_from(["small", "wild", "cancelling", "border", "denormal", "tied"])
 
 
 def assert_holds(ball, truths, slack=0):
@@ -94,7 +64,7 @@ def test_equal_scores_the_ball_holds_the_rational_result(plain, random_model, se
     shape=MODELS,
     scale=st.sampled_from([1.0, 0.1, -3.0, 30.0, 2.0**-40]),
     T=st.integers(1, 4),
-    entries=st.sampled_from([small, tied, lambda rng, shape: rng.normal(size=shape)]),
+    entries=st.sampled_from(["small", "tied", lambda rng, shape: rng.normal(size=shape)]),
 )
 def test_soft_attention_the_ball_holds_the_real_result(plain, random_model, seed, shape, scale, T, entries):
     model = random_model(seed, entries, attention="soft", attn_scale=scale, **shape)
@@ -115,7 +85,7 @@ def as_fraction(real):
 @given(seed=SEEDS, T=st.sampled_from([1, 2, 4]), uniform=st.booleans(), sparse=st.booleans())
 def test_small_dyadic_models_are_proved_exact(plain, random_model, seed, T, uniform, sparse):
     """The proof is not vacuous: one layer of quarters, a power of two of positions."""
-    model = random_model(seed, small, attention="soft", uniform=True, sparse=sparse)
+    model = random_model(seed, "small", attention="soft", uniform=True, sparse=sparse)
     tokens = np.random.default_rng(seed).integers(model.d_vocab, size=(2, T))
     ball = model.map(Ball.of).logits(tokens)
     assert ball.exact

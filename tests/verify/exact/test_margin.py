@@ -50,26 +50,7 @@ MODELS = st.fixed_dictionaries(
 )
 
 
-def small(rng, shape):
-    return rng.integers(-8, 9, size=shape) / 4
-
-
-def wild(rng, shape):
-    """Ill-conditioned: normal numbers times powers of two from 2^-60 to 2^60, some zeros."""
-    return rng.normal(size=shape) * 2.0 ** rng.integers(-60, 61, size=shape) * (rng.random(shape) < 0.8)
-
-
-def cancelling(rng, shape):
-    """Large numbers that cancel, and small ones that are left."""
-    return rng.choice([2.0**40, -(2.0**40), 2.0**40 + 1, 0.1, -0.1, 2.0**-30, 1.0], size=shape)
-
-
-def tied(rng, shape):
-    """Few values, whose sums tie in fractions but not in floats, or the other way round."""
-    return rng.choice([0.1, 0.2, 0.3, 0.4, -0.1, 0.7, 1.0], size=shape)
-
-
-KINDS = st.sampled_from([small, wild, cancelling, tied])
+KINDS = st.sampled_from(["small", "wild", "cancelling", "tied"])
 
 
 def assert_bounds(found, truth):
@@ -378,7 +359,7 @@ def test_soft_attention_too_close_to_call_is_inconclusive():
 )
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_a_weight_that_is_not_finite_is_refused_by_name(random_model, name, value):
-    model = random_model(0, small, d_vocab=3, d_out=2)
+    model = random_model(0, "small", d_vocab=3, d_out=2)
     full = next(key for key in model.weights() if name in key.split("."))
     poisoned = {key: np.array(W) for key, W in model.weights().items()}
     poisoned[full].flat[-1] = value
@@ -461,9 +442,15 @@ def test_facts_are_measured_in_blocks_of_any_size(monkeypatch):
 
 
 @given(seed=SEEDS, A=st.integers(2, 4), entries=KINDS, radii=KINDS)
-def test_bounds_enclose_whatever_the_radii_allow_and_no_more_than_rounding_asks(seed, A, entries, radii):
+def test_bounds_enclose_whatever_the_radii_allow_and_no_more_than_rounding_asks(
+    drawn, seed, A, entries, radii
+):
     rng, rows = np.random.default_rng(seed), np.arange(3)
-    mid, rad, answers = entries(rng, (3, A)), np.abs(radii(rng, (3, A))), rng.integers(A, size=3)
+    mid, rad, answers = (
+        drawn(entries, rng, (3, A)),
+        np.abs(drawn(radii, rng, (3, A))),
+        rng.integers(A, size=3),
+    )
     found = margins_module._bounds(replace(Ball.of(mid), rad=rad), answers)
     for row, answer, lower, upper in zip(rows, answers, *found, strict=True):
         wrong = [a for a in range(A) if a != answer]
