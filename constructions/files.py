@@ -3,7 +3,8 @@
 Keys: `W_E`, `W_pos`, `W_U`, `b_U`, `blocks.{l}.attn.{W_Q,W_K,W_V,W_O}` and
 `blocks.{l}.mlp.{W_in,b_in,W_out,b_out}`; an absent part has no keys. Subjects come first in W_E, then the
 relations in order. The metadata, all JSON: `attention`, `attn_scale`, `query` (sample prompts with their
-answers), `answers_sha256`, and what the exporter adds: `typed`, whether each hop has relations of its own.
+answers: a model is asked at every number of hops that they show), `answers_sha256`, and what the exporter
+adds: `typed`, whether each hop has relations of its own.
 """
 
 import hashlib
@@ -198,7 +199,8 @@ def load_answers(path: str | PathLike[str]) -> NDArray[np.int64]:
     try:
         answers = np.load(path, allow_pickle=False)
     except Exception as error:  # NumPy parses the header as Python and believes the sizes that it promises
-        why = "it is no .npy file of numbers" if "pickle" in str(error) else error
+        why = getattr(error, "strerror", None) or error
+        why = "it is no .npy file of numbers" if "pickle" in str(error) else why
         raise ValueError(f"cannot read {path}: {why}") from error
     if not isinstance(answers, np.ndarray) or answers.dtype.kind not in "iu" or answers.ndim != 2:
         raise ValueError(f"{path} must hold one array of integers of shape (R, N)")

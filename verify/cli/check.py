@@ -4,14 +4,18 @@ from typing import Any
 
 import click
 
-from verify.cli.options import claim_options, facts_options, flag, input_errors, read_facts
+from verify.cli.options import asks_hops, claim_options, facts_options, flag, input_errors, read_facts
 
 
 @click.command(name="check")
 @click.argument("claim", required=False)
 @facts_options
 @claim_options
-@click.option("--model", metavar="M.safetensors", help="Judge the recall of these weights, not a claim.")
+@click.option(
+    "--model",
+    metavar="M.safetensors",
+    help="Judge the recall of these weights, not a claim, at every number of hops that their samples show.",
+)
 @click.option("--answers", metavar="A.npy", help="With --model: the answers, int64, shape (R, N).")
 @click.option(
     "--engine",
@@ -27,12 +31,15 @@ from verify.cli.options import claim_options, facts_options, flag, input_errors,
 )
 @click.option("--checkpoint", metavar="FILE", help="Keep what is counted here, and go on from there.")
 @click.option(
-    "--construction", metavar="MODULE:FUNCTION", help="Judge the recall of this construction of yours."
+    "--construction",
+    metavar="MODULE:FUNCTION",
+    help="Judge the recall of this construction of yours: a function from facts to weights, or to a function "
+    "from tokens to logits.",
 )
 @click.option(
     "--chain-of-thought",
     is_flag=True,
-    help="With --construction: its models answer step by step, as those of the claim do.",
+    help="With --construction: ask step by step, as the claim does, in chains of up to --hops (default 2).",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
@@ -57,6 +64,7 @@ def command(
     georecall check single-hop --subjects 2^26 --relations 16 --implicit --checkpoint run.json
     georecall check --model model.safetensors --answers model.answers.npy
     georecall check --construction mypackage.mymodule:build
+    georecall check --construction mymodule:build --chain-of-thought --hops 3
 
     Exit status: 0 holds, 1 refuted, 2 bad input, 3 inconclusive or hypotheses not met.
     """  # noqa: D301 (click wants the backspace)
@@ -65,7 +73,7 @@ def command(
     given = {name: value for name, value in options.items() if value is not None}
     with input_errors(), progress_bar("verifying") as progress:
         table = read_facts(facts, missing)
-        if table is not None and missing is not None and claim is not None and _asks_hops(claim):
+        if table is not None and missing is not None and claim is not None and asks_hops(claim):
             table = table.to_entities(missing=missing)
         if construction is not None:
             if claim is not None or model is not None or answers is not None:
@@ -86,7 +94,7 @@ def command(
             if implicit or checkpoint is not None:
                 raise click.UsageError("--implicit and --checkpoint go with a claim, not with --model")
             _refuse_with_model(claim, given)
-            verdict = _check_model(model, answers, table, engine, progress)
+            verdict = _check_model(model, answers, table, missing, engine, progress)
         else:
             if claim is None:
                 raise click.UsageError(
@@ -114,22 +122,17 @@ def command(
     return exit_status(verdict)
 
 
-def _asks_hops(claim: str) -> bool:
-    """Whether a claim is about chains of relations, for which attributes must be subjects."""
-    from theory.claims import CLAIMS
-
-    return claim in CLAIMS and "hops" in CLAIMS[claim].parameters
-
-
 def _refuse_with_model(claim: str | None, given: dict[str, Any]) -> None:
     if claim is not None:
         raise click.UsageError("give a claim or --model, not both")
     if given:
         names = ", ".join(map(flag, given))
-        raise click.UsageError(f"--model takes its facts from --answers (or --facts), not from {names}")
+        raise click.UsageError(
+            f"--model has no option {names}; it takes --answers or --facts, and its samples say what is asked"
+        )
 
 
-def _check_model(path: str, answers: str | None, facts: Any, engine: str, progress: Any) -> Any:
+def _check_model(path: str, answers: str | None, facts: Any, missing: Any, engine: str, progress: Any) -> Any:
     from constructions.files import load_answers, load_queries, load_safetensors, load_typed
     from theory.facts import FactTable
     from verify.checking import UsageError
@@ -138,10 +141,11 @@ def _check_model(path: str, answers: str | None, facts: Any, engine: str, progre
     if (answers is None) == (facts is None):
         raise click.UsageError("--model needs its facts: either --answers A.npy or --facts")
     try:
-        model = load_safetensors(path)
+        model, asked, typed = load_safetensors(path), load_queries(path), load_typed(path)
         if answers is not None:
             facts = FactTable(load_answers(answers), n_attributes=model.d_vocab_out)
-        asked, typed = load_queries(path), load_typed(path)
+        elif any(len(query["relations"]) > 1 or query["tokens"][0] >= facts.n_subjects for query in asked):
+            facts = facts.to_entities(missing=missing)
         verdict = check_recall(model, facts, asked=asked, typed=typed, engine=engine, progress=progress)
     except ValueError as error:
         raise UsageError(str(error)) from error

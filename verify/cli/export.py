@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from verify.cli.options import claim_options, facts_options, input_errors, read_facts
+from verify.cli.options import asks_hops, claim_options, facts_options, input_errors, read_facts
 
 
 @click.command(name="export")
@@ -32,7 +32,10 @@ def command(
     """  # noqa: D301 (click wants the backspace)
     given = {name: value for name, value in options.items() if value is not None}
     with input_errors():
-        report = _export(claim, read_facts(facts, missing), out, dtype, given)
+        table = read_facts(facts, missing)
+        if table is not None and asks_hops(claim):
+            table = table.to_entities(missing=missing)
+        report = _export(claim, table, out, dtype, given)
     if as_json:
         from verify.cli.output import print_json
 

@@ -89,7 +89,9 @@ def claim_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--trials", type=Count(), help="Most draws of a random construction; default 512."),
     )
     hops = (
-        click.option("--hops", type=Count(), help="k, hops of a question (K for chain of thought)."),
+        click.option(
+            "--hops", type=Count(), help="k, hops of a question (K, the most, for chain of thought)."
+        ),
         click.option("--stages", type=Count(), help="c, stages of hybrid-hops, from 1 to the hops."),
         click.option("--typed", is_flag=True, default=None, help="Every hop has relations of its own."),
         click.option("--merged", is_flag=True, default=None, help="sequential-hops in one layer per hop."),
@@ -117,6 +119,13 @@ def read_facts(facts: str | None, missing: Any) -> FactTable | None:
     from theory import datasets
 
     return datasets.load(facts)
+
+
+def asks_hops(claim: str) -> bool:
+    """Whether a claim is about chains of relations, for which attributes must be subjects."""
+    from theory.claims import CLAIMS
+
+    return claim in CLAIMS and "hops" in CLAIMS[claim].parameters
 
 
 def _with(options: tuple[Any, ...], function: Callable[..., Any]) -> Callable[..., Any]:

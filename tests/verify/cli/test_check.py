@@ -119,6 +119,10 @@ def test_one_attribute_has_no_margin(capsys: pytest.CaptureFixture[str]) -> None
         (["check", "single-hop", "--model", "m.safetensors"], "not both"),
         (["check", "--model", "m.safetensors"], "--answers"),
         (
+            ["check", "--model", "m.safetensors", "--hops", "2"],
+            "--model has no option --hops; it takes --answers",
+        ),
+        (
             ["check", "--model", "nonesuch.safetensors", "--answers", "a.npy"],
             "cannot read nonesuch.safetensors",
         ),

@@ -54,7 +54,13 @@ def test_ask_shows_each_step(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     ("question", "says"),
-    [("belw of carbon", "neither a subject nor"), ("carbon", "no relation"), ("", "neither a subject nor")],
+    [
+        ("belw of carbon", "and ' of ' (did you mean 'below'?)"),
+        ("below of carbn", "'carbn' is neither a subject nor"),
+        ("below of carbn", "(did you mean 'carbon'?)"),
+        ("carbon", "no relation"),
+        ("", "neither a subject nor"),
+    ],
 )
 def test_a_question_that_is_not_understood_gets_one_line(
     question: str, says: str, capsys: pytest.CaptureFixture[str]
@@ -209,3 +215,30 @@ def test_samples_of_another_kind_than_the_types_said_are_refused(
     capsys.readouterr()
     assert run(["check", "--model", str(model), "--answers", str(model.with_suffix(".answers.npy"))]) == 2
     assert "typed hops of 2 relations never ask [1, 1]" in capsys.readouterr().err
+
+
+CIRCLE = "subject,advisor,friend\nAnn,Bob,Cid\nBob,Cid,Ann\nCid,Ann,Bob\n"  # attributes in another order
+
+
+@pytest.mark.parametrize("claim", ["composed-hops", "chain-of-thought"])
+@pytest.mark.parametrize(("cells", "missing"), [(CIRCLE, []), (FAMILY, ["--missing", "unknown"])])
+def test_weights_of_hops_are_judged_by_the_file_that_they_were_made_of(
+    claim: str, cells: str, missing: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As by the answers beside them: the file's attributes are identified with its subjects."""
+    path, model = tmp_path / "facts.csv", tmp_path / "m.safetensors"
+    path.write_text(cells, encoding="utf-8")
+    facts = ["--facts", str(path), *missing]
+    assert run(["export", claim, *facts, "--hops", "2", "--out", str(model)]) == 0
+    capsys.readouterr()
+    N = 3 if cells is CIRCLE else 6
+    assert output(capsys, 0, "check", "--model", str(model), *facts)["n_queries"] == N * 2**2
+    assert judged(capsys, 0, model)["n_queries"] == N * 2**2
+
+
+def test_an_export_of_facts_that_are_no_chains_says_which(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "m.safetensors")
+    assert run(["export", "composed-hops", "--facts", "elements", "--out", out]) == 2
+    assert "symbol of Hydrogen is 'H', which is no subject" in capsys.readouterr().err
