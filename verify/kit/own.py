@@ -45,7 +45,8 @@ class Construction(Protocol):
 
     It returns a `Transformer`; or a function from tokens, int64 of shape (batch, T), to logits, shape
     (batch, |A|), that has the facts built in: `lambda tokens: ...`. Tokens are prompts `[s, r]`, or
-    `[s, r_1, ..., r_k]` at k hops: subjects are 0..N-1, relations N..N+R-1.
+    `[s, r_1, ..., r_k]` at k hops, or `[r_1, ..., r_k, s, x_1, ..., x_{i-1}]` at step i of a chain of thought
+    (see `Asking`): subjects are 0..N-1, relations N..N+R-1.
     """
 
     def __call__(self, facts: FactTable, /) -> "Transformer | Logits":

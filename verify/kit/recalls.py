@@ -55,6 +55,7 @@ def assert_recalls(
     Raises:
         AssertionError: something does not hold, or cannot be decided; the message is the counterexample.
         TypeError: weights without facts, or with claims about other tables; neither weights nor a function.
+        ValueError: hops that are no whole number, or none.
 
     Example:
         >>> from constructions import in_place_superposition
@@ -191,7 +192,11 @@ def _n_queries(found: Margins) -> int:
 
 
 def _asking(hops: int | None, chain_of_thought: bool) -> Asking:
-    return Asking((2 if chain_of_thought else 1) if hops is None else hops, chain_of_thought)
+    if hops is None:
+        return Asking(2 if chain_of_thought else 1, chain_of_thought)
+    if not isinstance(hops, int) or isinstance(hops, bool) or hops < 1:
+        raise ValueError(f"hops must be a whole number, at least 1, got {hops!r}")
+    return Asking(hops, chain_of_thought)
 
 
 def _asked(found: Margins, asking: Asking) -> dict[str, Any]:

@@ -56,6 +56,13 @@ def test_hops_pass():
     assert_recalls(chain_of_thought, chain_of_thought=True, bijective=True)
 
 
+@pytest.mark.parametrize("hops", [0, -1, 2.0, "2", True])
+@pytest.mark.parametrize("thinks", [False, True])
+def test_hops_are_a_whole_number(hops, thinks):
+    with pytest.raises(ValueError, match="hops must be a whole number, at least 1, got"):
+        assert_recalls(chain_of_thought, hops=hops, chain_of_thought=thinks)
+
+
 def test_a_chain_of_thought_without_positions_for_its_hops_fails():
     with pytest.raises(AssertionError, match=r"has positions for chains of 1 hop, not of 2"):
         assert_recalls(composed_hops, chain_of_thought=True)
