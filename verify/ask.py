@@ -10,6 +10,7 @@ from constructions.chain_of_thought import chain_of_thought
 from constructions.prompts import relations_first
 from constructions.transformer import Transformer
 from theory.facts import FactsError, FactTable
+from theory.names import meant
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,10 @@ def understand(facts: FactTable, question: str) -> tuple[int, list[int]]:
         fits = [name for name in names if rest.startswith(f"{name} of ")]
         if not fits:
             known = ", ".join(facts.relation_name(r) for r in range(min(facts.n_relations, 8)))
-            raise FactsError(f"{rest!r} is neither a subject nor begins with a relation ({known}) and ' of '")
+            like = meant(rest.partition(" of ")[0], names) or meant(rest, subjects)
+            raise FactsError(
+                f"{rest!r} is neither a subject nor begins with a relation ({known}) and ' of '{like}"
+            )
         name = max(fits, key=len)
         relations.append(names[name])
         rest = rest[len(name) + len(" of ") :].strip()

@@ -113,12 +113,12 @@ def capacity(
     from verify.experiments.readouts import READOUTS
     from verify.sweep import Cell
 
-    _check_counts(subjects, *relations, *dimensions, trials)
     for construction in constructions:
         if construction not in READOUTS:
             known = ", ".join(READOUTS)
             like = meant(construction, READOUTS)
             raise click.UsageError(f"capacity is measured of {known}; not of {construction!r}{like}")
+    _check_counts(subjects, *relations, *dimensions, trials)
     try:
         recalled = Fraction(share)
     except (ValueError, ZeroDivisionError):
@@ -136,7 +136,7 @@ def capacity(
     return cells
 
 
-@command.command(name="hops")
+@command.command(name="hops", short_help="Measure dimension against depth (C5).")
 @click.option("--subjects", type=Count(), help="N, entities; default 64.")
 @click.option("--relations", type=Count(), help="R, relations at every hop; default 3.")
 @click.option("--hops", type=Count(), help="Most hops, and every number up to it; default 4.")
@@ -152,7 +152,7 @@ def hops(
     return hop_cells(subjects, relations, hops, most=most, seed=seed)
 
 
-@command.command(name="learned")
+@command.command(name="learned", short_help="Train models, measure transfer (C9).")
 @click.option("--subjects", type=Count(), multiple=True, help="N = |A|, several times for several.")
 @click.option("--relations", type=Count(), multiple=True, help="R, several times for several; default 2.")
 @click.option("--dimension", "dimensions", type=Count(), multiple=True, help="d per relation; default 20.")

@@ -122,7 +122,7 @@ def test_facts_of_other_things_do_not_meet_the_hypotheses():
     ("claim", "options", "says"),
     [
         ("hybrid-hops", {"hops": 3, "stages": 4}, "stages must be from 1 to the number of hops, 3, got 4"),
-        ("composed-hops", {"stages": 2}, "no option 'stages'"),
+        ("composed-hops", {"stages": 2}, "no option stages; "),
         ("sequential-hops", {"hops": 0}, "hops must be at least 1"),
         ("chain-of-thought", {"attention": "warm"}, "hard, soft"),
         ("chain-of-thought", {"margin": 1.0}, "goes with attention soft"),
