@@ -4,8 +4,7 @@ Brute force shares no line with the package: THEORY.md's forward pass in integer
 every query (chain of thought: every step of every chain, and the chains that the model itself generates).
 A verdict agrees if it is refuted where an answer changed (a tie is a change), with the right number of wrong
 facts and a true witness, and holds where none did, with the new least margin. `inconclusive` is accepted
-where a premise of the induction certificate fails, checked here too, and where softmax of unequal scores
-leaves only bounds; it is counted.
+where softmax of unequal scores leaves only bounds, and nowhere else; it is counted.
 
 The table of CHANGES = 1000 changes per construction:
 
@@ -205,7 +204,7 @@ def test_the_verdict_agrees_with_brute_force_whatever_weight_is_changed(brute_fo
     tally = study(name, SMALL.get(name, {}), changes, brute_force)
     print(tally)
     assert 0 < tally.wrong < tally.changes == changes
-    assert tally.inconclusive < changes // 3
+    assert tally.inconclusive == 0
 
 
 @pytest.mark.parametrize("changes", [FEW // 3, pytest.param(CHANGES // 5, marks=pytest.mark.slow)])
@@ -214,7 +213,8 @@ def test_the_verdict_agrees_with_brute_force_for_every_option(brute_force, varia
     tally = study(*VARIANTS[variant], changes, brute_force, variant)
     print(tally)
     assert 0 < tally.wrong < tally.changes == changes
-    assert tally.inconclusive < changes // 2
+    soft = VARIANTS[variant][1].get("attention") == "soft"
+    assert tally.inconclusive < (changes // 2 if soft else 1)
 
 
 def asked_for_the_first(separated, x, honest=Separated.readouts):
