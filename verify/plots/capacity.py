@@ -75,9 +75,9 @@ def _verified(ax: Axes, frame: pd.DataFrame, R: int) -> None:
         rows = chosen(frame, "recall", construction=construction, n_relations=R)
         if not rows.empty:
             right = rows[rows["recalled"] == rows["n_subjects"] * R]
-            label = "verified, every margin exact" if construction == "single-hop" else None
             facts = right["n_subjects"] * R
-            ax.plot(right["d_model"], facts, "D", color=COLOURS[colour], ms=3.5, label=label)
+            ax.plot(right["d_model"], facts, "D", color=COLOURS[colour], ms=3.5)
+    ax.plot([], [], "D", color=COLOURS["grey"], ms=3.5, label="verified, every margin exact")
 
 
 def _measured(ax: Axes, rows: pd.DataFrame, R: int, colour: str, marker: str, label: str) -> None:

@@ -32,7 +32,8 @@ def draw_depth(frame: pd.DataFrame) -> Figure:
             ax.plot([depth], [d], marker=marker, color=COLOURS[colour], mfc=fill, ls="none")
             if floor > 0:
                 ax.plot([depth], [floor], marker="_", ms=14, mew=2, color=COLOURS[colour], ls="none")
-        ax.plot([], [], marker=marker, color=COLOURS[colour], mfc="white", label=f"$k = {k}$ hops")
+        label = f"$k = {k}$ hop" + "s" * (k > 1)
+        ax.plot([], [], marker=marker, color=COLOURS[colour], mfc="white", label=label)
     ax.plot(
         [],
         [],
