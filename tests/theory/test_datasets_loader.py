@@ -1,6 +1,9 @@
 """The shipped data sets by name; their contents have tests of their own in `datasets`."""
 
+import csv
 import re
+import unicodedata
+from importlib.resources import files
 
 import pytest
 
@@ -22,6 +25,26 @@ def test_every_data_set_loads_and_is_named_throughout(name):
     assert table.attributes is not None
     assert len(table.occurring()) == table.n_attributes >= 2
     assert load(name) == table
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_text_is_nfc_without_byte_order_mark_and_ends_each_line_with_a_line_feed(name):
+    text = (files("theory.datasets") / f"{name}.csv").read_bytes().decode("utf-8")
+    assert unicodedata.is_normalized("NFC", text)
+    assert not text.startswith("\ufeff")
+    assert "\r" not in text
+    assert text.endswith("\n")
+
+
+@pytest.mark.parametrize("name", names())
+def test_no_cell_is_missing_empty_or_padded(name):
+    with (files("theory.datasets") / f"{name}.csv").open(encoding="utf-8", newline="") as text:
+        header, *rows = csv.reader(text, strict=True)
+    for row in rows:
+        assert len(row) == len(header)
+        for cell in row:
+            assert cell
+            assert cell == cell.strip()
 
 
 @pytest.mark.parametrize("name", ["planets", "Elements", "elements.csv", "", "../facts", "README"])

@@ -3,7 +3,6 @@
 import csv
 import io
 import sqlite3
-import unicodedata
 from contextlib import closing
 from importlib.resources import files
 from itertools import combinations
@@ -105,21 +104,6 @@ def category(row):
 def test_there_are_118_rows_under_the_stated_header():
     assert TEXT.splitlines()[0] == ",".join(HEADER)
     assert len(ROWS) == 118
-
-
-def test_the_text_is_nfc_without_byte_order_mark_and_ends_each_line_with_a_line_feed():
-    assert unicodedata.is_normalized("NFC", TEXT)
-    assert not TEXT.startswith("\ufeff")
-    assert "\r" not in TEXT
-    assert TEXT.endswith("\n")
-
-
-def test_no_cell_is_missing_empty_or_padded():
-    for row in ROWS:
-        assert list(row) == HEADER
-        for cell in row.values():
-            assert cell
-            assert cell == cell.strip()
 
 
 @pytest.mark.parametrize("column", ["subject", "symbol", "atomic number"])

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import unicodedata
 from collections import Counter
 from importlib.resources import files
 
@@ -54,13 +53,6 @@ def test_there_are_the_118_elements_and_unknown_under_the_stated_header():
     assert TEXT.splitlines()[0] == ",".join(HEADER)
     assert [row["subject"] for row in ROWS] == [element["subject"] for element in ELEMENTS] + [UNKNOWN]
     assert len(ROWS) == 119
-
-
-def test_the_text_is_nfc_without_byte_order_mark_and_ends_each_line_with_a_line_feed():
-    assert unicodedata.is_normalized("NFC", TEXT)
-    assert not TEXT.startswith("\ufeff")
-    assert "\r" not in TEXT
-    assert TEXT.endswith("\n")
 
 
 def test_no_subject_occurs_twice():
