@@ -1,7 +1,7 @@
 """Anyone's weights: are they right about everything that their sample queries show them to be asked?"""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from verify.verdict import Verdict
 Sample = Mapping[str, Any]
 
 _WORST_FIRST = ("refuted", "inconclusive", "holds")
+_OF_ALL: dict[str, Callable[..., Any]] = {"min_margin": min, "engine_queries": sum, "engine_min_margin": min}
 
 
 def check_recall(
@@ -57,10 +58,7 @@ def check_recall(
     for query in asked:
         forms.setdefault(_form(query, model, facts.n_subjects), []).append(query)
     verdict = _worst(
-        [
-            _judged(form, samples, model, facts, typed, engine, progress)
-            for form, samples in sorted(forms.items(), key=lambda item: item[0])
-        ]
+        [_judged(form, forms[form], model, facts, typed, engine, progress) for form in sorted(forms)]
     )
     return replace(verdict, seconds=time.perf_counter() - start)
 
@@ -116,15 +114,18 @@ def _judged(
 def _worst(several: Sequence[Verdict]) -> Verdict:
     """The worst verdict, for the queries of all."""
     worst = min(several, key=lambda v: (_WORST_FIRST.index(v.status), v.min_margin or 0))
-    if len(several) == 1 or any(verdict.n_queries is None for verdict in several):
+    least = [verdict.min_margin for verdict in several if verdict.min_margin is not None]
+    if len(least) < len(several):
         return worst
-    least = min(verdict.min_margin for verdict in several if verdict.min_margin is not None)
+    measured = {name: [verdict.measured.get(name) for verdict in several] for name in _OF_ALL}
+    of_all = {name: _OF_ALL[name](found) for name, found in measured.items() if None not in found}
     return replace(
         worst,
         n_queries=sum(verdict.n_queries or 0 for verdict in several),
-        min_margin=least,
+        min_margin=min(least),
         exact=all(verdict.exact for verdict in several),
-        measured=worst.measured | {"min_margin": least},
+        measured=worst.measured | of_all,
+        controls=tuple(control for verdict in several for control in verdict.controls),
     )
 
 

@@ -17,10 +17,12 @@ from constructions import (
     sequential_hops,
 )
 from theory import FactTable
+from verify import recall
 from verify.exact.queries import Chains, sample
 from verify.experiments import multi_hop
 from verify.experiments.multi_hop import FAMILY
-from verify.recall import check_recall
+from verify.recall import _worst, check_recall
+from verify.verdict import Verdict
 
 
 def test_recall_asks_as_the_samples_show():
@@ -89,6 +91,41 @@ def test_the_worst_number_of_hops_decides():
     assert (verdict.status, verdict.n_queries, verdict.witness.relations) == ("refuted", 18, (0,))
 
 
+@pytest.mark.parametrize("at_two", [1, 4])
+def test_where_several_numbers_of_hops_are_wrong_the_witness_is_of_the_least_margin(at_two):
+    two = FactTable([[0, 1, 2], [0, 1, 2]])
+    W_pos = np.zeros((8, 3))
+    W_pos[1], W_pos[2] = [-2, 2, 0], [-at_two, at_two, 0]  # the last position of one hop, and of two
+    model = replace(subject_at_any_length(two), W_pos=W_pos)
+    one, both = (check_recall(model, two, asked=samples_of(two, *lengths)) for lengths in ((1,), (1, 2)))
+    assert one.status == both.status == "refuted"
+    assert both.witness.margin == pytest.approx(float(both.min_margin))
+    assert len(both.witness.relations) == (1 if at_two == 1 else 2)
+    assert (both.min_margin == one.min_margin) == (at_two == 1)
+
+
+def test_the_worst_verdict_is_exact_if_all_are():
+    exact = Verdict("recall", "holds", n_queries=6, min_margin=Fraction(1), exact=True)
+    inexact = replace(exact, min_margin=Fraction(2), exact=False)
+    assert _worst([exact, exact]).exact
+    for several in ([exact, inexact], [inexact, exact]):
+        assert (_worst(several).min_margin, _worst(several).exact) == (1, False)
+
+
+def test_an_engine_has_been_asked_every_number_of_hops():
+    pytest.importorskip("onnxruntime")
+    same = FactTable([[0, 1, 2], [0, 1, 2]])
+    verdict = check_recall(
+        subject_at_any_length(same), same, asked=samples_of(same, 1, 2), engine="onnxruntime"
+    )
+    assert (verdict.status, verdict.measured["engine_queries"]) == ("holds", verdict.n_queries)
+    assert verdict.measured["engine_min_margin"] == pytest.approx(1 / 3)
+    assert [control.got.split(" on ")[-1] for control in verdict.controls] == [
+        "2 of 6 queries",
+        "4 of 12 queries",
+    ]
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -98,6 +135,7 @@ def test_the_worst_number_of_hops_decides():
         {"relations": [1]},
         {"tokens": [0, 3, 4]},
         {"tokens": [3], "relations": [0, 1]},
+        {"tokens": [0, 5], "relations": [2]},  # a token that there is not
     ],
 )
 @pytest.mark.parametrize("thinks", [False, True])
@@ -122,6 +160,20 @@ def test_a_step_may_name_the_relations_so_far_or_all_of_its_chain():
         assert check_recall(model, two, asked=[step | {"relations": relations}]).status == "holds"
     with pytest.raises(ValueError, match="a sample query has tokens"):
         check_recall(model, two, asked=[step | {"relations": every[:1]}])
+
+
+def test_chains_shorter_than_the_model_allows_are_certified_up_to_what_it_allows():
+    two = FactTable([[1, 2, 0], [0, 2, 1]])
+    asked = chain_samples(two, 2, 3)
+    for samples in (asked, [{k: v for k, v in q.items() if k != "positions"} for q in asked]):
+        verdict = check_recall(chain_of_thought(two, max_hops=3), two, asked=samples)
+        assert (verdict.status, verdict.method, verdict.n_queries) == ("holds", "induction", 3 * 2**3)
+
+
+def test_facts_of_words_are_counted_and_not_compared_with_every_answer(monkeypatch):
+    monkeypatch.setattr(recall, "margins", None)
+    two = FactTable([[1, 2, 0], [0, 2, 1]])
+    assert check_recall(in_place_superposition(two), two).status == "holds"
 
 
 @pytest.mark.parametrize(
@@ -166,6 +218,7 @@ def test_recall_reports_its_progress_whatever_is_asked():
         (in_place_superposition(two), [], 6),
         (composed_hops(two), hops, 12),
         (chain_of_thought(two, max_hops=2), chain, 6),
+        (subject_at_any_length(two), [], 6),
     ]:
         told = []
         check_recall(model, two, asked=asked, progress=lambda *done, told=told: told.append(done))
