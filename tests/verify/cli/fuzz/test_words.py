@@ -64,6 +64,6 @@ def test_any_words_at_all(folder, answers_properly, names_in, command, rest):
     with contextlib.chdir(folder / "words"):
         if command == "check" and rest[:1] and rest[0].startswith("--constr"):
             return
-        status = answers_properly(command, *rest, *["--nonesuch"] * (command in LONG))
+        status = answers_properly(command, *["--nonesuch"] * (command in LONG), *rest)
     if status == 2:
         assert names_in(folder / "words") == before
