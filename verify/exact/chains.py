@@ -13,17 +13,15 @@ from numpy.typing import NDArray
 from constructions.transformer import Transformer
 from theory.facts import FactTable
 from theory.hops import letters
-from verify.exact.margin import Margins, Progress, margins
+from verify.exact.margin import Margins, margins
 from verify.exact.queries import Chains, Queries
 
 Ask = Callable[[Queries], Margins]
 
 
-def enumeration(
-    model: Transformer, facts: FactTable, hops: int, *, max_hops: int, progress: Progress | None = None
-) -> Margins:
+def enumeration(model: Transformer, facts: FactTable, hops: int, *, max_hops: int) -> Margins:
     """The margin of every chain of k hops, the least of its k steps; feasible while N R^k is small."""
-    return steps(lambda queries: margins(model, queries, progress=progress), facts, hops, max_hops=max_hops)
+    return steps(lambda queries: margins(model, queries), facts, hops, max_hops=max_hops)
 
 
 def steps(ask: Ask, facts: FactTable, hops: int, *, max_hops: int) -> Margins:

@@ -1,5 +1,7 @@
 """Chains of thought as wholes: the least margin over every step of a chain and of what it begins with."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -58,6 +60,18 @@ def test_a_fault_of_short_chains_alone_counts_for_all_that_begin_so():
     assert steps(faulty, FACTS, 2, max_hops=2).n_wrong == 0
     found = chains(faulty, FACTS, 2, max_hops=2)
     assert found.wrong == [(2, 1, 0), (2, 1, 1)]
+
+
+def test_bounds_of_short_chains_bound_all_that_begin_so():
+    def bounded(queries):
+        found = margins(chain_of_thought(FACTS, max_hops=2), queries)
+        off = 1 / len(queries.alphabet)
+        return replace(found, lower=found.lower - off, upper=found.upper - off / 4)
+
+    found = chains(bounded, FACTS, 2, max_hops=2)
+    exactly = chains(asker(chain_of_thought(FACTS, max_hops=2)), FACTS, 2, max_hops=2)
+    assert (found.lower == exactly.lower - 1).all()
+    assert (found.upper == exactly.upper - 1 / 4).all()
 
 
 def test_enumeration_is_of_chains_of_one_length():
