@@ -190,7 +190,8 @@ def check_fits(model: Transformer, facts: Table) -> None:
     """Whether margins of these facts can be asked of that model.
 
     Raises:
-        ValueError: the vocabulary does not fit, there is one attribute, or a weight is not finite.
+        ValueError: the vocabulary does not fit, there is one attribute or no dimension, or a weight is not
+            finite.
     """
     N, R, A = facts.n_subjects, facts.n_relations, facts.n_attributes
     if model.d_vocab != N + R:
@@ -199,6 +200,8 @@ def check_fits(model: Transformer, facts: Table) -> None:
         )
     if model.d_vocab_out != A:
         raise ValueError(f"W_U has {model.d_vocab_out} columns for {A} attributes")
+    if model.d_model < 1:
+        raise ValueError("W_E has no columns; a residual has at least one coordinate")
     if model.n_ctx < 2:
         raise ValueError(f"W_pos has {model.n_ctx} rows; a prompt of two tokens needs 2")
     if A < 2:
@@ -333,7 +336,7 @@ class _Ledger:
 
     def _entries_per_query(self) -> int:
         """How many numbers the residuals, or the neurons, of one prompt are."""
-        length = self.queries.prompts(np.array([0])).tokens.shape[1]
+        length = int(self.queries.prompts(np.array([0])).tokens.shape[1])
         return length * max(self.model.d_model, self.model.d_mlp)
 
     def _products_per_fact(self) -> int:

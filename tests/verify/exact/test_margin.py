@@ -406,6 +406,13 @@ def test_a_context_too_short_for_a_prompt_is_refused():
         margins(replace(model, W_pos=model.W_pos[:1]), table)
 
 
+def test_a_model_without_dimensions_is_refused():
+    """Blocks of residuals were as many as fit, divided by 0."""
+    nothing = Transformer(np.zeros((3, 0)), np.zeros((2, 0)), (), np.zeros((0, 2)), np.array([0.0, 1.0]))
+    with pytest.raises(ValueError, match="W_E has no columns"):
+        check_recall(nothing, FactTable([[1, 1]], n_attributes=2))
+
+
 def test_another_method_is_refused():
     table = FactTable([[0, 1]])
     with pytest.raises(ValueError, match="codebok"):
