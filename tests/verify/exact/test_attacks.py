@@ -251,3 +251,12 @@ def test_what_overflows_may_be_the_largest_score_or_not(mid):
         pattern = hardmax(scores, np.zeros((1, 2), dtype=bool))
     assert (pattern.mid - pattern.radius <= 0).all()
     assert (pattern.mid + pattern.radius >= 1).all()
+
+
+def test_an_unembedding_of_all_sizes_is_left_to_margins_without_a_warning():
+    """In units of its least entry its largest one overflows; a warning would stand beside the verdict."""
+    W_U = np.array([[2.0**-1074, 0.0], [0.0, 2.0**1000]])
+    model = one_layer(np.eye(2), np.zeros((1, 2)), np.eye(2), np.zeros((2, 2)), W_U)
+    facts = FactTable([[0, 1]])
+    assert count(model, facts) is None
+    assert margins(model, facts).n_recalled == 2
