@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 import numpy as np
 
 from theory.atomic import replacing
+
+# What damaged zip files raise, and JSON that is too deep; a damaged length may ask for any memory.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, MemoryError)
 
 
 class CheckpointError(ValueError):
@@ -37,7 +41,7 @@ def restored(path: Path, about: Mapping[str, Any], n_leaves: int) -> tuple[list[
             written, losses = json.loads(str(file["about"])), file["losses"].tolist()
             found = [file[name] for i in range(n_leaves) if (name := f"state.{i}") in file]
             differing = [name for name, value in about.items() if written[name] != value]
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except (*_DAMAGED, OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path} is no checkpoint of `georecall learn`: {error}") from error
     if differing or len(found) != n_leaves:
         what = ", ".join(differing) or "its state"

@@ -49,7 +49,8 @@ def certify(
             with Keeper(checkpoint, named) as keeper:
                 found = count(model, facts, begun=started, keep=keeper.keep, progress=progress)
         except KeyboardInterrupt as interrupt:
-            raise KeyboardInterrupt(f"{interrupt}; the same command goes on from there") from None
+            counted = f"{interrupt}; " if str(interrupt) else ""
+            raise KeyboardInterrupt(f"{counted}the same command goes on from there") from None
         except (CheckpointError, OSError) as error:
             raise UsageError(str(error)) from error
     if found is not None:

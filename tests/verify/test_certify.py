@@ -97,6 +97,18 @@ def test_a_run_that_was_cut_off_says_how_to_go_on_and_does(tmp_path):
     assert found.n_recalled == 1200
 
 
+@pytest.mark.parametrize("place", ["Judge.of", "begun"])
+def test_an_interrupt_before_anything_is_counted_is_said_in_words(tmp_path, monkeypatch, place):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(*((tally.Judge, "of") if place == "Judge.of" else (certify, "begun")), stop)
+    with pytest.raises(
+        KeyboardInterrupt, match=r"^(of 1200 facts .*; )?the same command goes on from there$"
+    ):
+        certify.certify(WHOLE, FACTS, unasked, checkpoint=tmp_path / "run.json")
+
+
 def test_a_checkpoint_of_other_work_or_none_at_all_is_a_usage_error(tmp_path):
     file = tmp_path / "run.json"
     certify.certify(WHOLE, FACTS, unasked, work={"seed": 0}, checkpoint=file)

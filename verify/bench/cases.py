@@ -5,9 +5,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from constructions.transformer import Transformer
 from theory.facts import FactTable, random_bijections
 from theory.keyed import KeyedBijections
 from theory.randomness import generator
+from verify.processes import processes
 
 _ROWS = 1024  # queries asked together by brute force and by onnxruntime
 
@@ -79,9 +78,10 @@ class Timing:
 
 
 def measure(case: Case) -> Timing:
-    """Times one case in a fresh interpreter."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(run, case).result()
+    """Times one case in a fresh interpreter; errors as of `run` and `verify.processes.processes`."""
+    with processes(1) as pool:
+        timing: Timing = pool.submit(run, case).result()
+    return timing
 
 
 def run(case: Case) -> Timing:

@@ -24,10 +24,11 @@ def command(preset: str, out: str | None, as_json: bool) -> None:
     """
     from verify.bench import bench
     from verify.cli.output import print_json, progress_bar
+    from verify.cli.sweep import store_errors
 
     if out is not None:
         _writable(out)
-    with progress_bar("timing") as progress:
+    with store_errors(), progress_bar("timing") as progress:
         found = bench(preset, progress=progress)
     if out is not None:
         from theory.atomic import replacing

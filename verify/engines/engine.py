@@ -88,6 +88,7 @@ def everything_asked(found: Margins) -> list[Queries]:
     ]
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what overflows is different, or open
 def in_engine(
     verdict: Verdict,
     model: Transformer,

@@ -1,7 +1,7 @@
 """What has been counted so far, in a file: a run that is cut off is taken up where it was.
 
 The file names the work that it belongs to, by parameters, seed, version and a fingerprint of the weights; a
-count is never carried over to other work.
+count is never carried over to other work. A fingerprint of its own shows whether it is as it was written.
 """
 
 import hashlib
@@ -47,26 +47,26 @@ def begun(path: str | PathLike[str], work: dict[str, Any]) -> Tally | None:
     """What a file has of some work; None if there is no such file.
 
     Raises:
-        CheckpointError: the file cannot be read, or belongs to other work.
+        CheckpointError: the file cannot be read, is not as it was written, or belongs to other work.
     """
     file = Path(path)
     if not file.exists():
         return None
     try:
+        if not file.is_file():
+            raise ValueError("it is no regular file")
         content = json.loads(file.read_text(encoding="utf-8"))
-        theirs, tally = (
-            content["work"],
-            Tally(**content["tally"] | {"worst": tuple(content["tally"]["worst"])}),
-        )
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        if not isinstance(content, dict) or content.pop("sha256", None) != _digest(content):
+            raise ValueError("its content is not what was written; name another file, or delete it")
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is no checkpoint of georecall: {error}") from error
-    ours = _plain(work)
+    theirs, ours = content["work"], _plain(work)
     if theirs != ours:
         differing = sorted(name for name in {*theirs, *ours} if theirs.get(name) != ours.get(name))
         raise CheckpointError(
             f"{path} was begun for other work ({', '.join(differing)}); name another file, or delete it"
         )
-    return tally
+    return Tally(**content["tally"] | {"worst": tuple(content["tally"]["worst"])})
 
 
 class Keeper:
@@ -97,14 +97,20 @@ class Keeper:
             self._write(tally)
 
     def _write(self, tally: Tally) -> None:
+        content = {"work": self.work, "tally": asdict(tally)}
         with replacing(self.path) as temporary:
-            temporary.write_text(json.dumps({"work": self.work, "tally": asdict(tally)}, indent=2), "utf-8")
+            temporary.write_text(json.dumps(content | {"sha256": _digest(content)}, indent=2), "utf-8")
         self.written = time.monotonic()
 
 
 def identity(model: Transformer, parameters: dict[str, Any]) -> dict[str, Any]:
     """What names a piece of work."""
     return {**parameters, "version": VERSION, "weights_sha256": fingerprint(model)}
+
+
+def _digest(content: dict[str, Any]) -> str:
+    """SHA-256 of what a checkpoint says, in hexadecimal."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _plain(work: dict[str, Any]) -> dict[str, Any]:

@@ -276,8 +276,9 @@ def _(scores: Ball, masked: NDArray[np.bool_]) -> Ball:
     if scores.exact:
         return _uniform(shown == shown.max(axis=-1, keepdims=True), np.True_, scores.needs)
     highest = np.nextafter(shown + scores.radius, np.inf)
-    surely = np.nextafter(shown - scores.radius, -np.inf).max(axis=-1, keepdims=True)
-    candidates = (highest >= surely) & ~masked
+    lowest = np.nextafter(shown - scores.radius, -np.inf)
+    surely = np.where(np.isnan(lowest), -np.inf, lowest).max(axis=-1, keepdims=True)
+    candidates = ~(highest < surely) & ~masked  # what is no number may be the largest
     return _uniform(candidates, candidates.sum(axis=-1, keepdims=True) == 1, scores.needs)
 
 

@@ -128,7 +128,7 @@ class _Screen:
         known = np.linalg.norm(y.radius, axis=1) * _SLACK
         spread = np.maximum(1.0, np.maximum(np.abs(y.mid).sum(axis=1), self.widest))
         error = ((d + 4) * _U * size + known) * self.longest + 2 * _U * self.bias + (d + 4) * _TINY * spread
-        error = np.where(size < 1e18, error * _SLACK, np.inf)
+        error = np.where(size + known < 1e18, error * _SLACK, np.inf)
         margin = np.empty(len(answers))
         step = max(1, _ENTRIES // len(self.b_U))
         for start in range(0, len(answers), step):

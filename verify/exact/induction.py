@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array
 
-from constructions.arithmetic import dense, float64, inner, softmax, times
+from constructions.arithmetic import dense, float64, hardmax, inner, softmax, times
 from constructions.parts import placed
 from constructions.transformer import MLP, Transformer
 from theory.facts import FactTable
@@ -40,12 +40,14 @@ from verify.exact.queries import Numbers, SingleSteps
 _BLOCK = 1 << 22  # entries of one block of boxes, or of bounds of logit differences
 _U = 2.0**-53
 _ROUNDING = 64 * _U  # a dozen roundings of numbers of the same size, with room to spare
+_TINY = 2.0**-1000  # covers underflow of up to 2^70 products, each off by at most 2^-1074
 
 
 class PremiseError(ValueError):
     """The certificate does not apply to these weights; the message names the premise that fails."""
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what overflows proves nothing
 def induction(
     model: Transformer, facts: FactTable, *, max_hops: int, progress: Progress | None = None
 ) -> Margins:
@@ -109,16 +111,14 @@ def _check_premises(model: Transformer, max_hops: int) -> None:
     if model.attention == "soft":
         return
     scores = _scores(model, max_hops)
-    here = np.arange(max_hops)
-    lowest, highest = scores.mid - scores.radius, scores.mid + scores.radius
-    others = highest.copy()
-    others[here, here] = -np.inf
-    tied = np.flatnonzero(~(lowest[here, here] > others.max(axis=1)))
-    if len(tied):
-        i, rival = int(tied[0]), int(others[tied[0]].argmax())
-        raise PremiseError(
-            f"relation {i + 1} must have the one largest score at step {i + 1}; position {rival} has as much"
-        )
+    largest = hardmax(scores, np.zeros(scores.shape, dtype=bool))
+    for i, (share, doubt) in enumerate(zip(largest.mid, largest.radius, strict=True)):
+        if share[i] != 1 or doubt[i] != 0:
+            rival = int(np.delete(np.nan_to_num(share), i).argmax())
+            raise PremiseError(
+                f"relation {i + 1} must have the one largest score at step {i + 1}; "
+                f"position {rival + (rival >= i)} has as much"
+            )
 
 
 def _scores(model: Transformer, max_hops: int) -> Ball:
@@ -154,6 +154,8 @@ def _soft(model: Transformer, facts: FactTable, max_hops: int, progress: Progres
     for start in range(0, facts.n_facts, size):
         block = np.arange(start, min(start + size, facts.n_facts))
         lower[block] = box.margins(block)
+    if not np.isfinite(lower).all():
+        raise PremiseError("bounds over all contexts overflow float64")
     certified = np.minimum(lower.reshape(shortest.lower.shape), shortest.upper)
     decided = signs(certified, shortest.upper)
     worst = shortest.worst  # a prompt that is answered wrong, where one is
@@ -214,7 +216,7 @@ class _Box:
         embedded = np.asarray(self.model.W_E[subjects], dtype=np.float64)
         centre = embedded + asked + (low + high) / 2
         rounding = _ROUNDING * (np.abs(embedded) + np.abs(asked) + np.abs(low) + np.abs(high))
-        return centre, (high - low) / 2 + rounding
+        return centre, (high - low) / 2 + rounding + _TINY
 
     def margins(self, block: Numbers) -> Floats:
         """Lower bounds of the margins of some facts."""
@@ -224,12 +226,12 @@ class _Box:
         x = Ball.of(centre)
         W_in, W_out = Ball.of(self.mlp.W_in), Ball.of(self.mlp.W_out)
         before = times(x, W_in) + Ball.of(self.mlp.b_in)
-        moved = times(radius, W_in.absolute) * (1 + _ROUNDING * self.model.d_model)
+        moved = times(radius, W_in.absolute) * (1 + _ROUNDING * self.model.d_model) + _TINY
         reach = moved + before.radius + _ROUNDING * np.abs(before.mid)
         active, silent = before.mid - reach >= 0, before.mid + reach <= 0
         spread = self._spread(radius, active)
         spread += times(np.where(active | silent, 0.0, moved), W_out.absolute)
-        spread *= 1 + _ROUNDING * self.n_pairs
+        spread = spread * (1 + _ROUNDING * self.n_pairs) + _TINY
 
         after = MLP(W_in, Ball.of(self.mlp.b_in), W_out, Ball.of(self.mlp.b_out))
         logits = times(x + after(x), self.floats.W_U) + self.floats.b_U
@@ -237,11 +239,11 @@ class _Box:
         low, high = logits.mid - logits.radius, logits.mid + logits.radius
         differences = low[rows, answers][:, None] - high
         size = np.abs(low[rows, answers])[:, None] + np.abs(high)
-        for c in np.flatnonzero(spread.any(axis=0)):
+        for c in np.flatnonzero(W_U.any(axis=1)):
             swing = spread[:, c, None] * np.abs(W_U[c, answers][:, None] - W_U[c])
             differences -= swing
             size += swing
-        differences -= _ROUNDING * self.model.d_model * size
+        differences -= _ROUNDING * self.model.d_model * size + _TINY
         differences[rows, answers] = np.inf
         return np.asarray(differences.min(axis=1))
 
@@ -250,7 +252,7 @@ class _Box:
         source, target = self.gather
         signs = csr_array(active.astype(np.float64))
         paths = np.abs(self.identity + (signs @ self.linear).toarray())
-        paths += self.rounding * (self.identity + (signs @ abs(self.linear)).toarray())
+        paths += self.rounding * (self.identity + (signs @ abs(self.linear)).toarray()) + _TINY
         return np.asarray((times(radius, source) * paths) @ target)
 
 

@@ -33,7 +33,7 @@ Method = Literal["exhaustive", "codebook", "filtered", "induction", "transitions
 Progress = Callable[[int, int], None]
 
 _BLOCK = 1 << 22  # entries of one block of residuals or logits: 32 MiB of float64
-_RATIONAL_BLOCK = 1 << 20  # logits at a time in rationals, each an object of its own
+_RATIONAL_BLOCK = 1 << 20  # entries of such a block in rationals, each an object of its own
 _LARGEST = Fraction(float(np.finfo(np.float64).max))
 _METHODS = ("auto", "exhaustive", "codebook")
 _SAMPLE = 64  # facts from which a codebook guesses its weights
@@ -190,7 +190,8 @@ def check_fits(model: Transformer, facts: Table) -> None:
     """Whether margins of these facts can be asked of that model.
 
     Raises:
-        ValueError: the vocabulary does not fit, there is one attribute, or a weight is not finite.
+        ValueError: the vocabulary does not fit, there is one attribute or no dimension, or a weight is not
+            finite.
     """
     N, R, A = facts.n_subjects, facts.n_relations, facts.n_attributes
     if model.d_vocab != N + R:
@@ -199,6 +200,8 @@ def check_fits(model: Transformer, facts: Table) -> None:
         )
     if model.d_vocab_out != A:
         raise ValueError(f"W_U has {model.d_vocab_out} columns for {A} attributes")
+    if model.d_model < 1:
+        raise ValueError("W_E has no columns; a residual has at least one coordinate")
     if model.n_ctx < 2:
         raise ValueError(f"W_pos has {model.n_ctx} rows; a prompt of two tokens needs 2")
     if A < 2:
@@ -237,8 +240,7 @@ class _Ledger:
 
     def blocks(self) -> Iterator[Numbers]:
         """Queries by number, as many at a time as fit the memory for one block of residuals."""
-        length = self.queries.prompts(np.array([0])).tokens.shape[1]
-        size = max(1, _BLOCK // (length * max(self.model.d_model, self.model.d_mlp)))
+        size = max(1, _BLOCK // self._entries_per_query())
         for start in range(0, self.n_queries, size):
             yield np.arange(start, min(start + size, self.n_queries))
 
@@ -260,10 +262,10 @@ class _Ledger:
             inexact = inexact[:0]
         if not len(undecided) + len(inexact):
             return
-        model = self.model.map(Rational.of)
-        for block in _chunks(undecided, 1 << 10):
+        model, size = self.model.map(Rational.of), _RATIONAL_BLOCK // self._entries_per_query()
+        for block in _chunks(undecided, size):
             self._enter_block(model, block)
-        for block in _chunks(inexact, 1 << 10):
+        for block in _chunks(inexact, size):
             if not self._enter_block(model, block):
                 return  # a softmax is in the way of the others too
 
@@ -331,6 +333,11 @@ class _Ledger:
         self.upper[fact] = nearest if nearest >= margin else np.nextafter(nearest, np.inf)
         self.signs[fact] = 1 if margin > 0 else -1
         self.rational[fact], self.rivals[fact], self.known[fact] = margin, rival, True
+
+    def _entries_per_query(self) -> int:
+        """How many numbers the residuals, or the neurons, of one prompt are."""
+        length = int(self.queries.prompts(np.array([0])).tokens.shape[1])
+        return length * max(self.model.d_model, self.model.d_mlp)
 
     def _products_per_fact(self) -> int:
         """How many integer products rational arithmetic takes for one fact."""

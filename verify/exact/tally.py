@@ -118,6 +118,7 @@ class Counted:
         return "codebook" if self.tally.n_settled == self.tally.n_facts else "exhaustive"
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what overflows is left to margins
 def count(
     model: Transformer,
     facts: Table,

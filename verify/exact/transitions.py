@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from constructions.arithmetic import dense, float64, inner, times
+from constructions.arithmetic import dense, float64, hardmax, inner, times
 from constructions.prompts import subject_first
 from constructions.transformer import Attention, Transformer
 from theory.facts import FactTable
@@ -65,6 +65,7 @@ class Representatives:
         return tuple(map(int, self.histories[number]))
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what overflows is refused
 def transitions(
     model: Transformer, facts: FactTable, alphabet: Numbers, *, progress: Progress | None = None
 ) -> Margins:
@@ -220,9 +221,9 @@ def _read(model: Transformer, W_Q: Any, W_K: Any, hops: int, number: int) -> int
     positions = Ball.of(dense(model.W_pos)[: hops + 1])
     queries = times(positions[hops:], Ball.of(W_Q))
     scores = inner(queries, times(positions, Ball.of(W_K)), model.attn_scale)
-    row, doubt = scores.mid[0], scores.radius[0]
-    t = int(row.argmax())
-    if not (row[t] - doubt[t] > np.delete(row + doubt, t)).all():
+    largest = hardmax(scores, np.zeros(scores.shape, dtype=bool))
+    t = int(largest.mid[0].argmax())
+    if largest.mid[0, t] != 1 or largest.radius[0, t] != 0:
         raise PremiseError(f"each head of layer {number} must read one position")
     return t
 

@@ -1,13 +1,12 @@
 """Runs the cells that a results file lacks, on any executor."""
 
 import os
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager, nullcontext
-from multiprocessing import get_context
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import closing, contextmanager, nullcontext
 
+from verify.processes import processes
 from verify.sweep.cells import Cell, Result, measure
 from verify.sweep.store import Store
 
@@ -41,6 +40,7 @@ def sweep(
 
     Raises:
         SweepError: some cells could not be measured; all others have been.
+        ChildProcessError: a worker was ended from outside; finished cells are kept.
         StoreError: the store cannot be written; finished cells are kept.
     """
     wanted = list(dict.fromkeys(cells))
@@ -49,14 +49,15 @@ def sweep(
     if progress is not None:
         progress(done, len(wanted))
     failed: list[tuple[Cell, Exception]] = []
-    for cell, outcome, seconds in _outcomes(missing, store, workers, executor):
-        if isinstance(outcome, Exception):
-            failed.append((cell, outcome))
-        elif outcome is not None:
-            store.enter(cell, outcome, seconds)
-        done += 1
-        if progress is not None:
-            progress(done, len(wanted))
+    with closing(_outcomes(missing, store, workers, executor)) as outcomes:
+        for cell, outcome, seconds in outcomes:
+            if isinstance(outcome, Exception):
+                failed.append((cell, outcome))
+            elif outcome is not None:
+                store.enter(cell, outcome, seconds)
+            done += 1
+            if progress is not None:
+                progress(done, len(wanted))
     if failed:
         cell, error = failed[0]
         raise SweepError(
@@ -89,13 +90,12 @@ Outcome = tuple[Cell, Result | Exception | None, float]
 
 def _outcomes(
     missing: list[Cell], store: Store, workers: int, executor: Executor | None
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     """Results, errors, or None where another process has entered the cell meanwhile."""
     if executor is None and workers == 1:
         yield from ((cell, *_timed(cell)) if cell not in store else (cell, None, 0.0) for cell in missing)
         return
-    with nullcontext(executor) if executor is not None else _pool(workers) as pool:
-        assert pool is not None
+    with nullcontext(executor) if executor is not None else processes(workers) as pool:
         waiting = iter(missing)
         running: dict[Future[tuple[Result | Exception, float]], Cell] = {}
         width = _AHEAD * max(workers, os.cpu_count() or 1)
@@ -113,7 +113,7 @@ def _outcomes(
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     yield running.pop(future), *future.result()
         finally:
-            for future in running:
+            for future in running if executor is not None else ():  # processes end, with all they were given
                 future.cancel()
 
 
@@ -126,20 +126,3 @@ def _timed(cell: Cell) -> tuple[Result | Exception, float]:
     except Exception as error:  # one cell must not take the others with it
         outcome = error
     return outcome, time.perf_counter() - start
-
-
-def _pool(workers: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_die_with, initargs=(os.getpid(),)
-    )
-
-
-def _die_with(parent: int) -> None:
-    """Ends this worker when the parent is gone: a killed parent cannot tell it to."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

@@ -379,3 +379,13 @@ def test_everything_asked_of_one_pass_is_what_its_margins_speak_for():
     model = replace(CONSTRUCTIONS["single-hop"](FACTS))
     found = margins(model, FACTS)
     assert everything_asked(found) == [found.queries]
+
+
+def test_a_residual_that_overflows_is_a_disagreement_and_no_warning():
+    """2^1023 + 2^1023 is infinite in floats; read by 2^-1024 it is 1 in rationals."""
+    W_E, W_pos = np.full((2, 1), 2.0**1023), np.full((2, 1), 2.0**1023)
+    model = Transformer(W_E, W_pos, (), np.array([[2.0**-1024, 0.0]]), np.zeros(2))
+    assert check_recall(model, FactTable([[0]], n_attributes=2)).min_margin == 1
+    verdict = check_recall(model, FactTable([[0]], n_attributes=2), engine="onnxruntime")
+    assert verdict.status == "inconclusive"
+    assert "onnxruntime disagrees on 1 of 1 queries" in verdict.reason

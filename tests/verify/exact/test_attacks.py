@@ -17,13 +17,13 @@ from constructions import (
     in_place_superposition,
     sequential_hops,
 )
-from constructions.arithmetic import dense, float64
+from constructions.arithmetic import dense, float64, hardmax
 from theory import FactTable
 from theory.hops import letters
 from theory.nearest import nearest_squared_distances
 from verify.engines.formats import what_rounds
 from verify.exact.chains import enumeration
-from verify.exact.exactness import Ball
+from verify.exact.exactness import Ball, Format
 from verify.exact.filtered import _Shared
 from verify.exact.induction import PremiseError, _linear_parts, induction
 from verify.exact.judge import Judge
@@ -226,3 +226,37 @@ def test_the_scale_of_scores_is_a_float64_that_rationals_know(random_model):
     assert margins(model, facts).exact
     with pytest.raises(ValueError, match="would round attn_scale"):
         random_model(0, weights, attn_scale=2**53 + 1)
+
+
+def test_a_score_whose_partial_sums_overflow_is_not_taken_for_the_least(plain):
+    """-M - M + M is -M; in float64 it is -infinity, and the relation, at -1.25 M, is read instead."""
+    M = 1.5 * 2.0**1023
+    W_Q, W_K, W_V, W_O = (np.zeros(shape) for shape in ((4, 3), (4, 3), (4, 3), (3, 4)))
+    W_Q[0], W_K[0], W_K[1] = 1.0, (-1.25 * M, 0, 0), (-M, -M, M)
+    W_V[2, 0] = W_O[0, 3] = 1.0
+    W_E = np.array([[0.0, 1, 1, 0], [0.0, 1, 1, 0], [1.0, 0, 0, 0]])
+    block = Block(Attention(W_Q[None], W_K[None], W_V[None], W_O[None]))
+    W_U = np.array([[0.0, 0], [0, 0], [0, 0], [1, 0]])
+    model = Transformer(W_E, np.zeros((2, 4)), (block,), W_U, np.array([0, 0.5]), attention="hard")
+    for answer, margin in ((0, 0.5), (1, -0.5)):
+        facts = FactTable([[answer, answer]], n_attributes=2)
+        assert plain(model).margins(facts) == [[margin, margin]]
+        assert margins(model, facts).lower.tolist() == [[margin, margin]]
+
+
+@pytest.mark.parametrize("mid", [-np.inf, np.inf, np.nan])
+def test_what_overflows_may_be_the_largest_score_or_not(mid):
+    scores = Ball(np.array([[mid, 0.0]]), np.array([[np.inf, 0.0]]), np.full(2, np.inf), 0, Format(1, 0, 1))
+    with np.errstate(invalid="ignore"):  # as in `margins`
+        pattern = hardmax(scores, np.zeros((1, 2), dtype=bool))
+    assert (pattern.mid - pattern.radius <= 0).all()
+    assert (pattern.mid + pattern.radius >= 1).all()
+
+
+def test_an_unembedding_of_all_sizes_is_left_to_margins_without_a_warning():
+    """In units of its least entry its largest one overflows; a warning would stand beside the verdict."""
+    W_U = np.array([[2.0**-1074, 0.0], [0.0, 2.0**1000]])
+    model = one_layer(np.eye(2), np.zeros((1, 2)), np.eye(2), np.zeros((2, 2)), W_U)
+    facts = FactTable([[0, 1]])
+    assert count(model, facts) is None
+    assert margins(model, facts).n_recalled == 2

@@ -14,7 +14,7 @@ from verify import UsageError, checking
 from verify.asked import prepare
 from verify.checking import check
 from verify.exact import checkpoint, tally
-from verify.exact.checkpoint import CheckpointError, begun, fingerprint
+from verify.exact.checkpoint import CheckpointError, Keeper, begun, fingerprint
 from verify.exact.tally import Tally
 
 SETTING = {"subjects": 1500, "relations": 3}
@@ -104,8 +104,9 @@ def test_what_a_checkpoint_counted_is_not_counted_again(tmp_path):
     file = tmp_path / "run.json"
     check("single-hop", checkpoint=file, **SETTING)
     content = json.loads(file.read_text())
-    content["tally"] |= {"n_recalled": 4499, "least": -2.0, "worst": [1, 7]}
-    file.write_text(json.dumps(content))
+    one_wrong = content["tally"] | {"n_recalled": 4499, "least": -2.0, "worst": (1, 7)}
+    with Keeper(file, content["work"]) as keeper:
+        keeper.keep(Tally(**one_wrong))
     verdict = check("single-hop", checkpoint=file, **SETTING)
     assert (verdict.status, verdict.reason) == ("refuted", "1 of 4500 facts wrong")
 
@@ -130,13 +131,48 @@ def test_a_checkpoint_of_other_work_is_refused(tmp_path, other):
     assert file.read_text() == before
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[1]", '{"work": {}, "tally": {"n": 1}}', "\x00"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{}",
+        "[1]",
+        '{"work": {}, "tally": {"n": 1}}',
+        "\x00",
+        "[" * 10**5,
+        '{"work": [1], "tally": {"worst": []}}',
+    ],
+)
 def test_a_file_that_is_no_checkpoint_is_refused_and_kept(tmp_path, content):
     file = tmp_path / "notes.txt"
     file.write_text(content)
     with pytest.raises(UsageError, match=r"notes\.txt is no checkpoint"):
         check("single-hop", checkpoint=file, **SETTING)
     assert file.read_text() == content
+
+
+def test_a_checkpoint_that_was_cut_short_or_changed_anywhere_is_refused(tmp_path):
+    """One digit less is a table that is recalled and was refuted; a file is never believed by halves."""
+    file = tmp_path / "run.json"
+    check("single-hop", checkpoint=file, **SETTING)
+    written = file.read_bytes()
+    assert b'"n_recalled": 4500' in written
+    for place in range(0, len(written), 7):
+        for damaged in (
+            written[:place],
+            written[:place] + bytes([written[place] ^ 1]) + written[place + 1 :],
+        ):
+            file.write_bytes(damaged)
+            with pytest.raises(UsageError, match=r"run\.json (is no checkpoint|was begun for other work)"):
+                check("single-hop", checkpoint=file, **SETTING)
+
+
+def test_what_is_no_file_is_not_read(tmp_path):
+    """A pipe that nobody writes to would be waited for, and /dev/zero has no end."""
+    os.mkfifo(tmp_path / "pipe")
+    for name in (tmp_path, tmp_path / "pipe"):
+        with pytest.raises(UsageError, match="is no checkpoint of georecall: it is no regular file"):
+            check("single-hop", checkpoint=name, **SETTING)
 
 
 def test_a_file_that_cannot_be_written_is_refused_before_the_work(tmp_path):
@@ -159,7 +195,8 @@ def test_fingerprints_of_weights_on_demand_read_both_ends():
 
 def test_a_missing_file_is_no_checkpoint_yet(tmp_path):
     assert begun(tmp_path / "run.json", {}) is None
-    (tmp_path / "run.json").write_text(json.dumps({"work": {"a": 1}, "tally": {"worst": [0, 0]}}))
+    with Keeper(tmp_path / "run.json", {"a": 1}):
+        pass
     assert begun(tmp_path / "run.json", {"a": 1}) == Tally()
     with pytest.raises(CheckpointError, match=r"\(a\)"):
         begun(tmp_path / "run.json", {"a": 2})

@@ -185,6 +185,15 @@ def test_readouts_that_single_precision_may_not_hold_are_not_decided(size, decid
     assert np.isfinite(low).tolist() == np.isfinite(high).tolist() == [decided, True]
 
 
+def test_weights_whose_squares_underflow_do_not_hide_how_far_a_readout_is_known():
+    """1e165 x 1e-165 = 1 is what the right logit, 1, may be off by."""
+    W_U = [[1e-165, 0, 0], [0, 0, 0]]
+    with np.errstate(over="ignore", invalid="ignore"):  # as in `filtered`
+        low, high = screened([[0, 0]], radius=[[1e165, 0]], W_U=W_U, b_U=(1, 0, 0), answers=(0,))
+    assert low[0] <= 0
+    assert high[0] >= 2
+
+
 @pytest.mark.parametrize(
     ("changed", "fits"),
     [

@@ -196,6 +196,29 @@ def exact_residuals(model, facts, max_hops):
                     yield relations[i], entities[-1], x
 
 
+def assert_bounded(model, facts):
+    """That box and bound hold in all contexts of two hops; how far they lead off the centre, the radius."""
+    box = induction_._Box(model, facts, 2)
+    relations, subjects = np.divmod(np.arange(6), 3)
+    centre, radius = box.residuals(subjects, relations)
+    off, least = np.zeros_like(radius), np.full(6, np.inf)
+    exact = np.vectorize(lambda x: mpmath.mpf(float(x)), otypes=[object])
+    mlp = model.blocks[0].mlp or induction_._no_mlp(model.d_model)
+    for r, s, x in exact_residuals(model, facts, 2):
+        with mpmath.workdps(50):
+            neurons = np.maximum(x @ exact(mlp.W_in) + exact(mlp.b_in), 0)
+            logits = (x + neurons @ exact(mlp.W_out) + exact(mlp.b_out)) @ exact(model.W_U)
+            logits += exact(model.b_U)
+            answer = facts.answers[r, s]
+            margin = float(logits[answer] - np.delete(logits, answer).max())
+            fact = 3 * r + s
+            off[fact] = np.maximum(off[fact], abs(x - centre[fact]).astype(float))
+            least[fact] = min(least[fact], margin)
+    assert (off <= radius).all()
+    assert (box.margins(np.arange(6)) <= least).all()
+    return off, radius, box
+
+
 def padded(weight, *places):
     return np.pad(dense(weight), [(0, 2 * (axis in places)) for axis in range(np.ndim(weight))])
 
@@ -236,25 +259,70 @@ def test_boxes_and_bounds_hold_in_every_context_also_where_sums_cancel(seed, whe
     sound = chain_of_thought(facts, max_hops=2, attention="soft", gate=1.25)
     sound = with_head(sound, W_Q=sharp * head(sound, "W_Q"))  # 64: nothing leaks in
     model = cancelling(sound, np.random.default_rng(seed), where)
-    box = induction_._Box(model, facts, 2)
-    relations, subjects = np.divmod(np.arange(6), 3)
-    centre, radius = box.residuals(subjects, relations)
-    off, least = np.zeros_like(radius), np.full(6, np.inf)
-    exact = np.vectorize(lambda x: mpmath.mpf(float(x)), otypes=[object])
-    mlp = model.blocks[0].mlp
-    for r, s, x in exact_residuals(model, facts, 2):
-        with mpmath.workdps(50):
-            neurons = np.maximum(x @ exact(mlp.W_in) + exact(mlp.b_in), 0)
-            logits = (x + neurons @ exact(mlp.W_out) + exact(mlp.b_out)) @ exact(model.W_U)
-            logits += exact(model.b_U)
-            answer = facts.answers[r, s]
-            margin = float(logits[answer] - np.delete(logits, answer).max())
-            fact = 3 * r + s
-            off[fact] = np.maximum(off[fact], abs(x - centre[fact]).astype(float))
-            least[fact] = min(least[fact], margin)
-    assert (off <= radius).all()
+    off, radius, box = assert_bounded(model, facts)
     assert (radius <= 1.01 * off + 10 * box.doubt + 1e-12).all()  # and no larger, but for the doubt
-    assert (box.margins(np.arange(6)) <= least).all()
+
+
+def underflowing(model, rng):
+    """Values of a few units of 2^-1074, of which a leak is a part, and logits that count in such parts."""
+    tokens = rng.integers(-3, 4, (model.d_vocab, model.d_model)) * ~model.W_pos.any(axis=0)
+    block = replace(model.blocks[0], mlp=None)
+    return replace(
+        model,
+        W_E=np.ldexp(tokens.astype(float), -1074),
+        blocks=(block,),
+        W_U=np.ldexp(rng.integers(-3, 4, model.W_U.shape).astype(float), 1000),
+        b_U=np.ldexp(rng.integers(-3, 4, model.b_U.shape).astype(float), -76),
+        storage=None,
+    )
+
+
+def faint(model, rng):
+    """Neurons that weigh 2^-600 x 2^-600, of values of 2^1000: what they write is all that is read."""
+    n, d = model.n_ctx, model.d_model
+    shapes = (model.d_vocab, d), (d, n), (n, 1), (1, model.d_vocab_out)
+    W_E, W_in, W_out, W_U = (rng.integers(1, 4, shape).astype(float) for shape in shapes)
+    free = ~model.W_pos.any(axis=0)
+    W_E, W_in = W_E * free, W_in * free[:, None]
+    heads = {name: (padded(W[0], int(name == "W_O")),) for name, W in vars(model.blocks[0].attention).items()}
+    mlp = MLP(
+        padded(W_in, 0) * 2.0**-600,
+        np.zeros(n),
+        np.hstack([np.zeros((n, d + 1)), W_out * 2.0**-600]),
+        np.zeros(d + 2),
+    )
+    return replace(
+        model,
+        W_E=padded(W_E, 1) * 2.0**1000,
+        W_pos=padded(model.W_pos, 1),
+        blocks=(Block(Attention(**heads), mlp),),
+        W_U=np.vstack([np.zeros((d + 1, model.d_vocab_out)), W_U * 2.0**200]),
+        storage=None,
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("scaled", [underflowing, faint])
+def test_boxes_and_bounds_hold_in_every_context_also_where_products_underflow(seed, scaled):
+    facts = FactTable([[1, 2, 0], [2, 2, 1]])
+    sound = chain_of_thought(facts, max_hops=2, attention="soft", gate=1.25)
+    sound = with_head(sound, W_Q=head(sound, "W_Q") / 4)  # much leaks in
+    assert_bounded(scaled(sound, np.random.default_rng(seed)), facts)
+
+
+def test_scores_that_overflow_prove_nothing():
+    facts = FactTable([[1, 2, 0], [2, 2, 1]])
+    model = chain_of_thought(facts, max_hops=2)
+    with pytest.raises(PremiseError, match="one largest score at step 1"):
+        induction(replace(model, W_pos=model.W_pos * 2.0**600), facts, max_hops=2)
+
+
+def test_bounds_that_overflow_prove_nothing_though_no_logit_does():
+    facts = FactTable([[1, 2, 0], [2, 2, 1]])
+    model = chain_of_thought(facts, max_hops=2, attention="soft", gate=1.25)
+    model = faint(model, np.random.default_rng(0))
+    with pytest.raises(PremiseError, match="bounds over all contexts overflow float64"):
+        induction(replace(model, W_E=model.W_E * 2.0**20, W_U=model.W_U * 2.0**815), facts, max_hops=2)
 
 
 @given(seed=seeds, width=st.sampled_from([0.0, 0.01, 0.3]))

@@ -22,10 +22,12 @@ from constructions import (
     sign_code,
 )
 from theory import FactTable, random_bijections
+from theory.facts import random_functions
 from verify.exact import margin as margins_module
 from verify.exact.exactness import Ball
 from verify.exact.margin import Margins, margins
 from verify.exact.queries import Chains, Facts
+from verify.exact.rationals import Weight
 from verify.recall import check_recall
 
 FAMILY = [
@@ -404,6 +406,13 @@ def test_a_context_too_short_for_a_prompt_is_refused():
         margins(replace(model, W_pos=model.W_pos[:1]), table)
 
 
+def test_a_model_without_dimensions_is_refused():
+    """Blocks of residuals were as many as fit, divided by 0."""
+    nothing = Transformer(np.zeros((3, 0)), np.zeros((2, 0)), (), np.zeros((0, 2)), np.array([0.0, 1.0]))
+    with pytest.raises(ValueError, match="W_E has no columns"):
+        check_recall(nothing, FactTable([[1, 1]], n_attributes=2))
+
+
 def test_another_method_is_refused():
     table = FactTable([[0, 1]])
     with pytest.raises(ValueError, match="codebok"):
@@ -439,6 +448,26 @@ def test_facts_are_measured_in_blocks_of_any_size(monkeypatch):
     assert calls == sorted(calls)
     assert calls[-1] == (21, 21)
     assert {of for _, of in calls} == {21}
+
+
+def test_rationals_are_made_for_as_many_queries_as_fit_a_block(monkeypatch, random_model):
+    """Each is an object: the neurons of a thousand prompts of a wide model were gigabytes."""
+    table = random_functions(7, 3, 3, rng=np.random.default_rng(0))
+    model = random_model(0, "tied", d_vocab=10, d_mlp=8)
+    whole, asked = margins(model, table, method="exhaustive"), []
+    residual = Transformer.residual
+
+    def counted(self, tokens, positions=None):
+        if isinstance(self.W_E, Weight):
+            asked.append(len(tokens))
+        return residual(self, tokens, positions)
+
+    monkeypatch.setattr(Transformer, "residual", counted)
+    monkeypatch.setattr(margins_module, "_RATIONAL_BLOCK", 2 * 8 * 5)  # 5 prompts of 2 tokens
+    found = margins(model, table, method="exhaustive")
+    assert asked == [5, 5, 5, 5, 1]
+    assert found.minimum == whole.minimum
+    assert np.array_equal(found.lower, whole.lower)
 
 
 @given(seed=SEEDS, A=st.integers(2, 4), entries=KINDS, radii=KINDS)

@@ -175,3 +175,10 @@ def test_the_model_must_fit_and_progress_is_told():
     assert told[-1] == (found.n_facts, found.n_facts)
     with pytest.raises(ValueError, match="6 subjects and 3 relations need 9"):
         transitions(model, table(r=3), letters(table(r=3), 2))
+
+
+def test_scores_that_overflow_are_refused_without_a_warning():
+    facts = table()
+    model = sequential_hops(facts, hops=2)
+    with pytest.raises(PremiseError, match="each head of layer 0 must read one position"):
+        transitions(replace(model, W_pos=model.W_pos * 2.0**600), facts, letters(facts, 2))
