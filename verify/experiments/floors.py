@@ -21,6 +21,7 @@ from theory.facts import FactTable, random_bijections
 from theory.randomness import generator
 from theory.symbols import A, N
 from verify.exact.margin import Progress, margins
+from verify.experiments.controls import controlled
 from verify.experiments.multi_hop import FAMILY as MULTI_HOP_FAMILY
 from verify.experiments.multi_hop import Hops
 from verify.experiments.multi_hop_controls import hop_controls
@@ -59,7 +60,7 @@ def counting_bound(facts: FactTable, progress: Progress | None = None) -> Verdic
         {"table_bits": _ends(floor)},
         measured,
         outcomes,
-        [_stored_below_the_floor()],
+        _stored_below_the_floor(),
     )
 
 
@@ -94,7 +95,7 @@ def margin_bound(facts: FactTable, progress: Progress | None = None) -> Verdict:
             ("d_model", selector, model.d_model),
         ):
             outcomes.append(_against(f"{quantity} at distance {h}", floor, used))
-    return _judged(MARGIN_BOUND, hypotheses, {}, measured, outcomes, [_cut_below_the_floor()])
+    return _judged(MARGIN_BOUND, hypotheses, {}, measured, outcomes, _cut_below_the_floor())
 
 
 def multi_hop_bound(facts: FactTable, progress: Progress | None = None, hops: int = 2) -> Verdict:
@@ -134,8 +135,7 @@ def multi_hop_bound(facts: FactTable, progress: Progress | None = None, hops: in
             what = f"{experiment.name}, {kind}"
             outcomes.append(_against(f"bits of a subject in {what}", floor, per_subject))
             outcomes.append(_against(f"other bits of {what}", elsewhere, others))
-    control = next(c for c in hop_controls(COMPOSED_HOPS, (2,)) if c.name == DROPPED_BLOCK.name)
-    return _judged(MULTI_HOP_BOUND, hypotheses, {}, measured, outcomes, [control])
+    return _judged(MULTI_HOP_BOUND, hypotheses, {}, measured, outcomes, _dropped_block())
 
 
 FLOORS: dict[str, Judge] = {
@@ -171,6 +171,11 @@ def _cut_below_the_floor() -> ControlResult:
     left = margins(block_superposition(facts, code=cut), facts).minimum[0] / length
     got = f"unit margin {float(mu):g} at {code.length} coordinates, {float(left):g} at {length}"
     return _result(MARGIN_BOUND, got, left < mu)
+
+
+def _dropped_block() -> ControlResult:
+    """C5(a) without one block of its embeddings, fewer bits than its strings need: their queries fail."""
+    return next(c for c in hop_controls(COMPOSED_HOPS, (2,)) if c.name == DROPPED_BLOCK.name)
 
 
 def _by_formula(n_subjects: int, n_relations: int) -> dict[str, Any]:
@@ -234,22 +239,21 @@ def _judged(
     predicted: dict[str, Any],
     measured: dict[str, Any],
     outcomes: list[Outcome],
-    controls: list[ControlResult],
+    control: ControlResult,
 ) -> Verdict:
     beaten = next((outcome for outcome in outcomes if isinstance(outcome, Mismatch)), None)
     close = next((outcome for outcome in outcomes if isinstance(outcome, str)), None)
     reason = f"{beaten.quantity}: {beaten.measured}, {beaten.predicted}" if beaten else close
-    return Verdict(
+    verdict = Verdict(
         claim=claim.name,
         status="refuted" if beaten else "inconclusive" if close else "holds",
         reason=reason,
         predicted=predicted,
         measured=measured,
         hypotheses=hypotheses,
-        controls=tuple(controls),
-        controls_at=dict(_COMPANION),
         witness=beaten,
     )
+    return controlled(verdict, [control], dict(_COMPANION))
 
 
 def _result(claim: Claim, got: str, ok: bool) -> ControlResult:

@@ -10,6 +10,7 @@ from constructions import Storage
 from theory import FactTable, random_bijections
 from verify import check
 from verify.experiments import floors
+from verify.verdict import ControlResult
 
 pytest.importorskip("flint", reason="floors are enclosed with python-flint, extra `certified`")
 
@@ -47,6 +48,16 @@ def test_a_model_that_recalls_with_less_refutes_the_floor(monkeypatch: pytest.Mo
     assert verdict.status == "refuted"
     assert verdict.witness is not None
     assert verdict.witness.measured == 300
+
+
+@pytest.mark.parametrize("claim", ["counting-bound", "margin-bound", "multi-hop-bound"])
+def test_a_floor_does_not_hold_where_its_control_failed(claim: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = ControlResult("the control", "it breaks", "it did not", ok=False)
+    monkeypatch.setattr(floors, "_stored_below_the_floor", lambda: failed)
+    monkeypatch.setattr(floors, "_cut_below_the_floor", lambda: failed)
+    monkeypatch.setattr(floors, "_dropped_block", lambda: failed)
+    verdict = check(claim, random_bijections(8, 2, rng=np.random.default_rng(1)))
+    assert (verdict.status, verdict.reason) == ("inconclusive", "control not as predicted: the control")
 
 
 def test_margins_cost_dimension() -> None:
