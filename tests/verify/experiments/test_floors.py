@@ -81,3 +81,13 @@ def test_the_composed_embedding_is_close_to_the_multi_hop_floor() -> None:
     assert verdict.status == "holds"
     composed = verdict.measured["composed-hops, typed"]
     assert 0.9 < composed["subject_floor"] / composed["subject_bits"] <= 1
+
+
+@pytest.mark.parametrize("N", [2, 4, 64])
+@pytest.mark.parametrize(("R", "hops"), [(1, 1), (1, 3), (3, 1)])
+def test_a_floor_of_whole_bits_is_met_and_not_beaten(N: int, R: int, hops: int) -> None:
+    """R log2 N bits a subject, exactly what the construction stores: nothing is undecided about it."""
+    verdict = check("multi-hop-bound", random_bijections(N, R, rng=np.random.default_rng(3)), hops=hops)
+    assert verdict.status == "holds", verdict.reason
+    composed = verdict.measured["composed-hops, typed"]
+    assert composed["subject_floor"] == composed["subject_bits"] == R * np.log2(N)
