@@ -19,9 +19,9 @@ from theory.claims.floors import COUNTING_BOUND, MARGIN_BOUND, MULTI_HOP_BOUND
 from theory.claims.hops import COMPOSED_HOPS, DROPPED_BLOCK
 from theory.facts import FactTable, random_bijections
 from theory.randomness import generator
-from theory.symbols import A, N
 from verify.exact.margin import Progress, margins
 from verify.experiments.controls import controlled
+from verify.experiments.hypotheses import hypotheses_of, not_met
 from verify.experiments.multi_hop import FAMILY as MULTI_HOP_FAMILY
 from verify.experiments.multi_hop import Hops
 from verify.experiments.multi_hop_controls import hop_controls
@@ -39,9 +39,9 @@ _COMPANION = {"subjects": 16, "relations": 4, "table": "bijections"}
 
 def counting_bound(facts: FactTable, progress: Progress | None = None) -> Verdict:
     """C4 at one table of bijections: total fact-dependent bits of every C1 construction against the floor."""
-    hypotheses, unmet = _hypotheses(COUNTING_BOUND, facts, bijective=facts.bijective)
+    hypotheses, unmet = hypotheses_of(COUNTING_BOUND, facts, bijective=facts.bijective)
     if unmet:
-        return _not_met(COUNTING_BOUND, hypotheses, unmet)
+        return not_met(COUNTING_BOUND, hypotheses, unmet)
     floor = bounds.counting(facts.n_subjects, facts.n_relations)
     measured: dict[str, Any] = {}
     outcomes: list[Outcome] = []
@@ -72,9 +72,9 @@ def margin_bound(facts: FactTable, progress: Progress | None = None) -> Verdict:
     rho = sqrt(R m), so that rho L = R.
     """
     everything = len(facts.occurring()) == facts.n_attributes
-    hypotheses, unmet = _hypotheses(MARGIN_BOUND, facts, every_attribute_an_answer=everything)
+    hypotheses, unmet = hypotheses_of(MARGIN_BOUND, facts, every_attribute_an_answer=everything)
     if unmet:
-        return _not_met(MARGIN_BOUND, hypotheses, unmet)
+        return not_met(MARGIN_BOUND, hypotheses, unmet)
     measured: dict[str, Any] = {}
     outcomes: list[Outcome] = []
     for h in _distances(facts.n_attributes):
@@ -104,9 +104,9 @@ def multi_hop_bound(facts: FactTable, progress: Progress | None = None, hops: in
     The floor on the bits of a subject's embedding is taken at the other bits that the construction has,
     and the floor on these at the bits of its embeddings.
     """
-    hypotheses, unmet = _hypotheses(MULTI_HOP_BOUND, facts, bijective=facts.bijective)
+    hypotheses, unmet = hypotheses_of(MULTI_HOP_BOUND, facts, bijective=facts.bijective)
     if unmet:
-        return _not_met(MULTI_HOP_BOUND, hypotheses, unmet)
+        return not_met(MULTI_HOP_BOUND, hypotheses, unmet)
     N, R = facts.n_subjects, facts.n_relations
     rng = generator(0, "typed table", N, R, hops)
     tables = {"typed": random_bijections(N, R * hops, rng=rng), "untyped": facts}
@@ -217,20 +217,6 @@ def _ratio(used: int, floor: bounds.Enclosure) -> float:
 
 def _ends(floor: bounds.Enclosure) -> dict[str, float]:
     return {"lower": floor.lower_float, "upper": floor.upper_float}
-
-
-def _hypotheses(
-    claim: Claim, facts: FactTable, **further: bool
-) -> tuple[tuple[HypothesisResult, ...], list[str]]:
-    values = {N: facts.n_subjects, A: facts.n_attributes}
-    results = [HypothesisResult(h.name, h.holds(values)) for h in claim.hypotheses]
-    results += [HypothesisResult(name.replace("_", " "), holds) for name, holds in further.items()]
-    return tuple(results), [result.name for result in results if not result.holds]
-
-
-def _not_met(claim: Claim, hypotheses: tuple[HypothesisResult, ...], unmet: list[str]) -> Verdict:
-    reason = "; ".join(f"not {name}" for name in unmet)
-    return Verdict(claim=claim.name, status="hypotheses-not-met", reason=reason, hypotheses=hypotheses)
 
 
 def _judged(
