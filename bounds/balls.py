@@ -116,19 +116,29 @@ def between(low: Any, high: Any) -> Any:
 
 
 def log2(value: Any) -> Any:
-    """log2 of a positive ball, or of a positive exact number."""
+    """log2 of a positive ball, or of a positive exact number; exactly the exponent of a power of 2."""
     library = flint()
     if isinstance(value, int | Fraction):
+        numerator, denominator = Fraction(value).as_integer_ratio()
+        if numerator.bit_count() == denominator.bit_count() == 1:
+            return library.arb(numerator.bit_length() - denominator.bit_length())
         value = ball(value)
     return value.log() / library.arb.const_log2()
 
 
 def log2_factorial(n: int) -> Any:
-    """log2(n!), exactly 0 for n = 0 and 1; by Arb's log-gamma, so n may be large."""
+    """log2(n!), exactly for n <= 2 (beyond, it is irrational); by Arb's log-gamma, so n may be large."""
     library = flint()
+    if n <= 2:
+        return library.arb(n // 2)
     return library.arb(n + 1).lgamma() / library.arb.const_log2()
 
 
 def log2_falling(N: int, n: int) -> Any:
-    """f(n) = log2(N! / (N - n)!), the bits of n distinct labels out of N."""
-    return log2_factorial(N) - log2_factorial(N - n) if n else flint().arb(0)
+    """f(n) = log2(N! / (N - n)!), the bits of n distinct labels out of N; exact where it is an integer.
+
+    That is for n = 0, n = 1 and N = 2: among more consecutive numbers there is an odd one above 1.
+    """
+    if n <= 1:
+        return log2(N) if n else flint().arb(0)
+    return log2_factorial(N) - log2_factorial(N - n)

@@ -26,8 +26,9 @@ from verify.engines.engine import in_engine
 from verify.exact.induction import PremiseError
 from verify.exact.margin import Margins, Progress
 from verify.exact.tally import Counted
+from verify.experiments.controls import controlled
 from verify.experiments.floors import FLOORS, Judge
-from verify.experiments.instance import Experiment, Instance
+from verify.experiments.instance import Instance
 from verify.experiments.learning import gradient_descent_claim
 from verify.experiments.promise import kept
 from verify.judgement import check_engine, covered, judged, quantities
@@ -125,7 +126,7 @@ def check(
         return replace(verdict, reason=reason, seconds=time.perf_counter() - start)
     verdict = _measured(verdict, experiment.claim, instance, facts, engine, checkpoint, progress)
     verdict = replace(verdict, seconds=time.perf_counter() - start)
-    return _controlled(verdict, experiment)
+    return controlled(verdict, experiment.controls(), experiment.controls_at())
 
 
 def _check_judged(
@@ -219,19 +220,6 @@ def _measured(
                 verdict, status="refuted", reason=reason, witness=Mismatch(name, value, measured[name])
             )
     return in_engine(covered(verdict, found), model, found, engine, progress)
-
-
-def _controlled(verdict: Verdict, experiment: Experiment) -> Verdict:
-    """Runs the controls; one that comes out otherwise than the theory says takes the verdict back."""
-    verdict = replace(
-        verdict, controls=(*verdict.controls, *experiment.controls()), controls_at=experiment.controls_at()
-    )
-    failed = [control.name for control in verdict.controls if not control.ok]
-    if failed and verdict.status != "refuted":  # a witness does not rest on the controls
-        return replace(
-            verdict, status="inconclusive", reason=f"control not as predicted: {', '.join(failed)}"
-        )
-    return verdict
 
 
 __all__ = ["EXPERIMENTS", "UsageError", "check", "prepare"]

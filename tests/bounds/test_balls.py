@@ -1,3 +1,4 @@
+import math
 import subprocess
 import sys
 import threading
@@ -139,3 +140,15 @@ def test_falling_factorials_have_the_bits_of_distinct_labels():
         assert balls.log2_falling(5, 0).is_zero()
         assert balls.log2_factorial(0).is_zero()
         assert balls.log2_factorial(1).is_zero()
+
+
+def test_whole_numbers_of_bits_are_exact():
+    assert balls.log2(1 << 200).man_exp() == (25, 3)  # 200
+    assert balls.log2(Fraction(1, 8)).unique_fmpz() == -3
+    assert not balls.log2(3).is_exact()
+    for N in range(1, 20):
+        for n in range(N + 1):
+            count = math.perm(N, n)
+            assert balls.log2_falling(N, n).is_exact() == (count.bit_count() == 1)
+            assert balls.log2_falling(N, n).overlaps(balls.ball(count).log() / balls.ball(2).log())
+    assert [balls.log2_factorial(n).is_exact() for n in range(4)] == [True, True, True, False]

@@ -7,7 +7,7 @@ from theory.claims.hops import DROPPED_BLOCK
 from theory.symbols import A, N, R, T, k, mu
 
 _ANY_SIZE = Hypothesis("at least two attributes", sympy.Ge(A, 2))
-_BIJECTIONS = Hypothesis("bijections: every attribute answers every relation once", sympy.Eq(A, N))
+BIJECTIONS = Hypothesis("bijections: every attribute answers every relation once", sympy.Eq(A, N))
 _ln_factorial = sympy.log(sympy.factorial(N))
 
 COUNTING_BOUND = Claim(
@@ -19,7 +19,7 @@ model answers all $N R$ queries of every table of $R$ bijections of $N$ points, 
 N!$. If only the subject embeddings depend on the table, with $d$ coordinates of $b$ bits each, then
 $d\,b \ge R \log_2(N!) / N$. If at most $e$ answers per table may be wrong, then $B \ge R \log_2 N! -
 \log_2 \binom{N R}{e} - \log_2\bigl[ (N!)^{\lfloor e/N \rfloor}\,(e \bmod N)!\bigr]$.""",
-    hypotheses=(_ANY_SIZE, _BIJECTIONS),
+    hypotheses=(_ANY_SIZE, BIJECTIONS),
     predicted={
         "table_bits": R * _ln_factorial / sympy.log(2),
         "subject_bits": R * _ln_factorial / (N * sympy.log(2)),
@@ -74,7 +74,7 @@ bits, and has $B$ other bits that depend on the facts. If it answers every $k$-h
 relations, then for every number $T$ of subjects $T d b + B \ge R f(T) + (R - 1) \sum_{t=1}^{k-1}
 \mathbb{E} f(n_t)$, where $f(n) = \log_2 (N! / (N - n)!)$, $n_0 = T$, and $n_{t+1}$ is the size of the
 union of $R$ independent uniform $n_t$-subsets of $N$ points.""",
-    hypotheses=(_ANY_SIZE, _BIJECTIONS),
+    hypotheses=(_ANY_SIZE, BIJECTIONS),
     predicted={
         "all_subjects_bits": (k * (R - 1) + 1) * _ln_factorial / sympy.log(2),
         "one_subject_one_hop_bits": R * sympy.log(sympy.ff(N, T)) / sympy.log(2),

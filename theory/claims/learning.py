@@ -3,6 +3,7 @@
 import sympy
 
 from theory.claim import Claim, Control, Hypothesis
+from theory.claims.floors import BIJECTIONS
 from theory.symbols import A, R
 
 _QUANTITIES = ("recall", "superposition_r2", "probe_accuracy", "swap_accuracy", "transfer_accuracy")
@@ -20,6 +21,7 @@ fitted superposition of new bijections are answered without any training.""",
     hypotheses=(
         Hypothesis("at least two attributes", sympy.Ge(A, 2)),
         Hypothesis("at least two relations", sympy.Ge(R, 2)),
+        BIJECTIONS,
     ),
     predicted={
         "recall": sympy.Integer(1),

@@ -1,5 +1,9 @@
 """What negative controls share: predictions for every margin, and what came out."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,7 +11,23 @@ from constructions.codes import Code
 from theory.claim import Control
 from verify.exact.exactness import Floats
 from verify.exact.margin import Margins
-from verify.verdict import ControlResult
+from verify.verdict import ControlResult, Verdict
+
+
+def controlled(verdict: Verdict, controls: Sequence[ControlResult], at: dict[str, Any]) -> Verdict:
+    """The verdict with its controls; one that comes out otherwise than the theory says takes it back.
+
+    Args:
+        verdict: of the claim, and perhaps with controls of its own.
+        controls: the further ones.
+        at: the parameters of the companion instance that they ran on.
+    """
+    verdict = replace(verdict, controls=(*verdict.controls, *controls), controls_at=at)
+    failed = [control.name for control in verdict.controls if not control.ok]
+    if failed and verdict.status != "refuted":  # a witness does not rest on the controls
+        reason = f"control not as predicted: {', '.join(failed)}"
+        return replace(verdict, status="inconclusive", reason=reason)
+    return verdict
 
 
 def result(control: Control, got: str, ok: bool) -> ControlResult:

@@ -19,8 +19,9 @@ from theory.claims.floors import COUNTING_BOUND, MARGIN_BOUND, MULTI_HOP_BOUND
 from theory.claims.hops import COMPOSED_HOPS, DROPPED_BLOCK
 from theory.facts import FactTable, random_bijections
 from theory.randomness import generator
-from theory.symbols import A, N
 from verify.exact.margin import Progress, margins
+from verify.experiments.controls import controlled
+from verify.experiments.hypotheses import hypotheses_of, not_met
 from verify.experiments.multi_hop import FAMILY as MULTI_HOP_FAMILY
 from verify.experiments.multi_hop import Hops
 from verify.experiments.multi_hop_controls import hop_controls
@@ -38,9 +39,9 @@ _COMPANION = {"subjects": 16, "relations": 4, "table": "bijections"}
 
 def counting_bound(facts: FactTable, progress: Progress | None = None) -> Verdict:
     """C4 at one table of bijections: total fact-dependent bits of every C1 construction against the floor."""
-    hypotheses, unmet = _hypotheses(COUNTING_BOUND, facts, bijective=facts.bijective)
+    hypotheses, unmet = hypotheses_of(COUNTING_BOUND, facts, bijective=facts.bijective)
     if unmet:
-        return _not_met(COUNTING_BOUND, hypotheses, unmet)
+        return not_met(COUNTING_BOUND, hypotheses, unmet)
     floor = bounds.counting(facts.n_subjects, facts.n_relations)
     measured: dict[str, Any] = {}
     outcomes: list[Outcome] = []
@@ -59,7 +60,7 @@ def counting_bound(facts: FactTable, progress: Progress | None = None) -> Verdic
         {"table_bits": _ends(floor)},
         measured,
         outcomes,
-        [_stored_below_the_floor()],
+        _stored_below_the_floor(),
     )
 
 
@@ -71,9 +72,9 @@ def margin_bound(facts: FactTable, progress: Progress | None = None) -> Verdict:
     rho = sqrt(R m), so that rho L = R.
     """
     everything = len(facts.occurring()) == facts.n_attributes
-    hypotheses, unmet = _hypotheses(MARGIN_BOUND, facts, every_attribute_an_answer=everything)
+    hypotheses, unmet = hypotheses_of(MARGIN_BOUND, facts, every_attribute_an_answer=everything)
     if unmet:
-        return _not_met(MARGIN_BOUND, hypotheses, unmet)
+        return not_met(MARGIN_BOUND, hypotheses, unmet)
     measured: dict[str, Any] = {}
     outcomes: list[Outcome] = []
     for h in _distances(facts.n_attributes):
@@ -94,7 +95,7 @@ def margin_bound(facts: FactTable, progress: Progress | None = None) -> Verdict:
             ("d_model", selector, model.d_model),
         ):
             outcomes.append(_against(f"{quantity} at distance {h}", floor, used))
-    return _judged(MARGIN_BOUND, hypotheses, {}, measured, outcomes, [_cut_below_the_floor()])
+    return _judged(MARGIN_BOUND, hypotheses, {}, measured, outcomes, _cut_below_the_floor())
 
 
 def multi_hop_bound(facts: FactTable, progress: Progress | None = None, hops: int = 2) -> Verdict:
@@ -103,9 +104,9 @@ def multi_hop_bound(facts: FactTable, progress: Progress | None = None, hops: in
     The floor on the bits of a subject's embedding is taken at the other bits that the construction has,
     and the floor on these at the bits of its embeddings.
     """
-    hypotheses, unmet = _hypotheses(MULTI_HOP_BOUND, facts, bijective=facts.bijective)
+    hypotheses, unmet = hypotheses_of(MULTI_HOP_BOUND, facts, bijective=facts.bijective)
     if unmet:
-        return _not_met(MULTI_HOP_BOUND, hypotheses, unmet)
+        return not_met(MULTI_HOP_BOUND, hypotheses, unmet)
     N, R = facts.n_subjects, facts.n_relations
     rng = generator(0, "typed table", N, R, hops)
     tables = {"typed": random_bijections(N, R * hops, rng=rng), "untyped": facts}
@@ -134,8 +135,7 @@ def multi_hop_bound(facts: FactTable, progress: Progress | None = None, hops: in
             what = f"{experiment.name}, {kind}"
             outcomes.append(_against(f"bits of a subject in {what}", floor, per_subject))
             outcomes.append(_against(f"other bits of {what}", elsewhere, others))
-    control = next(c for c in hop_controls(COMPOSED_HOPS, (2,)) if c.name == DROPPED_BLOCK.name)
-    return _judged(MULTI_HOP_BOUND, hypotheses, {}, measured, outcomes, [control])
+    return _judged(MULTI_HOP_BOUND, hypotheses, {}, measured, outcomes, _dropped_block())
 
 
 FLOORS: dict[str, Judge] = {
@@ -171,6 +171,11 @@ def _cut_below_the_floor() -> ControlResult:
     left = margins(block_superposition(facts, code=cut), facts).minimum[0] / length
     got = f"unit margin {float(mu):g} at {code.length} coordinates, {float(left):g} at {length}"
     return _result(MARGIN_BOUND, got, left < mu)
+
+
+def _dropped_block() -> ControlResult:
+    """C5(a) without one block of its embeddings, fewer bits than its strings need: their queries fail."""
+    return next(c for c in hop_controls(COMPOSED_HOPS, (2,)) if c.name == DROPPED_BLOCK.name)
 
 
 def _by_formula(n_subjects: int, n_relations: int) -> dict[str, Any]:
@@ -214,42 +219,27 @@ def _ends(floor: bounds.Enclosure) -> dict[str, float]:
     return {"lower": floor.lower_float, "upper": floor.upper_float}
 
 
-def _hypotheses(
-    claim: Claim, facts: FactTable, **further: bool
-) -> tuple[tuple[HypothesisResult, ...], list[str]]:
-    values = {N: facts.n_subjects, A: facts.n_attributes}
-    results = [HypothesisResult(h.name, h.holds(values)) for h in claim.hypotheses]
-    results += [HypothesisResult(name.replace("_", " "), holds) for name, holds in further.items()]
-    return tuple(results), [result.name for result in results if not result.holds]
-
-
-def _not_met(claim: Claim, hypotheses: tuple[HypothesisResult, ...], unmet: list[str]) -> Verdict:
-    reason = "; ".join(f"not {name}" for name in unmet)
-    return Verdict(claim=claim.name, status="hypotheses-not-met", reason=reason, hypotheses=hypotheses)
-
-
 def _judged(
     claim: Claim,
     hypotheses: tuple[HypothesisResult, ...],
     predicted: dict[str, Any],
     measured: dict[str, Any],
     outcomes: list[Outcome],
-    controls: list[ControlResult],
+    control: ControlResult,
 ) -> Verdict:
     beaten = next((outcome for outcome in outcomes if isinstance(outcome, Mismatch)), None)
     close = next((outcome for outcome in outcomes if isinstance(outcome, str)), None)
     reason = f"{beaten.quantity}: {beaten.measured}, {beaten.predicted}" if beaten else close
-    return Verdict(
+    verdict = Verdict(
         claim=claim.name,
         status="refuted" if beaten else "inconclusive" if close else "holds",
         reason=reason,
         predicted=predicted,
         measured=measured,
         hypotheses=hypotheses,
-        controls=tuple(controls),
-        controls_at=dict(_COMPANION),
         witness=beaten,
     )
+    return controlled(verdict, [control], dict(_COMPANION))
 
 
 def _result(claim: Claim, got: str, ok: bool) -> ControlResult:

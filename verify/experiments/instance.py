@@ -1,7 +1,8 @@
 """One claim at one choice of parameters: what its symbols are worth, how to build it, how to measure it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Protocol
 
 from constructions.transformer import Transformer
@@ -43,6 +44,12 @@ class Instance:
     premises: tuple[HypothesisResult, ...] = ()
     counts: bool = False
     draws: Promise | None = None
+
+
+def exact_biases(biases: Iterable[Fraction]) -> HypothesisResult:
+    """Whether biases are floats: where float64 rounds them, the weights are not the theorem's."""
+    exact = all(Fraction(float(bias)) == bias for bias in biases)
+    return HypothesisResult("biases that float64 holds exactly (a gate of few bits has them)", exact)
 
 
 class Experiment(Protocol):

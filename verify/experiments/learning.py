@@ -20,13 +20,14 @@ from theory.facts import FactTable
 from theory.symbols import A, N, R
 from verify.exact.margin import Progress, margins
 from verify.exact.queries import Facts, sample
+from verify.experiments.hypotheses import hypotheses_of, not_met
 from verify.experiments.instance import Instance
 from verify.statistics import clopper_pearson, falls_short, reaches
 from verify.structure.parts import Parts, one_each
 from verify.structure.selection import swapped
 from verify.structure.superposition import probed, superposition_r2
 from verify.structure.transfer import CHANCE, transferred
-from verify.verdict import ControlResult, HypothesisResult, Mismatch, Verdict
+from verify.verdict import ControlResult, Mismatch, Verdict
 
 DEFAULT_TABLE = (512, 2)
 TRIALS = 3
@@ -65,17 +66,16 @@ def gradient_descent_claim(
     Raises:
         MissingExtraError: JAX or optax is not installed (extra `learn`).
     """
-    values = {A: facts.n_attributes, R: facts.n_relations}
-    hypotheses = tuple(HypothesisResult(h.name, h.holds(values)) for h in GRADIENT_DESCENT.hypotheses)
-    verdict = Verdict(claim=GRADIENT_DESCENT.name, status="hypotheses-not-met", hypotheses=hypotheses)
-    unmet = [h.name for h in hypotheses if not h.holds]
+    hypotheses, unmet = hypotheses_of(GRADIENT_DESCENT, facts, bijective=facts.bijective)
     if unmet:
-        return replace(verdict, reason="; ".join(f"not {name}" for name in unmet))
+        return not_met(GRADIENT_DESCENT, hypotheses, unmet)
     libraries()
-    predicted = GRADIENT_DESCENT.predict(values)
+    predicted = GRADIENT_DESCENT.predict({})
     runs = [_Run(facts, seed + i, trials, i, progress) for i in range(trials)]
-    verdict = replace(
-        verdict,
+    verdict = Verdict(
+        claim=GRADIENT_DESCENT.name,
+        status="inconclusive",
+        hypotheses=hypotheses,
         predicted=predicted,
         measured=_measured(runs),
         min_margin=min(run.found.minimum[0] for run in runs),

@@ -3,7 +3,7 @@
 The controls that must break them are in `verify.experiments.multi_hop_controls`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 from constructions import chain_of_thought, composed_hops, hybrid_hops, sequential_hops
 from constructions.arithmetic import stored
 from constructions.codes import Code, sign_code
+from constructions.hop_parts import dyadic
 from constructions.hops import stage_lengths
 from constructions.transformer import Transformer
 from theory import symbols as sym
@@ -28,9 +29,9 @@ from verify.exact.induction import PremiseError, induction
 from verify.exact.margin import Margins, Progress, margins
 from verify.exact.queries import Chains, sample
 from verify.exact.transitions import transitions
-from verify.experiments.instance import Instance
+from verify.experiments.instance import Instance, exact_biases
 from verify.experiments.multi_hop_controls import chain_controls, hop_controls
-from verify.verdict import ControlResult
+from verify.verdict import ControlResult, HypothesisResult
 
 _BUDGET = 1 << 33  # products spent on enumerating all queries: less than a minute where floats decide
 _SOME = 16  # random subjects, where all are too many
@@ -93,6 +94,7 @@ class ChainOfThought:
                 for i in range(1, k + 1)
             ],
             promises=("min_margin",) if soft else (),
+            premises=(_selectors_exact(code, Fraction(gate)),),
         )
 
     def controls(self) -> list[ControlResult]:
@@ -114,12 +116,14 @@ class Hops:
         default_hops: k where it is not given.
         default_table: N and R where they are not given.
         controls_lengths: hops of the stages of the companion instance that the controls run on.
+        default_stages: c where it is not given, of k.
     """
 
     claim: Claim
     construct: Callable[..., Transformer]
     default_hops: int
     controls_lengths: tuple[int, ...]
+    default_stages: Callable[[int], int] = lambda k: min(2, k)
     default_table: tuple[int, int] = (64, 3)
 
     @property
@@ -131,7 +135,7 @@ class Hops:
         """The claim at one table and choice of options."""
         facts, strangers = as_entities(facts)
         hops, typed = options.get("hops", self.default_hops), bool(options.get("typed", False))
-        stages, merged = options.get("stages", min(2, hops)), bool(options.get("merged", False))
+        stages, merged = options.get("stages", self.default_stages(hops)), bool(options.get("merged", False))
         readout = options.get("readout", "separate")
         if stages > hops:
             raise ValueError(f"stages must be from 1 to the number of hops, {hops}, got {stages}")
@@ -158,6 +162,7 @@ class Hops:
             margins=lambda model, progress: all_margins(model, facts, alphabet, progress=progress),
             n_queries=n_queries,
             samples=lambda: [sample(Chains(facts, alphabet), _last(R, hops) * facts.n_subjects)],
+            premises=(_selectors_exact(code, Fraction(dyadic(gate)), stage_lengths(hops, stages)),),
         )
 
     def controls(self) -> list[ControlResult]:
@@ -247,6 +252,12 @@ def _distance(code: Code, answers: Any) -> int:
     return int(nearest_squared_distances(code.words, answers).min()) if code.n_words > 1 else 0
 
 
+def _selectors_exact(code: Code, gate: Fraction, lengths: Sequence[int] = (1,)) -> HypothesisResult:
+    """Whether floats hold what selectors have for lifts and thresholds after so many letters."""
+    lifts = {2 * gate * length for length in lengths}
+    return exact_biases(lifts | {lift + code.lo for lift in lifts})
+
+
 def _values(
     facts: FactTable, R: int, code: Code, gate: float, distance: int, strangers: int
 ) -> dict[Any, int | Fraction]:
@@ -267,7 +278,7 @@ def _values(
 
 FAMILY = (
     ChainOfThought(),
-    Hops(COMPOSED_HOPS, composed_hops, default_hops=2, controls_lengths=(2,)),
-    Hops(SEQUENTIAL_HOPS, sequential_hops, default_hops=3, controls_lengths=(1, 1)),
-    Hops(HYBRID_HOPS, hybrid_hops, default_hops=4, controls_lengths=tuple(stage_lengths(3, 2))),
+    Hops(COMPOSED_HOPS, composed_hops, 2, controls_lengths=(2,), default_stages=lambda k: 1),
+    Hops(SEQUENTIAL_HOPS, sequential_hops, 3, controls_lengths=(1, 1), default_stages=lambda k: k),
+    Hops(HYBRID_HOPS, hybrid_hops, 4, controls_lengths=tuple(stage_lengths(3, 2))),
 )

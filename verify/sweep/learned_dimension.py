@@ -37,7 +37,7 @@ def learned_dimension_cell(
 
     Returns:
         `needed`, the least dimension tried that recalls everything, 0 if none up to `LARGEST` does; `failed`,
-        the largest tried below it that does not; `tried`, how many were.
+        the largest tried below it that does not, 0 if none was; `tried`, how many were.
     """
     facts = several_bijections(n_attributes, n_relations, 1, seed=seed)
     batch = min(settings.pop("batch"), n_attributes)
@@ -60,7 +60,7 @@ def learned_dimension_cell(
     while high - low > max(1, high // NARROWNESS):
         middle = (low + high) // 2
         low, high = (low, middle) if recalls(middle) else (middle, high)
-    return {"needed": high, "failed": low, "tried": len(tried)}
+    return {"needed": high, "failed": low if low in tried else 0, "tried": len(tried)}
 
 
 def searches(

@@ -10,6 +10,7 @@ from constructions import Storage
 from theory import FactTable, random_bijections
 from verify import check
 from verify.experiments import floors
+from verify.verdict import ControlResult
 
 pytest.importorskip("flint", reason="floors are enclosed with python-flint, extra `certified`")
 
@@ -49,6 +50,16 @@ def test_a_model_that_recalls_with_less_refutes_the_floor(monkeypatch: pytest.Mo
     assert verdict.witness.measured == 300
 
 
+@pytest.mark.parametrize("claim", ["counting-bound", "margin-bound", "multi-hop-bound"])
+def test_a_floor_does_not_hold_where_its_control_failed(claim: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = ControlResult("the control", "it breaks", "it did not", ok=False)
+    monkeypatch.setattr(floors, "_stored_below_the_floor", lambda: failed)
+    monkeypatch.setattr(floors, "_cut_below_the_floor", lambda: failed)
+    monkeypatch.setattr(floors, "_dropped_block", lambda: failed)
+    verdict = check(claim, random_bijections(8, 2, rng=np.random.default_rng(1)))
+    assert (verdict.status, verdict.reason) == ("inconclusive", "control not as predicted: the control")
+
+
 def test_margins_cost_dimension() -> None:
     verdict = check("margin-bound", TABLE)
     assert verdict.status == "holds"
@@ -70,3 +81,13 @@ def test_the_composed_embedding_is_close_to_the_multi_hop_floor() -> None:
     assert verdict.status == "holds"
     composed = verdict.measured["composed-hops, typed"]
     assert 0.9 < composed["subject_floor"] / composed["subject_bits"] <= 1
+
+
+@pytest.mark.parametrize("N", [2, 4, 64])
+@pytest.mark.parametrize(("R", "hops"), [(1, 1), (1, 3), (3, 1)])
+def test_a_floor_of_whole_bits_is_met_and_not_beaten(N: int, R: int, hops: int) -> None:
+    """R log2 N bits a subject, exactly what the construction stores: nothing is undecided about it."""
+    verdict = check("multi-hop-bound", random_bijections(N, R, rng=np.random.default_rng(3)), hops=hops)
+    assert verdict.status == "holds", verdict.reason
+    composed = verdict.measured["composed-hops, typed"]
+    assert composed["subject_floor"] == composed["subject_bits"] == R * np.log2(N)

@@ -88,6 +88,24 @@ def test_hypotheses_and_options():
         check("gradient-descent", TABLE, engine="onnxruntime")
 
 
+@pytest.mark.parametrize(
+    ("facts", "unmet"),
+    [
+        (
+            FactTable([[0], [1]], n_attributes=2),
+            "not bijections: every attribute answers every",
+        ),
+        (FactTable([[0] * 12, [1] * 12], n_attributes=2), "not bijections"),
+        (FactTable([[0, 0, 1], [2, 1, 0]], n_attributes=3), "not bijective"),
+    ],
+)
+def test_the_claim_is_about_bijections(facts, unmet):
+    """One subject has no structure, and a relation with few answers is no test of it."""
+    verdict = check("gradient-descent", facts)
+    assert verdict.status == "hypotheses-not-met"
+    assert verdict.reason.startswith(unmet)
+
+
 def test_the_settings_follow_the_table():
     assert (recipe_for(TABLE).dimension, recipe_for(TABLE).width, recipe_for(TABLE).batch) == (40, 160, 0)
     assert recipe_for(TABLE, seed=3).seed == 3

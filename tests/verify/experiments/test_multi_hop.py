@@ -71,6 +71,29 @@ def test_c5_holds_at_any_size(
     assert verdict.n_queries == n * r**hops
 
 
+@pytest.mark.parametrize("gate", [2.0**53 - 1, 2.0**53, 1e30, 2.0**499])
+@pytest.mark.parametrize(
+    ("claim", "own"),
+    [
+        ("chain-of-thought", {}),
+        ("chain-of-thought", {"attention": "soft"}),
+        ("composed-hops", {"readout": "in-place"}),
+        ("sequential-hops", {"merged": True}),
+        ("hybrid-hops", {"hops": 4}),
+    ],
+)
+def test_where_floats_cannot_hold_the_weights_there_is_no_theorem(claim, own, gate):
+    """The threshold 2 gate j + lo is odd, and above 2^53 no float is."""
+    verdict = check(claim, subjects=9, relations=2, gate=gate, **own)
+    assert verdict.status == "hypotheses-not-met"
+    assert verdict.reason == "not biases that float64 holds exactly (a gate of few bits has them)"
+
+
+@pytest.mark.parametrize("claim", ["chain-of-thought", "composed-hops", "sequential-hops", "hybrid-hops"])
+def test_large_gates_that_floats_hold_are_decided(claim):
+    assert check(claim, subjects=9, relations=2, hops=3, gate=2.0**49).status == "holds"
+
+
 @settings(max_examples=settings.default.max_examples // 3)
 @given(
     seed=st.integers(0, 10**6),

@@ -62,6 +62,12 @@ def test_a_search_that_finds_nothing_says_so(monkeypatch):
     assert learned_dimension_cell(16, 2, "frozen", 0, 1, **settings) == {"needed": 0, "failed": 4, "tried": 1}
 
 
+def test_a_dimension_that_was_never_tried_is_not_said_to_have_failed(monkeypatch):
+    monkeypatch.setattr("verify.sweep.learned_dimension.trained", lambda facts, recipe: None)
+    monkeypatch.setattr("verify.sweep.learned_dimension.right", lambda model, facts: np.ones(4, dtype=bool))
+    assert learned_dimension_cell(8, 2, "sphere", 0, 4, **SETTINGS) == {"needed": 3, "failed": 0, "tried": 2}
+
+
 def test_both_kinds_of_embeddings_are_searched():
     assert {p["subjects"] for _, p in searches((8, 16), 2)} == {"sphere", "frozen"}
 
