@@ -29,7 +29,7 @@ class Count(click.ParamType):  # type: ignore[type-arg]
 @contextmanager
 def input_errors() -> Iterator[None]:
     """Turns errors about what the user gave into one line and exit status 2."""
-    from verify.asked import Option, UsageError
+    from verify.limits import Option, UsageError
 
     try:
         yield

@@ -31,8 +31,14 @@ _AFTER = 1.0  # seconds of work that nobody needs to be told of
 
 
 def print_json(value: Any) -> None:
-    """One JSON object on standard output."""
-    print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    """One JSON object on standard output; whole numbers in full, however long."""
+    limit = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)
+    try:
+        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    finally:
+        sys.set_int_max_str_digits(limit)
+    print(text)
 
 
 def exit_status(verdict: Verdict) -> int:
@@ -75,7 +81,7 @@ def _setting(verdict: Verdict) -> str:
         how = f"verified by {verdict.method}, {verdict.how_exact}"
         if verdict.method == "measured":
             how = "measured in the floats of a function that is not known, not certified"
-        parts.append(f"{verdict.n_queries} queries {how}, in {verdict.seconds:.2f} s")
+        parts.append(f"{show(verdict.n_queries)} queries {how}, in {verdict.seconds:.2f} s")
     return "\n  ".join(parts)
 
 
