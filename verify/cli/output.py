@@ -21,6 +21,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from verify.cli.options import every_digit
 from verify.exact.margin import Progress as Report
 from verify.exact.margin import Witness
 from verify.verdict import Mismatch, Verdict, show
@@ -32,13 +33,8 @@ _AFTER = 1.0  # seconds of work that nobody needs to be told of
 
 def print_json(value: Any) -> None:
     """One JSON object on standard output; whole numbers in full, however long."""
-    limit = sys.get_int_max_str_digits()
-    sys.set_int_max_str_digits(0)
-    try:
-        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    finally:
-        sys.set_int_max_str_digits(limit)
-    print(text)
+    with every_digit():
+        print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def exit_status(verdict: Verdict) -> int:
