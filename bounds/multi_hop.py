@@ -156,13 +156,14 @@ def spare(entropy: Enclosure, T: int, known: Fraction, unit: str) -> Enclosure:
 
 def _mean_field_best(N: int, R: int, k: int, known: Fraction, unit: str) -> int:
     """About the best T: H_k with n_t at its mean, in floats. Only a place to start; no bound rests on it."""
+    bits = float(min(known, Fraction(2**1000)))  # of more, which no float need have, the floor is 0
 
     def about(T: int) -> float:
         n, total = float(T), R * _f(N, T)
         for _ in range(k - 1):
             n = -N * math.expm1(R * math.log1p(-n / N)) if n < N else n
             total += (R - 1) * _f(N, n)
-        return (total - float(known)) / T if unit == "bits per subject" else total - T * float(known)
+        return (total - bits) / T if unit == "bits per subject" else total - T * bits
 
     low, high = 1, N
     while low < high:  # unimodal, as the entropy itself

@@ -150,7 +150,7 @@ def _window(P: int, n: int, low: int, high: int) -> tuple[int, int]:
 
     def gain(u: int) -> tuple[float, float]:
         fresh = (P - u) / P
-        return n * fresh, n * fresh * (1 - fresh) * (P - n) / max(1, P - 1)
+        return n * fresh, n * fresh * (1 - fresh) * ((P - n) / max(1, P - 1))
 
     mean_low, variance_low = gain(low)
     mean_high, variance_high = gain(high)

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 from theory.lazy import lazy
 
 if TYPE_CHECKING:
-    from verify.asked import UsageError
     from verify.checking import check
     from verify.exact.margin import Margins, Witness, margins
     from verify.kit.own import Construction, ConstructionError
     from verify.kit.recalls import assert_recalls, check_construction
+    from verify.limits import UsageError
     from verify.recall import check_recall
     from verify.verdict import Verdict
 

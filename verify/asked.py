@@ -1,6 +1,5 @@
 """What is asked of `check`: a claim, facts and options, examined and turned into an instance."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,6 @@ from theory.facts import FactTable, random_bijections, random_functions
 from theory.keyed import KeyedBijections
 from theory.names import meant
 from theory.randomness import generator
-from theory.table import Table
 from verify.experiments.dense import DENSE
 from verify.experiments.floors import FLOORS
 from verify.experiments.instance import Experiment, Instance
@@ -22,6 +20,8 @@ from verify.experiments.memories import MEMORIES
 from verify.experiments.multi_hop import FAMILY as MULTI_HOP
 from verify.experiments.single_hop import FAMILY as SINGLE_HOP
 from verify.experiments.single_hop import SingleHop
+from verify.limits import Option, UsageError, require_memory
+from verify.verdict import show
 
 EXPERIMENTS: dict[str, Experiment] = {
     experiment.claim.name: experiment for experiment in (*SINGLE_HOP, *MULTI_HOP, DENSE, *MEMORIES, LEARNED)
@@ -30,20 +30,6 @@ TABLES: dict[str, Callable[..., FactTable]] = {"bijections": random_bijections, 
 _LARGEST = 2.0**500  # of a gate or margin: weights and logits made of it stay far from float64's largest
 _WHOLE = ("bits", "code_length", "code_distance", "hops", "stages", "trials")
 _CHOICES = {"attention": ("hard", "soft"), "readout": ("in-place", "separate")}
-
-
-class Option(str):
-    """An option's name in a message: `code_length` in Python, `--code-length` on the command line."""
-
-
-class UsageError(ValueError):
-    """A check that cannot be asked for; the message says what and what would be right.
-
-    Its arguments are the parts of the message, so that each `Option` among them can be spelled otherwise.
-    """
-
-    def __str__(self) -> str:
-        return "".join(self.args)
 
 
 @dataclass(frozen=True)
@@ -126,15 +112,17 @@ def check_options(claim: Claim, options: dict[str, Any]) -> None:
             raise UsageError(option, f" must be a whole number, got {value!r}")
         if name == "bits" and not 1 <= value <= 16:
             raise UsageError(option, f" must be from 1 to 16, got {value}")
-        if name in ("code_length", "code_distance", "trials") and value < 1:
+        if name in ("code_length", "code_distance", "trials", "hops", "stages") and value < 1:
             raise UsageError(option, f" must be at least 1, got {value}")
         if name in ("gate", "margin") and not abs(value) < _LARGEST:
             beyond = "; weights allow less than 2^500" if abs(value) < float("inf") else ""
             raise UsageError(option, f" must be a finite number, got {value}{beyond}")
         if name == "delta" and not 0 < value < 1:
             raise UsageError(option, f" must lie between 0 and 1, got {value}")
-        if name in ("hops", "stages") and value < 1:
-            raise UsageError(option, f" must be at least 1, got {value}")
+        if name == "hops":
+            require_memory(16 * int(value) ** 2, f"attention at the positions of {show(value)} hops")
+        if name in ("code_length", "code_distance"):
+            require_memory(8 * int(value), f"a word of {show(value)} coordinates")
         if name in _CHOICES and value not in _CHOICES[name]:
             raise UsageError(option, f" must be one of {', '.join(_CHOICES[name])}, got {value!r}")
     if options.get("margin") is not None and options.get("attention", "hard") != "soft":
@@ -157,7 +145,7 @@ def facts_asked(
             raise UsageError(Option("table"), f" must be one of {', '.join(TABLES)}, got {kind!r}")
         if seed < 0:
             raise UsageError(Option("seed"), f" must be at least 0, got {seed}")
-        require_memory(3 * 8 * N * R, f"a table of {N} x {R} facts")
+        require_memory(3 * 8 * N * R, f"a table of {show(N)} x {show(R)} facts")
         facts = TABLES[kind](N, R, rng=generator(seed, kind, N, R))
     elif subjects is not None or relations is not None or table is not None:
         raise UsageError("give facts, or subjects, relations and table for random ones, not both")
@@ -184,18 +172,3 @@ def _keyed(
         raise UsageError(str(error)) from error
     shape = {"subjects": keyed.n_subjects, "relations": keyed.n_relations, "attributes": keyed.n_attributes}
     return keyed, {**shape, "table": "keyed bijections", "facts_sha256": keyed.digest}
-
-
-def require_memory_for_weights(facts: Table, d_model: int) -> None:
-    """Refuses weights that cannot be held: W_E, and W_U with its codebook."""
-    rows = facts.n_subjects + facts.n_relations + 2 * facts.n_attributes
-    require_memory(8 * rows * d_model, f"weights of d_model {d_model}")
-
-
-def require_memory(n_bytes: int, what: str) -> None:
-    """Refuses at once what would otherwise bring the machine down slowly."""
-    if not hasattr(os, "sysconf"):
-        return
-    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if n_bytes > there:
-        raise UsageError(f"{what} would take {n_bytes / 2**30:.3g} GiB; this machine has {there / 2**30:.3g}")

@@ -7,11 +7,11 @@ from typing import Any
 from constructions.transformer import Transformer
 from theory.facts import FactTable
 from theory.table import Table
-from verify.asked import UsageError, require_memory_for_weights
 from verify.exact.checkpoint import CheckpointError, Keeper, begun, identity
 from verify.exact.filtered import filtered
 from verify.exact.margin import Margins, Progress, check_fits
 from verify.exact.tally import Counted, count
+from verify.limits import UsageError, require_memory_for_weights
 
 _MANY = 1 << 24  # logits from which a filter pays; of fewer, margins are made exact where that can be done
 

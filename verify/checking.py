@@ -11,16 +11,7 @@ from theory.claims import CLAIMS
 from theory.claims.learning import GRADIENT_DESCENT
 from theory.facts import FactTable
 from theory.table import Table
-from verify.asked import (
-    EXPERIMENTS,
-    Option,
-    UsageError,
-    check_options,
-    facts_asked,
-    no_option,
-    prepare,
-    require_memory_for_weights,
-)
+from verify.asked import EXPERIMENTS, check_options, facts_asked, no_option, prepare
 from verify.certify import certify
 from verify.engines.engine import in_engine
 from verify.exact.induction import PremiseError
@@ -32,7 +23,8 @@ from verify.experiments.instance import Instance
 from verify.experiments.learning import gradient_descent_claim
 from verify.experiments.promise import kept
 from verify.judgement import check_engine, covered, judged, quantities
-from verify.verdict import HypothesisResult, Mismatch, Verdict
+from verify.limits import Option, UsageError, require_memory_for_weights
+from verify.verdict import HypothesisResult, Mismatch, Verdict, show
 
 JUDGES: dict[str, Judge] = FLOORS | {GRADIENT_DESCENT.name: gradient_descent_claim}
 
@@ -175,8 +167,7 @@ def _measured(
 ) -> Verdict:
     """Builds and measures; the verdict on the claim before its controls."""
     predicted = claim.predict(instance.values)
-    if not instance.counts or engine != "numpy":
-        require_memory_for_weights(facts, int(str(predicted["d_model"])))
+    require_memory_for_weights(facts, predicted["d_model"], on_demand=instance.counts and engine == "numpy")
     model = instance.build()
     found: Margins | Counted
     try:
@@ -193,9 +184,8 @@ def _measured(
         else:
             found = instance.margins(model, progress)
     except PremiseError as error:
-        reason = (
-            f"{instance.n_queries} queries are too many to enumerate, and no certificate applies: {error}"
-        )
+        many = f"{show(instance.n_queries)} queries are too many to enumerate"
+        reason = f"{many}, and no certificate applies: {error}"
         return replace(verdict, status="inconclusive", predicted=predicted, reason=reason)
     measured = quantities(model, found, facts)
     verdict = replace(verdict, predicted=predicted, measured=measured)

@@ -5,12 +5,12 @@ from typing import Any
 
 from constructions.transformer import Transformer
 from theory.table import Table
-from verify.asked import UsageError
 from verify.engines.engine import require
 from verify.exact.margin import Margins
 from verify.exact.tally import Counted
+from verify.limits import UsageError
 from verify.storage import subject_bits
-from verify.verdict import Verdict
+from verify.verdict import Verdict, show
 
 
 def judged(verdict: Verdict, found: Margins | Counted) -> Verdict:
@@ -43,7 +43,7 @@ def covered(verdict: Verdict, found: Margins | Counted) -> Verdict:
     if found.n_facts >= (verdict.n_queries or 0):
         return verdict
     reason = (
-        f"only {found.n_facts} of {verdict.n_queries} queries verified, all strings of "
+        f"only {found.n_facts} of {show(verdict.n_queries)} queries verified, all strings of "
         f"{found.lower.shape[-1]} of the subjects, drawn at random; all of those are recalled"
     )
     return replace(verdict, status="inconclusive", reason=reason)

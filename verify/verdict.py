@@ -3,6 +3,7 @@
 import dataclasses
 import html
 from dataclasses import dataclass, field
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -10,6 +11,8 @@ from theory.version import VERSION
 from verify.exact.margin import Witness
 
 Status = Literal["holds", "refuted", "inconclusive", "hypotheses-not-met"]
+
+_LONG = 10**60  # of a whole number that nobody reads in full
 
 # What every claim about a construction predicts and measures; null in JSON where it does not apply.
 QUANTITIES = (
@@ -121,13 +124,15 @@ class Verdict:
 
 
 def show(value: Any) -> str:
-    """A number (or list) for a person: 2, 0.5, 1/3, -."""
+    """A number (or list) for a person: 2, 0.5, 1/3, -; of a whole number that is no line, its size."""
     if value is None:
         return "-"
     if isinstance(value, dict):
         return ", ".join(f"{name} {show(item)}" for name, item in value.items())
     if isinstance(value, float):
         return f"{value:.6g}"
+    if isinstance(value, int) and abs(value) >= _LONG:
+        return f"{Decimal(value):.6g}"
     if isinstance(value, list):
         return "[" + ", ".join(map(show, value)) + "]"
     if isinstance(value, Fraction):

@@ -12,10 +12,11 @@ from constructions import (
 from theory import FactTable
 from theory.claims import CLAIMS
 from verify import checking, judgement, recall
-from verify.asked import Prepared, UsageError, prepare
+from verify.asked import Prepared, prepare
 from verify.checking import check
 from verify.exact.induction import PremiseError
 from verify.exact.margin import margins
+from verify.limits import UsageError
 from verify.recall import check_recall
 from verify.verdict import ControlResult, HypothesisResult, Mismatch, Verdict
 
@@ -255,8 +256,9 @@ def test_a_judge_that_lacks_a_library_is_a_usage_error(monkeypatch):
 def test_memory_is_asked_for_before_weights_that_must_be_held(any_engine, monkeypatch):
     """Counting builds its weights on demand, and asks for memory only if that is not enough."""
 
-    def refuse(facts, d_model):
-        raise UsageError(f"no room for {d_model}")
+    def refuse(facts, d_model, *, on_demand):
+        if not on_demand:
+            raise UsageError(f"no room for {d_model}")
 
     monkeypatch.setattr(checking, "require_memory_for_weights", refuse)
     assert check("single-hop", FACTS).status == "holds"

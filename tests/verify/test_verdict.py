@@ -110,6 +110,21 @@ def test_exact_integers_print_as_integers(value, text):
     assert json.dumps(found["parameters"]) == f'{{"nested": [{{"x": {text}}}]}}'
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (10**60 - 1, "9" * 60),
+        (10**60, "1.00000e+60"),
+        (-(10**60), "-1.00000e+60"),
+        ([3 * 10**5000], "[3.00000e+5000]"),
+        ([2, 2**400], "[2, 2.58225e+120]"),
+        ({"d_model": 2**400}, "d_model 2.58225e+120"),
+    ],
+)
+def test_of_a_whole_number_that_is_no_line_a_person_sees_the_size(value, text):
+    assert show(value) == text
+
+
 def test_a_mismatch_is_a_witness_too():
     verdict = Verdict(claim="c", status="refuted", witness=Mismatch("d_model", Fraction(6), 7))
     assert as_json(verdict)["witness"] == {"quantity": "d_model", "predicted": 6, "measured": 7}

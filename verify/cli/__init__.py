@@ -111,6 +111,8 @@ def run(arguments: Sequence[str]) -> int:
     except (BrokenPipeError, SystemExit):  # the reader went away, as in `georecall claims | head`; Rich exits
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except (MemoryError, OverflowError) as error:  # what no limit foresaw
+        return _fail(f"more than fits{f' ({error})' if str(error) else ''}: ask for less", EXIT_USAGE)
     except Exception as error:
         if os.environ.get("GEORECALL_DEBUG"):
             raise

@@ -1,28 +1,16 @@
 """`georecall bound`: how little could ever do, enclosed between two exact numbers."""
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
 import click
 
-from verify.cli.options import Count
+from verify.cli.options import Count, Rational, every_digit
 
 EXIT_NO_STATEMENT = 3
-
-
-class Rational(click.ParamType):  # type: ignore[type-arg]
-    """A number read exactly: 2, 0.5, 1e-3 or 1/3."""
-
-    name = "number"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Fraction:
-        """The number as written, not its nearest float."""
-        try:
-            return Fraction(value.replace(" ", ""))
-        except (ValueError, ZeroDivisionError):
-            self.fail(f"{value!r} is not a number such as 0.5, 1e-3 or 1/3", param, ctx)
 
 
 # Option, the parameter of the bounds that it sets, how it is read, and what it is.
@@ -60,6 +48,7 @@ def _with_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("name", required=False)
 @_with_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@every_digit()
 def command(name: str | None, as_json: bool, **options: Any) -> int:
     """Evaluate the bound NAME rigorously; without a name, list the bounds and what each takes.
 
@@ -110,15 +99,18 @@ def _check_options(name: str, bound: Callable[..., Any], given: dict[str, Any]) 
 
 
 def _described(name: str, enclosure: Any, given: dict[str, Any]) -> dict[str, Any]:
-    """Name, lower, upper, unit and parameters; the ends rounded outward to floats, integers kept."""
+    """Name, lower, upper, unit and parameters; the ends rounded outward to floats, integers kept.
+
+    The upper end is null where there is none, or none that a float has; the decimals have it then.
+    """
     low, high = enclosure.decimals(int(given.get("digits", 30)))
-    whole = enclosure.is_exact and enclosure.lower.denominator == 1
+    lower, upper = enclosure.lower_float, enclosure.upper_float
+    if enclosure.is_exact and enclosure.lower.denominator == 1:
+        lower = upper = int(enclosure.lower)
     return {
         "name": name,
-        "lower": int(enclosure.lower) if whole else enclosure.lower_float,
-        "upper": int(enclosure.lower)
-        if whole
-        else (enclosure.upper_float if enclosure.upper is not None else None),
+        "lower": lower,
+        "upper": upper if upper < math.inf else None,
         "unit": enclosure.unit,
         "parameters": {p: v if isinstance(v, int) else _exact(v) for p, v in given.items()},
         "decimals": {"lower": low, "upper": high},

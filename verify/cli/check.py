@@ -135,7 +135,7 @@ def _refuse_with_model(claim: str | None, given: dict[str, Any]) -> None:
 def _check_model(path: str, answers: str | None, facts: Any, missing: Any, engine: str, progress: Any) -> Any:
     from constructions.files import load_answers, load_queries, load_safetensors, load_typed
     from theory.facts import FactTable
-    from verify.checking import UsageError
+    from verify.limits import UsageError
     from verify.recall import check_recall
 
     if (answers is None) == (facts is None):
@@ -167,9 +167,10 @@ def _check_construction(
     import sys
     from dataclasses import replace
 
-    from verify.asked import UsageError, facts_asked
+    from verify.asked import facts_asked
     from verify.kit.own import ConstructionError, load
     from verify.kit.recalls import check_construction
+    from verify.limits import UsageError
 
     seed, hops = given.pop("seed"), given.pop("hops", None)
     subjects, relations, kind = (given.pop(name, None) for name in ("subjects", "relations", "table"))

@@ -1,8 +1,10 @@
 """Options that several commands share, and the errors that they turn into one line."""
 
 import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from typing import Any
 
 import click
@@ -26,10 +28,36 @@ class Count(click.ParamType):  # type: ignore[type-arg]
         return number
 
 
+class Rational(click.ParamType):  # type: ignore[type-arg]
+    """A number read exactly: 2, 0.5, 1e-3 or 1/3."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Fraction:
+        """The number as written, not its nearest float; of an exponent that is an error and not a hang."""
+        try:
+            if re.search(r"e[+-]?[\d_]{5}", value, re.IGNORECASE):
+                self.fail(f"{value!r} is too far from 1: exponents have at most four digits", param, ctx)
+            return Fraction(value.replace(" ", ""))
+        except (ValueError, ZeroDivisionError):
+            self.fail(f"{value!r} is not a number such as 0.5, 1e-3 or 1/3", param, ctx)
+
+
+@contextmanager
+def every_digit() -> Iterator[None]:
+    """Whole numbers are written in full, however long; Python itself stops at 4300 digits."""
+    limit = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)
+    try:
+        yield
+    finally:
+        sys.set_int_max_str_digits(limit)
+
+
 @contextmanager
 def input_errors() -> Iterator[None]:
     """Turns errors about what the user gave into one line and exit status 2."""
-    from verify.asked import Option, UsageError
+    from verify.limits import Option, UsageError
 
     try:
         yield

@@ -21,6 +21,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from verify.cli.options import every_digit
 from verify.exact.margin import Progress as Report
 from verify.exact.margin import Witness
 from verify.verdict import Mismatch, Verdict, show
@@ -31,8 +32,9 @@ _AFTER = 1.0  # seconds of work that nobody needs to be told of
 
 
 def print_json(value: Any) -> None:
-    """One JSON object on standard output."""
-    print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    """One JSON object on standard output; whole numbers in full, however long."""
+    with every_digit():
+        print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def exit_status(verdict: Verdict) -> int:
@@ -75,7 +77,7 @@ def _setting(verdict: Verdict) -> str:
         how = f"verified by {verdict.method}, {verdict.how_exact}"
         if verdict.method == "measured":
             how = "measured in the floats of a function that is not known, not certified"
-        parts.append(f"{verdict.n_queries} queries {how}, in {verdict.seconds:.2f} s")
+        parts.append(f"{show(verdict.n_queries)} queries {how}, in {verdict.seconds:.2f} s")
     return "\n  ".join(parts)
 
 

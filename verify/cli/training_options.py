@@ -55,8 +55,9 @@ def asked(
     from dataclasses import replace
 
     from theory.facts import FactsError
-    from verify.asked import UsageError, facts_asked
+    from verify.asked import facts_asked
     from verify.experiments.learning import DEFAULT_TABLE, recipe_for
+    from verify.limits import UsageError
     from verify.training_run import PRESETS
 
     given = {name: value for name, value in settings.items() if value is not None}

@@ -46,7 +46,7 @@ def command(
     if tables < 1:
         raise click.UsageError(f"--tables must be at least 1, got {tables}")
     with input_errors(), training_errors(), progress_bar("training") as progress:
-        from verify.asked import UsageError
+        from verify.limits import UsageError
         from verify.structure import transfers
 
         if model is not None:
@@ -73,8 +73,8 @@ def command(
 def _loaded(path: str, answers: str | None) -> Any:
     from constructions.files import load_answers, load_safetensors
     from theory.facts import FactTable
-    from verify.asked import UsageError
     from verify.exact.margin import check_fits
+    from verify.limits import UsageError
 
     if answers is None:
         raise click.UsageError("--model needs the answers that it was made for: --answers A.npy")

@@ -26,6 +26,7 @@ from verify.experiments.multi_hop import FAMILY as MULTI_HOP_FAMILY
 from verify.experiments.multi_hop import Hops
 from verify.experiments.multi_hop_controls import hop_controls
 from verify.experiments.single_hop import FAMILY
+from verify.limits import require_memory, require_memory_for_weights
 from verify.storage import subject_bits
 from verify.verdict import ControlResult, HypothesisResult, Mismatch, Verdict
 
@@ -108,6 +109,7 @@ def multi_hop_bound(facts: FactTable, progress: Progress | None = None, hops: in
     if unmet:
         return not_met(MULTI_HOP_BOUND, hypotheses, unmet)
     N, R = facts.n_subjects, facts.n_relations
+    require_memory(3 * 8 * N * R * hops, f"a table of {N} x {R * hops} facts")
     rng = generator(0, "typed table", N, R, hops)
     tables = {"typed": random_bijections(N, R * hops, rng=rng), "untyped": facts}
     floors = {"typed": bounds.multi_hop, "untyped": bounds.multi_hop_untyped}
@@ -118,6 +120,7 @@ def multi_hop_bound(facts: FactTable, progress: Progress | None = None, hops: in
             continue
         given = {"typed": True} if kind == "typed" else {}
         instance = experiment.instance(tables[kind], hops=hops, **given)
+        require_memory_for_weights(tables[kind], experiment.claim.predict(instance.values)["d_model"])
         model = instance.build()
         assert model.storage is not None
         per_subject, others = subject_bits(model, N) or 0, model.storage.other_bits

@@ -34,6 +34,7 @@ from verify.experiments.multi_hop_controls import chain_controls, hop_controls
 from verify.verdict import ControlResult, HypothesisResult
 
 _BUDGET = 1 << 33  # products spent on enumerating all queries: less than a minute where floats decide
+_MOST_HOPS = 63  # of margins with an axis for each hop and one for the subjects: NumPy's arrays have 64
 _SOME = 16  # random subjects, where all are too many
 
 
@@ -185,13 +186,14 @@ def all_margins(
     their number, less than N R^k, says so.
     """
     hops, R = alphabet.shape
+    enumerable = hops <= _MOST_HOPS
     each = (hops + 1) * sum(int(np.count_nonzero(stored(weight))) for weight in _layers(model))
-    if facts.n_subjects * R**hops * each <= _BUDGET:
+    if enumerable and facts.n_subjects * R**hops * each <= _BUDGET:
         return margins(model, Chains(facts, alphabet), progress=progress)
     try:
         return transitions(model, facts, alphabet, progress=progress)
     except PremiseError:
-        if R**hops * each > 16 * _BUDGET:
+        if not enumerable or R**hops * each > 16 * _BUDGET:
             raise  # not even one subject is feasible
         rng = generator(0, "subjects", facts.n_subjects, R, hops)
         some = int(min(_SOME, facts.n_subjects, max(1, _BUDGET // (R**hops * each))))
@@ -222,7 +224,8 @@ def chain_margins(
         return induction(model, facts, max_hops=max_hops, progress=progress)
     except PremiseError:
         each = 2 * hops * sum(int(np.count_nonzero(stored(weight))) for weight in _layers(model))
-        if facts.n_subjects * facts.n_relations**hops * hops * max(each, 1) > _BUDGET:
+        n_steps = facts.n_subjects * facts.n_relations**hops * hops
+        if hops > _MOST_HOPS or n_steps * max(each, 1) > _BUDGET:
             raise
     return chains(lambda queries: margins(model, queries, progress=progress), facts, hops, max_hops=max_hops)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from theory.claim import Claim
 from theory.claims import CLAIMS
-from verify.asked import UsageError
 from verify.checking import check
+from verify.limits import UsageError
 from verify.report.commands import command
 from verify.report.settings import parameters
 from verify.verdict import Verdict

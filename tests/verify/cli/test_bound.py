@@ -1,6 +1,8 @@
 """`georecall bound`: rigorous numbers, and one line where there are none."""
 
 import json
+import sys
+from decimal import Decimal
 
 import pytest
 
@@ -85,3 +87,57 @@ def test_where_a_bound_says_nothing_the_status_says_so(capsys: pytest.CaptureFix
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.count("\n") == 1
+
+
+VAST = "9999999999999999999^99"  # the largest number that an option takes
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("hamming", "--length", "20000", "--distance", "3"),
+        ("plotkin", "--length", "20000", "--distance", "3", "--shortened"),
+        ("gilbert-varshamov", "--attributes", VAST, "--distance", "3"),
+        ("counting", "--subjects", VAST, "--relations", VAST),
+        ("counting", "--subjects", "2", "--relations", VAST, "--digits", "10000"),
+        ("bits-per-subject", "--subjects", VAST, "--relations", "1", "--bits", VAST),
+        ("approximate-counting", "--subjects", VAST, "--relations", VAST, "--errors", VAST),
+        ("margin", "--attributes", "3", "--margin", "1e-9999"),
+        ("multi-hop", "--subjects", VAST, "--relations", "2", "--hops", "3"),
+        ("multi-hop", "--subjects", "99", "--relations", "2", "--hops", "2", "--other-bits", "1e9999"),
+        ("multi-hop", "--subjects", "99", "--relations", "2", "--hops", "2", "--subject-bits", "1e-9999"),
+    ],
+)
+def test_numbers_of_any_size_are_answered_in_words_and_in_json(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["bound", *arguments]) == 0
+    assert capsys.readouterr().out.startswith(f"{arguments[0]}: ")
+    assert run(["bound", *arguments, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out, parse_int=Decimal, parse_float=Decimal)
+    decimals = {end: Decimal(number) for end, number in found["decimals"].items()}
+    assert decimals["lower"] <= decimals["upper"]
+    assert found["lower"] <= decimals["upper"]
+    if found["upper"] is None:  # beyond the largest float
+        assert decimals["upper"] > Decimal(sys.float_info.max)
+    else:
+        assert decimals["lower"] <= found["upper"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("selector-width", "--relations", VAST), "more than fits (too many digits in integer)"),
+        (("hamming", "--length", VAST, "--distance", "3"), "more than fits (too many digits in integer)"),
+        (("margin", "--attributes", "3", "--margin", "1e-99999999999"), "exponents have at most four digits"),
+        (("margin", "--attributes", "3", "--margin", "1E+1_0_0"), "exponents have at most four digits"),
+        (
+            ("multi-hop", "--subjects", "9", "--relations", "2", "--hops", "1", "--subjects-asked", VAST),
+            f"subjects_asked must be a whole number from 1 to 9, not {9999999999999999999**99}",
+        ),
+    ],
+)
+def test_numbers_that_fit_nowhere_get_one_line(
+    arguments: tuple[str, ...], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    test_bad_input_gets_one_line(list(arguments), says, capsys)

@@ -225,6 +225,24 @@ def test_an_internal_error_is_one_line(
     assert captured.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (MemoryError(), "more than fits: ask for less"),
+        (MemoryError("Unable to allocate 9 GiB"), "more than fits (Unable to allocate 9 GiB): ask for less"),
+        (OverflowError("too many digits"), "more than fits (too many digits): ask for less"),
+    ],
+)
+def test_what_fits_nowhere_is_bad_input(
+    error: Exception, says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("verify.checking.check", fail)
+    assert refused(capsys, "check", "single-hop") == f"georecall: {says}\n"
+
+
 def test_help_loads_no_heavy_module() -> None:
     heavy = ("numpy", "scipy", "sympy", "matplotlib", "pandas", "rich", "safetensors", "hypothesis")
     code = f"import sys, verify.cli; verify.cli.run(['--help']); print(set(sys.modules) & {set(heavy)!r})"

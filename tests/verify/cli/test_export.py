@@ -66,6 +66,10 @@ def test_narrow_dtypes_hold_what_float64_holds(
         ),
         (["single-hop", "--out", "m.bin"], "--out must end in .safetensors or .onnx, got m.bin"),
         (
+            ["composed-hops", "--hops", "99", "--out", "m.onnx"],
+            "weights of 12 outputs and d_model 2535301200456458802993406410858 would take",
+        ),
+        (
             ["single-hop", "--out", "m.onnx", "--dtype", "int8"],
             "--dtype must be one of float64, float32 for .onnx, got int8",
         ),

@@ -1,6 +1,8 @@
 """Hops on the command line: `check` with their options, and `ask`."""
 
 import json
+import re
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +32,17 @@ def test_chains_of_real_facts_are_proved_by_induction(capsys: pytest.CaptureFixt
     verdict = output(capsys, 0, "check", "chain-of-thought", "--facts", "elements-neighbours", "--hops", "6")
     assert (verdict["status"], verdict["method"], verdict["exact"]) == ("holds", "induction", True)
     assert verdict["n_queries"] == 119 * 4**6
+
+
+def test_a_number_of_queries_of_any_length_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """2 x 1500^1400 has 4 447 digits, more than Python writes unasked; a person sees its size."""
+    asked = ("check", "chain-of-thought", "--subjects", "2", "--relations", "1500", "--hops", "1400")
+    assert run([*asked, "--json"]) == 0
+    digits = re.search('"n_queries": ([0-9]+),', capsys.readouterr().out)
+    assert digits is not None
+    assert Decimal(digits[1]) == Decimal(2 * 1500**1400)
+    assert run(asked) == 0
+    assert "\n  6.74206e+4446 queries verified by induction, exact, in " in capsys.readouterr().out
 
 
 def test_facts_that_are_no_chains_do_not_meet_the_hypotheses(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ from constructions.onnx_graph import onnx_graph
 from theory import FactTable
 from theory.randomness import generator
 from verify import check
-from verify.asked import UsageError, prepare
+from verify.asked import prepare
 from verify.engines.agreement import agreement
 from verify.engines.engine import (
     altered_weight,
@@ -26,6 +26,7 @@ from verify.engines.engine import (
 )
 from verify.exact.margin import margins
 from verify.exact.queries import Chains, Facts
+from verify.limits import UsageError
 from verify.recall import check_recall
 
 onnx = pytest.importorskip("onnx")

@@ -6,9 +6,9 @@ import pytest
 from constructions import in_place_superposition, sign_code_memory
 from theory import FactTable, random_bijections
 from verify import check
-from verify.asked import UsageError
 from verify.experiments import learning
 from verify.experiments.learning import recipe_for
+from verify.limits import UsageError
 
 TABLE = random_bijections(128, 2, rng=np.random.default_rng(0))
 QUANTITIES = ("recall", "superposition_r2", "probe_accuracy", "swap_accuracy", "transfer_accuracy")
