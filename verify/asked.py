@@ -85,8 +85,8 @@ def _experiment(claim: str | Claim) -> Experiment:
         raise UsageError(f"{name} is about all models; weights have {', '.join(EXPERIMENTS)}")
     if name not in EXPERIMENTS:
         known = [*EXPERIMENTS, *FLOORS]
-        wrong = "is stated, but has no check yet" if name in CLAIMS else "is no claim"
-        raise UsageError(f"{name!r} {wrong}{meant(name, known)}; there are {', '.join(known)}")
+        wrong = "is stated, but has no check yet" if name in CLAIMS else f"is no claim{meant(name, known)}"
+        raise UsageError(f"{name!r} {wrong}; there are {', '.join(known)}")
     return EXPERIMENTS[name]
 
 
