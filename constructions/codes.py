@@ -11,6 +11,7 @@ from theory.blocks import blocks
 from theory.nearest import nearest_squared_distances
 
 _BLOCK = 1 << 16  # words computed at a time
+_MOST = 1 << 52  # squared distances up to here are compared exactly: see theory.nearest
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +27,8 @@ class Code:
         hi: greatest value an entry may take; hi > lo.
 
     Raises:
-        ValueError: the words are not integers, out of range, or not a table of at least one coordinate.
+        ValueError: the words are not integers, out of range, so large that squared distances may exceed
+            2^52, or not a table of at least one coordinate.
     """
 
     words: NDArray[np.int64]
@@ -43,6 +45,11 @@ class Code:
             raise ValueError(f"a code needs lo < hi, got {self.lo} and {self.hi}")
         if words.min() < self.lo or words.max() > self.hi:
             raise ValueError(f"entries must lie in {self.lo}..{self.hi}, got {words.min()}..{words.max()}")
+        if words.shape[1] * (2 * max(abs(self.lo), abs(self.hi))) ** 2 > _MOST:
+            raise ValueError(
+                f"{words.shape[1]} coordinates in {self.lo}..{self.hi} have squared distances beyond 2^52, "
+                "which are not compared exactly"
+            )
         words = np.array(words, dtype=np.int64)
         words.setflags(write=False)
         object.__setattr__(self, "words", words)

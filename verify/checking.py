@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 from fractions import Fraction
+from inspect import signature
 from os import PathLike
 from typing import Any
 
@@ -22,9 +23,9 @@ from verify.experiments.floors import FLOORS, Judge
 from verify.experiments.instance import Instance
 from verify.experiments.learning import gradient_descent_claim
 from verify.experiments.promise import kept
-from verify.judgement import check_engine, covered, judged, quantities
+from verify.judgement import check_engine, covered, judged, quantities, uncertified
 from verify.limits import Option, UsageError, require_memory_for_weights
-from verify.verdict import HypothesisResult, Mismatch, Verdict, show
+from verify.verdict import HypothesisResult, Mismatch, Verdict
 
 JUDGES: dict[str, Judge] = FLOORS | {GRADIENT_DESCENT.name: gradient_descent_claim}
 
@@ -132,24 +133,27 @@ def _check_judged(
     progress: Progress | None,
 ) -> Verdict:
     """The verdict of a claim that has a judge of its own: a floor, or what training finds."""
+    judge, parameters = JUDGES[name], CLAIMS[name].parameters
     options = {option: v for option, v in options.items() if v is not None}
     check_options(CLAIMS[name], options)
-    draws = {"seed": seed} if "trials" in CLAIMS[name].parameters else {}
+    defaults = {p.name: p.default for p in signature(judge).parameters.values() if p.name in parameters}
+    draws = {"seed": seed} if "trials" in parameters else {}
     if facts is None:
-        like = "composed-hops" if "hops" in CLAIMS[name].parameters else "single-hop"
+        like = "composed-hops" if "hops" in parameters else "single-hop"
         default_subjects, default_relations = EXPERIMENTS.get(name, EXPERIMENTS[like]).default_table
         subjects = default_subjects if subjects is None else subjects
         relations = default_relations if relations is None else relations
     start = time.perf_counter()
     facts, drawn = facts_asked(facts, subjects, relations, table, seed)
     try:
-        verdict = JUDGES[name](facts, progress, **options, **draws)
+        verdict = judge(facts, progress, **options, **draws)
     except ImportError as error:
         raise UsageError(str(error)) from error
+    options = defaults | options
     return replace(
         verdict,
         n_facts=facts.n_facts,
-        n_queries=facts.n_facts,
+        n_queries=facts.n_subjects * facts.n_relations ** options.get("hops", 1),
         parameters=drawn | options,
         seed=seed,
         seconds=time.perf_counter() - start,
@@ -184,8 +188,7 @@ def _measured(
         else:
             found = instance.margins(model, progress)
     except PremiseError as error:
-        many = f"{show(instance.n_queries)} queries are too many to enumerate"
-        reason = f"{many}, and no certificate applies: {error}"
+        reason = uncertified(instance.n_queries, error)
         return replace(verdict, status="inconclusive", predicted=predicted, reason=reason)
     measured = quantities(model, found, facts)
     verdict = replace(verdict, predicted=predicted, measured=measured)

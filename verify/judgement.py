@@ -49,6 +49,11 @@ def covered(verdict: Verdict, found: Margins | Counted) -> Verdict:
     return replace(verdict, status="inconclusive", reason=reason)
 
 
+def uncertified(n_queries: int | None, error: Exception) -> str:
+    """Why nothing is known of queries that are too many, where a premise of their certificate fails."""
+    return f"{show(n_queries)} queries are too many to enumerate, and no certificate applies: {error}"
+
+
 def quantities(model: Transformer, found: Margins | Counted, facts: Table) -> dict[str, Any]:
     """What every claim about a construction predicts, read off the weights."""
     return {

@@ -122,6 +122,8 @@ def test_packed_sign_words_stay_distinct_and_at_least_2_apart(n, bits):
         ([[1, -1]], {"lo": 1, "hi": -1}, "needs lo < hi"),
         ([[2, 1]], {}, r"must lie in -1\.\.1, got 1\.\.2"),
         ([[-2, 1]], {}, r"must lie in -1\.\.1, got -2\.\.1"),
+        ([[0, 1]], {"hi": 1 << 26}, r"2 coordinates in -1\.\.67108864 have squared distances beyond 2\^52"),
+        ([[0, 1]], {"lo": -(1 << 26)}, "squared distances beyond"),
     ],
 )
 def test_words_that_are_no_code_are_refused(words, bounds, message):
@@ -142,6 +144,11 @@ def test_words_that_are_no_code_are_refused(words, bounds, message):
 def test_codes_that_cannot_be_made_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_words_may_be_as_far_apart_as_is_compared_exactly():
+    far = 1 << 25
+    assert Code([[-far], [far]], -far, far).nearest_squared_distance() == 1 << 52
 
 
 def test_a_code_may_hold_equal_words_and_says_so():

@@ -114,7 +114,11 @@ def claim_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--code-distance", type=Count(), help="h, least Hamming distance of the code; default 1."
         ),
         click.option("--delta", type=float, help="Share of random draws that may fail; default 0.1."),
-        click.option("--trials", type=Count(), help="Most draws of a random construction; default 512."),
+        click.option(
+            "--trials",
+            type=Count(),
+            help="Most draws of a random construction (default 512); training runs (default 3).",
+        ),
     )
     hops = (
         click.option(

@@ -19,13 +19,15 @@ from theory.claims.floors import COUNTING_BOUND, MARGIN_BOUND, MULTI_HOP_BOUND
 from theory.claims.hops import COMPOSED_HOPS, DROPPED_BLOCK
 from theory.facts import FactTable, random_bijections
 from theory.randomness import generator
-from verify.exact.margin import Progress, margins
+from verify.exact.induction import PremiseError
+from verify.exact.margin import Margins, Progress, margins
 from verify.experiments.controls import controlled
 from verify.experiments.hypotheses import hypotheses_of, not_met
 from verify.experiments.multi_hop import FAMILY as MULTI_HOP_FAMILY
-from verify.experiments.multi_hop import Hops
+from verify.experiments.multi_hop import Hops, as_entities
 from verify.experiments.multi_hop_controls import hop_controls
 from verify.experiments.single_hop import FAMILY
+from verify.judgement import covered, judged, uncertified
 from verify.limits import require_memory, require_memory_for_weights
 from verify.storage import subject_bits
 from verify.verdict import ControlResult, HypothesisResult, Mismatch, Verdict
@@ -47,12 +49,17 @@ def counting_bound(facts: FactTable, progress: Progress | None = None) -> Verdic
     measured: dict[str, Any] = {}
     outcomes: list[Outcome] = []
     for experiment in FAMILY:
-        model = experiment.instance(facts).build()
+        instance = experiment.instance(facts)
+        require_memory_for_weights(facts, experiment.claim.predict(instance.values)["d_model"])
+        model = instance.build()
         bits = _bits_used(model, facts)
-        recalls = margins(model, facts, progress=progress).n_recalled == facts.n_facts
+        recalls, not_all = _recalls(margins(model, facts, progress=progress), facts.n_facts)
         measured[experiment.name] = {"bits": bits, "times_floor": _ratio(bits, floor), "recalls": recalls}
-        if recalls:
-            outcomes.append(_against(f"bits of {experiment.name}", floor, bits))
+        outcomes.append(
+            _against(f"bits of {experiment.name}", floor, bits)
+            if recalls
+            else f"{experiment.name}: {not_all}"
+        )
     for exponent in range(4, 41, 6):
         measured[f"C1' at N = 2^{exponent}, by formula"] = _by_formula(1 << exponent, facts.n_relations)
     return _judged(
@@ -80,8 +87,14 @@ def margin_bound(facts: FactTable, progress: Progress | None = None) -> Verdict:
     outcomes: list[Outcome] = []
     for h in _distances(facts.n_attributes):
         code = sign_code(facts.n_attributes) if h == 1 else distance_code(facts.n_attributes, h)
+        require_memory_for_weights(facts, facts.n_relations * code.length)
         model = block_superposition(facts, code=code)
-        mu = margins(model, facts, progress=progress).minimum[0] / code.length
+        found = margins(model, facts, progress=progress)
+        recalls, not_all = _recalls(found, facts.n_facts)
+        if not recalls:
+            outcomes.append(f"C1 at distance {h}: {not_all}")
+            continue
+        mu = found.minimum[0] / code.length
         readout = bounds.margin(facts.n_attributes, mu)
         selector = bounds.selector(facts.n_attributes, facts.n_relations, mu, facts.n_relations, 1)
         measured[f"distance {h}"] = {
@@ -105,7 +118,10 @@ def multi_hop_bound(facts: FactTable, progress: Progress | None = None, hops: in
     The floor on the bits of a subject's embedding is taken at the other bits that the construction has,
     and the floor on these at the bits of its embeddings.
     """
-    hypotheses, unmet = hypotheses_of(MULTI_HOP_BOUND, facts, bijective=facts.bijective)
+    _, strangers = as_entities(facts)
+    hypotheses, unmet = hypotheses_of(
+        MULTI_HOP_BOUND, facts, bijective=facts.bijective, every_attribute_a_subject=not strangers
+    )
     if unmet:
         return not_met(MULTI_HOP_BOUND, hypotheses, unmet)
     N, R = facts.n_subjects, facts.n_relations
@@ -124,10 +140,14 @@ def multi_hop_bound(facts: FactTable, progress: Progress | None = None, hops: in
         model = instance.build()
         assert model.storage is not None
         per_subject, others = subject_bits(model, N) or 0, model.storage.other_bits
-        recalls = instance.margins(model, progress).n_wrong == 0
+        try:
+            recalls, not_all = _recalls(instance.margins(model, progress), instance.n_queries)
+        except PremiseError as error:
+            recalls, not_all = None, uncertified(instance.n_queries, error)
         floor = floors[kind](N, R, hops, other_bits=others)
         elsewhere = floors[kind](N, R, hops, subject_bits=per_subject)
-        measured[f"{experiment.name}, {kind}"] = {
+        what = f"{experiment.name}, {kind}"
+        measured[what] = {
             "subject_bits": per_subject,
             "other_bits": others,
             "subject_floor": floor.lower_float,
@@ -135,9 +155,10 @@ def multi_hop_bound(facts: FactTable, progress: Progress | None = None, hops: in
             "recalls": recalls,
         }
         if recalls:
-            what = f"{experiment.name}, {kind}"
             outcomes.append(_against(f"bits of a subject in {what}", floor, per_subject))
             outcomes.append(_against(f"other bits of {what}", elsewhere, others))
+        else:
+            outcomes.append(f"{what}: {not_all}")
     return _judged(MULTI_HOP_BOUND, hypotheses, {}, measured, outcomes, _dropped_block())
 
 
@@ -204,6 +225,13 @@ def _distances(n_attributes: int) -> list[int]:
 def _bits_used(model: Transformer, facts: FactTable) -> int:
     assert model.storage is not None
     return facts.n_subjects * (subject_bits(model, facts.n_subjects) or 0) + model.storage.other_bits
+
+
+def _recalls(found: Margins, n_queries: int) -> tuple[bool | None, str | None]:
+    """Whether a construction recalls every query (None: not known), and why not: no floor binds it then."""
+    asked = Verdict(claim="recall", status="inconclusive", n_queries=n_queries)
+    verdict = covered(judged(asked, found), found)
+    return {"holds": True, "refuted": False}.get(verdict.status), verdict.reason
 
 
 def _against(quantity: str, floor: bounds.Enclosure, used: int) -> Outcome:

@@ -15,6 +15,7 @@ from constructions.arithmetic import stored
 from constructions.codes import Code, sign_code
 from constructions.hop_parts import dyadic
 from constructions.hops import stage_lengths
+from constructions.parts import covering
 from constructions.transformer import Transformer
 from theory import symbols as sym
 from theory.claim import Claim, Values
@@ -55,7 +56,7 @@ class ChainOfThought:
         facts, strangers = as_entities(facts)
         max_hops, attention = options.get("hops", 4), options.get("attention", "hard")
         readout, soft = options.get("readout", "in-place"), attention == "soft"
-        code = options.get("code") or sign_code(facts.n_attributes, length=options.get("code_length"))
+        code = _code(facts, **options)
         distance = _distance(code, facts.occurring())
         margin = options.get("margin", distance / 4) if soft else None
         gate = options.get("gate", float(DEFAULT_SOFT_GATE) if soft else code.spread / 2)
@@ -142,7 +143,7 @@ class Hops:
             raise ValueError(f"stages must be from 1 to the number of hops, {hops}, got {stages}")
         alphabet = letters(facts, hops, typed=typed)
         R = alphabet.shape[1]
-        code = options.get("code") or sign_code(facts.n_attributes, length=options.get("code_length"))
+        code = _code(facts, **options)
         gate = options.get("gate", code.spread / 2)
         distance = 0 if strangers else _distance(code, reachable(facts, alphabet))
         own = {"stages": stages, "typed": typed, "merged": merged, "readout": readout}
@@ -248,6 +249,11 @@ def _last(R: int, hops: int) -> int:
 
 def _layers(model: Transformer) -> list[Any]:
     return [weight for name, weight in model.weights().items() if name.startswith("blocks")]
+
+
+def _code(facts: FactTable, code: Code | None = None, code_length: int | None = None, **_: Any) -> Code:
+    """The code asked for, cut to the attributes of the facts; default: a sign code."""
+    return covering(code or sign_code(facts.n_attributes, length=code_length), facts)
 
 
 def _distance(code: Code, answers: Any) -> int:

@@ -2,14 +2,20 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from constructions import Storage
+from constructions import Storage, block_superposition
+from constructions.transformer import Transformer
 from theory import FactTable, random_bijections
 from verify import check
-from verify.experiments import floors
+from verify.exact.induction import PremiseError
+from verify.exact.margin import Margins, margins
+from verify.exact.queries import Chains
+from verify.experiments import floors, multi_hop
 from verify.verdict import ControlResult
 
 pytest.importorskip("flint", reason="floors are enclosed with python-flint, extra `certified`")
@@ -91,3 +97,73 @@ def test_a_floor_of_whole_bits_is_met_and_not_beaten(N: int, R: int, hops: int) 
     assert verdict.status == "holds", verdict.reason
     composed = verdict.measured["composed-hops, typed"]
     assert composed["subject_floor"] == composed["subject_bits"] == R * np.log2(N)
+
+
+SMALL = random_bijections(8, 2, rng=np.random.default_rng(4))
+
+
+def refused(model: object, facts: object, alphabet: object, **_: object) -> object:
+    raise PremiseError("scores depend on more than positions")
+
+
+def sampled(model: Transformer, facts: FactTable, alphabet: NDArray[np.int64], **_: object) -> Margins:
+    return margins(model, Chains(facts, alphabet, subjects=np.array([3])))
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (refused, "32 queries are too many to enumerate, and no certificate applies: scores depend on more"),
+        (sampled, "only 4 of 32 queries verified"),
+    ],
+)
+def test_a_construction_not_verified_in_full_shows_nothing_of_the_multi_hop_floor(
+    found: Any, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(multi_hop, "all_margins", found)
+    verdict = check("multi-hop-bound", SMALL)
+    assert verdict.status == "inconclusive"
+    assert verdict.reason is not None
+    assert f"composed-hops, typed: {reason}" in verdict.reason
+    assert {row["recalls"] for row in verdict.measured.values()} == {None}
+
+
+@pytest.mark.parametrize("claim", ["counting-bound", "multi-hop-bound"])
+def test_a_construction_that_does_not_recall_shows_nothing_of_a_floor(
+    claim: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    family = {"counting-bound": "FAMILY", "multi-hop-bound": "MULTI_HOP"}[claim]
+    sound = getattr(floors, family)[0]
+
+    def wrong(facts: FactTable, **options: Any) -> Transformer:
+        return sound.construct(facts.altered(0, 0, int(facts.answers[0, 1])), **options)
+
+    monkeypatch.setattr(floors, family, [replace(sound, construct=wrong)])
+    verdict = check(claim, SMALL)
+    assert verdict.status == "inconclusive"
+    assert verdict.reason is not None
+    assert verdict.reason.endswith("wrong")
+    assert next(iter(verdict.measured.values()))["recalls"] is False
+
+
+def test_a_code_without_margin_shows_nothing_of_the_margin_floor(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(facts: FactTable, **options: Any) -> Transformer:
+        return block_superposition(facts.altered(0, 0, int(facts.answers[0, 1])), **options)
+
+    companion = floors._cut_below_the_floor()
+    monkeypatch.setattr(floors, "_cut_below_the_floor", lambda: companion)
+    monkeypatch.setattr(floors, "block_superposition", wrong)
+    verdict = check("margin-bound", SMALL)
+    assert (verdict.status, verdict.measured) == ("inconclusive", {})
+    assert verdict.reason == "C1 at distance 1: 1 of 16 facts wrong"
+
+
+def test_the_multi_hop_floor_is_about_entities() -> None:
+    verdict = check("multi-hop-bound", FactTable([[0, 1]], subjects=["a", "b"], attributes=["x", "y"]))
+    assert (verdict.status, verdict.reason) == ("hypotheses-not-met", "not every attribute a subject")
+
+
+def test_the_multi_hop_floor_says_how_many_hops_it_is_about() -> None:
+    verdict = check("multi-hop-bound", SMALL)
+    assert (verdict.parameters["hops"], verdict.n_facts, verdict.n_queries) == (2, 16, 32)
+    assert check("multi-hop-bound", SMALL, hops=3).n_queries == 64

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from constructions import sign_code
 from theory import datasets
 from theory.facts import FactsError, FactTable, random_functions
 from theory.hops import letters
@@ -154,6 +155,13 @@ def test_facts_of_other_things_do_not_meet_the_hypotheses():
 def test_usage_errors_say_what_is_wrong(claim, options, says):
     with pytest.raises(UsageError, match=says):
         check(claim, subjects=8, relations=2, **options)
+
+
+@pytest.mark.parametrize("claim", ["chain-of-thought", "composed-hops"])
+def test_a_code_is_cut_to_the_entities_and_must_have_a_word_for_each(claim):
+    assert check(claim, subjects=8, relations=2, hops=2, code=sign_code(9)).status == "holds"
+    with pytest.raises(UsageError, match="the code has 7 words for 8 attributes"):
+        check(claim, subjects=8, relations=2, code=sign_code(7))
 
 
 @pytest.mark.parametrize(
