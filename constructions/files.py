@@ -10,6 +10,7 @@ adds: `typed`, whether each hop has relations of its own.
 import hashlib
 import json
 import re
+import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import prod
@@ -245,5 +246,6 @@ def _is_query(value: Any) -> bool:
 def _json(path: str | PathLike[str], metadata: Mapping[str, str], name: str, default: Any) -> Any:
     try:
         return json.loads(metadata[name]) if name in metadata else default
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path}: the metadata {name!r} is not JSON: {metadata[name]!r}") from error
+    except (ValueError, RecursionError) as error:  # no JSON, or numbers or lists that nobody reads
+        shown = reprlib.repr(metadata[name])
+        raise ValueError(f"{path}: the metadata {name!r} is not JSON that can be read: {shown}") from error

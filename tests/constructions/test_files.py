@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from constructions import CONSTRUCTIONS, block_superposition, in_place_superposition
 from constructions.files import load_answers, load_queries, load_safetensors, save_safetensors, tensors
@@ -87,6 +88,17 @@ def test_a_weight_is_stored_exactly_or_refused_by_name(dtype: str, values: list[
 def test_whole_numbers_that_would_round_are_refused_too(number: int, dtype: str) -> None:
     with pytest.raises(ValueError, match=rf"{dtype} would round W_x\[1\]"):
         encoded("W_x", np.array([1, number]), dtype)
+
+
+@pytest.mark.parametrize("scale", ["", "{", "[" * 5000 + "]" * 5000, "9" * 5000, "[Infinity", "1.0.0"])
+def test_metadata_that_nobody_reads_gets_one_short_line(tmp_path: Path, scale: str) -> None:
+    path = tmp_path / "m.safetensors"
+    save_file({"W_E": np.zeros((3, 2)), "W_U": np.zeros((2, 2))}, path, metadata={"attn_scale": scale})
+    with pytest.raises(
+        ValueError, match="the metadata 'attn_scale' is not JSON that can be read: "
+    ) as refused:
+        load_safetensors(path)
+    assert len(str(refused.value)) < len(str(path)) + 100
 
 
 def _holds(dtype: str, x: float) -> bool:

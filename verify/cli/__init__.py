@@ -8,6 +8,7 @@ GEORECALL_DEBUG=1.
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -91,7 +92,9 @@ def georecall() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs a command line and exits with the status that the outcome has."""
+    """Runs a command line and exits with the status that the outcome has, also where nobody listens."""
+    nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (as long as the process)
+    sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
@@ -109,8 +112,12 @@ def run(arguments: Sequence[str]) -> int:
     except (_InterruptedError, KeyboardInterrupt, click.Abort) as interrupt:
         return _fail(f"interrupted{f': {interrupt}' if str(interrupt) else ''}", EXIT_INTERRUPTED)
     except (BrokenPipeError, SystemExit):  # the reader went away, as in `georecall claims | head`; Rich exits
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _stop_writing()
         return 0
+    except OSError as error:  # a full disk, under a file or under what standard output goes to
+        _stop_writing()
+        at = f" {error.filename}" if error.filename else ""
+        return _fail(f"cannot read or write{at}: {error.strerror or error}", EXIT_USAGE)
     except (MemoryError, OverflowError) as error:  # what no limit foresaw
         return _fail(f"more than fits{f' ({error})' if str(error) else ''}: ask for less", EXIT_USAGE)
     except Exception as error:
@@ -122,6 +129,13 @@ def run(arguments: Sequence[str]) -> int:
         )
 
 
+def _stop_writing() -> None:
+    """Lets what is still in the buffer of standard output go nowhere."""
+    with suppress(OSError):  # such as a notebook's, which has no number
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _fail(message: str, status: int) -> int:
-    click.echo(f"georecall: {' '.join(message.split())}", err=True)
+    with suppress(OSError):  # where nothing can be written, the status speaks alone
+        click.echo(f"georecall: {' '.join(message.split())}", err=True)
     return status

@@ -81,6 +81,7 @@ def test_hypotheses_and_options():
     verdict = check("gradient-descent", one)
     assert verdict.status == "hypotheses-not-met"
     assert "at least two relations" in verdict.reason
+    assert verdict.parameters["trials"] == 3
     for option, value in {"trials": 0, "gate": 1.0, "bits": 2}.items():
         with pytest.raises(UsageError, match=option):
             check("gradient-descent", TABLE, **{option: value})
