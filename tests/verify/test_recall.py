@@ -1,5 +1,6 @@
 """What weights are asked: every number of hops that a sample query shows, in the form that it shows."""
 
+import re
 from dataclasses import replace
 from fractions import Fraction
 
@@ -112,6 +113,12 @@ def test_the_worst_verdict_is_exact_if_all_are():
         assert (_worst(several).min_margin, _worst(several).exact) == (1, False)
 
 
+def test_the_least_margin_is_of_all_whichever_verdict_is_worst():
+    wrong = Verdict("recall", "refuted", n_queries=6, min_margin=Fraction(-1))
+    open_ = replace(wrong, status="inconclusive", min_margin=Fraction(-2))
+    assert (_worst([wrong, open_]).status, _worst([wrong, open_]).min_margin) == ("refuted", -2)
+
+
 def test_an_engine_has_been_asked_every_number_of_hops():
     pytest.importorskip("onnxruntime")
     same = FactTable([[0, 1, 2], [0, 1, 2]])
@@ -146,7 +153,10 @@ def test_samples_of_another_form_than_what_is_asked_are_refused(change, thinks):
     queries = Chains(two, np.array([[0, 1]]), step=1 if thinks else None, max_hops=int(thinks))
     asked = sample(queries, 0)
     assert check_recall(model, two, asked=[asked]).status == "holds"
-    with pytest.raises(ValueError, match=r"a sample query has tokens \[.*\] at "):
+    given = str(change.get("positions", asked.get("positions", "not given")))
+    with pytest.raises(
+        ValueError, match=rf"a sample query has tokens \[.*\] at positions {re.escape(given)}; "
+    ):
         check_recall(model, two, asked=[asked | change])
 
 
