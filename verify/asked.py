@@ -74,6 +74,8 @@ def prepare(
         options["seed"] = seed  # it also draws the instances
     try:
         instance = experiment.instance(asked, **options)
+    except UsageError:
+        raise
     except ValueError as error:  # options that no code or construction has
         raise UsageError(str(error)) from error
     return Prepared(experiment, instance.facts, instance, drawn | instance.parameters)

@@ -32,6 +32,7 @@ from verify.exact.queries import Chains, sample
 from verify.exact.transitions import transitions
 from verify.experiments.instance import Instance, exact_biases
 from verify.experiments.multi_hop_controls import chain_controls, hop_controls
+from verify.limits import Option, UsageError
 from verify.verdict import ControlResult, HypothesisResult
 
 _BUDGET = 1 << 33  # products spent on enumerating all queries: less than a minute where floats decide
@@ -140,7 +141,7 @@ class Hops:
         stages, merged = options.get("stages", self.default_stages(hops)), bool(options.get("merged", False))
         readout = options.get("readout", "separate")
         if stages > hops:
-            raise ValueError(f"stages must be from 1 to the number of hops, {hops}, got {stages}")
+            raise UsageError(Option("stages"), f" must be from 1 to the number of hops, {hops}, got {stages}")
         alphabet = letters(facts, hops, typed=typed)
         R = alphabet.shape[1]
         code = _code(facts, **options)

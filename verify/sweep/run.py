@@ -49,15 +49,18 @@ def sweep(
     if progress is not None:
         progress(done, len(wanted))
     failed: list[tuple[Cell, Exception]] = []
-    with closing(_outcomes(missing, store, workers, executor)) as outcomes:
-        for cell, outcome, seconds in outcomes:
-            if isinstance(outcome, Exception):
-                failed.append((cell, outcome))
-            elif outcome is not None:
-                store.enter(cell, outcome, seconds)
-            done += 1
-            if progress is not None:
-                progress(done, len(wanted))
+    try:
+        with closing(_outcomes(missing, store, workers, executor)) as outcomes:
+            for cell, outcome, seconds in outcomes:
+                if isinstance(outcome, Exception):
+                    failed.append((cell, outcome))
+                elif outcome is not None:
+                    store.enter(cell, outcome, seconds)
+                done += 1
+                if progress is not None:
+                    progress(done, len(wanted))
+    except ChildProcessError as ended:
+        raise ChildProcessError(f"{ended}; finished cells are kept: run the same command again") from ended
     if failed:
         cell, error = failed[0]
         raise SweepError(

@@ -52,7 +52,7 @@ def test_facts_that_are_no_chains_do_not_meet_the_hypotheses(capsys: pytest.Capt
 
 def test_more_stages_than_hops_is_bad_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["check", "hybrid-hops", "--hops", "2", "--stages", "3"]) == 2
-    assert "stages must be from 1 to the number of hops" in capsys.readouterr().err
+    assert "--stages must be from 1 to the number of hops" in capsys.readouterr().err
 
 
 def test_ask_shows_each_step(capsys: pytest.CaptureFixture[str]) -> None:

@@ -210,7 +210,7 @@ class Deadly(Cell):
 def test_a_worker_that_is_killed_is_said_and_finished_cells_are_kept(tmp_path: Path, wanted: str) -> None:
     deadly = Deadly.of("recall", construction="single-hop", n_subjects=6, n_relations=2, seed=0)
     with Store(tmp_path / "killed.sqlite") as store:
-        with pytest.raises(ChildProcessError, match="ended from outside"):
+        with pytest.raises(ChildProcessError, match="finished cells are kept: run the same command"):
             sweep([*GRID, *[deadly] * 3], store, workers=1 + 1)
         assert set(store.csv().splitlines()) <= set(wanted.splitlines())
         sweep(GRID, store)
