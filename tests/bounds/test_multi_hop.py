@@ -46,7 +46,7 @@ def exact_entropy(N: int, R: int, k: int, T: int) -> float:
     return math.log2(counts.sum()) - float((counts * np.log2(counts)).sum() / counts.sum())
 
 
-def agree(entropy, exact: float) -> None:
+def assert_agrees(entropy, exact: float) -> None:
     assert entropy.width < Fraction(1, 10**29)
     assert entropy.lower_float == pytest.approx(exact, abs=1e-9)
 
@@ -54,14 +54,14 @@ def agree(entropy, exact: float) -> None:
 @pytest.mark.parametrize(("N", "R", "k"), SIZES)
 def test_c6_typed_is_the_exact_entropy(N, R, k):
     for T in range(1, N + 1):
-        agree(multi_hop_entropy(N, R, k, T), exact_entropy(N, R, k, T))
+        assert_agrees(multi_hop_entropy(N, R, k, T), exact_entropy(N, R, k, T))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("N", "R", "k"), [(4, 2, 2), (3, 2, 3), (4, 1, 4), (2, 2, 5), (2, 3, 4), (6, 1, 2)])
 def test_c6_typed_is_the_exact_entropy_at_larger_sizes(N, R, k):
     for T in range(1, N + 1):
-        agree(multi_hop_entropy(N, R, k, T), exact_entropy(N, R, k, T))
+        assert_agrees(multi_hop_entropy(N, R, k, T), exact_entropy(N, R, k, T))
 
 
 def test_the_values_of_theory():
@@ -92,7 +92,7 @@ def test_the_chain_of_hypergeometrics_in_exact_rationals(N, R, k, T):
                 after[u] = after.get(u, Fraction(0)) + q
         law = after
         total += (R - 1) * sum(float(p) * math.log2(math.perm(N, n)) for n, p in law.items())
-    agree(multi_hop_entropy(N, R, k, T), total)
+    assert_agrees(multi_hop_entropy(N, R, k, T), total)
 
 
 def test_all_subjects_give_the_closed_form():

@@ -25,7 +25,7 @@ def _asked(*arguments: str) -> tuple[int, str, str]:
     return status, out.getvalue(), err.getvalue()
 
 
-def _answers_properly(*arguments: str, statuses: tuple[int, ...] = (0, 1, 2, 3)) -> int:
+def _assert_answers_properly(*arguments: str, statuses: tuple[int, ...] = (0, 1, 2, 3)) -> int:
     """A command line's exit status, which must be one of some; bad input gets one line."""
     status, out, err = _asked(*arguments)
     assert status in statuses, (arguments, err)
@@ -73,8 +73,8 @@ def asked():
 
 
 @pytest.fixture(scope="session")
-def answers_properly():
-    return _answers_properly
+def assert_answers_properly():
+    return _assert_answers_properly
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,7 @@ def files(damaged):
     return st.one_of(GRIDS, HEADED, damaged(WIDE.encode()), damaged(LONG.encode()))
 
 
-def read_or_refused(path, data, missing):
+def assert_read_or_refused(path, data, missing):
     path.write_bytes(data)
     refusal, table = None, None
     try:
@@ -52,26 +52,30 @@ def read_or_refused(path, data, missing):
 
 @given(data=st.data(), missing=MISSING)
 def test_a_csv_file_is_read_or_refused(folder, damaged, data, missing):
-    read_or_refused(folder / "facts.csv", data.draw(files(damaged)), missing)
+    assert_read_or_refused(folder / "facts.csv", data.draw(files(damaged)), missing)
 
 
 @pytest.mark.parametrize(
     "data", [b"subject,a\n\0,b\n", b"subject,a\nx," + b"y" * 200000 + b"\n"], ids=["zero", "long"]
 )
 def test_a_csv_file_of_an_odd_cell_is_read_or_refused(folder, data):
-    read_or_refused(folder / "facts.csv", data, None)
+    assert_read_or_refused(folder / "facts.csv", data, None)
 
 
 @given(data=st.data(), missing=MISSING, hops=st.booleans())
-def test_a_csv_file_on_the_command_line(folder, answers_properly, names_in, damaged, data, missing, hops):
+def test_a_csv_file_on_the_command_line(
+    folder, assert_answers_properly, names_in, damaged, data, missing, hops
+):
     path = folder / "facts.csv"
     path.write_bytes(data.draw(files(damaged)))
     options = [] if missing is None else ["--missing", missing]
     before = names_in(folder)
     if hops:
-        answers_properly("ask", "mother of Ann", "--facts", str(path), *options, statuses=(0, 2))
+        assert_answers_properly("ask", "mother of Ann", "--facts", str(path), *options, statuses=(0, 2))
     else:
-        answers_properly("check", "single-hop-in-place", "--facts", str(path), *options, statuses=(0, 2, 3))
+        assert_answers_properly(
+            "check", "single-hop-in-place", "--facts", str(path), *options, statuses=(0, 2, 3)
+        )
     assert names_in(folder) == before
 
 

@@ -81,10 +81,10 @@ def options_of(draw, known, most=5) -> list[str]:
 @example(claim="chain-of-thought", options=["--gate", "1e308"])
 @example(claim="chain-of-thought", options=["--gate", "1e150"])
 @example(claim="single-hop-packed", options=["--gate", "1e150", "--bits", "16"])
-def test_any_options_of_check(answers_properly, claim, options):
+def test_any_options_of_check(assert_answers_properly, claim, options):
     small = [] if "--subjects" in options or "--facts" in options else ["--subjects", "5"]
     small += [] if "--relations" in options or "--facts" in options else ["--relations", "2"]
-    answers_properly("check", claim, *small, *options)
+    assert_answers_properly("check", claim, *small, *options)
 
 
 @given(
@@ -93,7 +93,7 @@ def test_any_options_of_check(answers_properly, claim, options):
     out=st.sampled_from(["", ".", "m", "m.safetensors", "no/m.safetensors"]),
 )
 def test_any_options_of_export_leave_whole_files_or_none(
-    folder, answers_properly, names_in, claim, options, out
+    folder, assert_answers_properly, names_in, claim, options, out
 ):
     place = folder / "exports"
     place.mkdir(exist_ok=True)
@@ -101,7 +101,9 @@ def test_any_options_of_export_leave_whole_files_or_none(
         path.unlink()
     small = [] if "--subjects" in options or "--facts" in options else ["--subjects", "5"]
     small += [] if "--relations" in options or "--facts" in options else ["--relations", "2"]
-    status = answers_properly("export", claim, *small, *options, "--out", str(place / out), statuses=(0, 2))
+    status = assert_answers_properly(
+        "export", claim, *small, *options, "--out", str(place / out), statuses=(0, 2)
+    )
     left = names_in(place)
     assert (status == 0) == bool(left)
     if status == 0:
@@ -138,8 +140,8 @@ TAKEN = {
 
 
 @given(name=BOUNDS, options=options_of(TAKEN, most=6))
-def test_any_options_of_bound(answers_properly, name, options):
-    answers_properly("bound", name, *options, statuses=(0, 2, 3))
+def test_any_options_of_bound(assert_answers_properly, name, options):
+    assert_answers_properly("bound", name, *options, statuses=(0, 2, 3))
 
 
 GRID = {
@@ -154,7 +156,7 @@ GRID = {
 
 @settings(max_examples=max(20, settings.default.max_examples // 8))  # each writes a results file
 @given(options=options_of(GRID), N=NUMBERS, d=NUMBERS, hops=st.booleans())
-def test_any_options_of_sweep_leave_whole_files(folder, answers_properly, options, N, d, hops):
+def test_any_options_of_sweep_leave_whole_files(folder, assert_answers_properly, options, N, d, hops):
     """A results file keeps the cells that were finished before one failed; rows come whole, at the end."""
     place = folder / "sweeps"
     place.mkdir(exist_ok=True)
@@ -166,7 +168,7 @@ def test_any_options_of_sweep_leave_whole_files(folder, answers_properly, option
         else ["capacity", "--subjects", N, "--dimension", d]
     )
     files = ["--out", str(place / "r.sqlite"), "--rows", str(place / "r.csv")]
-    status = answers_properly("sweep", *sizes, *options, *files, statuses=(0, 2))
+    status = assert_answers_properly("sweep", *sizes, *options, *files, statuses=(0, 2))
     left = {path.name for path in place.iterdir()}
     assert left == {"r.sqlite", "r.csv"} if status == 0 else left <= {"r.sqlite"}
     if "r.sqlite" in left:

@@ -35,12 +35,14 @@ QUESTIONS = st.one_of(
 
 
 @given(question=QUESTIONS, missing=st.sampled_from([None, "unknown"]), as_json=st.booleans())
-def test_a_question_is_answered_or_refused(folder, asked, answers_properly, question, missing, as_json):
+def test_a_question_is_answered_or_refused(
+    folder, asked, assert_answers_properly, question, missing, as_json
+):
     path = folder / "family.csv"
     path.write_text("subject,mother,wife\nAnn,Carla,\nBen,Carla,Dora\nDora,,Ann\nCarla,Ann,Ben\n")
     options = (["--missing", missing] if missing else []) + (["--json"] if as_json else [])
     status, out, _ = asked("ask", "--facts", str(path), *options, "--", question)
-    answers_properly("ask", "--facts", str(path), *options, "--", question, statuses=(0, 2))
+    assert_answers_properly("ask", "--facts", str(path), *options, "--", question, statuses=(0, 2))
     assert (status == 0) == bool(out)
     if as_json and status == 0:
         assert json.loads(out)["question"] == question
@@ -58,12 +60,12 @@ LONG = ("bench", "report", "learn", "transfer")  # these work for seconds: they 
 
 
 @given(command=st.sampled_from([*COMMANDS, "nonesuch", "", "--", "-x"]), rest=st.lists(ODDS, max_size=3))
-def test_any_words_at_all(folder, answers_properly, names_in, command, rest):
+def test_any_words_at_all(folder, assert_answers_properly, names_in, command, rest):
     before = names_in(folder / "words") if (folder / "words").exists() else {}
     (folder / "words").mkdir(exist_ok=True)
     with contextlib.chdir(folder / "words"):
         if command == "check" and rest[:1] and rest[0].startswith("--constr"):
             return
-        status = answers_properly(command, *["--nonesuch"] * (command in LONG), *rest)
+        status = assert_answers_properly(command, *["--nonesuch"] * (command in LONG), *rest)
     if status == 2:
         assert names_in(folder / "words") == before
