@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.blocks import blocks
-from theory.nearest import nearest_squared_distances
+from theory.nearest import LARGEST_SQUARED_DISTANCE, nearest_squared_distances
 
 _BLOCK = 1 << 16  # words computed at a time
-_MOST = 1 << 52  # squared distances up to here are compared exactly: see theory.nearest
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +44,7 @@ class Code:
             raise ValueError(f"a code needs lo < hi, got {self.lo} and {self.hi}")
         if words.min() < self.lo or words.max() > self.hi:
             raise ValueError(f"entries must lie in {self.lo}..{self.hi}, got {words.min()}..{words.max()}")
-        if words.shape[1] * (2 * max(abs(self.lo), abs(self.hi))) ** 2 > _MOST:
+        if words.shape[1] * (2 * max(abs(self.lo), abs(self.hi))) ** 2 > LARGEST_SQUARED_DISTANCE:
             raise ValueError(
                 f"{words.shape[1]} coordinates in {self.lo}..{self.hi} have squared distances beyond 2^52, "
                 "which are not compared exactly"

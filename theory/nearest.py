@@ -15,6 +15,9 @@ Numbers = NDArray[np.int64]
 # never held: it is a function.
 Columns = Callable[[Any], NDArray[Any]]
 
+LARGEST_SQUARED_DISTANCE = 1 << 52
+"""The largest squared distance that is compared exactly: sums of products in float64, with room to spare."""
+
 _BLOCK = 1 << 20  # entries of one block of distances: 8 MiB of float64
 _STREAM = 1 << 15  # words looked at together
 _MAP_BITS = 28  # keys up to this long are looked up in a table of one byte each: 256 MiB
@@ -26,7 +29,7 @@ def nearest_squared_distances(words: Words, of: Numbers | None = None) -> NDArra
     """The squared distance from each of some words to the nearest other word of the codebook.
 
     Args:
-        words: shape (n, m), integers, no two further apart than 2^25; n >= 2. Words may coincide
+        words: shape (n, m), integers, no two further apart than 2^26; n >= 2. Words may coincide
             (distance 0).
         of: the numbers of the words asked about; default: all.
 
@@ -106,7 +109,7 @@ class _Spans:
             low, high = np.minimum(low, words.min(axis=1)), np.maximum(high, words.max(axis=1))
             used |= np.bitwise_or.reduce(words - first, axis=1).astype(np.int64)
         widths = (int(h) - int(lo) for h, lo in zip(high, low, strict=True))
-        if sum(int(c) * w * w for c, w in zip(counts, widths, strict=True)) > 1 << 52:
+        if sum(int(c) * w * w for c, w in zip(counts, widths, strict=True)) > LARGEST_SQUARED_DISTANCE:
             raise ValueError("words whose squared distance may pass 2^52 are not supported")
         shift = np.array([(int(b) & -int(b)).bit_length() - 1 if b else 0 for b in used])
         return cls(low, high, shift, _least_steps(columns, n, low, high, shift))

@@ -20,7 +20,7 @@ from verify.experiments.memories import MEMORIES
 from verify.experiments.multi_hop import FAMILY as MULTI_HOP
 from verify.experiments.single_hop import FAMILY as SINGLE_HOP
 from verify.experiments.single_hop import SingleHop
-from verify.limits import Option, UsageError, require_memory
+from verify.limits import Option, UsageError, require_memory, require_memory_for_table
 from verify.verdict import show
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -147,7 +147,7 @@ def facts_asked(
             raise UsageError(Option("table"), f" must be one of {', '.join(TABLES)}, got {kind!r}")
         if seed < 0:
             raise UsageError(Option("seed"), f" must be at least 0, got {seed}")
-        require_memory(3 * 8 * N * R, f"a table of {show(N)} x {show(R)} facts")
+        require_memory_for_table(N, R)
         facts = TABLES[kind](N, R, rng=generator(seed, kind, N, R))
     elif subjects is not None or relations is not None or table is not None:
         raise UsageError("give facts, or subjects, relations and table for random ones, not both")

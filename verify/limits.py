@@ -32,6 +32,12 @@ def require_memory_for_weights(facts: Table, d_model: Any, *, on_demand: bool = 
     require_memory(8 * (rows * d_model + A), f"weights of {show(A)} outputs and d_model {show(d_model)}")
 
 
+def require_memory_for_table(n_subjects: int, n_relations: int) -> None:
+    """Refuses a table of facts that cannot be held: drawing one takes 2.3 times its answers, here 3."""
+    what = f"a table of {show(n_subjects)} x {show(n_relations)} facts"
+    require_memory(3 * 8 * n_subjects * n_relations, what)
+
+
 def require_memory(n_bytes: int, what: str) -> None:
     """Refuses at once what would otherwise bring the machine down slowly."""
     if not hasattr(os, "sysconf"):

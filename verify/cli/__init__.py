@@ -93,8 +93,9 @@ def georecall() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs a command line and exits with the status that the outcome has, also where nobody listens."""
-    nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (as long as the process)
-    sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
+    if sys.stdout is None or sys.stderr is None:
+        nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (as long as the process)
+        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
@@ -114,24 +115,29 @@ def run(arguments: Sequence[str]) -> int:
     except (BrokenPipeError, SystemExit):  # the reader went away, as in `georecall claims | head`; Rich exits
         _stop_writing()
         return 0
-    except OSError as error:  # a full disk, under a file or under what standard output goes to
-        _stop_writing()
-        at = f" {error.filename}" if error.filename else ""
-        return _fail(f"cannot read or write{at}: {error.strerror or error}", EXIT_USAGE)
-    except (MemoryError, OverflowError) as error:  # what no limit foresaw
-        return _fail(f"more than fits{f' ({error})' if str(error) else ''}: ask for less", EXIT_USAGE)
     except Exception as error:
         if os.environ.get("GEORECALL_DEBUG"):
             raise
-        text = " ".join(f"{type(error).__name__}: {error}".split())
-        return _fail(
-            f"internal error, {text} (GEORECALL_DEBUG=1 shows where; please report it)", EXIT_INTERNAL
-        )
+        _stop_writing()
+        return _fail(*_unforeseen(error))
+
+
+def _unforeseen(error: Exception) -> tuple[str, int]:
+    """What is said of an error that no command answers, and the exit status."""
+    if isinstance(error, OSError):  # a full disk, under a file or under what standard output goes to
+        at = f" {error.filename}" if error.filename else ""
+        return f"cannot read or write{at}: {error.strerror or error}", EXIT_USAGE
+    if isinstance(error, MemoryError | OverflowError):  # what no limit foresaw
+        return f"more than fits{f' ({error})' if str(error) else ''}: ask for less", EXIT_USAGE
+    text = f"{type(error).__name__}: {error}"
+    return f"internal error, {text} (GEORECALL_DEBUG=1 shows where; please report it)", EXIT_INTERNAL
 
 
 def _stop_writing() -> None:
-    """Lets what is still in the buffer of standard output go nowhere."""
-    with suppress(OSError):  # such as a notebook's, which has no number
+    """Lets what standard output does not take go nowhere, or it would be tried again at the end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -53,7 +53,8 @@ def _export(claim: str, table: Any, out: str, dtype: str, options: dict[str, Any
     from theory.version import VERSION
     from verify.asked import prepare
     from verify.engines.formats import arithmetic, what_rounds
-    from verify.limits import UsageError, require_memory_for_weights
+    from verify.experiments.instance import built
+    from verify.limits import UsageError
 
     path = Path(out)
     kinds = {".safetensors": (save_safetensors, tuple(DTYPES)), ".onnx": (save_onnx, ONNX_DTYPES)}
@@ -63,9 +64,8 @@ def _export(claim: str, table: Any, out: str, dtype: str, options: dict[str, Any
     if dtype not in dtypes:
         raise UsageError(f"--dtype must be one of {', '.join(dtypes)} for {path.suffix}, got {dtype}")
     prepared = prepare(claim, table, **options)
-    predicted = prepared.experiment.claim.predict(prepared.instance.values)
-    require_memory_for_weights(prepared.facts, predicted.get("d_model", 0))
-    model, samples = prepared.instance.build(), prepared.instance.samples()
+    model = built(prepared.experiment.claim, prepared.instance)
+    samples = prepared.instance.samples()
     stored = {"claim": claim, "parameters": prepared.parameters, "version": VERSION}
     if "typed" in prepared.parameters:  # hops of one pass; a sample query alone may be of either kind
         stored["typed"] = prepared.parameters["typed"]

@@ -23,12 +23,13 @@ from verify.exact.induction import PremiseError
 from verify.exact.margin import Margins, Progress, margins
 from verify.experiments.controls import controlled
 from verify.experiments.hypotheses import hypotheses_of, not_met
+from verify.experiments.instance import built
 from verify.experiments.multi_hop import FAMILY as MULTI_HOP_FAMILY
 from verify.experiments.multi_hop import Hops, as_entities
 from verify.experiments.multi_hop_controls import hop_controls
 from verify.experiments.single_hop import FAMILY
 from verify.judgement import covered, judged, uncertified
-from verify.limits import require_memory, require_memory_for_weights
+from verify.limits import require_memory_for_table, require_memory_for_weights
 from verify.storage import subject_bits
 from verify.verdict import ControlResult, HypothesisResult, Mismatch, Verdict
 
@@ -49,9 +50,7 @@ def counting_bound(facts: FactTable, progress: Progress | None = None) -> Verdic
     measured: dict[str, Any] = {}
     outcomes: list[Outcome] = []
     for experiment in FAMILY:
-        instance = experiment.instance(facts)
-        require_memory_for_weights(facts, experiment.claim.predict(instance.values)["d_model"])
-        model = instance.build()
+        model = built(experiment.claim, experiment.instance(facts))
         bits = _bits_used(model, facts)
         recalls, not_all = _recalls(margins(model, facts, progress=progress), facts.n_facts)
         measured[experiment.name] = {"bits": bits, "times_floor": _ratio(bits, floor), "recalls": recalls}
@@ -125,7 +124,7 @@ def multi_hop_bound(facts: FactTable, progress: Progress | None = None, hops: in
     if unmet:
         return not_met(MULTI_HOP_BOUND, hypotheses, unmet)
     N, R = facts.n_subjects, facts.n_relations
-    require_memory(3 * 8 * N * R * hops, f"a table of {N} x {R * hops} facts")
+    require_memory_for_table(N, R * hops)
     rng = generator(0, "typed table", N, R, hops)
     tables = {"typed": random_bijections(N, R * hops, rng=rng), "untyped": facts}
     floors = {"typed": bounds.multi_hop, "untyped": bounds.multi_hop_untyped}
@@ -136,8 +135,7 @@ def multi_hop_bound(facts: FactTable, progress: Progress | None = None, hops: in
             continue
         given = {"typed": True} if kind == "typed" else {}
         instance = experiment.instance(tables[kind], hops=hops, **given)
-        require_memory_for_weights(tables[kind], experiment.claim.predict(instance.values)["d_model"])
-        model = instance.build()
+        model = built(experiment.claim, instance)
         assert model.storage is not None
         per_subject, others = subject_bits(model, N) or 0, model.storage.other_bits
         try:

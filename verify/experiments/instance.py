@@ -10,6 +10,7 @@ from theory.claim import Claim, Values
 from theory.facts import FactTable
 from verify.exact.margin import Margins, Progress
 from verify.experiments.promise import Promise
+from verify.limits import require_memory_for_weights
 from verify.verdict import ControlResult, HypothesisResult
 
 
@@ -44,6 +45,16 @@ class Instance:
     premises: tuple[HypothesisResult, ...] = ()
     counts: bool = False
     draws: Promise | None = None
+
+
+def built(claim: Claim, instance: Instance) -> Transformer:
+    """The weights of a claim at an instance.
+
+    Raises:
+        UsageError: they would not fit into memory, by the dimension that the claim predicts.
+    """
+    require_memory_for_weights(instance.facts, claim.predict(instance.values).get("d_model", 0))
+    return instance.build()
 
 
 def exact_biases(biases: Iterable[Fraction]) -> HypothesisResult:

@@ -241,6 +241,9 @@ def test_what_fits_nowhere_is_bad_input(
 
     monkeypatch.setattr("verify.checking.check", fail)
     assert refused(capsys, "check", "single-hop") == f"georecall: {says}\n"
+    monkeypatch.setenv("GEORECALL_DEBUG", "1")
+    with pytest.raises(type(error)):
+        run(["check", "single-hop"])
 
 
 def test_help_loads_no_heavy_module() -> None:
