@@ -7,17 +7,19 @@ first used; code bounds, `rankin`, `welch` and `selector_width` are exact withou
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
-from bounds.arguments import NoStatementError
-from bounds.balls import MissingExtraError, precision
-from bounds.codes import gilbert_varshamov, hamming, plotkin
-from bounds.counting import approximate_counting, bits_per_subject, counting
-from bounds.enclosure import Enclosure
-from bounds.margin import margin, selector
-from bounds.multi_hop import multi_hop, multi_hop_entropy
-from bounds.multi_hop_untyped import multi_hop_untyped, untyped_floors
-from bounds.spherical import rankin, readout_dimension, welch
-from bounds.width import selector_width, selector_width_closed_form
+from georecall.bounds.arithmetic.arguments import NoStatementError
+from georecall.bounds.arithmetic.balls import MissingExtraError, precision
+from georecall.bounds.arithmetic.enclosure import Enclosure
+from georecall.bounds.codes import gilbert_varshamov, hamming, plotkin
+from georecall.bounds.counting import approximate_counting, bits_per_subject, counting
+from georecall.bounds.margin import margin, selector
+from georecall.bounds.multi_hop import multi_hop, multi_hop_entropy
+from georecall.bounds.multi_hop_untyped import multi_hop_untyped, untyped_floors
+from georecall.bounds.spherical import rankin, readout_dimension, welch
+from georecall.bounds.width import selector_width, selector_width_closed_form
+from georecall.theory.tools.names import meant
 
 BOUNDS: Mapping[str, Callable[..., Enclosure]] = MappingProxyType(
     {
@@ -39,6 +41,18 @@ BOUNDS: Mapping[str, Callable[..., Enclosure]] = MappingProxyType(
 """The bounds that `georecall bound NAME` knows; their parameters are whole numbers, other numbers and
 flags."""
 
+
+def bound(name: str, **parameters: Any) -> Enclosure:
+    """The bound of that name at some parameters, those of its function in `BOUNDS`.
+
+    Raises:
+        ValueError: there is no such bound, or a parameter is out of range.
+    """
+    if name not in BOUNDS:
+        raise ValueError(f"no bound is called {name!r}{meant(name, BOUNDS)}; there are {', '.join(BOUNDS)}")
+    return BOUNDS[name](**parameters)
+
+
 __all__ = [
     "BOUNDS",
     "Enclosure",
@@ -46,6 +60,7 @@ __all__ = [
     "NoStatementError",
     "approximate_counting",
     "bits_per_subject",
+    "bound",
     "counting",
     "gilbert_varshamov",
     "hamming",

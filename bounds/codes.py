@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bounds.arguments import NoStatementError, whole
-from bounds.enclosure import Enclosure
+from georecall.bounds.arithmetic.arguments import NoStatementError, whole
+from georecall.bounds.arithmetic.enclosure import Enclosure
 
 
 def hamming(

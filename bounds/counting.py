@@ -5,9 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from bounds import balls
-from bounds.arguments import digits_wanted, whole
-from bounds.enclosure import Enclosure
+from georecall.bounds.arithmetic import balls
+from georecall.bounds.arithmetic.arguments import digits_wanted, whole
+from georecall.bounds.arithmetic.enclosure import Enclosure
 
 
 def counting(n_subjects: int, n_relations: int, *, digits: int = 30) -> Enclosure:

@@ -6,9 +6,9 @@ import math
 from fractions import Fraction
 from typing import Any
 
-from bounds import balls
-from bounds.arguments import NoStatementError, Number, digits_wanted, rational, whole
-from bounds.enclosure import Enclosure
+from georecall.bounds.arithmetic import balls
+from georecall.bounds.arithmetic.arguments import NoStatementError, Number, digits_wanted, rational, whole
+from georecall.bounds.arithmetic.enclosure import Enclosure
 
 
 def margin(n_attributes: int, margin: Number, *, digits: int = 30) -> Enclosure:

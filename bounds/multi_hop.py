@@ -8,10 +8,10 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
-from bounds import balls
-from bounds.arguments import Number, digits_wanted, rational, whole
-from bounds.enclosure import Enclosure
-from bounds.typed_walks import expected_labels
+from georecall.bounds.arithmetic import balls
+from georecall.bounds.arithmetic.arguments import Number, digits_wanted, rational, whole
+from georecall.bounds.arithmetic.enclosure import Enclosure
+from georecall.bounds.walks.typed import expected_labels
 
 
 def multi_hop(

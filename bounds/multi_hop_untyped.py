@@ -7,12 +7,13 @@ from fractions import Fraction
 from functools import cache, lru_cache
 from typing import Any
 
-from bounds import balls, unions
-from bounds.arguments import Number, digits_wanted, whole
-from bounds.enclosure import Enclosure
-from bounds.multi_hop import given_bits, sizes, spare
-from bounds.typed_walks import rare
-from bounds.untyped_walks import Reached, brackets, search
+from georecall.bounds.arithmetic import balls
+from georecall.bounds.arithmetic.arguments import Number, digits_wanted, whole
+from georecall.bounds.arithmetic.enclosure import Enclosure
+from georecall.bounds.multi_hop import given_bits, sizes, spare
+from georecall.bounds.walks import unions
+from georecall.bounds.walks.typed import rare
+from georecall.bounds.walks.untyped import Reached, brackets, search
 
 
 def multi_hop_untyped(

@@ -6,12 +6,12 @@ from fractions import Fraction
 from math import comb
 from typing import Any
 
-from bounds import balls
-from bounds.arguments import NoStatementError, Number, digits_wanted, rational, whole
-from bounds.codes import least
-from bounds.enclosure import Enclosure
-from bounds.margin import integer_root, reachable_margin
-from bounds.margin import margin as volume_floor
+from georecall.bounds.arithmetic import balls
+from georecall.bounds.arithmetic.arguments import NoStatementError, Number, digits_wanted, rational, whole
+from georecall.bounds.arithmetic.enclosure import Enclosure
+from georecall.bounds.codes import least
+from georecall.bounds.margin import integer_root, reachable_margin
+from georecall.bounds.margin import margin as volume_floor
 
 
 def welch(

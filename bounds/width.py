@@ -6,10 +6,10 @@ from fractions import Fraction
 from math import comb
 from typing import Any
 
-from bounds import balls
-from bounds.arguments import digits_wanted, whole
-from bounds.codes import least
-from bounds.enclosure import Enclosure
+from georecall.bounds.arithmetic import balls
+from georecall.bounds.arithmetic.arguments import digits_wanted, whole
+from georecall.bounds.arithmetic.enclosure import Enclosure
+from georecall.bounds.codes import least
 
 
 def selector_width(n_relations: int, *, n_attributes: int = 2, dimension: int | None = None) -> Enclosure:

@@ -6,22 +6,26 @@ exports and benchmarks run over it, so that a new construction joins by being en
 
 from collections.abc import Callable
 
-from constructions.chain_of_thought import chain_of_thought, generate
-from constructions.codes import Code, quantized_code, sign_code
-from constructions.dense import dense_superposition
-from constructions.distance_codes import greedy_code, random_linear_code
-from constructions.gradient_descent import gradient_descent
-from constructions.hops import composed_hops, hybrid_hops, sequential_hops
-from constructions.memories import linear_associative_memory, random_feature_memory, sign_code_memory
-from constructions.residual import Residual
-from constructions.single_hop import (
+from georecall.constructions.chain_of_thought import chain_of_thought, generate
+from georecall.constructions.codes.code import Code, quantized_code, sign_code
+from georecall.constructions.codes.distance_codes import greedy_code, random_linear_code
+from georecall.constructions.dense import dense_superposition
+from georecall.constructions.gradient_descent import gradient_descent
+from georecall.constructions.hops import composed_hops, hybrid_hops, sequential_hops
+from georecall.constructions.memories import (
+    linear_associative_memory,
+    random_feature_memory,
+    sign_code_memory,
+)
+from georecall.constructions.single_hop import (
     block_superposition,
     in_place_superposition,
     narrow_superposition,
     packed_superposition,
     quantized_superposition,
 )
-from constructions.transformer import MLP, Attention, Block, Storage, Transformer
+from georecall.constructions.transformer.residual import Residual
+from georecall.constructions.transformer.transformer import MLP, Attention, Block, Storage, Transformer
 
 CONSTRUCTIONS: dict[str, Callable[..., Transformer]] = {
     "single-hop": block_superposition,

@@ -9,15 +9,27 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from constructions.arithmetic import dense
-from constructions.codes import Code, sign_code
-from constructions.parts import covering, nearest_neighbour_bias, placed, selector, superpose
-from constructions.prompts import relations_first
-from constructions.residual import Residual
-from constructions.transformer import Attention, AttentionKind, Block, Storage, Transformer
-from theory.claims.chain_of_thought import DEFAULT_SOFT_GATE, inverse_temperature
-from theory.facts import FactTable
-from theory.nearest import nearest_squared_distances
+from georecall.constructions.codes.code import Code, sign_code
+from georecall.constructions.codes.nearest import nearest_squared_distances
+from georecall.constructions.transformer.arithmetic import dense
+from georecall.constructions.transformer.parts import (
+    covering,
+    nearest_neighbour_bias,
+    placed,
+    selector,
+    superpose,
+)
+from georecall.constructions.transformer.prompts import relations_first
+from georecall.constructions.transformer.residual import Residual
+from georecall.constructions.transformer.transformer import (
+    Attention,
+    AttentionKind,
+    Block,
+    Storage,
+    Transformer,
+)
+from georecall.theory.claims.chain_of_thought import DEFAULT_SOFT_GATE, inverse_temperature
+from georecall.theory.facts.fact_table import FactTable
 
 Readout = Literal["in-place", "separate"]
 

@@ -11,12 +11,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from constructions.parts import scaled_identity, uniform_attention
-from constructions.residual import Residual
-from constructions.transformer import MLP, Block, Storage, Transformer
-from theory.dense import closed_form_length
-from theory.facts import FactTable
-from theory.randomness import generator
+from georecall.constructions.transformer.parts import scaled_identity, uniform_attention
+from georecall.constructions.transformer.residual import Residual
+from georecall.constructions.transformer.transformer import MLP, Block, Storage, Transformer
+from georecall.theory.facts.fact_table import FactTable
+from georecall.theory.numbers.dense import closed_form_length
+from georecall.theory.tools.randomness import generator
 
 Floats = NDArray[np.float64]
 Variant = Literal["signs", "gaussian", "orthogonal"]

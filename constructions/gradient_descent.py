@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from constructions.codes import code_length
-from constructions.parts import uniform_attention
-from constructions.recipe import AttentionLearned, Kind, Recipe
-from constructions.training import Floats32, Progress, initial, placed, train
-from constructions.transformer import MLP, Attention, Block, Transformer
-from theory.facts import FactTable
+from georecall.constructions.codes.code import code_length
+from georecall.constructions.training.loop import Floats32, Progress, initial, placed, train
+from georecall.constructions.training.recipe import AttentionLearned, Kind, Recipe
+from georecall.constructions.transformer.parts import uniform_attention
+from georecall.constructions.transformer.transformer import MLP, Attention, Block, Transformer
+from georecall.theory.facts.fact_table import FactTable
 
 N_CTX = 2  # the prompt [s, r]
 
@@ -52,7 +52,7 @@ def gradient_descent(
         weight_decay: see there.
         steps: see there.
         seed: of all random draws.
-        checkpoint: see `constructions.training.train`.
+        checkpoint: see `constructions.training.loop.train`.
         progress: called with the number of steps done and of all steps.
         settings: the other fields of `Recipe`.
 
@@ -102,7 +102,7 @@ def default_dimension(facts: FactTable) -> int:
 
 
 def as_transformer(parameters: dict[str, Floats32], recipe: Recipe) -> Transformer:
-    """The same computation as `constructions.training.logits`, as a transformer in float64.
+    """The same computation as `constructions.training.loop.logits`, as a transformer in float64.
 
     Raises:
         ValueError: the recipe is of several hops, whose prompts are longer.

@@ -19,9 +19,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from constructions.chain_of_thought import Readout
-from constructions.codes import Code
-from constructions.hop_parts import (
+from georecall.constructions.chain_of_thought import Readout
+from georecall.constructions.codes.code import Code
+from georecall.constructions.transformer.hop_parts import (
     Head,
     attending,
     beside,
@@ -33,11 +33,17 @@ from constructions.hop_parts import (
     sign_words,
     silenced,
 )
-from constructions.parts import covering, nearest_neighbour_bias, placed, selector, superpose
-from constructions.residual import Residual
-from constructions.transformer import MLP, Block, Storage, Transformer
-from theory.facts import FactTable
-from theory.hops import letters, string_answers
+from georecall.constructions.transformer.parts import (
+    covering,
+    nearest_neighbour_bias,
+    placed,
+    selector,
+    superpose,
+)
+from georecall.constructions.transformer.residual import Residual
+from georecall.constructions.transformer.transformer import MLP, Block, Storage, Transformer
+from georecall.theory.facts.fact_table import FactTable
+from georecall.theory.facts.strings import letters, string_answers
 
 
 def composed_hops(
@@ -54,7 +60,8 @@ def composed_hops(
     Args:
         facts: a table of functions from entities to entities.
         hops: k.
-        typed: whether each hop has its own relations (see `theory.hops`): R is then a k-th of the table's.
+        typed: whether each hop has its own relations (see `theory.facts.strings`): R is then a k-th of the
+            table's.
         code: value code of the entities; default: signs, m = ceil(log2 N).
         gate: half the lift per matching relation, at least V/2 (the default); see `dyadic`.
         readout: "separate", or "in-place" with m dimensions less.
@@ -86,7 +93,7 @@ def hybrid_hops(
         facts: a table of functions from entities to entities.
         hops: k.
         stages: c, from 1 to k; their lengths are balanced, the longest first.
-        typed: whether each hop has its own relations (see `theory.hops`).
+        typed: whether each hop has its own relations (see `theory.facts.strings`).
         code: sign code of the entities; default: m = ceil(log2 N).
         gate: half the lift per matching relation, at least 1 (the default); see `dyadic`.
 
@@ -115,7 +122,7 @@ def sequential_hops(
     Args:
         facts: a table of functions from entities to entities.
         hops: k.
-        typed: whether each hop has its own relations (see `theory.hops`).
+        typed: whether each hop has its own relations (see `theory.facts.strings`).
         code: sign code of the entities; default: m = ceil(log2 N).
         gate: half the lift of the block asked for, at least 1 (the default); see `dyadic`.
         merged: one layer per hop: depth k, d_model = (R+1) m + 2 R + k + 1.

@@ -10,14 +10,19 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from constructions.codes import Code, sign_code
-from constructions.dense import signs
-from constructions.parts import covering, nearest_neighbour_bias, placed, uniform_attention
-from constructions.residual import Residual
-from constructions.transformer import MLP, Block, Storage, Transformer
-from theory.facts import FactTable
-from theory.memory import feature_noise, linear_noise, memory_dimension
-from theory.randomness import generator
+from georecall.constructions.codes.code import Code, sign_code
+from georecall.constructions.dense import signs
+from georecall.constructions.transformer.parts import (
+    covering,
+    nearest_neighbour_bias,
+    placed,
+    uniform_attention,
+)
+from georecall.constructions.transformer.residual import Residual
+from georecall.constructions.transformer.transformer import MLP, Block, Storage, Transformer
+from georecall.theory.facts.fact_table import FactTable
+from georecall.theory.numbers.memories import feature_noise, linear_noise, memory_dimension
+from georecall.theory.tools.randomness import generator
 
 Floats = NDArray[np.float64]
 
@@ -44,7 +49,7 @@ def linear_associative_memory(
 
     Args:
         facts: any table of functions, R relations over N subjects.
-        dimension: d; default: a tenth above what n = N R facts need for delta (`theory.memory`).
+        dimension: d; default: a tenth above what n = N R facts need for delta (`theory.numbers.memories`).
         delta: the failure probability aimed at; used for the default dimension only.
         code: sign code of the attributes, of length d; default: random signs.
         seed: of the draw, which the sizes determine further.
@@ -210,13 +215,13 @@ def sign_code_memory(
 
 
 def linear_dimension(facts: FactTable, delta: float) -> int:
-    """The default d of the linear memory: a tenth above the guide of `theory.memory`."""
+    """The default d of the linear memory: a tenth above the guide of `theory.numbers.memories`."""
     n, busiest = facts.n_facts, _busiest(facts)
     return ceil(1.1 * memory_dimension(_pairs(facts), delta, lambda d: linear_noise(n, busiest, d)))
 
 
 def feature_dimension(facts: FactTable, delta: float) -> int:
-    """The default d of the random-feature memory: a tenth above the guide of `theory.memory`."""
+    """The default d of the random-feature memory: a tenth above the guide of `theory.numbers.memories`."""
     n, busiest = facts.n_facts, _busiest(facts)
 
     def noise(d: int) -> float:

@@ -10,18 +10,18 @@ enforces. The functions build what they are given, so that a control can show wh
 
 import numpy as np
 
-from constructions.codes import Code, quantized_code
-from constructions.on_demand import Superposition, Unembedding, held
-from constructions.parts import (
+from georecall.constructions.codes.code import Code, quantized_code
+from georecall.constructions.transformer.on_demand import Superposition, Unembedding, held
+from georecall.constructions.transformer.parts import (
     covering,
     nearest_neighbour_bias,
     placed,
     scaled_identity,
     uniform_attention,
 )
-from constructions.residual import Residual
-from constructions.transformer import MLP, Block, Storage, Transformer
-from theory.table import Table
+from georecall.constructions.transformer.residual import Residual
+from georecall.constructions.transformer.transformer import MLP, Block, Storage, Transformer
+from georecall.theory.facts.protocol import Table
 
 N_CTX = 2  # the prompt [s, r]
 

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from scipy.sparse import csr_array
 
-from constructions import MLP, Attention, Block, Transformer
-from theory import FactTable
-from verify.strategies import table_of
+from georecall.constructions import MLP, Attention, Block, Transformer
+from georecall.theory.facts.fact_table import FactTable
+from georecall.verify.strategies import table_of
 
 _ALWAYS = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("ci", derandomize=True, max_examples=60, **_ALWAYS)

@@ -3,7 +3,7 @@
     python tests/mutate.py MODULE.py TEST... [--then TEST...] [--sample N] [--seed S] [--only NUMBER...]
 
 from the root of the repository. Written because mutmut 3 rewrites functions only, leaves decorated ones
-alone (all arithmetic of `verify.exact.exactness` is registered by a decorator) and works on a copy that an
+alone (all arithmetic of `verify.margins.balls` is registered by a decorator) and works on a copy that an
 editable install shadows. Here the third-party packages, and those of ours that do not import the module, are
 imported once; a mutant costs a fork, and the tests that reach its lines, the fastest first. A mutant that
 survives them runs all tests named, those after --then last.
@@ -283,7 +283,9 @@ def independent_of(module: str, root: Path) -> list[str]:
     leading = {module}
     while more := {name for name, named in imports.items() if named & leading} - leading:
         leading |= more
-    return sorted(name for name in files if name not in leading and not name.startswith("verify.cli"))
+    return sorted(
+        name for name in files if name not in leading and not name.startswith("georecall.verify.cli")
+    )
 
 
 def main() -> None:

@@ -6,10 +6,7 @@ from importlib import import_module
 
 import pytest
 
-import bounds
-import constructions
-import theory
-import verify
+from georecall import bounds, constructions, theory, verify
 
 PACKAGES = (theory, constructions, bounds, verify)
 OURS = {package.__name__ for package in PACKAGES}
@@ -36,7 +33,14 @@ def test_the_examples_of_a_module(name):
 
 
 def test_there_are_examples():
-    modules = [import_module(name) for name in ("theory.facts", "constructions.codes", "verify.checking")]
+    modules = [
+        import_module(name)
+        for name in (
+            "georecall.theory.facts.fact_table",
+            "georecall.constructions.codes.code",
+            "georecall.verify.claims.check",
+        )
+    ]
     assert all(doctest.testmod(module).attempted > 1 for module in modules)
 
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from constructions import CONSTRUCTIONS
-from theory import random_bijections
-from theory.keyed import KeyedBijections
-from theory.nearest import nearest_squared_distances
-from verify.exact.judge import Judge
-from verify.exact.margin import margins
-from verify.exact.tally import count
+from georecall.constructions import CONSTRUCTIONS
+from georecall.constructions.codes.nearest import nearest_squared_distances
+from georecall.theory.facts.fact_table import random_bijections
+from georecall.theory.facts.keyed import KeyedBijections
+from georecall.verify.margins.counting.judge import Judge
+from georecall.verify.margins.counting.tally import count
+from georecall.verify.margins.margins import margins
 
 FAMILY = [name for name in CONSTRUCTIONS if name.startswith("single-hop") and name != "single-hop-dense"]
 

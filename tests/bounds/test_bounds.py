@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 
-import bounds
+from georecall import bounds
 
 COMMAND_LINE_NAMES = [
     "counting",

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import bounds
-from bounds import gilbert_varshamov, hamming, plotkin
-from bounds.codes import least
+from georecall import bounds
+from georecall.bounds import gilbert_varshamov, hamming, plotkin
+from georecall.bounds.codes import least
 
 # A(m, h) from Brouwer's tables (MacWilliams and Sloane, appendix A)
 OPTIMAL = {

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bounds import Enclosure, approximate_counting, bits_per_subject, counting
+from georecall.bounds import Enclosure, approximate_counting, bits_per_subject, counting
 
 TINY = [(1, 1), (2, 1), (2, 2), (2, 3), (3, 1), (3, 2), (4, 1)]
 

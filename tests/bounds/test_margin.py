@@ -9,8 +9,8 @@ import scipy.special
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bounds import margin, selector
-from bounds.margin import integer_root
+from georecall.bounds import margin, selector
+from georecall.bounds.margin import integer_root
 
 
 def smallest_margin(points: np.ndarray) -> float:

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bounds import Enclosure, balls, counting, multi_hop, multi_hop_entropy, precision, typed_walks
+from georecall.bounds import Enclosure, counting, multi_hop, multi_hop_entropy, precision
+from georecall.bounds.arithmetic import balls
+from georecall.bounds.walks import typed as typed_walks
 
-typed = importlib.import_module("bounds.multi_hop")  # the package's name for it is the function's
+typed = importlib.import_module("georecall.bounds.multi_hop")  # the package's name for it is the function's
 
 SIZES = [
     (2, 1, 2),

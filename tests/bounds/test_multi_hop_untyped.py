@@ -9,19 +9,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bounds import (
+from georecall.bounds import (
     Enclosure,
-    balls,
     counting,
     multi_hop_entropy,
     multi_hop_untyped,
     precision,
-    unions,
     untyped_floors,
-    untyped_walks,
 )
+from georecall.bounds.arithmetic import balls
+from georecall.bounds.walks import unions
+from georecall.bounds.walks import untyped as untyped_walks
 
-untyped = importlib.import_module("bounds.multi_hop_untyped")  # the package's name for it is the function's
+untyped = importlib.import_module(
+    "georecall.bounds.multi_hop_untyped"
+)  # the package's name for it is the function's
 
 SIZES = [
     *((2, R, k) for R in (1, 2, 3) for k in (2, 3)),

@@ -8,7 +8,7 @@ import scipy.integrate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bounds import margin, rankin, readout_dimension, welch
+from georecall.bounds import margin, rankin, readout_dimension, welch
 
 
 def icosahedron() -> np.ndarray:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bounds import selector_width, selector_width_closed_form, width
+from georecall.bounds import selector_width, selector_width_closed_form, width
 
 
 def sign_vectors(B, beta, c, grid) -> set[tuple[bool, ...]]:

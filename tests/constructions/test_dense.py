@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from constructions import dense_superposition
-from constructions.dense import MAPS, bound_sum, by_matrices, by_signs, signs
-from constructions.prompts import subject_first
-from theory import FactTable, random_bijections
-from theory.claims.dense import SINGLE_HOP_DENSE
-from verify.exact.margin import margins
-from verify.strategies import fact_tables, table_of
+from georecall.constructions import dense_superposition
+from georecall.constructions.dense import MAPS, bound_sum, by_matrices, by_signs, signs
+from georecall.constructions.transformer.prompts import subject_first
+from georecall.theory.claims.dense import SINGLE_HOP_DENSE
+from georecall.theory.facts.fact_table import FactTable, random_bijections
+from georecall.verify.margins.margins import margins
+from georecall.verify.strategies import fact_tables, table_of
 
 SEEDS, LENGTHS = st.integers(0, 2**32 - 1), st.integers(1, 6)
 

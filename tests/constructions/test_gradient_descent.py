@@ -5,13 +5,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from constructions import CONSTRUCTIONS, gradient_descent
-from constructions.gradient_descent import as_transformer, trained, untrained
-from constructions.recipe import Recipe
-from constructions.saved_state import CheckpointError
-from constructions.training import MLP_WEIGHTS, MissingExtraError, initial, logits, placed, train
-from theory import random_bijections
-from verify import margins
+from georecall.constructions import CONSTRUCTIONS, gradient_descent
+from georecall.constructions.gradient_descent import as_transformer, trained, untrained
+from georecall.constructions.training.loop import (
+    MLP_WEIGHTS,
+    MissingExtraError,
+    initial,
+    logits,
+    placed,
+    train,
+)
+from georecall.constructions.training.recipe import Recipe
+from georecall.constructions.training.state import CheckpointError
+from georecall.theory.facts.fact_table import random_bijections
+from georecall.verify.margins.margins import margins
 
 TABLE = random_bijections(16, 2, rng=np.random.default_rng(0))
 RECIPE = Recipe(dimension=16, width=32, steps=300, noise=0.1)

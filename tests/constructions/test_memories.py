@@ -5,19 +5,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from constructions import (
+from georecall.constructions import (
     Code,
     linear_associative_memory,
     random_feature_memory,
     sign_code,
     sign_code_memory,
 )
-from constructions.dense import signs
-from constructions.memories import features, mean_of_feature
-from constructions.prompts import subject_first
-from theory import FactTable
-from verify.exact.margin import margins
-from verify.strategies import fact_tables, table_of
+from georecall.constructions.dense import signs
+from georecall.constructions.memories import features, mean_of_feature
+from georecall.constructions.transformer.prompts import subject_first
+from georecall.theory.facts.fact_table import FactTable
+from georecall.verify.margins.margins import margins
+from georecall.verify.strategies import fact_tables, table_of
 
 SEEDS = st.integers(0, 2**32 - 1)
 KINDS = ("functions", "equal", "constant")

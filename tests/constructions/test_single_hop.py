@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from constructions import (
+from georecall.constructions import (
     CONSTRUCTIONS,
     Code,
     block_superposition,
@@ -22,9 +22,9 @@ from constructions import (
     quantized_superposition,
     sign_code,
 )
-from constructions.prompts import subject_first
-from theory import FactTable, random_bijections, random_functions
-from verify.strategies import codes, fact_tables, gates, table_of
+from georecall.constructions.transformer.prompts import subject_first
+from georecall.theory.facts.fact_table import FactTable, random_bijections, random_functions
+from georecall.verify.strategies import codes, fact_tables, gates, table_of
 
 FAMILY = {
     "single-hop": block_superposition,

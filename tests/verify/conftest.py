@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from constructions import Transformer
-from theory import FactTable
+from georecall.constructions import Transformer
+from georecall.theory.facts.fact_table import FactTable
 
 DIGITS = Context(prec=150)  # softmax of unequal scores is not rational: so many digits of it
 

@@ -7,20 +7,20 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from constructions import (
+from georecall.constructions import (
     Transformer,
     block_superposition,
     in_place_superposition,
     narrow_superposition,
     sign_code,
 )
-from constructions.prompts import subject_first
-from theory import FactTable
+from georecall.constructions.transformer.prompts import subject_first
+from georecall.theory.facts.fact_table import FactTable
 
 pytest.importorskip("z3", reason="the lemmas are proved by z3, extra `certified`")
 
-from theory.lemmas import LEMMAS, Lemma, counterexample
-from theory.lemmas.formula import Formula, equal
+from georecall.theory.lemmas import LEMMAS, Lemma, counterexample
+from georecall.theory.lemmas.formula import Formula, equal
 
 CONSTRUCTIONS: dict[str, tuple[Callable[..., Transformer], float]] = {  # and the gate that the lemma asks for
     "single-hop-readout": (block_superposition, 1.0),

@@ -22,15 +22,15 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from constructions import CONSTRUCTIONS, Transformer
-from theory import random_bijections, random_functions
-from theory.hops import letters
-from theory.randomness import generator
-from verify import check_recall
-from verify.asked import EXPERIMENTS, prepare
-from verify.exact.margin import Witness
-from verify.exact.separated import Separated
-from verify.verdict import Verdict
+from georecall.constructions import CONSTRUCTIONS, Transformer
+from georecall.theory.facts.fact_table import random_bijections, random_functions
+from georecall.theory.facts.strings import letters
+from georecall.theory.tools.randomness import generator
+from georecall.verify.claims.options import EXPERIMENTS, prepare
+from georecall.verify.margins.counting.separated import Separated
+from georecall.verify.margins.margins import Witness
+from georecall.verify.recall.weights import check_recall
+from georecall.verify.verdict.verdict import Verdict
 
 FEW, CHANGES = 60, 1000
 TABLES = 10  # so many instances share the changes
@@ -225,18 +225,30 @@ def asked_for_the_first(separated, x, honest=Separated.readouts):
 @pytest.mark.parametrize(
     ("name", "target", "fault"),
     [
-        ("single-hop", "verify.exact.separated.Separated.readouts", asked_for_the_first),
+        ("single-hop", "georecall.verify.margins.counting.separated.Separated.readouts", asked_for_the_first),
         (
             "sign-code-memory",
-            "verify.exact.judge.Judge.by_logits",
+            "georecall.verify.margins.counting.judge.Judge.by_logits",
             lambda judge, y, answers: (answers >= 0, answers),
         ),
-        ("composed-hops", "verify.exact.margin.signs", lambda lower, upper: (lower >= 0) * 2 - 1),
-        ("composed-hops", "verify.exact.codebook.Codebook.settles", lambda book, x, answers: answers >= 0),
-        ("single-hop-quantized", "verify.exact.codebook._nearest_word", lambda *_: True),
-        ("composed-hops", "verify.recall.letters", lambda facts, hops, typed: letters(facts, hops)[:, :1]),
-        ("chain-of-thought", "verify.exact.induction._check_premises", lambda *_: None),
-        ("chain-of-thought", "verify.exact.induction._ignores_positions", lambda *_: True),
+        (
+            "composed-hops",
+            "georecall.verify.margins.margins.signs",
+            lambda lower, upper: (lower >= 0) * 2 - 1,
+        ),
+        (
+            "composed-hops",
+            "georecall.verify.margins.codebook.Codebook.settles",
+            lambda book, x, answers: answers >= 0,
+        ),
+        ("single-hop-quantized", "georecall.verify.margins.codebook._nearest_word", lambda *_: True),
+        (
+            "composed-hops",
+            "georecall.verify.recall.weights.letters",
+            lambda facts, hops, typed: letters(facts, hops)[:, :1],
+        ),
+        ("chain-of-thought", "georecall.verify.margins.induction._check_premises", lambda *_: None),
+        ("chain-of-thought", "georecall.verify.margins.induction._ignores_positions", lambda *_: True),
     ],
 )
 def test_a_checker_with_a_fault_is_caught(brute_force, monkeypatch, name, target, fault):

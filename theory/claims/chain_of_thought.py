@@ -10,9 +10,9 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from theory.claim import Claim, Control, Hypothesis
-from theory.claims.single_hop import GATE_HALF_SPREAD, INJECTIVE_CODE, TWO_ATTRIBUTES, Floats
-from theory.symbols import D, K, R, V, gate, levels, m, promise, separate, soft, strangers
+from georecall.theory.claims.claim import Claim, Control, Hypothesis
+from georecall.theory.claims.single_hop import GATE_HALF_SPREAD, INJECTIVE_CODE, TWO_ATTRIBUTES, Floats
+from georecall.theory.claims.symbols import D, K, R, V, gate, levels, m, promise, separate, soft, strangers
 
 DEFAULT_SOFT_GATE = Fraction(5, 4)
 _BETA_STEP = 1024  # beta is rounded up to a multiple of 1/1024: scores are then exact in float64

@@ -1,16 +1,16 @@
 """C2: all R attribute vectors of a subject in one sum, told apart by an absolute value.
 
 A probabilistic claim: the draw of codes and diagonals succeeds, for a table fixed before it, at least as
-often as promised. `theory.dense` computes the numbers; here stand the same formulas for SymPy.
+often as promised. `theory.numbers.dense` computes the numbers; here stand the same formulas for SymPy.
 """
 
 import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from theory.claim import Claim, Control, Hypothesis
-from theory.claims.single_hop import ALTERED_FACT, TWO_ATTRIBUTES
-from theory.symbols import A, N, R, gate, m
+from georecall.theory.claims.claim import Claim, Control, Hypothesis
+from georecall.theory.claims.single_hop import ALTERED_FACT, TWO_ATTRIBUTES
+from georecall.theory.claims.symbols import A, N, R, gate, m
 
 Floats = NDArray[np.float64]
 
@@ -27,7 +27,7 @@ P_M = sympy.Sum(
     ),
     (_D, 0, m),
 )
-"""p_m, the probability that one competitor wins or ties against one fact (`theory.dense.pair_failure`)."""
+"""p_m, the probability that one competitor wins or ties against one fact (`theory.numbers.dense`)."""
 
 _TAU = 1 / (R - 1)
 RHO = sympy.Piecewise(
@@ -38,7 +38,7 @@ RHO = sympy.Piecewise(
 """rho_R: p_m <= rho_R^m (`theory.lemmas.analysis` derives it)."""
 
 CLOSED_FORM_LENGTH = sympy.ceiling(sympy.log(N * (A - 1) * R / delta) / -sympy.log(RHO))
-"""An m that suffices; the exact p_m allows a smaller one (`theory.dense.exact_length`)."""
+"""An m that suffices; the exact p_m allows a smaller one (`theory.numbers.dense.exact_length`)."""
 
 _BITS = sympy.ceiling(sympy.log(R + 1, 2))
 

@@ -2,9 +2,9 @@
 
 import sympy
 
-from theory.claim import Claim, Control, Hypothesis
-from theory.claims.hops import DROPPED_BLOCK
-from theory.symbols import A, N, R, T, k, mu
+from georecall.theory.claims.claim import Claim, Control, Hypothesis
+from georecall.theory.claims.hops import DROPPED_BLOCK
+from georecall.theory.claims.symbols import A, N, R, T, k, mu
 
 _ANY_SIZE = Hypothesis("at least two attributes", sympy.Ge(A, 2))
 BIJECTIONS = Hypothesis("bijections: every attribute answers every relation once", sympy.Eq(A, N))

@@ -8,10 +8,10 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from theory.claim import Claim, Control, Hypothesis, PerLayer
-from theory.claims.chain_of_thought import ENTITIES
-from theory.claims.single_hop import GATE_HALF_SPREAD, INJECTIVE_CODE, TWO_ATTRIBUTES, Floats
-from theory.symbols import D, N, R, V, c, k, layer, levels, m, merged, separate, typed
+from georecall.theory.claims.chain_of_thought import ENTITIES
+from georecall.theory.claims.claim import Claim, Control, Hypothesis, PerLayer
+from georecall.theory.claims.single_hop import GATE_HALF_SPREAD, INJECTIVE_CODE, TWO_ATTRIBUTES, Floats
+from georecall.theory.claims.symbols import D, N, R, V, c, k, layer, levels, m, merged, separate, typed
 
 _DERIVED = "THEORY.md, {} (derived there)"
 _BITS = sympy.ceiling(sympy.log(levels, 2))

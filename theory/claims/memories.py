@@ -1,15 +1,15 @@
 """C8: associative memories over frozen random embeddings, which geometric recall is compared with.
 
 The two Hebbian memories are probabilistic claims: keys and features are drawn once, and over the draw of
-the words u_a the table is recalled at least as often as promised. `theory.memory` bounds how often.
+the words u_a the table is recalled at least as often as promised. `theory.numbers.memories` bounds how often.
 """
 
 import sympy
 
-from theory.claim import Claim, Control, Hypothesis
-from theory.claims.dense import PROMISE, delta
-from theory.claims.single_hop import ALTERED_FACT, INJECTIVE_CODE, SHORT_CODE, TWO_ATTRIBUTES
-from theory.symbols import D, N, R, levels, m
+from georecall.theory.claims.claim import Claim, Control, Hypothesis
+from georecall.theory.claims.dense import PROMISE, delta
+from georecall.theory.claims.single_hop import ALTERED_FACT, INJECTIVE_CODE, SHORT_CODE, TWO_ATTRIBUTES
+from georecall.theory.claims.symbols import D, N, R, levels, m
 
 q = sympy.Symbol("q", integer=True, positive=True)  # length of a subject's name
 names = sympy.Symbol("S", integer=True, positive=True)  # distinct names
@@ -18,7 +18,7 @@ values = sympy.Symbol("V_W", integer=True, positive=True)  # values that an entr
 failures = sympy.Symbol("F", nonnegative=True)  # bound on the expected number of pairs that go wrong
 
 _BITS = sympy.ceiling(sympy.log(levels, 2))
-_SOURCE = "THEORY.md, C8 (bound derived in theory/memory.py; scaling: arXiv 2412.06538, Theorem {})"
+_SOURCE = "THEORY.md, C8 (bound derived in theory/numbers/memories.py; scaling: arXiv 2412.06538, Theorem {})"
 _BOUND = r"""\sum_x \sum_{b \ne f(x)} \left(\tfrac12 + \tfrac12 \exp\left(-\frac{(K_a - K_b)_+^2}{2 \sum_{c
 \ne a, b} K_c^2}\right)\right)^d \le \delta"""
 _PROOF = r"""A coordinate counts for a competitor $b$ only where $u_b = -u_a$, which happens with

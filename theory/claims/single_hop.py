@@ -8,8 +8,8 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from theory.claim import Claim, Control, Hypothesis
-from theory.symbols import A, D, R, V, gate, levels, m, p, words
+from georecall.theory.claims.claim import Claim, Control, Hypothesis
+from georecall.theory.claims.symbols import A, D, R, V, gate, levels, m, p, words
 
 Floats = NDArray[np.float64]
 

@@ -3,9 +3,9 @@
 The identities of `theory.lemmas.analysis` need SymPy and are imported from there.
 """
 
-from theory.lemmas.catalogue import LEMMAS
-from theory.lemmas.lemma import Counterexample, Hypothesis, Lemma, Proof, Side, Status
-from theory.lemmas.solver import NoCounterexampleError, counterexample, prove
+from georecall.theory.lemmas.catalogue import LEMMAS
+from georecall.theory.lemmas.lemma import Counterexample, Hypothesis, Lemma, Proof, Side, Status
+from georecall.theory.lemmas.solver import NoCounterexampleError, counterexample, prove
 
 __all__ = [
     "LEMMAS",

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import sympy as sp
 
-from theory.lemmas.identity import Identity
+from georecall.theory.lemmas.identity import Identity
 
 _t = sp.Symbol("t", real=True)
 _n = sp.Symbol("n", positive=True)

@@ -5,8 +5,8 @@ Scores enter through exp(score - asked score) alone, so that the lemmas are alge
 
 from typing import Final
 
-from theory.lemmas.formula import Variable, both, equal
-from theory.lemmas.lemma import Hypothesis, Lemma
+from georecall.theory.lemmas.formula import Variable, both, equal
+from georecall.theory.lemmas.lemma import Hypothesis, Lemma
 
 _eps = Variable("eps", "attention weight off the asked relation")
 _T = Variable("T", "sum over the other tokens of exp(score - asked score)")

@@ -11,8 +11,8 @@ every code, and is necessary if some code lies below another coordinate by coord
 
 from typing import Final
 
-from theory.lemmas.formula import Variable, equal, is_sign, relu
-from theory.lemmas.lemma import Hypothesis, Lemma
+from georecall.theory.lemmas.formula import Variable, equal, is_sign, relu
+from georecall.theory.lemmas.lemma import Hypothesis, Lemma
 
 _gate = Variable("gate", "half of what asking adds to every coordinate of a block")
 _u = Variable("u", "a coordinate of a block not asked for")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from theory.lemmas import (
+from georecall.theory.lemmas import (
     attention_weight,
     below_gate_one,
     chain_of_thought,
@@ -14,7 +14,7 @@ from theory.lemmas import (
     readouts,
     single_hop,
 )
-from theory.lemmas.lemma import Lemma
+from georecall.theory.lemmas.lemma import Lemma
 
 _MODULES: Final = (
     single_hop,

@@ -8,8 +8,18 @@ by `LEAK_STEP`, gives `LEAK_INTERVAL`, which the two readings need.
 
 from typing import Final
 
-from theory.lemmas.formula import Variable, both, either, equal, implies, is_sign, maximum, relu, total
-from theory.lemmas.lemma import Hypothesis, Lemma
+from georecall.theory.lemmas.formula import (
+    Variable,
+    both,
+    either,
+    equal,
+    implies,
+    is_sign,
+    maximum,
+    relu,
+    total,
+)
+from georecall.theory.lemmas.lemma import Hypothesis, Lemma
 
 _gate = Variable("gate", "what a relation's token holds in its block; half of what asking adds")
 _eps = Variable("eps", "attention weight off the asked relation")

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from theory.lemmas.formula import Variable, both, equal, is_sign, relu
-from theory.lemmas.lemma import Hypothesis, Lemma
+from georecall.theory.lemmas.formula import Variable, both, equal, is_sign, relu
+from georecall.theory.lemmas.lemma import Hypothesis, Lemma
 
 _x = Variable("x", "a coordinate of a subject's embedding, a sum of R signs")
 _R = Variable("R", "number of relations")

@@ -1,6 +1,6 @@
 """Formulas evaluated in exact rational arithmetic: the reader that is not z3.
 
->>> from theory.lemmas.formula import relu
+>>> from georecall.theory.lemmas.formula import relu
 >>> x = Variable("x")
 >>> evaluate(relu(x - Fraction(1, 2)), {"x": Fraction(2)})
 Fraction(3, 2)
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any, Final, TypeAlias
 
-from theory.lemmas.formula import (
+from georecall.theory.lemmas.formula import (
     And,
     Comparison,
     Constant,

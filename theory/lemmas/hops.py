@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from theory.lemmas.formula import (
+from georecall.theory.lemmas.formula import (
     Integral,
     Variable,
     both,
@@ -15,7 +15,7 @@ from theory.lemmas.formula import (
     relu,
     total,
 )
-from theory.lemmas.lemma import Hypothesis, Lemma
+from georecall.theory.lemmas.lemma import Hypothesis, Lemma
 
 _gate = Variable("gate", "half of what one matching relation token adds to a block")
 _u = Variable("u", "a coordinate of a block before the gates are added")

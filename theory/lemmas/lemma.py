@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Literal, NoReturn, TypeAlias
 
-from theory.lemmas.exact import evaluate, failures, holds
-from theory.lemmas.formula import Comparison, Formula, Integral, Variable, variables
+from georecall.theory.lemmas.exact import evaluate, failures, holds
+from georecall.theory.lemmas.formula import Comparison, Formula, Integral, Variable, variables
 
 
 @dataclass(frozen=True)

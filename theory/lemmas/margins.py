@@ -3,8 +3,8 @@
 from fractions import Fraction
 from typing import Final
 
-from theory.lemmas.formula import Integral, Variable, both, differ, equal, implies, is_sign
-from theory.lemmas.lemma import Hypothesis, Lemma
+from georecall.theory.lemmas.formula import Integral, Variable, both, differ, equal, implies, is_sign
+from georecall.theory.lemmas.lemma import Hypothesis, Lemma
 
 _u = Variable("u", "a coordinate of the answer's code")
 _w = Variable("w", "the same coordinate of a competitor's code")

@@ -7,8 +7,8 @@ the readout must be the asked block's coordinate, whichever of the R relations i
 from collections.abc import Sequence
 from typing import Final
 
-from theory.lemmas.formula import Term, Variable, both, equal, maximum, relu, total
-from theory.lemmas.lemma import Hypothesis, Lemma
+from georecall.theory.lemmas.formula import Term, Variable, both, equal, maximum, relu, total
+from georecall.theory.lemmas.lemma import Hypothesis, Lemma
 
 _gate = Variable("gate", "half of what asking adds to every coordinate of a block")
 _lo = Variable("lo", "least value of the code")

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from theory.lemmas.formula import Variable, both, equal, relu, total
-from theory.lemmas.lemma import Hypothesis, Lemma
+from georecall.theory.lemmas.formula import Variable, both, equal, relu, total
+from georecall.theory.lemmas.lemma import Hypothesis, Lemma
 
 _gate = Variable("gate", "half of what asking adds to every coordinate of a block")
 _GATE_AT_LEAST_1: Final = Hypothesis("gate at least 1", _gate >= 1)

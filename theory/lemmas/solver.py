@@ -12,8 +12,8 @@ from fractions import Fraction
 from types import ModuleType
 from typing import Any, Final
 
-from theory.lemmas.exact import COMPARE
-from theory.lemmas.formula import (
+from georecall.theory.lemmas.exact import COMPARE
+from georecall.theory.lemmas.formula import (
     And,
     Comparison,
     Constant,
@@ -27,7 +27,7 @@ from theory.lemmas.formula import (
     Term,
     Variable,
 )
-from theory.lemmas.lemma import Counterexample, Hypothesis, Lemma, Proof
+from georecall.theory.lemmas.lemma import Counterexample, Hypothesis, Lemma, Proof
 
 _SHORT: Final = tuple(map(Fraction, ("1", "1/2", "0", "-1", "2", "-1/2", "-2", "3", "-3")))
 """Tried first for every variable, so that a witness reads well."""

@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from constructions import CONSTRUCTIONS
-from constructions.arithmetic import dense
-from constructions.prompts import subject_first
-from constructions.transformer import Transformer
-from theory.facts import FactTable, random_bijections
-from theory.keyed import KeyedBijections
-from theory.randomness import generator
-from verify.processes import processes
+from georecall.constructions import CONSTRUCTIONS
+from georecall.constructions.transformer.arithmetic import dense
+from georecall.constructions.transformer.prompts import subject_first
+from georecall.constructions.transformer.transformer import Transformer
+from georecall.theory.facts.fact_table import FactTable, random_bijections
+from georecall.theory.facts.keyed import KeyedBijections
+from georecall.theory.tools.processes import processes
+from georecall.theory.tools.randomness import generator
 
 _ROWS = 1024  # queries asked together by brute force and by onnxruntime
 
@@ -78,7 +78,7 @@ class Timing:
 
 
 def measure(case: Case) -> Timing:
-    """Times one case in a fresh interpreter; errors as of `run` and `verify.processes.processes`."""
+    """Times one case in a fresh interpreter; errors as of `run` and `theory.tools.processes.processes`."""
     with processes(1) as pool:
         timing: Timing = pool.submit(run, case).result()
     return timing
@@ -112,7 +112,7 @@ def _ways() -> dict[str, Callable[[Transformer, FactTable, int], Callable[[], in
 
 
 def _certified(model: Transformer, facts: FactTable, _: int) -> Callable[[], int]:
-    from verify.exact.tally import count
+    from georecall.verify.margins.counting.tally import count
 
     def judged() -> int:
         found = count(model, facts)
@@ -130,7 +130,7 @@ def _brute_force(model: Transformer, facts: FactTable, asked: int) -> Callable[[
 def _onnxruntime(model: Transformer, facts: FactTable, asked: int) -> Callable[[], int]:
     import onnxruntime
 
-    from constructions.onnx_graph import onnx_graph
+    from georecall.constructions.files.onnx import onnx_graph
 
     graph = onnx_graph(model, dtype="float32").SerializeToString()
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])

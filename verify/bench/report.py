@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from constructions.codes import code_length
-from theory.version import VERSION
-from verify.bench.cases import Case, Timing, measure
-from verify.bench.machine import Machine
-from verify.bench.scaling import Exponent, exponent
+from georecall.constructions.codes.code import code_length
+from georecall.theory.tools.version import VERSION
+from georecall.verify.bench.cases import Case, Timing, measure
+from georecall.verify.bench.machine import Machine
+from georecall.verify.bench.scaling import Exponent, exponent
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from typing import Any
 
 import click
 
-from theory.names import meant
-from theory.version import VERSION
+from georecall.theory.tools.names import meant
+from georecall.theory.tools.version import VERSION
 
 # Commands load when they are called: the help of `georecall` needs neither NumPy nor SymPy.
 COMMANDS = {
@@ -51,7 +51,7 @@ class LazyGroup(click.Group):
         """The command of that name, imported."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"verify.cli.{cmd_name}").command
+        command: click.Command = import_module(f"georecall.verify.cli.{cmd_name}").command
         return command
 
     def resolve_command(

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from verify.cli.options import input_errors, read_facts
+from georecall.verify.cli.options import input_errors, read_facts
 
 
 @click.command(name="ask")
@@ -19,7 +19,7 @@ def command(words: tuple[str, ...], facts: str, missing: Any, as_json: bool) -> 
     """
     question = " ".join(words)
     with input_errors():
-        from verify.ask import answer, understand
+        from georecall.constructions.questions import answer, understand
 
         table = read_facts(facts, missing)
         assert table is not None
@@ -29,7 +29,7 @@ def command(words: tuple[str, ...], facts: str, missing: Any, as_json: bool) -> 
             raise click.UsageError(f"{question!r} names a subject but asks for no relation of it")
         steps = answer(entities, subject, relations)
     if as_json:
-        from verify.cli.output import print_json
+        from georecall.verify.cli.output import print_json
 
         said = [{"prompt": list(s.prompt), "said": s.said, "margin": s.margin} for s in steps]
         print_json({"question": question, "answer": steps[-1].said, "steps": said})

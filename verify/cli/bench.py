@@ -22,16 +22,16 @@ def command(preset: str, out: str | None, as_json: bool) -> None:
     Timings go from weights to verdict, every fact through the weights; each case runs in an interpreter of
     its own. Close other programs first.
     """
-    from verify.bench import bench
-    from verify.cli.output import print_json, progress_bar
-    from verify.cli.sweep import store_errors
+    from georecall.verify.bench import bench
+    from georecall.verify.cli.output import print_json, progress_bar
+    from georecall.verify.cli.sweep import store_errors
 
     if out is not None:
         _writable(out)
     with store_errors(), progress_bar("timing") as progress:
         found = bench(preset, progress=progress)
     if out is not None:
-        from theory.atomic import replacing
+        from georecall.theory.tools.files import replacing
 
         with replacing(out) as temporary:
             temporary.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
@@ -43,7 +43,7 @@ def command(preset: str, out: str | None, as_json: bool) -> None:
 
 def _writable(out: str) -> None:
     """Refuses a file that cannot be written before the work, not after."""
-    from theory.atomic import replacing
+    from georecall.theory.tools.files import replacing
 
     try:
         with replacing(out) as temporary:

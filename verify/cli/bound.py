@@ -8,39 +8,24 @@ from typing import Any
 
 import click
 
-from verify.cli.options import Count, Rational, every_digit
+from georecall.bounds.parameters import PARAMETERS
+from georecall.verify.cli.options import Count, Rational, every_digit
 
 EXIT_NO_STATEMENT = 3
-
-
-# Option, the parameter of the bounds that it sets, how it is read, and what it is.
-OPTIONS: tuple[tuple[str, str, Any, str], ...] = (
-    ("--subjects", "n_subjects", Count(), "N, subjects (also 2^20)."),
-    ("--relations", "n_relations", Count(), "R, relations."),
-    ("--attributes", "n_attributes", Count(), "|A|, attributes, or words of a code."),
-    ("--hops", "hops", Count(), "k, hops."),
-    ("--subjects-asked", "subjects_asked", Count(), "T, subjects counted together; default the best."),
-    ("--errors", "n_errors", Count(), "e, answers that may be wrong."),
-    ("--bits", "bits", Count(), "b, bits per coordinate."),
-    ("--other-bits", "other_bits", Rational(), "B, fact-dependent bits outside the subject embeddings."),
-    ("--subject-bits", "subject_bits", Rational(), "d b, bits of one subject's embedding."),
-    ("--margin", "margin", Rational(), "mu, least margin at unit norms."),
-    ("--radius", "radius", Rational(), "rho, of the ball that holds the embeddings."),
-    ("--lipschitz", "lipschitz", Rational(), "L, of the selector."),
-    ("--length", "length", Count(), "m, coordinates of a code."),
-    ("--distance", "distance", Count(), "h, least Hamming distance of a code."),
-    ("--dimension", "dimension", Count(), "d, real dimensions."),
-    ("--coherence", "coherence", Rational(), "Largest inner product of unit vectors."),
-    ("--order", "order", Count(), "Order of the Welch bound; default 1."),
-    ("--shortened", "shortened", None, "Apply Plotkin's bound to shortened codes too."),
-    ("--digits", "digits", Count(), "Decimal digits asked of the enclosure; default 30."),
-)
+FLAGS = {parameter.name: parameter.option for parameter in PARAMETERS}
+_READ: dict[str, dict[str, Any]] = {
+    "whole": {"type": Count()},
+    "real": {"type": Rational()},
+    "flag": {"is_flag": True, "default": None},
+}
 
 
 def _with_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    for flag, name, kind, text in reversed(OPTIONS):
-        how = {"is_flag": True, "default": None} if kind is None else {"type": kind}
-        function = click.option(flag, name, help=text, **how)(function)
+    for parameter in reversed(PARAMETERS):
+        option = click.option(
+            parameter.option, parameter.name, help=parameter.meaning, **_READ[parameter.kind]
+        )
+        function = option(function)
     return function
 
 
@@ -58,8 +43,8 @@ def command(name: str | None, as_json: bool, **options: Any) -> int:
 
     Exit status 3 where the bound says nothing at these parameters.
     """  # noqa: D301 (click wants the backspace)
-    from bounds import BOUNDS, MissingExtraError, NoStatementError
-    from theory.names import meant
+    from georecall.bounds import BOUNDS, MissingExtraError, NoStatementError
+    from georecall.theory.tools.names import meant
 
     if name is None:
         _list(BOUNDS)
@@ -78,7 +63,7 @@ def command(name: str | None, as_json: bool, **options: Any) -> int:
     except (ValueError, MissingExtraError) as error:
         raise click.ClickException(str(error)) from error
     if as_json:
-        from verify.cli.output import print_json
+        from georecall.verify.cli.output import print_json
 
         print_json(_described(name, enclosure, given))
     else:
@@ -88,12 +73,11 @@ def command(name: str | None, as_json: bool, **options: Any) -> int:
 
 def _check_options(name: str, bound: Callable[..., Any], given: dict[str, Any]) -> None:
     taken = inspect.signature(bound).parameters
-    flags = {parameter: flag for flag, parameter, _, _ in OPTIONS}
     for parameter in given:
         if parameter not in taken:
-            takes = ", ".join(flags[p] for p in taken if p in flags)
-            raise click.UsageError(f"{name} has no option {flags[parameter]}; it takes {takes}")
-    missing = [flags[p.name] for p in taken.values() if p.default is p.empty and p.name not in given]
+            takes = ", ".join(FLAGS[p] for p in taken if p in FLAGS)
+            raise click.UsageError(f"{name} has no option {FLAGS[parameter]}; it takes {takes}")
+    missing = [FLAGS[p.name] for p in taken.values() if p.default is p.empty and p.name not in given]
     if missing:
         raise click.UsageError(f"{name} needs {' and '.join(missing)}")
 
@@ -125,7 +109,6 @@ def _list(named: Mapping[str, Callable[..., Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    flags = {parameter: flag for flag, parameter, _, _ in OPTIONS}
     table = Table(box=None, header_style="dim")
     table.add_column("bound", no_wrap=True)
     table.add_column("says")
@@ -133,6 +116,6 @@ def _list(named: Mapping[str, Callable[..., Any]]) -> None:
     for name, bound in named.items():
         says = (inspect.getdoc(bound) or "").split("\n")[0]
         table.add_row(
-            name, says, " ".join(flags[p] for p in inspect.signature(bound).parameters if p in flags)
+            name, says, " ".join(FLAGS[p] for p in inspect.signature(bound).parameters if p in FLAGS)
         )
     Console().print(table)

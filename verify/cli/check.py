@@ -4,7 +4,14 @@ from typing import Any
 
 import click
 
-from verify.cli.options import asks_hops, claim_options, facts_options, flag, input_errors, read_facts
+from georecall.verify.cli.options import (
+    asks_hops,
+    claim_options,
+    facts_options,
+    flag,
+    input_errors,
+    read_facts,
+)
 
 
 @click.command(name="check")
@@ -68,7 +75,7 @@ def command(
 
     Exit status: 0 holds, 1 refuted, 2 bad input, 3 inconclusive or hypotheses not met.
     """  # noqa: D301 (click wants the backspace)
-    from verify.cli.output import exit_status, print_json, print_verdict, progress_bar
+    from georecall.verify.cli.output import exit_status, print_json, print_verdict, progress_bar
 
     given = {name: value for name, value in options.items() if value is not None}
     with input_errors(), progress_bar("verifying") as progress:
@@ -102,7 +109,7 @@ def command(
                 )
             if answers is not None:
                 raise click.UsageError("--answers goes with --model; facts of a claim come with --facts")
-            from verify.checking import check
+            from georecall.verify.claims.check import check
 
             verdict = check(
                 claim,
@@ -133,10 +140,10 @@ def _refuse_with_model(claim: str | None, given: dict[str, Any]) -> None:
 
 
 def _check_model(path: str, answers: str | None, facts: Any, missing: Any, engine: str, progress: Any) -> Any:
-    from constructions.files import load_answers, load_queries, load_safetensors, load_typed
-    from theory.facts import FactTable
-    from verify.limits import UsageError
-    from verify.recall import check_recall
+    from georecall.constructions.files.weights import load_answers, load_queries, load_safetensors, load_typed
+    from georecall.theory.facts.fact_table import FactTable
+    from georecall.verify.recall.weights import check_recall
+    from georecall.verify.usage import UsageError
 
     if (answers is None) == (facts is None):
         raise click.UsageError("--model needs its facts: either --answers A.npy or --facts")
@@ -167,10 +174,10 @@ def _check_construction(
     import sys
     from dataclasses import replace
 
-    from verify.asked import facts_asked
-    from verify.kit.own import ConstructionError, load
-    from verify.kit.recalls import check_construction
-    from verify.limits import UsageError
+    from georecall.verify.claims.options import facts_asked
+    from georecall.verify.recall.assert_recalls import check_construction
+    from georecall.verify.recall.construction import ConstructionError, load
+    from georecall.verify.usage import UsageError
 
     seed, hops = given.pop("seed"), given.pop("hops", None)
     subjects, relations, kind = (given.pop(name, None) for name in ("subjects", "relations", "table"))

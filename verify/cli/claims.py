@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from theory.claim import Claim
+    from georecall.theory.claims.claim import Claim
 
 
 @click.command(name="claims")
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(name: str | None, latex: bool, as_json: bool) -> None:
     """List the claims, or show one: statement, hypotheses, predicted quantities, proof, controls."""
-    from theory.claim import latex_document
-    from theory.claims import CLAIMS
-    from theory.names import meant
+    from georecall.theory.claims import CLAIMS
+    from georecall.theory.claims.claim import latex_document
+    from georecall.theory.tools.names import meant
 
     if latex and as_json:
         raise click.UsageError("--json or --latex, not both")
@@ -28,7 +28,7 @@ def command(name: str | None, latex: bool, as_json: bool) -> None:
     if latex:
         click.echo(latex_document(*chosen))
     elif as_json:
-        from verify.cli.output import print_json
+        from georecall.verify.cli.output import print_json
 
         described = [claim.described() for claim in chosen]
         print_json(described if name is None else described[0])

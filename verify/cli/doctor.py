@@ -1,12 +1,13 @@
 """`georecall doctor`: is the installation one piece, and what does it stand on?"""
 
-from importlib import import_module, metadata
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import click
 
-PACKAGES = ("theory", "constructions", "bounds", "verify")
+import georecall
+
 DEPENDENCIES = (
     *("numpy", "scipy", "sympy", "matplotlib", "hypothesis", "pandas", "rich", "click", "safetensors"),
     *("latex2mathml", "python-flint", "z3-solver", "jax", "optax", "onnx", "onnxruntime"),
@@ -17,11 +18,11 @@ DEPENDENCIES = (
 @click.command(name="doctor")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(as_json: bool) -> int:
-    """Show one origin and version for all four packages, the dependencies and the BLAS threads.
+    """Show origin and version of the package, the dependencies and the BLAS threads.
 
-    Exit status: 0 if the four packages come from one place and agree with the installed version, else 2.
+    Exit status: 0 if the code agrees with the installed version, else 2.
     """
-    from verify.cli.output import print_json
+    from georecall.verify.cli.output import print_json
 
     report = examine()
     if as_json:
@@ -35,22 +36,17 @@ def examine() -> dict[str, Any]:
     """Origins, versions and threads, as `doctor --json` prints them."""
     import platform
 
-    from theory.version import VERSION
+    from georecall.theory.tools.version import VERSION
 
-    origins = {
-        name: str(Path(str(import_module(name).__file__)).resolve().parent.parent) for name in PACKAGES
-    }
     installed = _version("georecall")
     problems = []
-    if len(set(origins.values())) > 1:
-        problems.append("the four packages come from different places: another distribution shadows one")
     if installed is not None and installed != VERSION:
         problems.append(f"the installed distribution is {installed}, the code is {VERSION}: install again")
     return {
         "ok": not problems,
         "problems": problems,
         "version": VERSION,
-        "origins": origins,
+        "origin": str(Path(georecall.__file__).resolve().parent),
         "python": platform.python_version(),
         "dependencies": {name: _version(name) for name in DEPENDENCIES},
         "blas": _blas(),
@@ -86,8 +82,7 @@ def _print(report: dict[str, Any]) -> None:
     table = Table(box=None, show_header=False)
     table.add_row("georecall", report["version"], "ok" if report["ok"] else "[bold red]broken[/bold red]")
     table.add_row("python", report["python"], "")
-    for name, origin in report["origins"].items():
-        table.add_row(name, "", origin)
+    table.add_row("origin", "", report["origin"])
     for name, version in report["dependencies"].items():
         table.add_row(name, version or "[dim]not installed[/dim]", "")
     for pool in report["blas"]:

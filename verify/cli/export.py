@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from verify.cli.options import asks_hops, claim_options, facts_options, input_errors, read_facts
+from georecall.verify.cli.options import asks_hops, claim_options, facts_options, input_errors, read_facts
 
 
 @click.command(name="export")
@@ -37,7 +37,7 @@ def command(
             table = table.to_entities(missing=missing)
         report = _export(claim, table, out, dtype, given)
     if as_json:
-        from verify.cli.output import print_json
+        from georecall.verify.cli.output import print_json
 
         print_json(report)
     else:
@@ -47,14 +47,14 @@ def command(
 
 
 def _export(claim: str, table: Any, out: str, dtype: str, options: dict[str, Any]) -> dict[str, Any]:
-    from constructions.files import save_safetensors
-    from constructions.onnx_graph import ONNX_DTYPES, save_onnx
-    from constructions.tensor_files import DTYPES
-    from theory.version import VERSION
-    from verify.asked import prepare
-    from verify.engines.formats import arithmetic, what_rounds
-    from verify.experiments.instance import built
-    from verify.limits import UsageError
+    from georecall.constructions.files.onnx import ONNX_DTYPES, save_onnx
+    from georecall.constructions.files.safetensors import DTYPES
+    from georecall.constructions.files.weights import save_safetensors
+    from georecall.theory.tools.version import VERSION
+    from georecall.verify.claims.instance import built
+    from georecall.verify.claims.options import prepare
+    from georecall.verify.engines.formats import arithmetic, what_rounds
+    from georecall.verify.usage import UsageError
 
     path = Path(out)
     kinds = {".safetensors": (save_safetensors, tuple(DTYPES)), ".onnx": (save_onnx, ONNX_DTYPES)}

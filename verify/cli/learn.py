@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from verify.cli.options import Count, input_errors
-from verify.cli.training_options import asked, training_errors, training_options
+from georecall.verify.cli.options import Count, input_errors
+from georecall.verify.cli.training_options import asked, training_errors, training_options
 
 
 @click.command(name="learn")
@@ -29,8 +29,8 @@ def command(
 
     Ctrl-C keeps the checkpoint; the same command goes on from there.
     """  # noqa: D301 (click wants the backspace)
-    from verify.cli.output import print_json, progress_bar
-    from verify.training_run import PRESETS, run
+    from georecall.verify.cli.output import print_json, progress_bar
+    from georecall.verify.learned.run import PRESETS, run
 
     preset = training["preset"]
     count = seeds if seeds is not None else PRESETS[preset].seeds if preset else 1
@@ -67,9 +67,9 @@ def command(
 
 
 def _save(model: Any, facts: Any, recipe: dict[str, Any], out: str) -> None:
-    from constructions.files import save_safetensors
-    from theory.version import VERSION
-    from verify.exact.queries import Facts, sample
+    from georecall.constructions.files.weights import save_safetensors
+    from georecall.theory.tools.version import VERSION
+    from georecall.verify.margins.queries import Facts, sample
 
     queries = [sample(Facts(facts), r * facts.n_subjects) for r in range(facts.n_relations)]
     stored = {"claim": "gradient-descent", "parameters": recipe, "version": VERSION}
@@ -83,8 +83,8 @@ def _print(whole: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from verify.training_run import SHOWN
-    from verify.verdict import show
+    from georecall.verify.learned.run import SHOWN
+    from georecall.verify.usage import show
 
     console, runs, recipe = Console(soft_wrap=False), whole["runs"], whole["recipe"]
     console.print("[bold]learn[/bold]  " + ", ".join(f"{n} {v}" for n, v in whole["facts"].items()))

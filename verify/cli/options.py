@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from theory.facts import FactsError, FactTable
+from georecall.theory.facts.fact_table import FactsError, FactTable
 
 
 class Count(click.ParamType):  # type: ignore[type-arg]
@@ -57,7 +57,7 @@ def every_digit() -> Iterator[None]:
 @contextmanager
 def input_errors() -> Iterator[None]:
     """Turns errors about what the user gave into one line and exit status 2."""
-    from verify.limits import Option, UsageError
+    from georecall.verify.usage import Option, UsageError
 
     try:
         yield
@@ -148,14 +148,14 @@ def read_facts(facts: str | None, missing: Any) -> FactTable | None:
         return None
     if facts.lower().endswith(".csv"):
         return FactTable.from_csv(facts, missing=missing)
-    from theory import datasets
+    from georecall.theory.facts import datasets
 
     return datasets.load(facts)
 
 
 def asks_hops(claim: str) -> bool:
     """Whether a claim is about chains of relations, for which attributes must be subjects."""
-    from theory.claims import CLAIMS
+    from georecall.theory.claims import CLAIMS
 
     return claim in CLAIMS and "hops" in CLAIMS[claim].parameters
 

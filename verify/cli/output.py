@@ -21,10 +21,11 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from verify.cli.options import every_digit
-from verify.exact.margin import Progress as Report
-from verify.exact.margin import Witness
-from verify.verdict import Mismatch, Verdict, show
+from georecall.verify.cli.options import every_digit
+from georecall.verify.margins.margins import Progress as Report
+from georecall.verify.margins.margins import Witness
+from georecall.verify.usage import show
+from georecall.verify.verdict.verdict import Mismatch, Verdict
 
 _STYLE = {"holds": "bold green", "refuted": "bold red", "inconclusive": "bold yellow"}
 _EXIT = {"holds": 0, "refuted": 1, "inconclusive": 3, "hypotheses-not-met": 3}

@@ -2,8 +2,8 @@
 
 import click
 
-from verify.cli.options import input_errors
-from verify.cli.sweep import store_errors
+from georecall.verify.cli.options import input_errors
+from georecall.verify.cli.sweep import store_errors
 
 
 @click.command(name="plot")
@@ -22,7 +22,7 @@ def command(kind: str, results: str, out: str) -> None:
     The file's metadata holds the parameters and seeds; the same results give the same bytes.
     """  # noqa: D301 (click wants the backspace)
     with input_errors(), store_errors():
-        from verify.plots import plot
+        from georecall.verify.figures import plot
 
         try:
             plot(kind, results, out)

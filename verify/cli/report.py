@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from verify.cli.options import Count, input_errors
-from verify.cli.sweep import store_errors
+from georecall.verify.cli.options import Count, input_errors
+from georecall.verify.cli.sweep import store_errors
 
 if TYPE_CHECKING:
-    from verify.report import Content
+    from georecall.verify.report import Content
 
 _REFUTED, _OPEN = 1, 3
 
@@ -50,14 +50,14 @@ def command(
     Exit status: 0; 1 if a claim is refuted; 3 if one is inconclusive or its hypotheses are not met. The page
     is written in any case.
     """  # noqa: D301 (click wants the backspace)
-    from verify.cli.output import print_json, progress_bar
+    from georecall.verify.cli.output import print_json, progress_bar
 
     if seed < 0 or workers < 1:
         raise click.UsageError("--seed must be at least 0 and --workers at least 1")
     folder = Path(out)
     with input_errors(), store_errors(), progress_bar("reporting") as progress:
         _require_writable(folder)
-        from verify.report import gather, page, write
+        from georecall.verify.report import gather, page, write
 
         content = gather(
             folder,

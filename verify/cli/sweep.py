@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from verify.cli.options import Count, input_errors
-from verify.cli.training_options import KIND
+from georecall.verify.cli.options import Count, input_errors
+from georecall.verify.cli.training_options import KIND
 
 if TYPE_CHECKING:
-    from verify.sweep import Cell
+    from georecall.verify.sweep import Cell
 
 Counts = tuple[int, ...]
 
@@ -55,7 +55,7 @@ def sweeping(presets: str, shows: str) -> Callable[[Callable[..., "list[Cell]"]]
                 elif given:
                     raise click.UsageError("give --preset, or a grid of your own, not both")
                 else:
-                    cells = getattr(import_module("verify.sweep"), presets)[preset](seed)
+                    cells = getattr(import_module("georecall.verify.sweep"), presets)[preset](seed)
             _sweep(cells, out, workers, scheduler, rows, as_json)
 
         return sweep
@@ -109,9 +109,9 @@ def capacity(
     georecall sweep capacity --subjects 256 --relations 4 --out results.sqlite
     georecall sweep capacity --subjects 256 --dimension 120 --dimension 136 --out results.sqlite
     """  # noqa: D301 (click wants the backspace)
-    from theory.names import meant
-    from verify.experiments.readouts import READOUTS
-    from verify.sweep import Cell
+    from georecall.theory.tools.names import meant
+    from georecall.verify.claims.readouts import READOUTS
+    from georecall.verify.sweep import Cell
 
     for construction in constructions:
         if construction not in READOUTS:
@@ -146,7 +146,7 @@ def hops(
     seed: int, *, subjects: int = 64, relations: int = 3, hops: int = 4, most: int = 20000
 ) -> "list[Cell]":
     """Measure dimension against depth: k hops in c stages, for every k and c (C5)."""
-    from verify.sweep import hop_cells
+    from georecall.verify.sweep import hop_cells
 
     _check_counts((subjects,), relations, hops, most)
     return hop_cells(subjects, relations, hops, most=most, seed=seed)
@@ -175,9 +175,9 @@ def learned(
     **settings: Any,
 ) -> "list[Cell]":
     """Train models and measure structure and transfer (C9; extra `learn`)."""
-    from constructions.recipe import Recipe
-    from verify.sweep import Cell
-    from verify.sweep.learned import runs
+    from georecall.constructions.training.recipe import Recipe
+    from georecall.verify.sweep import Cell
+    from georecall.verify.sweep.learned import runs
 
     _check_counts(subjects, *relations, *dimensions, seeds, settings.get("tables", 1), width)
     try:
@@ -194,13 +194,13 @@ def _sweep(
     cells: "list[Cell]", out: str, workers: int, scheduler: str | None, rows: str | None, as_json: bool
 ) -> None:
     """Measures cells into a results file and says what it holds."""
-    from verify.cli.output import print_json, progress_bar
+    from georecall.verify.cli.output import print_json, progress_bar
 
     if workers < 1:
         raise click.UsageError(f"--workers must be at least 1, got {workers}")
     with input_errors(), store_errors(), progress_bar("sweeping") as progress:
-        from theory.atomic import replacing
-        from verify.sweep import Store, cluster, sweep
+        from georecall.theory.tools.files import replacing
+        from georecall.verify.sweep import Store, cluster, sweep
 
         with Store(out) as store:
             with nullcontext(None) if scheduler is None else cluster(scheduler) as executor:
@@ -219,7 +219,7 @@ def _sweep(
 @contextmanager
 def store_errors() -> Iterator[None]:
     """Turns errors about results files, clusters and measurements into one line and exit status 2."""
-    from verify.sweep import SweepError
+    from georecall.verify.sweep import SweepError
 
     try:
         yield

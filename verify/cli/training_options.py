@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from verify.cli.options import Count, read_facts
+from georecall.verify.cli.options import Count, read_facts
 
 if TYPE_CHECKING:
-    from constructions.recipe import Recipe
-    from theory.facts import FactTable
+    from georecall.constructions.training.recipe import Recipe
+    from georecall.theory.facts.fact_table import FactTable
 
 KIND = click.Choice(["learned", "sphere", "frozen"])
 _PRESETS = click.Choice(["quick", "four-relations"])
@@ -54,11 +54,12 @@ def asked(
     """The facts and the settings of one run at one seed."""
     from dataclasses import replace
 
-    from theory.facts import FactsError
-    from verify.asked import facts_asked
-    from verify.experiments.learning import DEFAULT_TABLE, recipe_for
-    from verify.limits import UsageError
-    from verify.training_run import PRESETS
+    from georecall.constructions.training.recipe import recipe_for
+    from georecall.theory.facts.fact_table import FactsError
+    from georecall.verify.claims.gradient_descent import DEFAULT_TABLE
+    from georecall.verify.claims.options import facts_asked
+    from georecall.verify.learned.run import PRESETS
+    from georecall.verify.usage import UsageError
 
     given = {name: value for name, value in settings.items() if value is not None}
     if "embeddings" in given:
@@ -85,8 +86,8 @@ def asked(
 @contextmanager
 def training_errors() -> Iterator[None]:
     """Turns a missing extra and an unusable checkpoint into one line and exit status 2."""
-    from constructions.saved_state import CheckpointError
-    from constructions.training import MissingExtraError
+    from georecall.constructions.training.loop import MissingExtraError
+    from georecall.constructions.training.state import CheckpointError
 
     try:
         yield

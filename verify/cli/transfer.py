@@ -4,8 +4,8 @@ from typing import Any
 
 import click
 
-from verify.cli.options import Count, input_errors
-from verify.cli.training_options import asked, training_errors, training_options
+from georecall.verify.cli.options import Count, input_errors
+from georecall.verify.cli.training_options import asked, training_errors, training_options
 
 PROCEDURES = ("superposition", "inverse", "training")
 
@@ -41,13 +41,13 @@ def command(
     Beside each procedure stands what it makes of an untrained MLP: where that succeeds too, the procedure
     shows nothing of what was learned.
     """  # noqa: D301 (click wants the backspace)
-    from verify.cli.output import print_json, progress_bar
+    from georecall.verify.cli.output import print_json, progress_bar
 
     if tables < 1:
         raise click.UsageError(f"--tables must be at least 1, got {tables}")
     with input_errors(), training_errors(), progress_bar("training") as progress:
-        from verify.limits import UsageError
-        from verify.structure import transfers
+        from georecall.verify.learned import transfers
+        from georecall.verify.usage import UsageError
 
         if model is not None:
             if any(value is not None for value in (checkpoint, *training.values())):
@@ -56,7 +56,7 @@ def command(
         else:
             if answers is not None:
                 raise click.UsageError("--answers goes with --model")
-            from constructions.gradient_descent import trained
+            from georecall.constructions.gradient_descent import trained
 
             table, recipe = asked(seed, **training)
             weights = trained(table, recipe, checkpoint=checkpoint, progress=progress)
@@ -71,10 +71,10 @@ def command(
 
 
 def _loaded(path: str, answers: str | None) -> Any:
-    from constructions.files import load_answers, load_safetensors
-    from theory.facts import FactTable
-    from verify.exact.margin import check_fits
-    from verify.limits import UsageError
+    from georecall.constructions.files.weights import load_answers, load_safetensors
+    from georecall.theory.facts.fact_table import FactTable
+    from georecall.verify.margins.margins import check_fits
+    from georecall.verify.usage import UsageError
 
     if answers is None:
         raise click.UsageError("--model needs the answers that it was made for: --answers A.npy")

@@ -3,7 +3,7 @@
 - Where the audit proves that nothing rounds, both must be the same number (zeros of either sign alike).
 - Else each is within the proved radius of the exact number, in whatever order it adds, and so they are
   within two radii of each other. Of the engine's exponential the same is assumed as of NumPy's (see
-  `verify.exact.exactness`).
+  `verify.margins.balls`).
 
 A disagreement may turn an answer. Margins that lie within those distances are open: no engine is held to
 them.
@@ -16,11 +16,11 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from constructions.transformer import Transformer
-from theory.randomness import generator
-from verify.exact.exactness import Ball, Floats
-from verify.exact.margin import Progress, Witness
-from verify.exact.queries import Numbers, Queries
+from georecall.constructions.transformer.transformer import Transformer
+from georecall.theory.tools.randomness import generator
+from georecall.verify.margins.balls import Ball, Floats
+from georecall.verify.margins.margins import Progress, Witness
+from georecall.verify.margins.queries import Numbers, Queries
 
 Engine = Callable[[Numbers, Numbers], Floats]  # tokens and positions, shape (batch, T), to logits
 

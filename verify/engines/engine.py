@@ -13,16 +13,17 @@ from math import prod
 
 import numpy as np
 
-from constructions.arithmetic import dense
-from constructions.onnx_graph import onnx_graph
-from constructions.transformer import Transformer
-from theory.hops import letters
-from verify.engines.agreement import Compared, Engine, agreement
-from verify.exact.exactness import Ball, Floats
-from verify.exact.margin import Margins, Progress
-from verify.exact.queries import Chains, Numbers, Queries, SingleSteps
-from verify.exact.tally import Counted
-from verify.verdict import ControlResult, Status, Verdict
+from georecall.constructions.files.onnx import onnx_graph
+from georecall.constructions.transformer.arithmetic import dense
+from georecall.constructions.transformer.transformer import Transformer
+from georecall.theory.facts.strings import letters
+from georecall.verify.engines.agreement import Compared, Engine, agreement
+from georecall.verify.margins.balls import Ball, Floats
+from georecall.verify.margins.counting.tally import Counted
+from georecall.verify.margins.margins import Margins, Progress
+from georecall.verify.margins.queries import Chains, Numbers, Queries, SingleSteps
+from georecall.verify.usage import UsageError
+from georecall.verify.verdict.verdict import ControlResult, Status, Verdict
 
 ENGINES = ("numpy", "onnxruntime")
 
@@ -50,7 +51,7 @@ def onnxruntime_engine(model: Transformer, *, dtype: str = "float64") -> Engine:
 
     Raises:
         ImportError: onnx or onnxruntime is not installed; the message names the extra.
-        ValueError: see `constructions.onnx_graph`.
+        ValueError: see `constructions.files.onnx`.
     """
     require("onnxruntime")
     import onnxruntime
@@ -165,3 +166,15 @@ def altered_weight(
         got=f"the engine disagrees on {seen} of {len(numbers)} queries",
         ok=bool(found.different[0]),
     )
+
+
+def check_engine(engine: str) -> None:
+    """Whether an engine can be asked.
+
+    Raises:
+        UsageError: there is none of that name, or it is not installed.
+    """
+    try:
+        require(engine)
+    except (ImportError, ValueError) as error:
+        raise UsageError(str(error)) from error

@@ -1,9 +1,9 @@
 """In which dtypes a model may be exported: those in which its forward pass is proved to round nothing.
 
-Two things must be so, and the audit of `verify.exact.exactness` proves the second for the model's own
+Two things must be so, and the audit of `verify.margins.balls` proves the second for the model's own
 prompts, by bounds that follow from the weights:
 
-- every weight is a number of the dtype (`constructions.tensor_files` refuses to round one);
+- every weight is a number of the dtype (`constructions.files.safetensors` refuses to round one);
 - every number on which the last position's logits depend, partial sums in any order among them, is a number
   of the format that the forward pass runs in. That is the dtype itself; for int8, which holds weights only,
   it is float32: whole weights of a byte, sums and averages in a wider type, as engines with integer weights
@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from constructions.transformer import Transformer
-from verify.exact.exactness import FORMATS, SUMMED_IN, Format, format_needed
+from georecall.constructions.transformer.transformer import Transformer
+from georecall.verify.margins.balls import FORMATS, SUMMED_IN, Format, format_needed
 
 
 def arithmetic(dtype: str) -> str:

@@ -5,13 +5,13 @@ from importlib import metadata
 from itertools import groupby
 from platform import python_version
 
-from theory.version import VERSION
-from verify.report.content import Content
-from verify.report.markup import Markup, element, join
-from verify.report.mathematics import text_with_formulas
-from verify.report.prose import code, commanded, counted, number, pretty
-from verify.report.summaries import RELATIONS, SUBJECTS, LemmaRow
-from verify.report.tables import NUMBERS, badge, lines, table
+from georecall.theory.tools.version import VERSION
+from georecall.verify.report.content import Content
+from georecall.verify.report.markup import Markup, element, join
+from georecall.verify.report.mathematics import text_with_formulas
+from georecall.verify.report.prose import code, commanded, counted, number, pretty
+from georecall.verify.report.summaries import RELATIONS, SUBJECTS, LemmaRow
+from georecall.verify.report.tables import NUMBERS, badge, lines, table
 
 _PACKAGES = ("numpy", "scipy", "sympy", "matplotlib", "pandas", "latex2mathml", "python-flint", "z3-solver")
 

@@ -4,13 +4,13 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from theory.claim import Claim
-from theory.claims import CLAIMS
-from verify.checking import check
-from verify.limits import UsageError
-from verify.report.commands import command
-from verify.report.settings import parameters
-from verify.verdict import Verdict
+from georecall.theory.claims import CLAIMS
+from georecall.theory.claims.claim import Claim
+from georecall.verify.claims.check import check
+from georecall.verify.report.commands import command
+from georecall.verify.report.settings import parameters
+from georecall.verify.usage import UsageError
+from georecall.verify.verdict.verdict import Verdict
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from verify.exact.margin import Witness
-from verify.report.checks import CheckedClaim
-from verify.report.figures import Drawn
-from verify.report.markup import Markup, element, join
-from verify.report.mathematics import formula, symbol, text_with_formulas
-from verify.report.prose import code, counted, listed, number, pretty, sentence
-from verify.report.tables import NUMBERS, badge, lines, mark, table
-from verify.verdict import Mismatch, Verdict, show
+from georecall.verify.margins.margins import Witness
+from georecall.verify.report.checks import CheckedClaim
+from georecall.verify.report.figures import Drawn
+from georecall.verify.report.markup import Markup, element, join
+from georecall.verify.report.mathematics import formula, symbol, text_with_formulas
+from georecall.verify.report.prose import code, counted, listed, number, pretty, sentence
+from georecall.verify.report.tables import NUMBERS, badge, lines, mark, table
+from georecall.verify.usage import show
+from georecall.verify.verdict.verdict import Mismatch, Verdict
 
 
 def claim_section(checked: CheckedClaim, figures: Sequence[Drawn], numbers: Mapping[str, int]) -> Markup:

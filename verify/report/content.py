@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from bounds import BOUNDS
-from constructions import CONSTRUCTIONS
-from theory.claims import CLAIMS
-from theory.lemmas import LEMMAS
-from theory.lemmas.identity import Identity
-from verify.plots import FIGURES
-from verify.report.checks import CheckedClaim, check_claim
-from verify.report.commands import command
-from verify.report.figures import Drawn, Results, draw_all
-from verify.report.summaries import (
+from georecall.bounds import BOUNDS
+from georecall.constructions import CONSTRUCTIONS
+from georecall.theory.claims import CLAIMS
+from georecall.theory.lemmas import LEMMAS
+from georecall.theory.lemmas.identity import Identity
+from georecall.verify.figures import FIGURES
+from georecall.verify.report.checks import CheckedClaim, check_claim
+from georecall.verify.report.commands import command
+from georecall.verify.report.figures import Drawn, Results, draw_all
+from georecall.verify.report.summaries import (
     BoundRow,
     ConstructionRow,
     LemmaRow,
@@ -25,7 +25,7 @@ from verify.report.summaries import (
     identities,
     lemma_row,
 )
-from verify.sweep import HOP_PRESETS, PRESETS, Store, sweep
+from georecall.verify.sweep import HOP_PRESETS, PRESETS, Store, sweep
 
 Progress = Callable[[int, int], None]
 Value = TypeVar("Value")
@@ -39,7 +39,7 @@ class Content:
         preset: at whose parameters everything was measured.
         seed: of every random draw.
         claims: all of `theory.claims.CLAIMS`, in its order.
-        figures: all of `verify.plots.FIGURES`.
+        figures: all of `verify.figures.FIGURES`.
         lemmas, identities, bounds, constructions: all of their public lists.
         again: the command that makes the report again.
         seconds: what it took; not on the page, whose bytes depend on what was found alone.

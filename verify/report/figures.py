@@ -7,10 +7,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from xml.etree import ElementTree
 
-from verify.plots import FIGURES, PlotError, plot
-from verify.plots.style import COLOURS
-from verify.report.commands import command
-from verify.report.markup import Markup
+from georecall.verify.figures import FIGURES, PlotError, plot
+from georecall.verify.figures.style import COLOURS
+from georecall.verify.report.commands import command
+from georecall.verify.report.markup import Markup
 
 # The claims that a figure is about; it stands with the first. A figure not named here stands by itself.
 ABOUT = {
@@ -69,7 +69,7 @@ class Drawn:
     """A figure of a report.
 
     Args:
-        name: of `verify.plots.FIGURES`.
+        name: of `verify.figures.FIGURES`.
         title: what it is called.
         caption: what it shows.
         svg: an `svg` element for HTML; None where the results file lacks what it needs.
@@ -116,7 +116,7 @@ def draw(name: str, results: Results) -> Drawn:
 
 
 def draw_all(files: Mapping[str, Results]) -> list[Drawn]:
-    """Every figure of `verify.plots.FIGURES`, from results files by the sweep that made them."""
+    """Every figure of `verify.figures.FIGURES`, from results files by the sweep that made them."""
     drawn = []
     for name in FIGURES:
         wanted = SWEPT.get(name)

@@ -14,8 +14,8 @@ import sympy
 from latex2mathml.converter import convert
 from sympy.printing.latex import LatexPrinter
 
-from theory.claim import PerLayer
-from verify.report.markup import Markup, element, escape, join
+from georecall.theory.claims.claim import PerLayer
+from georecall.verify.report.markup import Markup, element, escape, join
 
 INLINE, PIECE = 18, 30  # most characters of a formula that is not cut, and of a piece of one that is
 _NAMESPACE = "{http://www.w3.org/1998/Math/MathML}"

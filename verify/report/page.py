@@ -4,15 +4,15 @@ from collections import Counter
 from collections.abc import Iterable
 from importlib import resources
 
-from theory.version import VERSION
-from verify.report.appendix import bounds, constructions, lemmas, reproduce
-from verify.report.claims import claim_section, figure_element
-from verify.report.content import Content
-from verify.report.figures import Drawn
-from verify.report.markup import Markup, element, join
-from verify.report.mathematics import text_with_formulas
-from verify.report.prose import code, counted, listed, pretty, sentence
-from verify.report.tables import badge, table
+from georecall.theory.tools.version import VERSION
+from georecall.verify.report.appendix import bounds, constructions, lemmas, reproduce
+from georecall.verify.report.claims import claim_section, figure_element
+from georecall.verify.report.content import Content
+from georecall.verify.report.figures import Drawn
+from georecall.verify.report.markup import Markup, element, join
+from georecall.verify.report.mathematics import text_with_formulas
+from georecall.verify.report.prose import code, counted, listed, pretty, sentence
+from georecall.verify.report.tables import badge, table
 
 TITLE = "Geometric factual recall, claim by claim"
 _METHODS = {
@@ -65,7 +65,10 @@ def page(content: Content) -> str:
         Markup(f'<meta name="generator" content="georecall {VERSION}">'),
         Markup('<link rel="icon" href="data:,">'),
         element("title", TITLE),
-        element("style", Markup(resources.files("verify.report").joinpath("page.css").read_text("utf-8"))),
+        element(
+            "style",
+            Markup(resources.files("georecall.verify.report").joinpath("page.css").read_text("utf-8")),
+        ),
     )
     body = element(
         "body",

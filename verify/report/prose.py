@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from verify.report.markup import Markup, element, escape, join
-from verify.verdict import show
+from georecall.verify.report.markup import Markup, element, escape, join
+from georecall.verify.usage import show
 
 _THIN = "\u202f"  # a narrow space that does not break, between groups of three digits
 _SIGNS = {">=": "\u2265", "<=": "\u2264", "->": "\u2192", " - ": " \u2212 "}

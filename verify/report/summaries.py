@@ -4,17 +4,18 @@ import inspect
 from dataclasses import dataclass
 from typing import Any
 
-from bounds import BOUNDS, Enclosure, MissingExtraError
-from constructions import CONSTRUCTIONS
-from theory.facts import FactTable, random_bijections
-from theory.lemmas import LEMMAS, NoCounterexampleError, counterexample, prove
-from theory.lemmas.identity import Identity
-from theory.lemmas.lemma import Lemma
-from theory.randomness import generator
-from verify.asked import EXPERIMENTS, prepare
-from verify.exact.margin import Margins, margins
-from verify.report.commands import command
-from verify.report.settings import bound_parameters
+from georecall.bounds import BOUNDS, Enclosure, MissingExtraError
+from georecall.bounds.parameters import PARAMETERS
+from georecall.constructions import CONSTRUCTIONS
+from georecall.theory.facts.fact_table import FactTable, random_bijections
+from georecall.theory.lemmas import LEMMAS, NoCounterexampleError, counterexample, prove
+from georecall.theory.lemmas.identity import Identity
+from georecall.theory.lemmas.lemma import Lemma
+from georecall.theory.tools.randomness import generator
+from georecall.verify.claims.options import EXPERIMENTS, prepare
+from georecall.verify.margins.margins import Margins, margins
+from georecall.verify.report.commands import command
+from georecall.verify.report.settings import bound_parameters
 
 SUBJECTS, RELATIONS = 64, 3  # of the one table that every construction is built on
 
@@ -75,7 +76,7 @@ def identities() -> list[Identity]:
     Raises:
         ArithmeticError: one is false, or beyond SymPy.
     """
-    from theory.lemmas.analysis import IDENTITIES
+    from georecall.theory.lemmas.analysis import IDENTITIES
 
     return [identity() for identity in IDENTITIES]
 
@@ -83,13 +84,11 @@ def identities() -> list[Identity]:
 def bound_row(name: str) -> BoundRow:
     """Evaluates one bound of `bounds.BOUNDS`."""
     bound = BOUNDS[name]
-    from verify.cli.bound import OPTIONS
-
     says = _first_line(bound)
     takes = inspect.signature(bound).parameters.values()
     given = bound_parameters(name, [p.name for p in takes if p.default is p.empty])
     again = command(
-        "bound", name, flags={parameter: flag for flag, parameter, *_ in OPTIONS}, **(given or {})
+        "bound", name, flags={parameter.name: parameter.option for parameter in PARAMETERS}, **(given or {})
     )
     if given is None:
         return BoundRow(name, says, {}, None, "no parameters chosen", again)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from verify.report.markup import Markup, element, escape
+from georecall.verify.report.markup import Markup, element, escape
 
 NUMBERS = "number"  # the class of a column of numbers
 

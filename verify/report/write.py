@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from theory.atomic import replacing
+from georecall.theory.tools.files import replacing
 
 
 def write(text: str, path: Path) -> None:

@@ -4,10 +4,10 @@ They follow Hypothesis's own style: arguments are keyword-only and validated at 
 be given as numbers or as strategies. They draw sizes and seeds, never arrays, and shrink to small tables.
 """
 
-from verify.strategies.claims import ClaimCase, claim_cases
-from verify.strategies.faults import FAULTS, Faulty, faulty_transformers
-from verify.strategies.pieces import codes, gates, hop_strings
-from verify.strategies.tables import KINDS, fact_tables, table_of
+from georecall.verify.strategies.claims import ClaimCase, claim_cases
+from georecall.verify.strategies.faults import FAULTS, Faulty, faulty_transformers
+from georecall.verify.strategies.pieces import codes, gates, hop_strings
+from georecall.verify.strategies.tables import KINDS, fact_tables, table_of
 
 __all__ = [
     "FAULTS",

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 from hypothesis.strategies import SearchStrategy
 
-from constructions.codes import code_length
-from theory.claims import CLAIMS
-from theory.facts import FactTable
-from verify.strategies.arguments import SEEDS, Whole, chosen, whole
-from verify.strategies.pieces import gates
-from verify.strategies.tables import KINDS, table_of
+from georecall.constructions.codes.code import code_length
+from georecall.theory.claims import CLAIMS
+from georecall.theory.facts.fact_table import FactTable
+from georecall.verify.strategies.arguments import SEEDS, Whole, chosen, whole
+from georecall.verify.strategies.pieces import gates
+from georecall.verify.strategies.tables import KINDS, table_of
 
 # The claims that hold for every table, not for a share of random draws.
 CERTAIN = (

@@ -14,12 +14,12 @@ from hypothesis.errors import InvalidArgument
 from hypothesis.strategies import SearchStrategy
 from numpy.typing import NDArray
 
-from constructions import CONSTRUCTIONS
-from constructions.transformer import Transformer
-from theory.facts import FactTable
-from theory.randomness import generator
-from verify.strategies.arguments import SEEDS, Whole, chosen, strategy, whole
-from verify.strategies.tables import fact_tables
+from georecall.constructions import CONSTRUCTIONS
+from georecall.constructions.transformer.transformer import Transformer
+from georecall.theory.facts.fact_table import FactTable
+from georecall.theory.tools.randomness import generator
+from georecall.verify.strategies.arguments import SEEDS, Whole, chosen, strategy, whole
+from georecall.verify.strategies.tables import fact_tables
 
 Which = NDArray[np.bool_]  # of the facts, shape (R, N)
 Construct = Callable[[FactTable], Transformer]

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 from hypothesis.strategies import SearchStrategy
 
-from constructions.codes import Code
-from theory.randomness import generator
-from verify.strategies.arguments import SEEDS, Whole, whole
+from georecall.constructions.codes.code import Code
+from georecall.theory.tools.randomness import generator
+from georecall.verify.strategies.arguments import SEEDS, Whole, whole
 
 _GATES = 3  # how far above the threshold gates are drawn
 _FEW = 1 << 16  # words that are shuffled rather than drawn again where two agree

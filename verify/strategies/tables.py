@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from theory.facts import UNKNOWN, FactTable
-from theory.randomness import generator
-from verify.strategies.arguments import SEEDS, Whole, chosen, whole
+from georecall.theory.facts.fact_table import UNKNOWN, FactTable
+from georecall.theory.tools.randomness import generator
+from georecall.verify.strategies.arguments import SEEDS, Whole, chosen, whole
 
 KINDS = ("bijections", "functions", "identity", "equal", "constant", "partial")
 _SHARE_MISSING = 0.25

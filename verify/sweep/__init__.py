@@ -1,9 +1,9 @@
 """Grids of measurements that survive kills, full disks and each other; results as tidy tables."""
 
-from verify.sweep.cells import KINDS, Cell, measure
-from verify.sweep.presets import HOP_PRESETS, LEARNED_PRESETS, PRESETS, hop_cells
-from verify.sweep.run import SweepError, cluster, sweep
-from verify.sweep.store import Store, StoreError
+from georecall.verify.sweep.cells import KINDS, Cell, measure
+from georecall.verify.sweep.presets import HOP_PRESETS, LEARNED_PRESETS, PRESETS, hop_cells
+from georecall.verify.sweep.run import SweepError, cluster, sweep
+from georecall.verify.sweep.store import Store, StoreError
 
 __all__ = [
     "HOP_PRESETS",

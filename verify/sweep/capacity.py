@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from constructions.memories import feature_width
-from theory.dense import closed_form_length
-from theory.facts import random_bijections
-from theory.memory import feature_noise, linear_noise, memory_dimension
-from theory.randomness import generator
-from verify.experiments.readouts import READOUTS, n_wrong
-from verify.statistics import Estimate, clopper_pearson, sequential_test
+from georecall.constructions.memories import feature_width
+from georecall.theory.facts.fact_table import random_bijections
+from georecall.theory.numbers.dense import closed_form_length
+from georecall.theory.numbers.memories import feature_noise, linear_noise, memory_dimension
+from georecall.theory.tools.randomness import generator
+from georecall.verify.claims.readouts import READOUTS, n_wrong
+from georecall.verify.verdict.intervals import Estimate, clopper_pearson, sequential_test
 
 Progress = Callable[[int, int], None]
 
@@ -38,7 +38,7 @@ def draw_succeeds(
     """Whether one draw recalls at least this share of its facts; decided exactly for the signs.
 
     Args:
-        construction: a name of `verify.experiments.readouts.READOUTS`.
+        construction: a name of `verify.claims.readouts.READOUTS`.
         n_subjects: N.
         n_relations: R.
         dimension: m of dense superposition, d of a memory.

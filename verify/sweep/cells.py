@@ -12,21 +12,21 @@ from typing import Any
 
 import numpy as np
 
-import bounds
-from constructions import CONSTRUCTIONS
-from constructions.arithmetic import stored
-from constructions.transformer import Transformer
-from theory.facts import FactTable, random_bijections
-from theory.randomness import generator
-from verify.exact.margin import margins
-from verify.experiments.multi_hop import FAMILY as MULTI_HOP
-from verify.experiments.readouts import READOUTS, split_margins
-from verify.statistics import clopper_pearson
-from verify.storage import subject_bits
-from verify.sweep.capacity import draw_succeeds, threshold
-from verify.sweep.learned import learned_cell
-from verify.sweep.learned_dimension import learned_dimension_cell
-from verify.sweep.learned_hops import learned_hops_cell
+from georecall import bounds
+from georecall.constructions import CONSTRUCTIONS
+from georecall.constructions.transformer.arithmetic import stored
+from georecall.constructions.transformer.transformer import Transformer
+from georecall.theory.facts.fact_table import FactTable, random_bijections
+from georecall.theory.tools.randomness import generator
+from georecall.verify.claims.hops import FAMILY as MULTI_HOP
+from georecall.verify.claims.readouts import READOUTS, split_margins
+from georecall.verify.margins.margins import margins
+from georecall.verify.sweep.capacity import draw_succeeds, threshold
+from georecall.verify.sweep.learned import learned_cell
+from georecall.verify.sweep.learned_dimension import learned_dimension_cell
+from georecall.verify.sweep.learned_hops import learned_hops_cell
+from georecall.verify.verdict.intervals import clopper_pearson
+from georecall.verify.verdict.stored_bits import subject_bits
 
 Result = dict[str, Any]
 Value = str | int | float

@@ -7,16 +7,13 @@ a dimension where nothing else is said.
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
-from constructions.gradient_descent import trained
-from constructions.recipe import Recipe
-from theory.facts import FactTable, random_bijections
-from theory.randomness import generator
-from verify.structure.parts import Parts, right
-from verify.structure.selection import alignment, gating, swaps
-from verify.structure.superposition import probes, superposition_r2
-from verify.structure.transfer import transfer
+from georecall.constructions.gradient_descent import trained
+from georecall.constructions.training.recipe import Recipe
+from georecall.theory.facts.fact_table import several_bijections
+from georecall.verify.learned.selection import alignment, gating, swaps
+from georecall.verify.learned.superposition import probes, superposition_r2
+from georecall.verify.learned.transfer import transfer
+from georecall.verify.learned.vectors import Parts, right
 
 BASE: dict[str, Any] = {
     "tables": 1,
@@ -80,17 +77,6 @@ def learned_cell(
     return {"recall": float(right(parts.model, facts).mean())} | {
         name: round(value, _DIGITS) for name, value in found.items()
     }
-
-
-def several_bijections(n_attributes: int, n_relations: int, tables: int, *, seed: int) -> FactTable:
-    """Random tables of bijections onto the same attributes, side by side: N = tables |A| subjects."""
-    several = [
-        random_bijections(
-            n_attributes, n_relations, rng=generator(seed, "bijections", n_attributes, n_relations, i)
-        )
-        for i in range(tables)
-    ]
-    return FactTable(np.concatenate([table.answers for table in several], axis=1), n_attributes=n_attributes)
 
 
 def runs(

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from constructions.gradient_descent import trained
-from constructions.recipe import Recipe
-from verify.structure.parts import right
-from verify.sweep.learned import several_bijections
+from georecall.constructions.gradient_descent import trained
+from georecall.constructions.training.recipe import Recipe
+from georecall.theory.facts.fact_table import several_bijections
+from georecall.verify.learned.vectors import right
 
 LARGEST = 128  # a search that gets there without success gives up
 NARROWNESS = 8  # it stops when the bracket is at most an eighth of its upper end wide, or 1

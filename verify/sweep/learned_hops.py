@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from constructions.recipe import Recipe
-from constructions.training import logits, placed, train
-from theory.facts import FactTable
-from theory.hops import letters, spelled, string_answers
-from theory.randomness import generator
-from verify.sweep.learned import several_bijections
+from georecall.constructions.training.loop import logits, placed, train
+from georecall.constructions.training.recipe import Recipe
+from georecall.theory.facts.fact_table import FactTable, several_bijections
+from georecall.theory.facts.strings import letters, spelled, string_answers
+from georecall.theory.tools.randomness import generator
 
 HELD_OUT = 0.2
 SETTINGS: dict[str, Any] = {"learning_rate": 0.01, "weight_decay": 0.01, "noise": 0.0, "steps": 2000}

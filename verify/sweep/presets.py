@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator
 
-from constructions.codes import code_length
-from theory.dense import closed_form_length, exact_length
-from verify.sweep.cells import Cell
-from verify.sweep.learned import runs, shared, variants
-from verify.sweep.learned_dimension import searches
-from verify.sweep.learned_hops import chains
+from georecall.constructions.codes.code import code_length
+from georecall.theory.numbers.dense import closed_form_length, exact_length
+from georecall.verify.sweep.cells import Cell
+from georecall.verify.sweep.learned import runs, shared, variants
+from georecall.verify.sweep.learned_dimension import searches
+from georecall.verify.sweep.learned_hops import chains
 
 
 def quick(seed: int = 0) -> list[Cell]:

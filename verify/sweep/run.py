@@ -6,9 +6,9 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import closing, contextmanager, nullcontext
 
-from verify.processes import processes
-from verify.sweep.cells import Cell, Result, measure
-from verify.sweep.store import Store
+from georecall.theory.tools.processes import processes
+from georecall.verify.sweep.cells import Cell, Result, measure
+from georecall.verify.sweep.store import Store
 
 Progress = Callable[[int, int], None]
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from theory.version import VERSION
-from verify.sweep.cells import Cell, Result
+from georecall.theory.tools.version import VERSION
+from georecall.verify.sweep.cells import Cell, Result
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS cells (

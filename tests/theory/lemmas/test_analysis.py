@@ -8,9 +8,9 @@ import pytest
 import sympy as sp
 from matplotlib.mathtext import MathTextParser
 
-from theory.lemmas import analysis
-from theory.lemmas.analysis import IDENTITIES
-from theory.lemmas.identity import Identity
+from georecall.theory.lemmas import analysis
+from georecall.theory.lemmas.analysis import IDENTITIES
+from georecall.theory.lemmas.identity import Identity
 
 
 def rho(R: float) -> mp.mpf:

@@ -9,9 +9,9 @@ import z3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from theory.lemmas import exact, formula
-from theory.lemmas.exact import evaluate, failures, holds
-from theory.lemmas.formula import (
+from georecall.theory.lemmas import exact, formula
+from georecall.theory.lemmas.exact import evaluate, failures, holds
+from georecall.theory.lemmas.formula import (
     And,
     Comparison,
     Constant,
@@ -33,8 +33,8 @@ from theory.lemmas.formula import (
     total,
     variables,
 )
-from theory.lemmas.lemma import Lemma
-from theory.lemmas.solver import _Question
+from georecall.theory.lemmas.lemma import Lemma
+from georecall.theory.lemmas.solver import _Question
 
 x, y = Variable("x"), Variable("y")
 rationals = st.fractions(min_value=-3, max_value=3, max_denominator=8)

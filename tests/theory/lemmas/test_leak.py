@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from theory.lemmas import LEMMAS, counterexample, prove
-from theory.lemmas.chain_of_thought import LEAK_IN_PLACE, LEAK_OTHERS_OFF
-from theory.lemmas.formula import Variable, both, equal, is_sign, maximum
-from theory.lemmas.lemma import Hypothesis, Lemma
+from georecall.theory.lemmas import LEMMAS, counterexample, prove
+from georecall.theory.lemmas.chain_of_thought import LEAK_IN_PLACE, LEAK_OTHERS_OFF
+from georecall.theory.lemmas.formula import Variable, both, equal, is_sign, maximum
+from georecall.theory.lemmas.lemma import Hypothesis, Lemma
 
 Array = NDArray[np.float64]
 

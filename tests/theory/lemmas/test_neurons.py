@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from theory.lemmas import LEMMAS, Counterexample, counterexample
-from theory.lemmas.exact import evaluate, holds
-from theory.lemmas.formula import And, Comparison, Formula, Variable, differ, equal, is_sign
+from georecall.theory.lemmas import LEMMAS, Counterexample, counterexample
+from georecall.theory.lemmas.exact import evaluate, holds
+from georecall.theory.lemmas.formula import And, Comparison, Formula, Variable, differ, equal, is_sign
 
 Values = Mapping[str, float]
 Outputs = NDArray[np.float64]

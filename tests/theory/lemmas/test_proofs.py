@@ -15,7 +15,7 @@ from itertools import islice
 import pytest
 from matplotlib.mathtext import MathTextParser
 
-from theory.lemmas import (
+from georecall.theory.lemmas import (
     LEMMAS,
     Counterexample,
     Hypothesis,
@@ -26,8 +26,8 @@ from theory.lemmas import (
     prove,
     solver,
 )
-from theory.lemmas.exact import evaluate, holds
-from theory.lemmas.formula import (
+from georecall.theory.lemmas.exact import evaluate, holds
+from georecall.theory.lemmas.formula import (
     And,
     Comparison,
     Implies,
@@ -39,7 +39,7 @@ from theory.lemmas.formula import (
     relu,
     variables,
 )
-from theory.lemmas.single_hop import SINGLE_HOP_GATE
+from georecall.theory.lemmas.single_hop import SINGLE_HOP_GATE
 
 ALL = tuple(LEMMAS.values())
 DROPPED = [(lemma, hypothesis.name) for lemma in ALL for hypothesis in lemma.hypotheses]
@@ -307,7 +307,7 @@ def test_importing_the_package_adds_no_solver_no_algebra_and_no_upper_floor() ->
     done = run(
         "import sys, theory\n"
         "before = set(sys.modules)\n"
-        "import theory.lemmas\n"
+        "import georecall.theory.lemmas\n"
         "heavy = {'z3', 'sympy', 'numpy', 'scipy', 'constructions', 'bounds', 'verify'}\n"
         "print(sorted(heavy & (set(sys.modules) - before)), 'z3' in sys.modules)"
     )
@@ -317,7 +317,7 @@ def test_importing_the_package_adds_no_solver_no_algebra_and_no_upper_floor() ->
 def test_without_z3_one_clear_error_says_what_to_install() -> None:
     done = run(
         "import sys; sys.modules['z3'] = None\n"
-        "from theory.lemmas import LEMMAS, prove\n"
+        "from georecall.theory.lemmas import LEMMAS, prove\n"
         "try: prove(LEMMAS['single-hop-gate'])\n"
         "except ImportError as error: print(error.name, error)"
     )

@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from verify.bench import PRESETS, Case, bench, exponent, measure
-from verify.bench import report as report_module
-from verify.bench.cases import run
-from verify.bench.machine import Machine
-from verify.bench.report import Sizes
-from verify.cli import run as georecall
+from georecall.verify.bench import PRESETS, Case, bench, exponent, measure
+from georecall.verify.bench import report as report_module
+from georecall.verify.bench.cases import run
+from georecall.verify.bench.machine import Machine
+from georecall.verify.bench.report import Sizes
+from georecall.verify.cli import run as georecall
 
 
 @pytest.mark.parametrize("way", ["certified", "brute force", "onnxruntime"])

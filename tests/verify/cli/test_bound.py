@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from bounds import BOUNDS
-from verify.cli import run
-from verify.cli.bound import OPTIONS
+from georecall.bounds import BOUNDS
+from georecall.bounds.parameters import PARAMETERS
+from georecall.verify.cli import run
 
 pytest.importorskip("flint", reason="logarithms are enclosed with python-flint, extra `certified`")
 
@@ -61,7 +61,7 @@ def test_without_a_name_all_bounds_are_listed(capsys: pytest.CaptureFixture[str]
 def test_every_parameter_of_every_bound_has_an_option() -> None:
     import inspect
 
-    settable = {parameter for _, parameter, _, _ in OPTIONS}
+    settable = {parameter.name for parameter in PARAMETERS}
     assert {p for bound in BOUNDS.values() for p in inspect.signature(bound).parameters} == settable
 
 

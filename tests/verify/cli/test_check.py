@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from verify.cli import run
+from georecall.verify.cli import run
 
 KEYS = {
     *("claim", "status", "n_facts", "n_queries", "min_margin", "exact", "method", "predicted", "measured"),
@@ -206,7 +206,7 @@ def test_an_interrupt_is_one_line(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("verify.checking.check", interrupted)
+    monkeypatch.setattr("georecall.verify.claims.check.check", interrupted)
     assert run(["check", "single-hop"]) == 130
     assert capsys.readouterr() == ("", "georecall: interrupted\n")
 
@@ -217,7 +217,7 @@ def test_an_internal_error_is_one_line(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("two\nlines")
 
-    monkeypatch.setattr("verify.checking.check", broken)
+    monkeypatch.setattr("georecall.verify.claims.check.check", broken)
     assert run(["check", "single-hop"]) == 70
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -239,7 +239,7 @@ def test_what_fits_nowhere_is_bad_input(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("verify.checking.check", fail)
+    monkeypatch.setattr("georecall.verify.claims.check.check", fail)
     assert refused(capsys, "check", "single-hop") == f"georecall: {says}\n"
     monkeypatch.setenv("GEORECALL_DEBUG", "1")
     with pytest.raises(type(error)):

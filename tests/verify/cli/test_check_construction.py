@@ -5,12 +5,12 @@ import sys
 
 import pytest
 
-from verify.cli import run
+from georecall.verify.cli import run
 
 MODULE = """
 import numpy as np
 from dataclasses import replace
-from constructions import block_superposition, chain_of_thought, composed_hops
+from georecall.constructions import block_superposition, chain_of_thought, composed_hops
 
 def build(facts):
     print("not on standard output")

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from theory.claims import CLAIMS
-from verify.cli import run
+from georecall.theory.claims import CLAIMS
+from georecall.verify.cli import run
 
 
 def test_all_claims_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

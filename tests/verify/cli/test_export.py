@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from verify.asked import EXPERIMENTS
-from verify.cli import run
+from georecall.verify.claims.options import EXPERIMENTS
+from georecall.verify.cli import run
 
 SIZES = ["--subjects", "12", "--relations", "2"]
 
@@ -121,7 +121,7 @@ def test_a_disk_that_is_full_is_one_line_and_leaves_the_old_files(ending: str, t
     path.write_text("old")
     beside.write_text("old")
     code = (
-        "import resource, sys; from verify.cli import run\n"
+        "import resource, sys; from georecall.verify.cli import run\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); sys.exit(run(sys.argv[1:]))"
     )
     command = ["export", "single-hop", *SIZES, "--out", str(path)]

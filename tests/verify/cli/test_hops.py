@@ -10,7 +10,7 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from verify.cli import run
+from georecall.verify.cli import run
 
 FAMILY = "subject,mother,wife\nAnn,Carla,\nBen,Carla,Dora\nDora,Eva,\nCarla,,\nEva,,\n"
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from verify.cli import run
+from georecall.verify.cli import run
 
 SMALL = ["--subjects", "16", "--dimension", "16", "--steps", "250"]
 
@@ -62,7 +62,7 @@ def test_transfer_of_a_saved_model_names_what_does_not_discriminate(saved, capsy
 
 
 def test_an_interrupt_keeps_the_checkpoint(monkeypatch, tmp_path, capsys):
-    import verify.training_run as training_run
+    import georecall.verify.learned.run as training_run
 
     checkpoint = tmp_path / "run.npz"
     train = training_run.trained

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from verify.cli import output
-from verify.cli.output import progress_bar
+from georecall.verify.cli import output
+from georecall.verify.cli.output import progress_bar
 
 
 def waited(condition):

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from verify import report
-from verify.cli import run
+from georecall.verify import report
+from georecall.verify.cli import run
 
 
 @dataclass

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from verify.cli import run
+from georecall.verify.cli import run
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

@@ -7,14 +7,14 @@ from math import prod
 import numpy as np
 import pytest
 
-from constructions import block_superposition, sign_code_memory
-from theory import FactTable
-from verify.engines import agreement as engines
-from verify.engines.agreement import Agreement, Compared, agreement
-from verify.exact.exactness import Ball
-from verify.exact.filtered import Some
-from verify.exact.margin import margins
-from verify.exact.queries import Facts
+from georecall.constructions import block_superposition, sign_code_memory
+from georecall.theory.facts.fact_table import FactTable
+from georecall.verify.engines import agreement as engines
+from georecall.verify.engines.agreement import Agreement, Compared, agreement
+from georecall.verify.margins.balls import Ball
+from georecall.verify.margins.filtered import Some
+from georecall.verify.margins.margins import margins
+from georecall.verify.margins.queries import Facts
 
 
 def compared(proved, computed, radius=None, answer=0):

@@ -10,24 +10,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from constructions import CONSTRUCTIONS, Attention, Block, Transformer
-from constructions.onnx_graph import onnx_graph
-from theory import FactTable
-from theory.randomness import generator
-from verify import check
-from verify.asked import prepare
-from verify.engines.agreement import agreement
-from verify.engines.engine import (
+from georecall.constructions import CONSTRUCTIONS, Attention, Block, Transformer
+from georecall.constructions.files.onnx import onnx_graph
+from georecall.theory.facts.fact_table import FactTable
+from georecall.theory.tools.randomness import generator
+from georecall.verify.claims.check import check
+from georecall.verify.claims.options import prepare
+from georecall.verify.engines.agreement import agreement
+from georecall.verify.engines.engine import (
     altered_weight,
     everything_asked,
     in_engine,
     onnxruntime_engine,
     require,
 )
-from verify.exact.margin import margins
-from verify.exact.queries import Chains, Facts
-from verify.limits import UsageError
-from verify.recall import check_recall
+from georecall.verify.margins.margins import margins
+from georecall.verify.margins.queries import Chains, Facts
+from georecall.verify.recall.weights import check_recall
+from georecall.verify.usage import UsageError
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -100,7 +100,7 @@ def test_and_at_other_options(name, options):
 
 @pytest.mark.parametrize("name", EXACT)
 def test_float32_graphs_that_the_audit_allows_have_the_very_logits_too(name):
-    from verify.engines.formats import what_rounds
+    from georecall.verify.engines.formats import what_rounds
 
     model, asked, samples = built(name)
     if why := what_rounds(model, samples, "float32"):
@@ -233,7 +233,7 @@ def test_a_tie_of_hard_attention_is_seen_where_an_engine_breaks_it():
 
 def judged(model, facts, engine=None, monkeypatch=None, **options):
     if engine is not None:
-        monkeypatch.setattr("verify.engines.engine.onnxruntime_engine", engine)
+        monkeypatch.setattr("georecall.verify.engines.engine.onnxruntime_engine", engine)
     return check_recall(model, facts, engine="onnxruntime", **options)
 
 
@@ -291,7 +291,7 @@ def test_an_engine_that_is_off_by_the_least_without_a_wrong_answer_is_inconclusi
 
 
 def test_queries_that_are_too_many_are_inconclusive(monkeypatch):
-    monkeypatch.setattr("verify.engines.agreement._BUDGET", 1 << 12)
+    monkeypatch.setattr("georecall.verify.engines.agreement._BUDGET", 1 << 12)
     verdict = check("single-hop", **SMALL, engine="onnxruntime")
     assert verdict.status == "inconclusive"
     assert "queries compared, which are not all 36" in verdict.reason
@@ -307,7 +307,7 @@ def test_of_too_many_queries_the_kinds_that_are_few_are_compared_in_full():
 
 
 def test_a_model_too_large_for_a_graph_is_inconclusive(monkeypatch):
-    monkeypatch.setattr("constructions.onnx_graph._LIMIT", 1 << 10)
+    monkeypatch.setattr("georecall.constructions.files.onnx._LIMIT", 1 << 10)
     verdict = judged(CONSTRUCTIONS["single-hop"](FACTS), FACTS)
     assert verdict.status == "inconclusive"
     assert verdict.reason.startswith("onnxruntime was not asked: the dense weights would take")
@@ -368,7 +368,7 @@ def test_engines_that_are_not_there(monkeypatch):
     def missing(name):
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
-    monkeypatch.setattr("verify.engines.engine.import_module", missing)
+    monkeypatch.setattr("georecall.verify.engines.engine.import_module", missing)
     with pytest.raises(ImportError, match=r"onnx is not installed: pip install 'georecall\[export\]'"):
         require("onnxruntime")
     with pytest.raises(UsageError, match=r"georecall\[export\]"):

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import constructions
-from constructions.files import load_safetensors, save_safetensors, tensors
-from verify.asked import EXPERIMENTS, prepare
-from verify.engines.engine import everything_asked
-from verify.engines.formats import arithmetic, what_rounds
+from georecall import constructions
+from georecall.constructions.files.weights import load_safetensors, save_safetensors, tensors
+from georecall.verify.claims.options import EXPERIMENTS, prepare
+from georecall.verify.engines.engine import everything_asked
+from georecall.verify.engines.formats import arithmetic, what_rounds
 
 SIZES = {"subjects": 16, "relations": 2}
 NARROW = ("float32", "float16", "bfloat16", "int8")

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from verify.report import Content, gather, page
-from verify.sweep import Cell, Store, hop_cells, sweep
+from georecall.verify.report import Content, gather, page
+from georecall.verify.sweep import Cell, Store, hop_cells, sweep
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (

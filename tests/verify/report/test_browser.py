@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from theory.claims import CLAIMS
-from verify.plots import FIGURES
-from verify.report.figures import SWEPT
+from georecall.theory.claims import CLAIMS
+from georecall.verify.figures import FIGURES
+from georecall.verify.report.figures import SWEPT
 
 SCHEMES = ("light", "dark")
 

@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from theory.claims import CLAIMS
-from verify.plots import FIGURES, plot
-from verify.report.figures import ABOUT, CAPTIONS, SWEPT, Results, draw, draw_all, inlined
+from georecall.theory.claims import CLAIMS
+from georecall.verify.figures import FIGURES, plot
+from georecall.verify.report.figures import ABOUT, CAPTIONS, SWEPT, Results, draw, draw_all, inlined
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_what_a_results_file_lacks_is_said_by_its_name_alone(sources: tuple[Resu
 def test_the_command_of_a_figure_makes_it(
     sources: tuple[Results, Results], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from verify.cli import run
+    from georecall.verify.cli import run
 
     monkeypatch.chdir(sources[0].path.parent)
     figure = draw("margins", sources[0])

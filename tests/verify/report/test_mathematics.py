@@ -5,11 +5,11 @@ from xml.etree import ElementTree
 import pytest
 import sympy
 
-from theory.claim import PerLayer
-from theory.claims import CLAIMS
-from theory.lemmas import LEMMAS
-from theory.symbols import N, R, k, layer, m
-from verify.report.mathematics import (
+from georecall.theory.claims import CLAIMS
+from georecall.theory.claims.claim import PerLayer
+from georecall.theory.claims.symbols import N, R, k, layer, m
+from georecall.theory.lemmas import LEMMAS
+from georecall.verify.report.mathematics import (
     UnknownCommandError,
     formula,
     latex_of,

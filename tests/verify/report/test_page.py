@@ -12,16 +12,16 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bounds import BOUNDS
-from constructions import CONSTRUCTIONS
-from theory.claims import CLAIMS
-from theory.lemmas import LEMMAS
-from verify.cli import run
-from verify.plots import FIGURES
-from verify.report import Content, gather, page
-from verify.report.checks import check_claim
-from verify.report.figures import SWEPT, Drawn
-from verify.verdict import Mismatch
+from georecall.bounds import BOUNDS
+from georecall.constructions import CONSTRUCTIONS
+from georecall.theory.claims import CLAIMS
+from georecall.theory.lemmas import LEMMAS
+from georecall.verify.cli import run
+from georecall.verify.figures import FIGURES
+from georecall.verify.report import Content, gather, page
+from georecall.verify.report.checks import check_claim
+from georecall.verify.report.figures import SWEPT, Drawn
+from georecall.verify.verdict.verdict import Mismatch
 
 
 def parsed(html: str) -> ElementTree.Element:
@@ -155,7 +155,7 @@ def test_a_figure_of_no_claim_gets_a_place_of_its_own(content: Content) -> None:
 def test_a_claim_joins_by_being_listed_and_has_its_default_parameters(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from verify.asked import EXPERIMENTS
+    from georecall.verify.claims.options import EXPERIMENTS
 
     new = replace(CLAIMS["single-hop"], name="single-hop-new")
     monkeypatch.setitem(CLAIMS, new.name, new)

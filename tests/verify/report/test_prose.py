@@ -5,11 +5,11 @@ from fractions import Fraction
 
 import pytest
 
-from theory.claims import CLAIMS
-from verify.report import settings
-from verify.report.commands import command
-from verify.report.markup import element
-from verify.report.prose import commanded, counted, listed, number, pretty, sentence
+from georecall.theory.claims import CLAIMS
+from georecall.verify.report import settings
+from georecall.verify.report.commands import command
+from georecall.verify.report.markup import element
+from georecall.verify.report.prose import commanded, counted, listed, number, pretty, sentence
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from hypothesis import find, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
-from theory.claims import CLAIMS
-from verify.checking import check
-from verify.strategies import claim_cases
-from verify.strategies.claims import CERTAIN
+from georecall.theory.claims import CLAIMS
+from georecall.verify.claims.check import check
+from georecall.verify.strategies import claim_cases
+from georecall.verify.strategies.claims import CERTAIN
 
 QUIET = settings(derandomize=True, database=None)
 

@@ -6,11 +6,11 @@ from hypothesis import find, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
-from theory import FactTable
-from verify.exact.margin import margins
-from verify.recall import check_recall
-from verify.strategies import FAULTS, fact_tables, faulty_transformers
-from verify.strategies.faults import SINGLE_HOP
+from georecall.theory.facts.fact_table import FactTable
+from georecall.verify.margins.margins import margins
+from georecall.verify.recall.weights import check_recall
+from georecall.verify.strategies import FAULTS, fact_tables, faulty_transformers
+from georecall.verify.strategies.faults import SINGLE_HOP
 
 QUIET = settings(derandomize=True, database=None)
 

@@ -8,7 +8,7 @@ from hypothesis import find, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
-from verify.strategies import codes, gates, hop_strings
+from georecall.verify.strategies import codes, gates, hop_strings
 
 QUIET = settings(derandomize=True, database=None)
 

@@ -6,8 +6,8 @@ from hypothesis import find, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
-from theory.facts import UNKNOWN
-from verify.strategies import KINDS, fact_tables, table_of
+from georecall.theory.facts.fact_table import UNKNOWN
+from georecall.verify.strategies import KINDS, fact_tables, table_of
 
 SIZES = {
     "N": st.integers(1, 9),

@@ -6,9 +6,9 @@ from math import exp
 import numpy as np
 import pytest
 
-from theory.dense import closed_form_length
-from verify.sweep import capacity
-from verify.sweep.capacity import MAX_EVALUATIONS, draw_succeeds, success, threshold
+from georecall.theory.numbers.dense import closed_form_length
+from georecall.verify.sweep import capacity
+from georecall.verify.sweep.capacity import MAX_EVALUATIONS, draw_succeeds, success, threshold
 
 
 def planted(monkeypatch: pytest.MonkeyPatch, probability, seed: int = 0) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from verify.cli import run
-from verify.sweep import HOP_PRESETS, Cell, hop_cells, measure
+from georecall.verify.cli import run
+from georecall.verify.sweep import HOP_PRESETS, Cell, hop_cells, measure
 
 
 @pytest.mark.parametrize(("hops", "stages"), [(1, 1), (2, 1), (2, 2), (3, 1), (3, 2), (3, 3)])

@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from constructions.training import initial, strings
-from theory import FactTable, random_bijections
-from theory.hops import letters, spelled, string_answers
-from verify.sweep import LEARNED_PRESETS, Cell, Store, measure, sweep
-from verify.sweep.learned import BASE, runs, several_bijections, variants
-from verify.sweep.learned_dimension import SETTINGS, learned_dimension_cell, searches
-from verify.sweep.learned_hops import chained, steps_of
+from georecall.constructions.training.loop import initial, strings
+from georecall.theory.facts.fact_table import FactTable, random_bijections, several_bijections
+from georecall.theory.facts.strings import letters, spelled, string_answers
+from georecall.verify.sweep import LEARNED_PRESETS, Cell, Store, measure, sweep
+from georecall.verify.sweep.learned import BASE, runs, variants
+from georecall.verify.sweep.learned_dimension import SETTINGS, learned_dimension_cell, searches
+from georecall.verify.sweep.learned_hops import chained, steps_of
 
 
 def test_tables_side_by_side_are_bijections_onto_the_same_attributes():
@@ -57,14 +57,16 @@ def test_the_least_dimension_is_bracketed():
 
 
 def test_a_search_that_finds_nothing_says_so(monkeypatch):
-    monkeypatch.setattr("verify.sweep.learned_dimension.LARGEST", 4)
+    monkeypatch.setattr("georecall.verify.sweep.learned_dimension.LARGEST", 4)
     settings = SETTINGS | {"steps": 1}
     assert learned_dimension_cell(16, 2, "frozen", 0, 1, **settings) == {"needed": 0, "failed": 4, "tried": 1}
 
 
 def test_a_dimension_that_was_never_tried_is_not_said_to_have_failed(monkeypatch):
-    monkeypatch.setattr("verify.sweep.learned_dimension.trained", lambda facts, recipe: None)
-    monkeypatch.setattr("verify.sweep.learned_dimension.right", lambda model, facts: np.ones(4, dtype=bool))
+    monkeypatch.setattr("georecall.verify.sweep.learned_dimension.trained", lambda facts, recipe: None)
+    monkeypatch.setattr(
+        "georecall.verify.sweep.learned_dimension.right", lambda model, facts: np.ones(4, dtype=bool)
+    )
     assert learned_dimension_cell(8, 2, "sphere", 0, 4, **SETTINGS) == {"needed": 3, "failed": 0, "tried": 2}
 
 
@@ -100,7 +102,7 @@ def test_the_embedding_of_a_string_is_the_sum_of_its_letters():
 
 
 def test_facts_that_are_no_strings_are_refused():
-    from constructions.recipe import Recipe
+    from georecall.constructions.training.recipe import Recipe
 
     facts = random_bijections(4, 3, rng=np.random.default_rng(0))
     with pytest.raises(ValueError, match="3 rows of facts are not all strings of 2 relations"):
@@ -109,7 +111,7 @@ def test_facts_that_are_no_strings_are_refused():
 
 @pytest.mark.slow
 def test_held_out_chains_are_answered_step_by_step_and_not_in_one_pass():
-    from verify.sweep.learned_hops import chains
+    from georecall.verify.sweep.learned_hops import chains
 
     kind, parameters = chains((2,), seeds=1)[0]
     found = measure(Cell.of(kind, **parameters))

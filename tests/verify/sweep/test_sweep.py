@@ -13,8 +13,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from verify.sweep import PRESETS, Cell, Store, StoreError, SweepError, cells, sweep
-from verify.sweep.run import cluster
+from georecall.verify.sweep import PRESETS, Cell, Store, StoreError, SweepError, cells, sweep
+from georecall.verify.sweep.run import cluster
 
 GRID = [
     Cell.of(
@@ -32,7 +32,7 @@ GRID = [
 
 SCRIPT = """
 import sys, time
-from verify.sweep import Cell, Store, cells, sweep
+from georecall.verify.sweep import Cell, Store, cells, sweep
 
 measured = cells.KINDS["success"]
 

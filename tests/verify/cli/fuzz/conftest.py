@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import strategies as st
 
-from verify.cli import run
+from georecall.verify.cli import run
 
 JUNK = st.one_of(st.binary(max_size=80), st.sampled_from([b"", b"\xef\xbb\xbf", pickle.dumps({"W_E": 1})]))
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from theory import FactsError, FactTable
-from verify.strategies import fact_tables
+from georecall.theory.facts.fact_table import FactsError, FactTable
+from georecall.verify.strategies import fact_tables
 
 WIDE = "subject,mother,wife\nAnn,Carla,none\nBen,Carla,Dora\nDora,Eva,none\n"
 LONG = "subject,relation,attribute\nAnn,boss,Ben\nBen,boss,Ann\nAnn,friend,Ann\nBen,friend,Ann\n"

@@ -3,8 +3,8 @@
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from constructions.files import load_safetensors
-from verify.sweep import Store
+from georecall.constructions.files.weights import load_safetensors
+from georecall.verify.sweep import Store
 
 NUMBERS = st.sampled_from(
     [

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from constructions.files import load_answers, load_queries, load_safetensors, load_typed
+from georecall.constructions.files.weights import load_answers, load_queries, load_safetensors, load_typed
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verify.cli import COMMANDS
+from georecall.verify.cli import COMMANDS
 
 ANYTHING = st.text(st.characters(exclude_characters="\0"), max_size=12)
 WORDS = st.sampled_from(

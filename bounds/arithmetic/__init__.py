@@ -1,0 +1,1 @@
+"""Numbers between two exact rationals, and how they are reached."""

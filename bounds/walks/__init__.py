@@ -1,0 +1,1 @@
+"""How many entities random walks reach."""

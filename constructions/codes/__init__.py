@@ -1,0 +1,1 @@
+"""Codes: how attributes are written down, and how far apart their words are."""

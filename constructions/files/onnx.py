@@ -1,0 +1,223 @@
+"""The forward pass as an ONNX graph, for engines that nobody here wrote.
+
+Inputs `tokens` and `positions`, int64 [batch, T]; output `logits` [batch, d_vocab_out], at the last position.
+Initializers carry the names of `Transformer.weights`, one per head; each value in between is called by its
+place, `blocks.0.attn.head.1.scores`, and a node by what it computes. The graph follows the forward pass of
+`constructions.transformer.transformer` operation by operation, so that what is proved of its sums holds of
+the engine's.
+"""
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from georecall.constructions.files.safetensors import encoded
+from georecall.constructions.files.weights import answers_beside, description
+from georecall.constructions.transformer.arithmetic import dense
+from georecall.constructions.transformer.transformer import MLP, Attention, Transformer
+from georecall.theory.tools.files import replacing
+from georecall.theory.tools.version import VERSION
+
+if TYPE_CHECKING:
+    import onnx
+
+ONNX_DTYPES = ("float64", "float32")
+_OPSET, _IR = (
+    18,
+    8,
+)  # ReduceMax takes its axes as an input from 18 on; every onnxruntime since 1.14 reads them
+_LIMIT = 1 << 31  # bytes of one protobuf message
+
+
+def onnx_graph(
+    model: Transformer, *, dtype: str = "float64", metadata: Mapping[str, str] | None = None
+) -> "onnx.ModelProto":
+    """The model as a graph.
+
+    Args:
+        model: any transformer, built or trained; sparse weights become dense.
+        dtype: float64 or float32, of weights and arithmetic alike.
+        metadata: for `metadata_props`.
+
+    Raises:
+        ImportError: onnx is not installed (extra `export`).
+        ValueError: another dtype, a weight that it would round, or more than 2 GiB of weights.
+    """
+    from onnx import TensorProto, checker, helper
+
+    if dtype not in ONNX_DTYPES:
+        raise ValueError(f"ONNX graphs are of {' or '.join(ONNX_DTYPES)}, not {dtype}")
+    size = model.n_parameters * np.dtype(dtype).itemsize
+    if size >= _LIMIT:
+        raise ValueError(f"the dense weights would take {size / 2**30:.1f} GiB; an ONNX file holds 2 GiB")
+    graph = _Graph(model, dtype)
+    number = TensorProto.DOUBLE if dtype == "float64" else TensorProto.FLOAT
+    prompt = [
+        helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "T"])
+        for name in ("tokens", "positions")
+    ]
+    logits = helper.make_tensor_value_info("logits", number, ["batch", model.d_vocab_out])
+    made = helper.make_model(
+        helper.make_graph(graph.nodes, "transformer", prompt, [logits], graph.initializers),
+        producer_name="georecall",
+        producer_version=VERSION,
+        ir_version=_IR,
+        opset_imports=[helper.make_opsetid("", _OPSET)],
+    )
+    helper.set_model_props(made, dict(metadata or {}))
+    checker.check_model(made, full_check=True)
+    return made
+
+
+def save_onnx(
+    model: Transformer,
+    path: str | PathLike[str],
+    answers: NDArray[np.int64],
+    *,
+    queries: Sequence[Mapping[str, Any]],
+    dtype: str = "float64",
+    metadata: Mapping[str, Any] | None = None,
+) -> Path:
+    """Writes the graph to `path` and the answers beside it; all as of `save_safetensors`.
+
+    Raises:
+        ImportError, ValueError: see `onnx_graph`.
+        OSError: a file cannot be written.
+    """
+    described = description(model, answers, queries=queries, metadata=metadata)
+    graph = onnx_graph(model, dtype=dtype, metadata=described)
+    with answers_beside(path, answers) as beside, replacing(path) as temporary:
+        temporary.write_bytes(graph.SerializeToString(deterministic=True))
+    return beside
+
+
+class _Graph:
+    """Nodes and initializers, in the order of the forward pass."""
+
+    def __init__(self, model: Transformer, dtype: str) -> None:
+        self.model, self.dtype = model, dtype
+        self.nodes: list[onnx.NodeProto] = []
+        self.initializers: list[onnx.TensorProto] = []
+        for name, weight in model.weights().items():
+            self._store(name, encoded(name, dense(weight), dtype))
+        self._write(self._prompt())
+
+    def _prompt(self) -> str:
+        """The residual stream from the prompt to the last position after the last block."""
+        embedded = self._node("Gather", "embed", "W_E", "tokens")
+        placed = self._node("Gather", "pos_embed", "W_pos", "positions")
+        x = self._node("Add", "resid.0", embedded, placed)
+        if self._needs_mask():
+            self._mask()
+        for number, block in enumerate(self.model.blocks):
+            is_last = number + 1 == self.model.n_layers
+            at, after = f"blocks.{number}", self._last_of(x, f"blocks.{number}.resid_last") if is_last else x
+            if block.attention is not None:
+                after = self._attention(f"{at}.attn", block.attention, after, x, masked=not is_last)
+            if block.mlp is not None:
+                after = self._mlp(f"{at}.mlp", block.mlp, after)
+            x = after
+        if not self.model.blocks:
+            x = self._last_of(x, "resid_last")
+        return self._node("Squeeze", "final", x, self._constant("axis.1", [1]))
+
+    def _write(self, final: str) -> None:
+        """The logits of the residual at the last position."""
+        self._node("Add", "logits", self._node("MatMul", "unembed", final, "W_U"), "b_U")
+
+    def _last_of(self, x: str, name: str) -> str:
+        """x[:, -1:]: only the last position is read out."""
+        return self._node("Gather", name, x, self._constant("last", [-1]), axis=1)
+
+    def _needs_mask(self) -> bool:
+        return any(block.attention is not None for block in self.model.blocks[:-1])
+
+    def _mask(self) -> None:
+        """`future` [T, T]: which positions lie ahead of each; by their place in the prompt."""
+        n = self._node("Squeeze", "T", self._node("Shape", "T.shape", "tokens", start=1, end=2))
+        places = self._node("Range", "place", self._constant("first", 0), n, self._constant("step", 1))
+        here = self._node("Unsqueeze", "place.here", places, self._constant("axis.1", [1]))
+        self._node("Greater", "future", places, here)
+
+    def _attention(self, at: str, attention: Attention, x: str, context: str, *, masked: bool) -> str:
+        """X plus what every head adds to it, one head after the other."""
+        out = ""
+        for h in range(len(attention.W_Q)):
+            head = f"{at}.head.{h}"
+            q = self._node("MatMul", f"{head}.q", x, f"{at}.W_Q.{h}")
+            k = self._node("MatMul", f"{head}.k", context, f"{at}.W_K.{h}")
+            v = self._node("MatMul", f"{head}.v", context, f"{at}.W_V.{h}")
+            turned = self._node("Transpose", f"{head}.k.T", k, perm=[0, 2, 1])
+            scores = self._node("MatMul", f"{head}.scores", q, turned)
+            if self.model.attn_scale != 1.0:
+                scores = self._node(
+                    "Mul", f"{head}.scores.scaled", scores, self._number("attn_scale", self.model.attn_scale)
+                )
+            if masked:
+                unseen = self._number("minus_infinity", -np.inf)
+                scores = self._node("Where", f"{head}.scores.seen", "future", unseen, scores)
+            pattern = (self._softmax if self.model.attention == "soft" else self._hardmax)(head, scores)
+            z = self._node("MatMul", f"{head}.z", pattern, v)
+            one = self._node("MatMul", f"{head}.out", z, f"{at}.W_O.{h}")
+            out = self._node("Add", f"{head}.sum", out, one) if out else one
+        return self._node("Add", f"{at}.resid", x, out) if out else x
+
+    def _hardmax(self, head: str, scores: str) -> str:
+        """Uniform over the largest scores of each row."""
+        number = {"float64": 11, "float32": 1}[self.dtype]  # of TensorProto's types
+        most = self._node(
+            "ReduceMax", f"{head}.scores.max", scores, self._constant("axis.last", [-1]), keepdims=1
+        )
+        largest = self._node("Equal", f"{head}.largest", scores, most)
+        ones = self._node("Cast", f"{head}.weights", largest, to=number)
+        total = self._node(
+            "ReduceSum", f"{head}.weights.sum", ones, self._constant("axis.last", [-1]), keepdims=1
+        )
+        return self._node("Div", f"{head}.pattern", ones, total)
+
+    def _softmax(self, head: str, scores: str) -> str:
+        """Softmax in its own steps: exactly 0 where exp(-inf) stands, exactly uniform where scores agree."""
+        most = self._node(
+            "ReduceMax", f"{head}.scores.max", scores, self._constant("axis.last", [-1]), keepdims=1
+        )
+        below = self._node("Sub", f"{head}.scores.below", scores, most)
+        exps = self._node("Exp", f"{head}.weights", below)
+        total = self._node(
+            "ReduceSum", f"{head}.weights.sum", exps, self._constant("axis.last", [-1]), keepdims=1
+        )
+        return self._node("Div", f"{head}.pattern", exps, total)
+
+    def _mlp(self, at: str, mlp: MLP, x: str) -> str:
+        """X + ReLU(x W_in + b_in) W_out + b_out, in this order."""
+        pre = self._node("Add", f"{at}.pre", self._node("MatMul", f"{at}.in", x, f"{at}.W_in"), f"{at}.b_in")
+        post = self._node("Relu", f"{at}.post", pre)
+        out = self._node(
+            "Add", f"{at}.out.biased", self._node("MatMul", f"{at}.out", post, f"{at}.W_out"), f"{at}.b_out"
+        )
+        return self._node("Add", f"{at}.resid", x, out)
+
+    def _node(self, kind: str, name: str, *inputs: str, **attributes: Any) -> str:
+        """Adds a node with one output, named like it."""
+        from onnx import helper
+
+        self.nodes.append(helper.make_node(kind, list(inputs), [name], name=name, **attributes))
+        return name
+
+    def _number(self, name: str, value: float) -> str:
+        """The initializer of that name, a number of the model's dtype."""
+        return self._constant(name, encoded(name, np.array(value), self.dtype))
+
+    def _constant(self, name: str, value: Any) -> str:
+        """The initializer of that name; whole numbers are int64."""
+        if all(stored.name != name for stored in self.initializers):
+            self._store(name, np.asarray(value))
+        return name
+
+    def _store(self, name: str, array: NDArray[Any]) -> None:
+        from onnx import numpy_helper
+
+        self.initializers.append(numpy_helper.from_array(array, name))

@@ -1,0 +1,117 @@
+"""The pieces that constructions are put together from."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import coo_array, csr_array
+
+from georecall.constructions.codes.code import Code, sign_code
+from georecall.constructions.transformer.residual import Residual
+from georecall.constructions.transformer.transformer import MLP, Attention
+from georecall.theory.facts.protocol import Table
+
+
+def placed(
+    shape: tuple[int, int], rows: NDArray[np.intp], columns: NDArray[np.intp], values: ArrayLike
+) -> csr_array:
+    """A sparse matrix that maps coordinate rows[i] to coordinate columns[i] with weight values[i].
+
+    `rows`, `columns` and `values` are broadcast against each other.
+    """
+    rows, columns, weights = np.broadcast_arrays(rows, columns, np.asarray(values, dtype=np.float64))
+    return csr_array(coo_array((weights.ravel(), (rows.ravel(), columns.ravel())), shape=shape))
+
+
+def scaled_identity(dim: int, scale: float = 1.0) -> csr_array:
+    """The identity, times a scale."""
+    diagonal = np.arange(dim)
+    return placed((dim, dim), diagonal, diagonal, scale)
+
+
+def uniform_attention(d_model: int, scale: float) -> Attention:
+    """One head with W_Q = W_K = 0, which averages all positions, and W_V W_O = scale x I."""
+    nothing = csr_array((d_model, d_model), dtype=np.float64)
+    return Attention(
+        W_Q=(nothing,),
+        W_K=(nothing,),
+        W_V=(scaled_identity(d_model),),
+        W_O=(scaled_identity(d_model, scale),),
+    )
+
+
+def covering(code: Code | None, facts: Table) -> Code:
+    """The code handed in, cut to the attributes of the facts; default: the shortest sign code.
+
+    Raises:
+        ValueError: the code has fewer words than there are attributes.
+    """
+    if code is None:
+        return sign_code(facts.n_attributes)
+    if code.n_words < facts.n_attributes:
+        raise ValueError(f"the code has {code.n_words} words for {facts.n_attributes} attributes")
+    return (
+        code
+        if code.n_words == facts.n_attributes
+        else Code(code.words[: facts.n_attributes], code.lo, code.hi)
+    )
+
+
+def superpose(
+    W_E: NDArray[np.float64], blocks: NDArray[np.intp], answers: NDArray[np.int64], code: Code
+) -> None:
+    """Writes v(answers[b, s]) on block b of subject s: the direct-sum superposition.
+
+    Args:
+        W_E: shape (tokens, d_model), subjects first; written to.
+        blocks: the coordinates of each block, shape (blocks, m).
+        answers: shape (blocks, N).
+        code: the value code of the attributes.
+    """
+    for block, answered in zip(blocks, answers, strict=True):
+        W_E[: answers.shape[1], block] = code.words[answered]
+
+
+def selector(
+    space: Residual, code: Code, lift: float, n_blocks: int | None = None
+) -> tuple[MLP, NDArray[np.float64]]:
+    """The MLP that keeps the one block that was lifted in full, and the unembedding that reads it.
+
+    With a readout (C1), neuron (b, j) is ReLU(x_{b,j} - (lift + lo)): 0 for a block that was lifted by
+    at most lift - V, and v_j - lo for the one that was lifted by `lift`. It writes to readout j, whose
+    bias is lo. In place (C1'), the neurons turn z into max(z, lift + lo), the same for every other block,
+    and the biases make the sum of the blocks v.
+
+    Args:
+        space: with `block`, shape (blocks, m), and perhaps `readout`, shape (m,).
+        code: the value code that the blocks hold.
+        lift: what is added to the block asked for.
+        n_blocks: how many blocks are in use, the first ones; default: all.
+    """
+    block = space["block"][:n_blocks]
+    level = lift + code.lo
+    neuron = np.arange(block.size).reshape(block.shape)
+    b_out = np.zeros(space.d_model)
+    W_U = np.zeros((space.d_model, code.n_words))
+    if "readout" in space:
+        b_out[space["readout"]] = code.lo
+        W_U[space["readout"]] = code.words.T
+        into, sign = space["readout"], 1.0
+    else:
+        b_out[block] = -level
+        b_out[block[0]] = -lift
+        W_U[block] = code.words.T
+        into, sign = block, -1.0
+    select = MLP(
+        W_in=placed((space.d_model, block.size), block, neuron, sign),
+        b_in=np.full(block.size, -sign * level),
+        W_out=placed((block.size, space.d_model), neuron, into, 1.0),
+        b_out=b_out,
+    )
+    return select, W_U
+
+
+def nearest_neighbour_bias(code: Code) -> NDArray[np.float64]:
+    """b_U[a] = -|v_a|^2 / 2, which makes the largest logit the nearest word; 0 if all |v_a| agree."""
+    norms = code.squared_norms
+    if norms.strides == (0,):
+        return np.broadcast_to(np.zeros(1), norms.shape)
+    return np.zeros(len(norms)) if (norms == norms[0]).all() else norms / -2.0

@@ -1,0 +1,191 @@
+"""Figures: one command, one results file, the same bytes, their parameters inside."""
+
+import json
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from matplotlib.image import imread
+
+from georecall.bounds.counting import bits_per_subject
+from georecall.theory.claims import CLAIMS
+from georecall.theory.claims.symbols import R, m
+from georecall.verify.figures import FIGURES, FORMATS, PlotError, plot, theory_lines
+from georecall.verify.figures.style import COLOURS
+from georecall.verify.sweep import Cell, Store, StoreError, hop_cells, sweep
+from georecall.verify.sweep.learned import runs
+from georecall.verify.sweep.learned_dimension import searches
+
+
+def grid() -> list[Cell]:
+    at = {"seed": 0, "trials": 12}
+    cells = [
+        Cell.of("threshold", construction=name, n_subjects=N, n_relations=r, level=0.5, precision=0.2, **at)
+        for name, r in (("single-hop-dense", 4), ("linear-memory", 1))
+        for N in (8, 16, 128)
+    ]
+    cells += [
+        Cell.of("success", construction="single-hop-dense", n_subjects=N, n_relations=4, dimension=d, **at)
+        for N in (4, 8)
+        for d in (40, 80)
+    ]
+    for name, r in (("single-hop", 4), ("single-hop-in-place", 4), ("single-hop-in-place", 16)):
+        cells += [Cell.of("recall", construction=name, n_subjects=N, n_relations=r, seed=0) for N in (8, 16)]
+    cells.append(
+        Cell.of("recall", construction="single-hop-quantized", n_subjects=8, n_relations=4, seed=0, bits=8)
+    )
+    cells += [
+        Cell.of("margins", construction="single-hop-dense", n_subjects=16, n_relations=4, dimension=d, seed=0)
+        for d in (30, 70)
+    ]
+    return [*cells, *hop_cells(8, 4, 2)]
+
+
+def trained() -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Cells about training as if they had been measured: figures do not ask who did."""
+    cells: list[tuple[str, dict[str, Any], dict[str, Any]]] = []
+    for kind, parameters in runs((8, 16), (4,), (4, 8), seeds=1):
+        cells.append((kind, parameters, {"transfer": 0.25, "r2": -0.5}))
+    for kind, parameters in searches((8, 16), 4, seeds=1):
+        cells.append((kind, parameters, {"needed": parameters["n_attributes"], "failed": 3, "tried": 4}))
+    return cells
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("plots") / "results.sqlite"
+    with Store(path) as store:
+        sweep(grid(), store)
+        for kind, parameters, result in trained():
+            store.enter(Cell.of(kind, **parameters), result, 0.0)
+    return path
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+@pytest.mark.parametrize("kind", FIGURES)
+def test_the_same_results_give_the_same_bytes(results: Path, kind: str, ending: str, tmp_path: Path) -> None:
+    first, second = tmp_path / f"first.{ending}", tmp_path / f"second.{ending}"
+    plot(kind, results, first)
+    plot(kind, results, second)
+    assert first.read_bytes() == second.read_bytes()
+    assert first.stat().st_size < 200_000
+    if ending == "png":
+        assert imread(first).std() > 0.01  # not blank
+
+
+@pytest.mark.parametrize("kind", FIGURES)
+def test_a_figure_carries_its_parameters_and_seeds_and_no_date(
+    results: Path, kind: str, tmp_path: Path
+) -> None:
+    out = tmp_path / "figure.svg"
+    plot(kind, results, out)
+    text = out.read_text()
+    described = re.search(r"<dc:description>(.*?)</dc:description>", text, re.S)
+    assert described is not None
+    about = json.loads(described[1].replace("&quot;", '"'))
+    assert (about["figure"], about["seeds"]) == (kind, [0])
+    assert about["parameters"]["n_relations"] == [1, 4, 16]
+    assert "<dc:date>" not in text
+    assert "<text" in text  # text stays text
+    pdf, png = tmp_path / "figure.pdf", tmp_path / "figure.png"
+    plot(kind, results, pdf)
+    plot(kind, results, png)
+    assert b"/CreationDate" not in pdf.read_bytes()
+    assert b"seeds" in png.read_bytes()
+
+
+def overlaps(figure) -> list[tuple[str, str]]:
+    """Pairs of texts of a figure that lie over each other."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.text import Text
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    unseen = {
+        label
+        for ax in figure.axes
+        for axis in (ax.xaxis, ax.yaxis)
+        for tick in axis.get_major_ticks() + axis.get_minor_ticks()
+        for label in (tick.label1, tick.label2)
+        if not min(axis.get_view_interval()) <= tick.get_loc() <= max(axis.get_view_interval())
+    }
+    shown = [t for t in figure.findobj(Text) if t.get_text().strip() and t.get_visible() and t not in unseen]
+    inside = [(t.get_text(), t.get_window_extent(canvas.get_renderer())) for t in shown]
+    return [
+        (a, b)
+        for i, (a, p) in enumerate(inside)
+        for b, q in inside[i + 1 :]
+        if min(p.x1, q.x1) - max(p.x0, q.x0) > 1 and min(p.y1, q.y1) - max(p.y0, q.y0) > 1
+    ]
+
+
+@pytest.mark.parametrize("kind", FIGURES)
+def test_no_text_lies_over_another_and_axes_are_named(results: Path, kind: str) -> None:
+    from georecall.verify.figures.style import style
+
+    with Store(results) as store, style():
+        figure = FIGURES[kind][1](store.frame())
+        assert overlaps(figure) == []
+    named = [ax for ax in figure.axes if ax.get_xlabel()]
+    assert named
+    assert all(ax.get_ylabel() or ax.get_shared_y_axes().get_siblings(ax) != [ax] for ax in named)
+
+
+def test_texts_that_overlap_are_seen() -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    figure.text(0.5, 0.5, "one")
+    figure.text(0.5, 0.5, "two")
+    assert overlaps(figure) == [("one", "two")]
+
+
+@pytest.mark.parametrize("kind", FIGURES)
+def test_what_the_file_lacks_is_said(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "other.sqlite"
+    with Store(path) as store:
+        sweep([Cell.of("recall", construction="single-hop", n_subjects=3, n_relations=3, seed=0)], store)
+    if kind == "bits":
+        plot(kind, path, tmp_path / "bits.svg")  # one series is a figure
+        return
+    with pytest.raises(PlotError, match="the results file has no"):
+        plot(kind, path, tmp_path / "figure.svg")
+    assert not (tmp_path / "figure.svg").exists()
+
+
+def test_bad_input_is_said(results: Path, tmp_path: Path) -> None:
+    with pytest.raises(PlotError, match="no figure is called"):
+        plot("nonesuch", results, tmp_path / "a.svg")
+    with pytest.raises(ValueError, match=r"end in \.svg"):
+        plot("depth", results, tmp_path / "a.gif")
+    with pytest.raises(StoreError, match="no results file"):
+        plot("depth", tmp_path / "missing.sqlite", tmp_path / "a.svg")
+    Store(tmp_path / "empty.sqlite").close()
+    with pytest.raises(PlotError, match="no cells yet"):
+        plot("depth", tmp_path / "empty.sqlite", tmp_path / "a.svg")
+
+
+@pytest.mark.parametrize("N", [2, 3, 100, 1024])
+def test_the_lines_are_the_claims(N: int) -> None:
+    at = SimpleNamespace(code=max(1, (N - 1).bit_length()))
+    symbols = {m: at.code, R: 4}
+    assert theory_lines.separate_dimension(N, 4) == CLAIMS["single-hop"].predicted["d_model"].subs(symbols)
+    assert theory_lines.in_place_dimension(N, 4) == CLAIMS["single-hop-in-place"].predicted["d_model"].subs(
+        symbols
+    )
+    pytest.importorskip("flint")
+    floor = bits_per_subject(N, 4, bits=8)
+    assert theory_lines.floor_dimension(N, 4, 8) == pytest.approx(float(floor.lower), rel=1e-9)
+
+
+def contrast(colour: str) -> float:
+    """Relative luminance contrast with white."""
+    rgb = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb]
+    return 1.05 / (0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] + 0.05)
+
+
+def test_colours_stand_out_from_the_paper() -> None:
+    assert all(contrast(colour) > 2 for colour in COLOURS.values())

@@ -1,0 +1,183 @@
+"""The measurements of C9 on models whose structure is known: built by hand, or none at all."""
+
+import numpy as np
+import pytest
+
+from georecall.constructions import (
+    block_superposition,
+    dense_superposition,
+    in_place_superposition,
+    linear_associative_memory,
+    sign_code_memory,
+)
+from georecall.theory.facts.fact_table import FactTable, random_bijections
+from georecall.verify.learned import Parts, structure
+from georecall.verify.learned.selection import alignment, gating, swapped, swaps
+from georecall.verify.learned.superposition import (
+    Linear,
+    matched,
+    probes,
+    r_squared,
+    ridge,
+    superposition,
+    superposition_r2,
+)
+from georecall.verify.learned.transfer import discriminates, transfer, transferred
+from georecall.verify.learned.vectors import folds, one_each, right, shuffled
+
+TABLE = random_bijections(128, 3, rng=np.random.default_rng(0))
+BY_HAND = {"separate": block_superposition, "in place": in_place_superposition}
+
+
+def parts_of(construct, table=TABLE, **options):
+    return Parts.of(construct(table, **options), table.n_subjects)
+
+
+@pytest.fixture(scope="module", params=BY_HAND)
+def built(request):
+    return parts_of(BY_HAND[request.param])
+
+
+def test_superposition_and_probes_are_perfect_where_the_embedding_is_a_superposition(built):
+    found = superposition_r2(built, TABLE) | probes(built, TABLE)
+    assert found["r2"] == pytest.approx(1.0, abs=1e-9)
+    assert found["probe"] == 1.0
+    assert max(found["r2_shuffled"], found["r2_random"], found["probe_shuffled"]) <= 0.05
+
+
+def test_a_swap_changes_exactly_that_answer(built):
+    found = swaps(built, TABLE)
+    assert found["swap"] == found["swap_followed"] == found["swap_kept"] == 1.0
+    assert found["swap_random"] <= 0.1  # a random step may happen to flip the right signs
+    assert found["swap_untrained"] <= 0.1
+
+
+def test_new_bijections_are_answered_by_their_superposition(built):
+    found = transfer(built, TABLE, "superposition", tables=2)
+    assert found["transfer"] == 1.0
+    assert max(found["untrained"], found["shuffled"], found["random"]) <= 0.05
+    assert discriminates(found)
+
+
+def test_blocks_are_orthogonal_and_neurons_serve_one_relation():
+    parts = parts_of(block_superposition)
+    found = alignment(parts, TABLE)
+    assert found["overlap"] == pytest.approx(0, abs=1e-12)
+    assert found["angle"] == pytest.approx(90)
+    assert found["rank"] == 7  # m = log2 128, all singular values equal
+    assert np.allclose(found["singular_values"], 1)
+    neurons = gating(parts, TABLE)
+    assert neurons["exclusive"] == 1.0 > neurons["exclusive_untrained"] + 0.2
+
+
+def test_turned_copies_share_the_whole_space_and_differ_as_maps():
+    table = random_bijections(200, 2, rng=np.random.default_rng(1))
+    parts = parts_of(dense_superposition, table, length=56)
+    found = alignment(parts, table)
+    assert found["overlap"] > 0.9
+    assert found["cosine"] < 0.4  # |sum of 56 signs| / 56
+    assert superposition_r2(parts, table)["r2"] == pytest.approx(1.0, abs=1e-9)
+    assert probes(parts, table)["probe"] > 0.95
+
+
+def test_a_memory_over_frozen_embeddings_has_none_of_it():
+    parts = parts_of(sign_code_memory)
+    assert right(parts.model, TABLE).all()
+    found = superposition_r2(parts, TABLE) | probes(parts, TABLE) | swaps(parts, TABLE)
+    assert max(found["r2"], found["probe"], found["swap_followed"]) <= 0.1
+    assert transfer(parts, TABLE, "superposition")["transfer"] <= 0.05
+
+
+def test_transfer_alone_does_not_tell_a_selector_from_a_memory_of_many_dimensions():
+    """With R d > N the fit copies old keys, which a linear memory answers; R^2 shows that it is none."""
+    table = random_bijections(64, 3, rng=np.random.default_rng(0))
+    parts = parts_of(linear_associative_memory, table)
+    assert transfer(parts, table, "superposition")["transfer"] > 0.3
+    assert superposition_r2(parts, table)["r2"] < 0.05
+
+
+def test_answers_are_counted_only_where_they_lead():
+    parts = parts_of(block_superposition)
+    assert right(parts.model, TABLE).all()
+    answer = (int(TABLE.answers[2, 5]) + 1) % 128
+    wrong = right(parts.model, TABLE.altered(5, 2, answer))
+    assert not wrong[2, 5]
+    assert wrong.sum() == wrong.size - 1
+    same = Parts.of(parts.model, 128).with_subjects(np.zeros_like(parts.subjects))
+    assert not right(same, TABLE).any()  # ties
+
+
+def test_a_swap_that_harms_another_relation_is_not_exact():
+    parts = parts_of(in_place_superposition)
+    twisted = parts.subjects.copy()
+    twisted[:, :7] = parts.subjects[:, 7:14]  # two blocks of the same relation: both follow the second
+    both = FactTable(np.stack([TABLE.answers[1], TABLE.answers[1], TABLE.answers[2]]), n_attributes=128)
+    found = swapped(Parts.of(parts.with_subjects(twisted), 128), both)
+    assert not found.exact[:2].any()
+    assert found.exact[2].all()
+
+
+def test_ridge_finds_a_linear_map_and_no_map_in_noise():
+    rng = np.random.default_rng(0)
+    W = rng.standard_normal((10, 4))
+    x, new = rng.standard_normal((80, 10)), rng.standard_normal((50, 10))
+    fitted = ridge(x, Linear(W, np.ones(4))(x))
+    assert r_squared(new @ W + 1, fitted(new)) == pytest.approx(1.0, abs=1e-9)
+    noise = rng.standard_normal((80, 4))
+    assert abs(r_squared(rng.standard_normal((50, 4)), ridge(x, noise)(new))) < 0.15
+
+
+def test_more_regressors_than_subjects_are_held_in_check():
+    rng = np.random.default_rng(3)
+    x, y = rng.standard_normal((40, 200)), rng.standard_normal((40, 5))
+    new, other = rng.standard_normal((200, 200)), rng.standard_normal((200, 5))
+    assert r_squared(other, ridge(x, y)(new)) > -0.5
+
+
+def test_every_subject_is_held_out_once():
+    splits = folds(13, seed=0)
+    assert len(splits) == 5
+    assert sorted(np.concatenate([judge for _, judge in splits]).tolist()) == list(range(13))
+    assert all(set(fit.tolist()).isdisjoint(judge.tolist()) for fit, judge in splits)
+    with pytest.raises(ValueError, match="at least two"):
+        folds(1, seed=0)
+
+
+def test_one_relation_is_asked_of_every_subject():
+    found = np.array([[True, False, False, True], [False, False, True, True]])
+    assert one_each(found) == (2, 4)  # (0, s0), (1, s1), (0, s2), (1, s3)
+
+
+def test_random_embeddings_have_the_mean_and_covariance_of_the_old_ones():
+    rng = np.random.default_rng(0)
+    old = rng.standard_normal((200, 3)) @ np.diag([1, 2, 5]) + [3, 0, 0]
+    new = matched(old, 4000, rng)
+    assert np.allclose(new.mean(axis=0), old.mean(axis=0), atol=0.3)
+    assert np.allclose(np.cov(new.T), np.cov(old.T), atol=2.0)
+
+
+def test_shuffling_keeps_the_answers_of_every_relation_and_moves_them():
+    new = shuffled(TABLE, np.random.default_rng(0))
+    assert new.bijective
+    assert (new.answers != TABLE.answers).mean() > 0.9
+
+
+def test_the_superposition_of_the_old_table_is_the_old_embedding(built):
+    np.testing.assert_allclose(superposition(built, TABLE)(TABLE), built.subjects, atol=1e-9)
+
+
+def test_what_cannot_be_measured_is_refused():
+    model = block_superposition(TABLE)
+    with pytest.raises(ValueError, match="one layer with an MLP"):
+        Parts.of(type(model)(model.W_E, model.W_pos, (), model.W_U, model.b_U), 128)
+    with pytest.raises(ValueError, match="all subjects have one embedding"):
+        Parts.of(parts_of(block_superposition).with_subjects(np.zeros((128, 21))), 128)
+    with pytest.raises(ValueError, match="a procedure is one of superposition, inverse, training"):
+        transferred(parts_of(block_superposition), TABLE, "magic")
+
+
+def test_all_measurements_are_json_and_the_same_for_the_same_seed():
+    found = structure(block_superposition(TABLE), TABLE)
+    assert found == structure(block_superposition(TABLE), TABLE)
+    assert found != structure(block_superposition(TABLE), TABLE, seed=1)
+    assert {type(value) for name, value in found.items() if name != "singular_values"} == {float}

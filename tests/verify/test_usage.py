@@ -1,0 +1,74 @@
+"""What would not fit is refused before it is made, in one line that says how much it would take."""
+
+import re
+
+import pytest
+
+from georecall.theory.facts.keyed import KeyedBijections
+from georecall.verify import usage as limits
+from georecall.verify.claims import hops as multi_hop
+from georecall.verify.claims.check import check, prepare
+from georecall.verify.margins.induction import PremiseError
+from georecall.verify.recall.weights import check_recall
+from georecall.verify.usage import UsageError, require_memory, require_memory_for_weights
+
+
+def test_what_fits_is_not_refused():
+    require_memory(0, "nothing")
+    require_memory(1 << 20, "a MiB")
+
+
+@pytest.mark.parametrize(("size", "says"), [(2**90, "1.15e+18 GiB"), (10**400, "9.31e+390 GiB")])
+def test_what_no_machine_holds_is_refused_whatever_its_size(size, says):
+    with pytest.raises(UsageError, match="all of it would take") as error:
+        require_memory(size, "all of it")
+    assert f"would take {says}; this machine has " in str(error.value)
+
+
+def test_rows_on_demand_need_no_memory_but_outputs_and_relations_do(monkeypatch):
+    asked = []
+    monkeypatch.setattr(limits, "require_memory", lambda n_bytes, what: asked.append(n_bytes))
+    facts = KeyedBijections(1000, 3, seed=0)
+    require_memory_for_weights(facts, 50)
+    require_memory_for_weights(facts, 50, on_demand=True)
+    assert asked == [8 * ((1000 + 3 + 2 * 1000) * 50 + 1000), 8 * (3 * 50 + 1000)]
+
+
+@pytest.mark.parametrize(
+    ("claim", "options", "says"),
+    [
+        ("composed-hops", {"hops": 700}, "weights of 64 outputs and d_model 5.79468e+334"),
+        ("hybrid-hops", {"hops": 700}, "weights of 64 outputs and d_model"),
+        ("multi-hop-bound", {"hops": 700}, "weights of 64 outputs and d_model"),
+        ("multi-hop-bound", {"hops": 30000, "subjects": 10**5}, "a table of 100000 x 90000 facts"),
+        ("sequential-hops", {"hops": 10**6}, "attention at the positions of 1000000 hops"),
+        ("chain-of-thought", {"hops": 10**99}, "attention at the positions of 1.00000e+99 hops"),
+        ("single-hop", {"subjects": 10**30, "relations": 10**60}, "a table of 1"),
+        ("single-hop", {"code_length": 10**99}, "a word of 1.00000e+99 coordinates"),
+        ("single-hop", {"code_distance": 10**99}, "a word of 1.00000e+99 coordinates"),
+        ("single-hop", {"subjects": 2**62, "implicit": True}, "weights of 4611686018427387904 outputs"),
+        ("single-hop", {"relations": 2**99, "implicit": True}, "weights of 1000 outputs and d_model"),
+    ],
+)
+def test_a_check_that_would_not_fit_is_refused_before_it_begins(claim, options, says):
+    with pytest.raises(UsageError, match=f"^{re.escape(says)}.* would take .* GiB; this machine has"):
+        check(claim, **options)
+
+
+@pytest.mark.parametrize("claim", ["composed-hops", "chain-of-thought"])
+@pytest.mark.parametrize("hops", [63, 64])
+def test_more_hops_than_an_array_has_axes_are_verified_all_the_same(claim, hops):
+    assert check(claim, subjects=2, relations=1, hops=hops).status == "holds"
+
+
+@pytest.mark.parametrize("claim", ["composed-hops", "chain-of-thought"])
+def test_where_no_certificate_applies_so_many_hops_are_not_enumerated(monkeypatch, claim):
+    def no_certificate(*_, **__):
+        raise PremiseError("it does not apply")
+
+    for name in ("transitions", "induction"):
+        monkeypatch.setattr(multi_hop, name, no_certificate)
+    instance = prepare(claim, subjects=2, relations=1, hops=64).instance
+    model, samples = instance.build(), instance.samples()
+    verdict = check_recall(model, instance.facts, asked=samples[-1:])
+    assert (verdict.status, verdict.reason) == ("inconclusive", "it does not apply")

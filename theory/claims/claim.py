@@ -1,0 +1,222 @@
+"""A statement of the theory as an object: it can be printed, evaluated, and put to the test."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import sympy
+
+from georecall.theory.claims.symbols import MEANINGS, layer
+
+Number = int | Fraction
+Values = Mapping[sympy.Symbol, Number]  # what the symbols of a claim are worth in one instance
+Prediction = Number | list[Number]
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A condition of a claim, in words and as a SymPy relation that is checked."""
+
+    name: str
+    condition: Any
+
+    def holds(self, values: Values) -> bool:
+        """Whether the condition is true of an instance.
+
+        Raises:
+            ValueError: the values do not decide it.
+        """
+        verdict = _evaluate(self.condition, values)
+        if verdict not in (sympy.true, sympy.false):
+            raise ValueError(f"undecided hypothesis {self.name!r}: {verdict}")
+        return bool(verdict)
+
+    def at(self, values: Values) -> str:
+        """The condition and what its symbols are worth: 'gate >= V/2 at V = 2, gate = 0.9'."""
+        symbols = sorted(self.condition.free_symbols, key=str)
+        worth = ", ".join(f"{symbol} = {float(values[symbol]):.12g}" for symbol in symbols)
+        return f"{self.condition} at {worth}"
+
+
+@dataclass(frozen=True)
+class Control:
+    """A way to break a claim: what is done, and what the theory says will be seen."""
+
+    name: str
+    expected: str
+
+
+@dataclass(frozen=True)
+class PerLayer:
+    """A quantity of every layer, where the number of layers is itself predicted.
+
+    Args:
+        expression: SymPy, in `theory.claims.symbols.layer` (from 1) among others.
+        n_layers: SymPy.
+    """
+
+    expression: Any
+    n_layers: Any
+
+    def __str__(self) -> str:
+        return f"{self.expression} for layer = 1..{self.n_layers}"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of THEORY.md.
+
+    Args:
+        name: its name on the command line.
+        label: its number in THEORY.md.
+        title: one line for a person.
+        statement: LaTeX, text with inline mathematics.
+        hypotheses: conditions, each checked before anything is measured.
+        predicted: for every measured quantity a SymPy expression (where it has one per layer a list, or a
+            `PerLayer`).
+        proof: a sketch, LaTeX.
+        source: where statement and constants come from.
+        controls: negative controls that are run with every check.
+        parameters: the options of `check` that mean something to this claim, beside the facts.
+        units: of the predicted quantities that have one.
+    """
+
+    name: str
+    label: str
+    title: str
+    statement: str
+    hypotheses: tuple[Hypothesis, ...]
+    predicted: Mapping[str, Any]
+    proof: str
+    source: str
+    controls: tuple[Control, ...]
+    parameters: tuple[str, ...] = ()
+    units: Mapping[str, str] = field(
+        default_factory=lambda: {"subject_bits": "bits per subject", "other_bits": "bits"}
+    )
+
+    def symbols(self) -> dict[str, str]:
+        """The symbols of hypotheses and predictions, and what each means."""
+        formulas = [h.condition for h in self.hypotheses]
+        for quantity in self.predicted.values():
+            formulas += _formulas(quantity)
+        used = {symbol for formula in formulas for symbol in sympy.sympify(formula).free_symbols}
+        return {str(symbol): MEANINGS.get(symbol, "") for symbol in sorted(used, key=str)}
+
+    def predict(self, values: Values) -> dict[str, Prediction]:
+        """Every predicted quantity of an instance, exactly.
+
+        Raises:
+            ValueError: a symbol of the claim has no value.
+        """
+        return {name: _prediction(quantity, values) for name, quantity in self.predicted.items()}
+
+    def described(self) -> dict[str, Any]:
+        """The claim in JSON's own types; formulas as SymPy prints them."""
+        return {
+            "name": self.name,
+            "label": self.label,
+            "title": self.title,
+            "statement": self.statement,
+            "hypotheses": [{"name": h.name, "condition": str(h.condition)} for h in self.hypotheses],
+            "predicted": {name: str(quantity) for name, quantity in self.predicted.items()},
+            "units": dict(self.units),
+            "symbols": self.symbols(),
+            "proof": self.proof,
+            "source": self.source,
+            "controls": [{"name": c.name, "expected": c.expected} for c in self.controls],
+            "parameters": list(self.parameters),
+        }
+
+    def latex(self) -> str:
+        """LaTeX of the claim, its hypotheses, predictions, proof and source; see `latex_document`."""
+        return "\n".join(
+            [
+                rf"\begin{{claim}}[{_text(self.label)}, \texttt{{{self.name}}}]",
+                self.statement,
+                r"\end{claim}",
+                r"\paragraph{Hypotheses.}",
+                *_items(rf"{_text(h.name)}: ${sympy.latex(h.condition)}$" for h in self.hypotheses),
+                r"\paragraph{Predicted.}",
+                *_items(
+                    rf"\texttt{{{_text(name)}}} $= {_latex(quantity)}$"
+                    for name, quantity in self.predicted.items()
+                ),
+                "Here "
+                + ", ".join(f"${_math(name)}$: {_text(meaning)}" for name, meaning in self.symbols().items())
+                + ".",
+                r"\begin{proof}",
+                self.proof,
+                r"\end{proof}",
+                rf"\paragraph{{Source.}} {_text(self.source)}",
+            ]
+        )
+
+    def _repr_latex_(self) -> str:
+        """What a notebook shows: the statement."""
+        return rf"\textbf{{{_text(self.label)} ({_text(self.name)}).}} {self.statement}"
+
+
+def latex_document(*claims: Claim) -> str:
+    """A LaTeX document, ready to compile, that states some claims."""
+    return "\n".join(
+        [
+            r"\documentclass{article}",
+            r"\usepackage{amsmath,amssymb,amsthm}",
+            r"\newtheorem*{claim}{Claim}",
+            r"\begin{document}",
+            *(claim.latex() for claim in claims),
+            r"\end{document}",
+        ]
+    )
+
+
+def _items(items: Iterable[str]) -> list[str]:
+    return [r"\begin{itemize}", *(rf"  \item {item}" for item in items), r"\end{itemize}"]
+
+
+def _evaluate(expression: Any, values: Values) -> Any:
+    exact = {symbol: sympy.Rational(value.numerator, value.denominator) for symbol, value in values.items()}
+    return sympy.sympify(expression).subs(exact)
+
+
+def _formulas(quantity: Any) -> list[Any]:
+    if isinstance(quantity, PerLayer):
+        return [quantity.expression, quantity.n_layers]
+    return quantity if isinstance(quantity, list) else [quantity]
+
+
+def _prediction(quantity: Any, values: Values) -> Prediction:
+    if isinstance(quantity, list):
+        return [_number(expression, values) for expression in quantity]
+    if isinstance(quantity, PerLayer):
+        count = int(_number(quantity.n_layers, values))
+        return [_number(quantity.expression, {**values, layer: number}) for number in range(1, count + 1)]
+    return _number(quantity, values)
+
+
+def _number(expression: Any, values: Values) -> Number:
+    value = _evaluate(expression, values)
+    if not value.is_Rational:
+        raise ValueError(f"{expression} has no exact value: {value}")
+    return int(value) if value.is_Integer else Fraction(int(value.p), int(value.q))
+
+
+def _latex(quantity: Any) -> str:
+    if isinstance(quantity, list):
+        return "[" + ", ".join(sympy.latex(e) for e in quantity) + "]"
+    if isinstance(quantity, PerLayer):
+        count = sympy.latex(quantity.n_layers)
+        return rf"\left({sympy.latex(quantity.expression)}\right)_{{\text{{layer}} = 1, \dots, {count}}}"
+    return str(sympy.latex(quantity))
+
+
+def _text(plain: str) -> str:
+    for character in "_&%#":
+        plain = plain.replace(character, rf"\{character}")
+    return plain
+
+
+def _math(name: str) -> str:
+    return rf"\{name}" if name == "mu" else name

@@ -1,0 +1,214 @@
+"""C9 under test: several training runs, each measured against the claim's thresholds.
+
+Recall is proved (`verify.margins`). Probes, swaps and transfer are shares with Clopper-Pearson intervals;
+every subject is asked one relation, so that the draws may count as independent, and the error is split over
+all intervals of the check. The claim holds if every run reaches every threshold (the lower ends of its
+intervals do), is refuted if one certainly falls short, and is inconclusive otherwise.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+from georecall.constructions.gradient_descent import trained
+from georecall.constructions.memories import sign_code_memory
+from georecall.constructions.training.loop import libraries
+from georecall.constructions.training.recipe import recipe_for
+from georecall.theory.claims.gradient_descent import GRADIENT_DESCENT
+from georecall.theory.claims.symbols import A, N, R
+from georecall.theory.facts.fact_table import FactTable
+from georecall.verify.claims.hypotheses import hypotheses_of, not_met
+from georecall.verify.claims.instance import Instance
+from georecall.verify.learned.selection import swapped
+from georecall.verify.learned.superposition import probed, superposition_r2
+from georecall.verify.learned.transfer import CHANCE, transferred
+from georecall.verify.learned.vectors import Parts, one_each
+from georecall.verify.margins.margins import Progress, margins
+from georecall.verify.margins.queries import Facts, sample
+from georecall.verify.verdict.intervals import clopper_pearson, falls_short, reaches
+from georecall.verify.verdict.verdict import ControlResult, Mismatch, Verdict
+
+DEFAULT_TABLE = (512, 2)
+TRIALS = 3
+TABLES = 4  # new bijections per run
+ERROR = Fraction(1, 20)  # of all intervals of a check together
+_SHARES = ("probe_accuracy", "swap_accuracy", "transfer_accuracy")
+
+Counts = dict[str, tuple[int, int]]  # successes and trials of each share
+
+
+def gradient_descent_claim(
+    facts: FactTable, progress: Progress | None = None, *, trials: int = TRIALS, seed: int = 0
+) -> Verdict:
+    """The verdict on C9 at one table: `trials` runs at the seeds seed, seed + 1, ...
+
+    Raises:
+        MissingExtraError: JAX or optax is not installed (extra `learn`).
+    """
+    hypotheses, unmet = hypotheses_of(GRADIENT_DESCENT, facts, bijective=facts.bijective)
+    if unmet:
+        return not_met(GRADIENT_DESCENT, hypotheses, unmet)
+    libraries()
+    predicted = GRADIENT_DESCENT.predict({})
+    runs = [_Run(facts, seed + i, trials, i, progress) for i in range(trials)]
+    verdict = Verdict(
+        claim=GRADIENT_DESCENT.name,
+        status="inconclusive",
+        hypotheses=hypotheses,
+        predicted=predicted,
+        measured=_measured(runs),
+        min_margin=min(run.found.minimum[0] for run in runs),
+        exact=all(run.found.exact for run in runs),
+        method=runs[0].found.method,
+        controls=tuple(_controls(runs, facts)),
+        controls_at={"subjects": facts.n_subjects, "relations": facts.n_relations, "trials": trials},
+    )
+    return _judged(verdict, runs, predicted)
+
+
+class Learned:
+    """The claim `gradient-descent` as something that can be built, asked and exported: its first run."""
+
+    claim = GRADIENT_DESCENT
+    default_table = DEFAULT_TABLE
+
+    def instance(self, facts: FactTable, **options: Any) -> Instance:
+        """The run at one table; options `trials` and `seed`."""
+        recipe = recipe_for(facts, options.get("seed", 0))
+        return Instance(
+            facts=facts,
+            values={N: facts.n_subjects, A: facts.n_attributes, R: facts.n_relations},
+            parameters={"trials": options.get("trials", TRIALS)},
+            build=lambda: trained(facts, recipe),
+            margins=lambda model, progress: margins(model, facts, progress=progress),
+            n_queries=facts.n_facts,
+            samples=lambda: [sample(Facts(facts), r * facts.n_subjects) for r in range(facts.n_relations)],
+        )
+
+    def controls(self) -> list[ControlResult]:
+        """None without the runs: see `gradient_descent_claim`."""
+        return []
+
+    def controls_at(self) -> dict[str, Any]:
+        """Nothing."""
+        return {}
+
+
+LEARNED = Learned()
+
+
+class _Run:
+    """One training run and what was measured of it."""
+
+    def __init__(
+        self, facts: FactTable, seed: int, trials: int, number: int, progress: Progress | None
+    ) -> None:
+        recipe = recipe_for(facts, seed)
+
+        def report(done: int, total: int) -> None:
+            if progress is not None:
+                progress(number * total + done, trials * total)
+
+        self.model = trained(facts, recipe, progress=report)
+        self.found = margins(self.model, facts)
+        parts = Parts.of(self.model, facts.n_subjects)
+        self.r2 = superposition_r2(parts, facts, seed=seed)
+        self.transferred = transferred(parts, facts, "superposition", tables=TABLES, seed=seed)
+        read = probed(parts.subjects, parts, facts, seed=seed)
+        moved = parts.subjects[::-1]
+        self.probe_shuffled = float(probed(moved, parts, facts, seed=seed).mean())
+        self.counts: Counts = {
+            "probe_accuracy": one_each(read),
+            "swap_accuracy": one_each(swapped(parts, facts, seed=seed).exact),
+            "transfer_accuracy": one_each(self.transferred["transfer"]),
+        }
+
+
+def _measured(runs: list[_Run]) -> dict[str, Any]:
+    """The least of the runs, and for every share the interval of that run."""
+    model, error = runs[0].model, float(_error(len(runs)))
+    measured: dict[str, Any] = {
+        "d_model": model.d_model,
+        "d_mlp": model.d_mlp,
+        "d_mlp_per_layer": model.d_mlp_per_layer,
+        "n_layers": model.n_layers,
+        "recall": min(run.found.n_recalled / run.found.n_facts for run in runs),
+        "superposition_r2": min(run.r2["r2"] for run in runs),
+    }
+    for name in _SHARES:
+        successes, trials = min((run.counts[name] for run in runs), key=lambda count: count[0] / count[1])
+        measured[name] = successes / trials
+        measured[f"{name}_interval"] = list(clopper_pearson(successes, trials, error))
+    return measured
+
+
+def _error(n_runs: int) -> Fraction:
+    """The error of one interval."""
+    return ERROR / (len(_SHARES) * n_runs)
+
+
+def _judged(verdict: Verdict, runs: list[_Run], predicted: dict[str, Any]) -> Verdict:
+    """Refuted by a run that certainly falls short; holds if all certainly reach every threshold."""
+    for run in runs:
+        if run.found.n_wrong:
+            reason = f"{run.found.n_wrong} of {run.found.n_facts} facts wrong"
+            return replace(verdict, status="refuted", reason=reason, witness=run.found.worst)
+    for name, measured, short in _shortfalls(runs, predicted):
+        if short:
+            mismatch = Mismatch(name, predicted[name], measured)
+            reason = f"{name} is {measured:.3g}, predicted at least {float(predicted[name]):g}"
+            return replace(verdict, status="refuted", reason=reason, witness=mismatch)
+    open_ = [name for name, _, short in _shortfalls(runs, predicted) if short is None]
+    if any(run.found.n_recalled < run.found.n_facts for run in runs):
+        open_.append("recall")
+    failed = [control.name for control in verdict.controls if not control.ok]
+    if open_:
+        reason = f"undecided: {', '.join(sorted(set(open_)))}"
+    elif failed:
+        reason = f"control not as predicted: {', '.join(failed)}"
+    else:
+        return replace(verdict, status="holds")
+    return replace(verdict, status="inconclusive", reason=reason)
+
+
+def _shortfalls(runs: list[_Run], predicted: dict[str, Any]) -> Iterator[tuple[str, float, bool | None]]:
+    """For each run and quantity: its name, the value, and whether it falls short (None: undecided)."""
+    error = _error(len(runs))
+    for run in runs:
+        r2 = run.r2["r2"]
+        yield "superposition_r2", r2, r2 < predicted["superposition_r2"]
+        for name, (successes, trials) in run.counts.items():
+            level = Fraction(predicted[name])
+            short = falls_short(successes, trials, level, error)
+            decided = short or reaches(successes, trials, level, error)
+            yield name, successes / trials, short if decided else None
+
+
+def _controls(runs: list[_Run], facts: FactTable) -> list[ControlResult]:
+    """What must come out at chance, at its worst over the runs."""
+    at = {"shuffled assignment": "shuffled", "random embeddings": "random", "untrained MLP": "untrained"}
+    most = {name: max(float(run.transferred[key].mean()) for run in runs) for name, key in at.items()}
+    seen = {name: f"transfer {share:.3f}" for name, share in most.items()}
+    fine = {name: share <= CHANCE for name, share in most.items()}
+    r2, probe = max(run.r2["r2_shuffled"] for run in runs), max(run.probe_shuffled for run in runs)
+    seen["shuffled table"] = f"R^2 {r2:.3f}, probes {probe:.3f}"
+    fine["shuffled table"] = max(r2, probe) <= CHANCE
+    name = "memory over frozen embeddings"
+    seen[name], fine[name] = _memory(facts)
+    return [
+        ControlResult(control.name, control.expected, seen[control.name], fine[control.name])
+        for control in GRADIENT_DESCENT.controls
+    ]
+
+
+def _memory(facts: FactTable) -> tuple[str, bool]:
+    """C8's sign-code memory at the same facts: everything is recalled, and nothing of C9 is there."""
+    model = sign_code_memory(facts)
+    parts = Parts.of(model, facts.n_subjects)
+    recalled = margins(model, facts).n_recalled
+    r2 = superposition_r2(parts, facts)["r2"]
+    probe = float(probed(parts.subjects, parts, facts).mean())
+    transfer = float(transferred(parts, facts, "superposition")["transfer"].mean())
+    got = f"{recalled} of {facts.n_facts} recalled, R^2 {r2:.3f}, probes {probe:.3f}, transfer {transfer:.3f}"
+    return got, recalled == facts.n_facts and max(r2, probe, transfer) <= CHANCE

@@ -1,0 +1,282 @@
+"""The negative controls of C3 and C5, each on a small companion whose every margin the theory predicts."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from georecall.constructions import chain_of_thought, composed_hops, hybrid_hops
+from georecall.constructions.codes.code import sign_code
+from georecall.constructions.transformer.arithmetic import dense
+from georecall.constructions.transformer.transformer import MLP, Attention, Transformer
+from georecall.theory.claims import chain_of_thought as chain
+from georecall.theory.claims import hops as claims
+from georecall.theory.claims.claim import Claim
+from georecall.theory.claims.single_hop import Floats, readout_separate
+from georecall.theory.facts.fact_table import FactTable, random_bijections
+from georecall.theory.facts.strings import letters, spelled, string_answers
+from georecall.theory.tools.randomness import generator
+from georecall.verify.claims.controls import agreement, nearest_word_margins, neighbour, result
+from georecall.verify.margins.hops import enumeration
+from georecall.verify.margins.induction import PremiseError, induction
+from georecall.verify.margins.margins import Margins, margins
+from georecall.verify.margins.queries import Chains, SingleSteps
+from georecall.verify.verdict.verdict import ControlResult
+
+COMPANION = random_bijections(10, 3, rng=generator(0, "controls", "hops"))
+_CODE = sign_code(10)
+_WEAK = 0.75
+_MAX_HOPS = 5  # three signs of position
+
+
+def chain_controls(facts: FactTable = COMPANION) -> list[ControlResult]:
+    """C3's controls."""
+    words = _CODE.words[facts.answers].astype(float)
+    weak = chain_of_thought(facts, max_hops=_MAX_HOPS, code=_CODE, gate=_WEAK)
+    model = chain_of_thought(facts, max_hops=_MAX_HOPS, code=_CODE)
+    predicted = {
+        "weak": nearest_word_margins(readout_separate(words, _WEAK, -1), _CODE, facts.answers),
+        "shared": nearest_word_margins(chain.readout_shared_positions(words, 1.0), _CODE, facts.answers),
+    }
+    return [
+        agreement(chain.WEAK_GATE, _steps(weak, facts), predicted["weak"], fails=True),
+        agreement(chain.SHARED_POSITIONS, _steps(_shared(model), facts), predicted["shared"], fails=True),
+        _uncaught_by_single_steps(chain.CORRUPTED_KEYS, _without_a_key(model), facts),
+        _uncaught_by_single_steps(chain.CORRUPTED_TOKENS, _with_a_loud_token(model, facts), facts),
+        _altered_step(model, facts),
+        _softer(facts),
+    ]
+
+
+def hop_controls(claim: Claim, lengths: Sequence[int], facts: FactTable = COMPANION) -> list[ControlResult]:
+    """The controls of a claim of C5, on a companion with stages of the given lengths."""
+    companion = _Companion(facts, tuple(lengths))
+    found = {
+        claims.WEAK_GATE.name: companion.weak_gate,
+        claims.DROPPED_BLOCK.name: companion.dropped_block,
+        claims.CORRUPTED_WEIGHT.name: companion.moved_coordinate,
+        claims.SILENT_MEMORY.name: companion.silent_memory,
+        claims.LOW_THRESHOLD.name: companion.low_threshold,
+        claims.STATE_KEPT.name: companion.state_kept,
+        claims.CORRUPTED_MEMORY.name: companion.corrupted_memory,
+    }
+    return [found[control.name]() for control in claim.controls]
+
+
+class _Companion:
+    """A model of one stage (C5(a)) or two (C5(b), C5(c)), and what the theory says of broken ones."""
+
+    def __init__(self, facts: FactTable, lengths: tuple[int, ...]) -> None:
+        self.facts, self.lengths, self.R = facts, lengths, facts.n_relations
+        self.alphabet = letters(facts, sum(lengths))
+        ends = np.cumsum(lengths)
+        self.strings = [
+            string_answers(facts, self.alphabet[end - n : end]) for end, n in zip(ends, lengths, strict=True)
+        ]
+        self.answers = string_answers(facts, self.alphabet).reshape(*[len(a) for a in self.strings], -1)
+
+    def model(self, gate: float = 1.0) -> Transformer:
+        """The claim's weights at a gate."""
+        hops = sum(self.lengths)
+        if len(self.lengths) == 1:
+            return composed_hops(self.facts, hops=hops, code=_CODE, gate=gate)
+        return hybrid_hops(self.facts, hops=hops, stages=len(self.lengths), code=_CODE, gate=gate)
+
+    def margins(self, model: Transformer) -> Margins:
+        """Of all queries, shape (R, ..., R, N)."""
+        return margins(model, Chains(self.facts, self.alphabet))
+
+    def predicted(self, gate: float = 1.0, threshold: float | None = None, erased: bool = True) -> Floats:
+        """The margins that the theory predicts, in the same shape."""
+        words = [_CODE.words[answers].astype(float) for answers in self.strings]
+        if len(words) == 1:
+            read = claims.readout_composed(words[0], gate, R=self.R, hops=self.lengths[0], lo=-1)
+        else:
+            read = claims.readout_two_stages(
+                *(words[0], words[1], _CODE.words.astype(float), gate),
+                R=self.R,
+                lengths=(self.lengths[0], self.lengths[1]),
+                threshold=_CODE.length - 1 if threshold is None else threshold,
+                erased=erased,
+            )
+        found = nearest_word_margins(read, _CODE, self.answers)
+        return found.reshape(*[self.R] * len(self.alphabet), self.facts.n_subjects)
+
+    def weak_gate(self) -> ControlResult:
+        """The leak of a gate below 1."""
+        found = self.margins(self.model(_WEAK))
+        return agreement(claims.WEAK_GATE, found, self.predicted(gate=_WEAK), fails=True)
+
+    def dropped_block(self) -> ControlResult:
+        """One string of the first stage without a block: all logits of its queries tie."""
+        model, dropped, m = self.model(), 1, _CODE.length
+        assert model.storage is not None
+        W_E = model.W_E.copy()
+        W_E[: self.facts.n_subjects, model.storage.coordinates[dropped * m : (dropped + 1) * m]] = 0
+        found = self.margins(replace(model, W_E=W_E))
+        through = np.zeros(self.answers.shape, dtype=bool)
+        through[dropped] = True
+        through = through.reshape(found.lower.shape)
+        wrong = found.upper <= 0
+        tied = (found.upper[wrong] == 0).sum()
+        got = f"{wrong.sum()} wrong, {through.sum()} predicted, {tied} with margin 0"
+        return result(
+            claims.DROPPED_BLOCK, got, np.array_equal(wrong, through) and not found.upper[wrong].any()
+        )
+
+    def moved_coordinate(self) -> ControlResult:
+        """One coordinate of one subject's block, moved so that it holds another word."""
+        model, string, m = self.model(), 5, _CODE.length
+        subject, coordinate, other = neighbour(_CODE, self.strings[0][string])
+        assert model.storage is not None
+        W_E = model.W_E.copy()
+        W_E[subject, model.storage.coordinates[string * m + coordinate]] *= -1
+        found = self.margins(replace(model, W_E=W_E))
+        query = (subject, *map(int, spelled(np.array([string]), self.alphabet)[0]))
+        got = f"wrong: {_questions(found, self.facts)}, answered {found.worst.got_name}"
+        ok = found.wrong == [query] and found.worst.got == other and set(found.minimum) == {-2}
+        return result(claims.CORRUPTED_WEIGHT, got, ok)
+
+    def silent_memory(self) -> ControlResult:
+        """A memory that never fires: the readout keeps what the first stage reached."""
+        model = _with_memory(self.model(), b_in=np.full(self.facts.n_subjects, -float(_CODE.length)))
+        found, predicted = self.margins(model), self.predicted(threshold=_CODE.length)
+        reached = np.broadcast_to(self.strings[0][:, None], self.answers.shape).reshape(found.lower.shape)
+        right = self.answers.reshape(found.lower.shape) == reached
+        ok = np.array_equal(found.lower > 0, right)
+        return agreement(claims.SILENT_MEMORY, found, predicted, fails=True, besides=ok)
+
+    def low_threshold(self) -> ControlResult:
+        """A memory that also fires, at a third of the strength, for words at distance 1."""
+        threshold = _CODE.length - 3
+        model = _with_memory(self.model(), b_in=np.full(self.facts.n_subjects, -float(threshold)))
+        return agreement(claims.LOW_THRESHOLD, self.margins(model), self.predicted(threshold=threshold))
+
+    def state_kept(self) -> ControlResult:
+        """The first stage without its erasing neurons and their bias."""
+        model = self.model()
+        mlp, n_select = model.blocks[0].mlp, len(self.strings[0]) * _CODE.length
+        assert mlp is not None
+        assert model.storage is not None
+        W_out, b_out = dense(mlp.W_out).copy(), mlp.b_out.copy()
+        W_out[n_select:] = 0
+        b_out[model.storage.coordinates] = 0
+        block = replace(model.blocks[0], mlp=MLP(mlp.W_in, mlp.b_in, W_out, b_out))
+        found = self.margins(replace(model, blocks=(block, *model.blocks[1:])))
+        return agreement(claims.STATE_KEPT, found, self.predicted(erased=False), fails=True)
+
+    def corrupted_memory(self) -> ControlResult:
+        """One coordinate of what the memory writes for one entity, moved so that it holds another word."""
+        string, m = 2, _CODE.length
+        entity, coordinate, _ = neighbour(_CODE, self.strings[1][string])
+        model = self.model()
+        mlp = model.blocks[1].mlp
+        assert mlp is not None
+        assert model.storage is not None
+        W_out = dense(mlp.W_out).copy()
+        W_out[entity, model.storage.coordinates[string * m + coordinate]] *= -1
+        found = self.margins(_with_memory(model, W_out=W_out))
+        through = np.zeros(self.answers.shape, dtype=bool)
+        through[:, string] = self.strings[0] == entity
+        wrong = found.upper <= 0
+        got = f"{wrong.sum()} wrong, {through.sum()} pass through"
+        return result(claims.CORRUPTED_MEMORY, got, np.array_equal(wrong, through.reshape(wrong.shape)))
+
+
+def _with_memory(model: Transformer, **weights: Any) -> Transformer:
+    """The model with some weights of its first memory replaced."""
+    memory = model.blocks[1].mlp
+    assert memory is not None
+    changed = replace(model.blocks[1], mlp=replace(memory, **weights))
+    return replace(model, blocks=(model.blocks[0], changed, *model.blocks[2:]))
+
+
+def _steps(model: Transformer, facts: FactTable) -> Margins:
+    """The least margin of every single step over all its places."""
+    found = [margins(model, SingleSteps(facts, _MAX_HOPS, i)) for i in range(1, _MAX_HOPS + 1)]
+    return Margins.least(found, found[0].queries)
+
+
+def _with_attention(model: Transformer, **weights: Any) -> Transformer:
+    attention = model.blocks[0].attention
+    assert attention is not None
+    changed = Attention(**{**vars(attention), **weights})
+    return replace(model, blocks=(replace(model.blocks[0], attention=changed),))
+
+
+def _attention(model: Transformer) -> dict[str, NDArray[Any]]:
+    """The one head's matrices, dense copies."""
+    attention = model.blocks[0].attention
+    assert attention is not None
+    return {name: dense(heads[0]).copy() for name, heads in vars(attention).items()}
+
+
+def _shared(model: Transformer) -> Transformer:
+    """Every position writes its code to both keys and queries, entity i that of relation i."""
+    halves = model.W_pos[:_MAX_HOPS] + model.W_pos[_MAX_HOPS:]
+    return replace(model, W_pos=np.concatenate([halves, halves]))
+
+
+def _without_a_key(model: Transformer) -> Transformer:
+    """Relations whose position codes differ in the first sign alone get the same key."""
+    W_K = _attention(model)["W_K"]
+    W_K[:, 0] = 0
+    return _with_attention(model, W_K=(W_K,))
+
+
+def _with_a_loud_token(model: Transformer, facts: FactTable) -> Transformer:
+    """Relation 0's token writes to one key coordinate; it adds 2.5 to its score at the first steps.
+
+    Two position codes differ by 2 at least, so that it wins from any place; its own score, at least 3 - 2.5
+    at the other steps, stays above that of entities, 0, so that single steps pass.
+    """
+    W_E = model.W_E.copy()
+    key = np.flatnonzero(_attention(model)["W_K"].any(axis=1))[-1]
+    W_E[facts.n_subjects, key] = 2.5 * model.W_pos[0, key]
+    return replace(model, W_E=W_E)
+
+
+def _uncaught_by_single_steps(control: Any, model: Transformer, facts: FactTable) -> ControlResult:
+    """Single steps pass, and chains fail: the certificate must refuse."""
+    steps, chains = _steps(model, facts), enumeration(model, facts, 3, max_hops=_MAX_HOPS)
+    try:
+        induction(model, facts, max_hops=_MAX_HOPS)
+        refusal = None
+    except PremiseError as error:
+        refusal = str(error)
+    got = (
+        f"{steps.n_recalled} of {steps.n_facts} single steps pass, {chains.n_wrong} of {chains.n_facts} "
+        f"chains of 3 hops fail, {f'refused: {refusal}' if refusal else 'not refused'}"
+    )
+    ok = steps.n_recalled == steps.n_facts and chains.n_wrong > 0 and refusal is not None
+    return result(control, got, ok)
+
+
+def _altered_step(model: Transformer, facts: FactTable) -> ControlResult:
+    subject, relation = 3, 1
+    altered = facts.altered(subject, relation, int(facts.answers[relation, subject] + 1) % 10)
+    found = induction(model, altered, max_hops=_MAX_HOPS)
+    got = f"wrong: {_questions(found, facts)}"
+    return result(chain.ALTERED_FACT, got, found.wrong == [(subject, relation)])
+
+
+def _softer(facts: FactTable) -> ControlResult:
+    """Softmax with the scores halved: the bound, and the chains that the model is shown, fall short."""
+    promised = 1.0
+    model = chain_of_thought(facts, max_hops=_MAX_HOPS, code=_CODE, attention="soft", margin=promised)
+    softer = _with_attention(model, W_Q=(_attention(model)["W_Q"] / 2,))
+    kept = induction(model, facts, max_hops=_MAX_HOPS).minimum[0]
+    bound = induction(softer, facts, max_hops=_MAX_HOPS).minimum[0]
+    shown = enumeration(softer, facts, 4, max_hops=_MAX_HOPS).minimum[1]
+    got = (
+        f"promised {promised:g}; certified {float(kept):.3g} at the scale, {float(bound):.3g} at half of it, "
+        f"where a chain has margin {float(shown):.3g}"
+    )
+    return result(chain.SOFTER, got, bound <= shown < promised <= kept)
+
+
+def _questions(found: Margins, facts: FactTable) -> str:
+    wrong = [facts.question(*query) for query in found.wrong[:3]]
+    return ", ".join(wrong) + (" ..." if found.n_wrong > 3 else "")

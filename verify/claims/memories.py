@@ -1,0 +1,301 @@
+"""C8's memories under test: draws of the words against the promise, and the controls that must break it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from georecall.constructions import memories as build
+from georecall.constructions.codes.code import Code, sign_code
+from georecall.constructions.dense import signs
+from georecall.constructions.memories import (
+    GRAIN,
+    feature_dimension,
+    feature_width,
+    features,
+    linear_dimension,
+)
+from georecall.constructions.transformer.parts import placed
+from georecall.constructions.transformer.transformer import Transformer
+from georecall.theory.claims import memories as claims
+from georecall.theory.claims.claim import Claim, Values
+from georecall.theory.claims.dense import delta as delta_symbol
+from georecall.theory.claims.single_hop import ALTERED_FACT, SHORT_CODE
+from georecall.theory.claims.symbols import A, D, N, R, levels, m, words
+from georecall.theory.facts.fact_table import FactTable, random_bijections
+from georecall.theory.numbers.memories import memory_failure
+from georecall.theory.tools.randomness import generator
+from georecall.verify.claims import readouts
+from georecall.verify.claims.controls import agreement, nearest_word_margins, result
+from georecall.verify.claims.dense import DEFAULT_DELTA, first_subject
+from georecall.verify.claims.instance import Instance
+from georecall.verify.claims.promise import DEFAULT_TRIALS, Promise
+from georecall.verify.claims.readouts import Floats, Readouts
+from georecall.verify.margins.margins import margins
+from georecall.verify.verdict.intervals import reaches
+from georecall.verify.verdict.verdict import ControlResult
+
+_COMPANION = random_bijections(12, 3, rng=generator(0, "controls", "memories"))
+_DRAWS = 256
+_CONTROL_ERROR = Fraction(1, 10**6)
+_BLOCK = 1 << 22  # entries of one block of a kernel: 32 MiB
+
+
+@dataclass(frozen=True, eq=False)
+class Frozen:
+    """Keys or features that stay while the words are drawn.
+
+    Args:
+        phi: for each relation those of every subject, shape (R, N, k).
+        facts: the table.
+        grain: all entries are whole multiples of it, a power of two.
+    """
+
+    phi: Floats
+    facts: FactTable
+    grain: float
+
+    @cached_property
+    def sums(self) -> Floats:
+        """For each attribute the sum of phi over the facts it answers: shape (|A|, k)."""
+        shape = (self.facts.n_attributes, self.facts.n_facts)
+        at = placed(shape, self.facts.answers.ravel(), np.arange(self.facts.n_facts), 1.0)
+        return np.asarray(at @ self.phi.reshape(self.facts.n_facts, -1))
+
+    def failures(self, d: int) -> float:
+        """`theory.numbers.memories`' bound on the expected number of pairs that go wrong, block by block."""
+        phi, answers, sums = self.phi.reshape(self.facts.n_facts, -1), self.facts.answers.ravel(), self.sums
+        size = max(1, _BLOCK // self.facts.n_attributes)
+        starts = range(0, len(phi), size)
+        blocks = ((phi[i : i + size], answers[i : i + size]) for i in starts)
+        return sum(memory_failure(block @ sums.T, to, d) for block, to in blocks)
+
+    def readouts(self, u: Floats) -> Readouts:
+        """What is read with words u, shape (|A|, d)."""
+        W = self.sums.T @ u
+        return Readouts(u, (phi @ W for phi in self.phi), grain=self.grain)
+
+
+@dataclass(frozen=True)
+class HebbianMemory:
+    """One of the two Hebbian claims.
+
+    Args:
+        claim: the claim.
+        construct: facts and options to weights.
+        freeze: keys and diagonals (and what else) as the construction draws them.
+        dimension: the default d.
+        width: of the memory layer.
+        n_values: how many values an entry of the memory may take.
+    """
+
+    claim: Claim
+    construct: Callable[..., Transformer]
+    freeze: Callable[[FactTable, int, np.random.Generator], Frozen]
+    dimension: Callable[[FactTable, float], int]
+    width: Callable[[int], int]
+    n_values: Callable[[FactTable, int], int]
+    default_table: tuple[int, int] = (250, 4)
+
+    @property
+    def name(self) -> str:
+        """The claim's name."""
+        return self.claim.name
+
+    def instance(self, facts: FactTable, **options: Any) -> Instance:
+        """The claim at one table; options `delta`, `code_length` (d), `trials` and `seed`."""
+        delta, seed = options.get("delta", DEFAULT_DELTA), options.get("seed", 0)
+        d = options.get("code_length") or self.dimension(facts, delta)
+        trials = options.get("trials", DEFAULT_TRIALS)
+        frozen = self.freeze(facts, d, self._generator(facts, d, seed))
+
+        def trial(i: int) -> bool:
+            u = signs(generator(seed, self.name, "words", facts.digest, d, i), facts.n_attributes, d)
+            return readouts.n_wrong(frozen.readouts(u), facts) == 0
+
+        def construct() -> Transformer:
+            return self.construct(facts, dimension=d, rng=self._generator(facts, d, seed))
+
+        return Instance(
+            facts=facts,
+            values=self.values(facts, d, delta, frozen),
+            parameters={"delta": delta, "code_length": d, "trials": trials},
+            build=construct,
+            margins=lambda model, progress: margins(model, facts, progress=progress),
+            n_queries=facts.n_facts,
+            samples=lambda: first_subject(facts),
+            promises=("success",),
+            draws=Promise(1 - Fraction(str(delta)), trial, trials),
+        )
+
+    def values(self, facts: FactTable, d: int, delta: float, frozen: Frozen) -> Values:
+        """What the claim's symbols are worth."""
+        return {
+            N: facts.n_subjects,
+            R: facts.n_relations,
+            A: facts.n_attributes,
+            m: d,
+            delta_symbol: Fraction(str(delta)),
+            claims.width: self.width(d),
+            claims.values: self.n_values(facts, d),
+            claims.failures: Fraction(frozen.failures(d)),
+        }
+
+    def controls_at(self) -> dict[str, Any]:
+        """The parameters of the companion instance that the controls run on."""
+        at = {"subjects": _COMPANION.n_subjects, "relations": _COMPANION.n_relations, "table": "bijections"}
+        d = self.dimension(_COMPANION, DEFAULT_DELTA)
+        return {**at, "code_length": d, "short_code_length": _short(d)}
+
+    def controls(self) -> list[ControlResult]:
+        """All controls of the claim, on a small companion table that is always the same."""
+        d = self.dimension(_COMPANION, DEFAULT_DELTA)
+        return [
+            control(_COMPANION, d) for control in (self._short_draw, self._equal_keys, self._altered_fact)
+        ]
+
+    def _generator(self, facts: FactTable, d: int, seed: int) -> np.random.Generator:
+        return generator(seed, self.name, facts.n_subjects, facts.n_relations, facts.n_attributes, d)
+
+    def _short_draw(self, facts: FactTable, d: int) -> ControlResult:
+        short = _short(d)
+        frozen = self.freeze(facts, short, generator(0, "controls", self.name))
+        rng = generator(0, "controls", self.name, "words")
+        drawn = (signs(rng, facts.n_attributes, short) for _ in range(_DRAWS))
+        failed = sum(readouts.n_wrong(frozen.readouts(u), facts) > 0 for u in drawn)
+        got = f"{_DRAWS - failed} of {_DRAWS} draws succeed"
+        return result(claims.SHORT_DRAW, got, reaches(failed, _DRAWS, Fraction(1, 10), _CONTROL_ERROR))
+
+    def _equal_keys(self, facts: FactTable, d: int) -> ControlResult:
+        model = self.construct(facts, dimension=d, rng=generator(0, "controls", self.name))
+        W_E = model.W_E.copy()
+        W_E[5] = W_E[3]  # asked by the key of subject 3; the memory itself is what it was
+        found = margins(replace(model, W_E=W_E), facts)
+        wrong = [(5, r) for r in range(facts.n_relations)]
+        got = f"wrong: {', '.join(facts.question(s, r) for s, r in found.wrong)}"
+        return result(claims.EQUAL_KEYS, got, sorted(found.wrong) == wrong)
+
+    def _altered_fact(self, facts: FactTable, d: int) -> ControlResult:
+        subject, relation = 3, 1
+        answer = int(facts.answers[relation, subject] + 1) % facts.n_attributes
+        model = self.construct(facts, dimension=d, rng=generator(0, "controls", self.name))
+        found = margins(model, facts.altered(subject, relation, answer))
+        got = f"wrong: {', '.join(facts.question(s, r) for s, r in found.wrong)}"
+        return result(ALTERED_FACT, got, found.wrong == [(subject, relation)])
+
+
+class SignCodeMemory:
+    """The claim `sign-code-memory`."""
+
+    claim = claims.SIGN_CODE_MEMORY
+    default_table = (1000, 8)
+
+    def instance(self, facts: FactTable, **options: Any) -> Instance:
+        """The claim at one table; options `code_length` and `code`."""
+        code = options.get("code") or sign_code(facts.n_attributes, length=options.get("code_length"))
+        names = sign_code(facts.n_subjects)
+        return Instance(
+            facts=facts,
+            values=self.values(facts, code, names),
+            parameters={"code_length": code.length},
+            build=lambda: build.sign_code_memory(facts, code=code, names=names),
+            margins=lambda model, progress: margins(model, facts, progress=progress),
+            n_queries=facts.n_facts,
+            samples=lambda: first_subject(facts),
+        )
+
+    def values(self, facts: FactTable, code: Code, names: Code) -> Values:
+        """What the claim's symbols are worth."""
+        return {
+            N: facts.n_subjects,
+            R: facts.n_relations,
+            A: facts.n_attributes,
+            m: code.length,
+            claims.q: names.length,
+            claims.names: names.n_distinct,
+            words: code.n_distinct,
+            D: code.nearest_squared_distance(facts.occurring()) if facts.n_attributes > 1 else 0,
+            levels: code.n_levels,
+        }
+
+    def controls_at(self) -> dict[str, Any]:
+        """The parameters of the companion instance that the controls run on."""
+        return {"subjects": _COMPANION.n_subjects, "relations": _COMPANION.n_relations, "table": "bijections"}
+
+    def controls(self) -> list[ControlResult]:
+        """All controls of the claim, on a small companion table that is always the same."""
+        return [
+            control(_COMPANION) for control in (self._low_threshold, self._short_code, self._altered_fact)
+        ]
+
+    def _low_threshold(self, facts: FactTable) -> ControlResult:
+        code, names = sign_code(facts.n_attributes), sign_code(facts.n_subjects)
+        low = names.length - 1
+        found = margins(build.sign_code_memory(facts, code=code, names=names, threshold=low), facts)
+        # asked (s, r), neuron (s', r') is max(0, <c(s), c(s')> + [r' = r] - threshold)
+        near = (names.words @ names.words.T)[:, None, :] - low  # (s, 1, s')
+        asked = np.eye(facts.n_relations)[:, None, :, None]  # (r, 1, r', 1)
+        active = np.maximum(0.0, near[None] + asked)
+        readout = np.einsum("asrt,rtm->asm", active, code.words[facts.answers].astype(float))
+        predicted = nearest_word_margins(readout, code, facts.answers)
+        return agreement(claims.LOW_THRESHOLD, found, predicted, fails=True)
+
+    def _short_code(self, facts: FactTable) -> ControlResult:
+        code = sign_code(facts.n_attributes, length=sign_code(facts.n_attributes).length - 1)
+        _, word, count = np.unique(code.words, axis=0, return_inverse=True, return_counts=True)
+        collides = (count > 1)[word.reshape(-1)][facts.answers]
+        found = margins(build.sign_code_memory(facts, code=code), facts)
+        zero = found.exact & (found.lower == 0)
+        got = f"{zero.sum()} margins are 0, {collides.sum()} answers share a word, {found.n_wrong} are wrong"
+        ok = bool(collides.any() and (zero == collides).all() and found.n_wrong == collides.sum())
+        return result(SHORT_CODE, got, ok)
+
+    def _altered_fact(self, facts: FactTable) -> ControlResult:
+        subject, relation = 3, 1
+        answer = int(facts.answers[relation, subject] + 1) % facts.n_attributes
+        found = margins(build.sign_code_memory(facts), facts.altered(subject, relation, answer))
+        got = f"wrong: {', '.join(facts.question(s, r) for s, r in found.wrong)}"
+        return result(ALTERED_FACT, got, found.wrong == [(subject, relation)])
+
+
+def _linear(facts: FactTable, d: int, rng: np.random.Generator) -> Frozen:
+    return Frozen(_keys(facts, d, rng), facts, 1.0)
+
+
+def _features(facts: FactTable, d: int, rng: np.random.Generator) -> Frozen:
+    keys = _keys(facts, d, rng)
+    return Frozen(features(keys, signs(rng, feature_width(d) // 2, d)), facts, GRAIN**2)
+
+
+def _keys(facts: FactTable, d: int, rng: np.random.Generator) -> Floats:
+    e, turns = signs(rng, facts.n_subjects, d), signs(rng, facts.n_relations, d)
+    return np.asarray(e * turns[:, None, :])
+
+
+def _short(d: int) -> int:
+    """A dimension far below the bound."""
+    return max(2, d // 8)
+
+
+MEMORIES = (
+    HebbianMemory(
+        claims.LINEAR_MEMORY,
+        build.linear_associative_memory,
+        _linear,
+        linear_dimension,
+        width=lambda d: 2 * d,
+        n_values=lambda facts, d: facts.n_facts + 1,
+    ),
+    SignCodeMemory(),
+    HebbianMemory(
+        claims.RANDOM_FEATURE_MEMORY,
+        build.random_feature_memory,
+        _features,
+        feature_dimension,
+        width=feature_width,
+        n_values=build.n_feature_values,
+    ),
+)

@@ -1,0 +1,175 @@
+"""What is asked of `check`: a claim, facts and options, examined and turned into an instance."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from georecall.theory.claims import CLAIMS
+from georecall.theory.claims.claim import Claim
+from georecall.theory.facts.fact_table import FactTable, random_bijections, random_functions
+from georecall.theory.facts.keyed import KeyedBijections
+from georecall.theory.tools.names import meant
+from georecall.theory.tools.randomness import generator
+from georecall.verify.claims.dense import DENSE
+from georecall.verify.claims.floors import FLOORS
+from georecall.verify.claims.gradient_descent import LEARNED
+from georecall.verify.claims.hops import FAMILY as MULTI_HOP
+from georecall.verify.claims.instance import Experiment, Instance
+from georecall.verify.claims.memories import MEMORIES
+from georecall.verify.claims.single_hop import FAMILY as SINGLE_HOP
+from georecall.verify.claims.single_hop import SingleHop
+from georecall.verify.usage import Option, UsageError, require_memory, require_memory_for_table, show
+
+EXPERIMENTS: dict[str, Experiment] = {
+    experiment.claim.name: experiment for experiment in (*SINGLE_HOP, *MULTI_HOP, DENSE, *MEMORIES, LEARNED)
+}
+TABLES: dict[str, Callable[..., FactTable]] = {"bijections": random_bijections, "functions": random_functions}
+_LARGEST = 2.0**500  # of a gate or margin: weights and logits made of it stay far from float64's largest
+_WHOLE = ("bits", "code_length", "code_distance", "hops", "stages", "trials")
+_CHOICES = {"attention": ("hard", "soft"), "readout": ("in-place", "separate")}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A claim, the facts it is asked about, and the instance they make; nothing is built yet."""
+
+    experiment: Experiment
+    facts: FactTable
+    instance: Instance
+    parameters: dict[str, Any]
+
+
+def prepare(
+    claim: str | Claim,
+    facts: FactTable | None = None,
+    *,
+    subjects: int | None = None,
+    relations: int | None = None,
+    table: str | None = None,
+    seed: int = 0,
+    implicit: bool = False,
+    **options: Any,
+) -> Prepared:
+    """What `check` would build and measure; arguments and errors as there."""
+    experiment = _experiment(claim)
+    options = {name: value for name, value in options.items() if value is not None}
+    check_options(experiment.claim, options)
+    if facts is None:
+        default_subjects, default_relations = experiment.default_table
+        subjects = default_subjects if subjects is None else subjects
+        relations = default_relations if relations is None else relations
+        if options.get("typed"):
+            relations *= options.get("hops", getattr(experiment, "default_hops", 1))
+    asked: Any  # all that counting asks of keyed bijections is what a Table has
+    if implicit:
+        if not isinstance(experiment, SingleHop):
+            raise no_option(experiment.claim.name, "implicit")
+        asked, drawn = _keyed(facts, subjects, relations, table, seed)
+    else:
+        asked, drawn = facts_asked(facts, subjects, relations, table, seed)
+    if "trials" in experiment.claim.parameters:
+        options["seed"] = seed  # it also draws the instances
+    try:
+        instance = experiment.instance(asked, **options)
+    except UsageError:
+        raise
+    except ValueError as error:  # options that no code or construction has
+        raise UsageError(str(error)) from error
+    return Prepared(experiment, instance.facts, instance, drawn | instance.parameters)
+
+
+def _experiment(claim: str | Claim) -> Experiment:
+    name = claim if isinstance(claim, str) else claim.name
+    if name in FLOORS:
+        raise UsageError(f"{name} is about all models; weights have {', '.join(EXPERIMENTS)}")
+    if name not in EXPERIMENTS:
+        known = [*EXPERIMENTS, *FLOORS]
+        wrong = "is stated, but has no check yet" if name in CLAIMS else f"is no claim{meant(name, known)}"
+        raise UsageError(f"{name!r} {wrong}; there are {', '.join(known)}")
+    return EXPERIMENTS[name]
+
+
+def no_option(claim: str, option: str) -> UsageError:
+    """The error of an option that only claims have whose facts are counted."""
+    return UsageError(f"{claim} has no option ", Option(option), "; the single-hop claims of C1 have")
+
+
+def check_options(claim: Claim, options: dict[str, Any]) -> None:
+    """Refuses options that the claim does not take, and values that mean nothing.
+
+    Raises:
+        UsageError: see above.
+    """
+    for name, value in options.items():
+        option = Option(name)
+        if name not in (*claim.parameters, "code"):
+            taken = [part for other in claim.parameters for part in (", ", Option(other))][1:]
+            raise UsageError(
+                f"{claim.name} has no option ", option, "; beside the facts it takes ", *(taken or ["none"])
+            )
+        if name in _WHOLE and not (isinstance(value, int | np.integer) and not isinstance(value, bool)):
+            raise UsageError(option, f" must be a whole number, got {value!r}")
+        if name == "bits" and not 1 <= value <= 16:
+            raise UsageError(option, f" must be from 1 to 16, got {value}")
+        if name in ("code_length", "code_distance", "trials", "hops", "stages") and value < 1:
+            raise UsageError(option, f" must be at least 1, got {value}")
+        if name in ("gate", "margin") and not abs(value) < _LARGEST:
+            beyond = "; weights allow less than 2^500" if abs(value) < float("inf") else ""
+            raise UsageError(option, f" must be a finite number, got {value}{beyond}")
+        if name == "delta" and not 0 < value < 1:
+            raise UsageError(option, f" must lie between 0 and 1, got {value}")
+        if name == "hops":
+            require_memory(16 * int(value) ** 2, f"attention at the positions of {show(value)} hops")
+        if name in ("code_length", "code_distance"):
+            require_memory(8 * int(value), f"a word of {show(value)} coordinates")
+        if name in _CHOICES and value not in _CHOICES[name]:
+            raise UsageError(option, f" must be one of {', '.join(_CHOICES[name])}, got {value!r}")
+    if options.get("margin") is not None and options.get("attention", "hard") != "soft":
+        raise UsageError(
+            Option("margin"), " is what softmax attention keeps: it goes with ", Option("attention"), " soft"
+        )
+
+
+def facts_asked(
+    facts: FactTable | None, subjects: int | None, relations: int | None, table: str | None, seed: int
+) -> tuple[FactTable, dict[str, Any]]:
+    """The table to recall, and the parameters that say which it is."""
+    if facts is None:
+        N, R = int(subjects or 0), int(relations or 0)
+        kind = table or "bijections"
+        for name, count in (("subjects", N), ("relations", R)):
+            if count < 1:
+                raise UsageError(Option(name), f" must be at least 1, got {count}")
+        if kind not in TABLES:
+            raise UsageError(Option("table"), f" must be one of {', '.join(TABLES)}, got {kind!r}")
+        if seed < 0:
+            raise UsageError(Option("seed"), f" must be at least 0, got {seed}")
+        require_memory_for_table(N, R)
+        facts = TABLES[kind](N, R, rng=generator(seed, kind, N, R))
+    elif subjects is not None or relations is not None or table is not None:
+        raise UsageError("give facts, or subjects, relations and table for random ones, not both")
+    else:
+        kind = "given"
+    shape = {"subjects": facts.n_subjects, "relations": facts.n_relations, "attributes": facts.n_attributes}
+    return facts, {**shape, "table": kind, "facts_sha256": facts.digest}
+
+
+def _keyed(
+    facts: FactTable | None, subjects: int | None, relations: int | None, table: str | None, seed: int
+) -> tuple[KeyedBijections, dict[str, Any]]:
+    """Keyed bijections, and the parameters that say which they are."""
+    if facts is not None or table == "functions":
+        raise UsageError(
+            "implicit facts are keyed bijections: they go with neither given facts nor functions"
+        )
+    for name, number, least in (("subjects", subjects, 1), ("relations", relations, 1), ("seed", seed, 0)):
+        if number is not None and number < least:
+            raise UsageError(Option(name), f" must be at least {least}, got {number}")
+    try:
+        keyed = KeyedBijections(int(subjects or 1), int(relations or 1), seed=seed)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    shape = {"subjects": keyed.n_subjects, "relations": keyed.n_relations, "attributes": keyed.n_attributes}
+    return keyed, {**shape, "table": "keyed bijections", "facts_sha256": keyed.digest}

@@ -1,0 +1,181 @@
+"""What random constructions read, without their weights: one matrix product per relation.
+
+For each construction a function from facts, dimension and random numbers to the words u_a and, relation by
+relation, the readouts y of all subjects, with logits <u_a, y>. The draws are the construction's own, in its
+order, so that the transformer built from the same generator has exactly these logits (a property test).
+That, and deciding in single precision what single precision can decide, makes capacity affordable.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from georecall.constructions.dense import bound_sum, gaussian_maps, orthogonal_maps, signs
+from georecall.constructions.memories import GRAIN, feature_width, features, hebbian, mean_of_feature
+from georecall.theory.facts.fact_table import FactTable
+
+Floats = NDArray[np.float64]
+
+_BLOCK = 1 << 22  # logits computed at a time: 16 MiB in single precision
+
+
+@dataclass(frozen=True, eq=False)
+class Readouts:
+    """What one draw reads.
+
+    Args:
+        words: u_a, shape (|A|, d), signs.
+        each: for each relation the readouts of all subjects, shape (N, d).
+        grain: a power of two that all readouts are whole multiples of, computed without rounding.
+        error: where they are not: a bound on the Euclidean norm of a readout's error; grain is then 0.
+        strength: how many times a readout holds its answer's word, crosstalk apart.
+    """
+
+    words: Floats
+    each: Iterator[Floats]
+    grain: float = 1.0
+    error: float = 0.0
+    strength: float = 1.0
+
+
+Read = Callable[[FactTable, int, np.random.Generator], Readouts]
+
+
+def dense(facts: FactTable, m: int, rng: np.random.Generator) -> Readouts:
+    """C2: D_r W_E[s]."""
+    u, D = signs(rng, facts.n_attributes, m), signs(rng, facts.n_relations, m)
+    total = bound_sum(facts, u, D)
+    return Readouts(u, (total * turn for turn in D))
+
+
+def dense_gaussian(facts: FactTable, m: int, rng: np.random.Generator) -> Readouts:
+    """C2's variant with Gaussian matrices: W_E[s] M_r^T."""
+    u = signs(rng, facts.n_attributes, m)
+    return _by_matrices(facts, u, gaussian_maps(rng, facts.n_relations, m))
+
+
+def dense_orthogonal(facts: FactTable, m: int, rng: np.random.Generator) -> Readouts:
+    """C2's variant with orthogonal matrices."""
+    u = signs(rng, facts.n_attributes, m)
+    return _by_matrices(facts, u, orthogonal_maps(rng, facts.n_relations, m))
+
+
+def linear_memory(facts: FactTable, d: int, rng: np.random.Generator) -> Readouts:
+    """C8: e_x W."""
+    e, D = signs(rng, facts.n_subjects, d), signs(rng, facts.n_relations, d)
+    u = signs(rng, facts.n_attributes, d)
+    W = hebbian((e * turn for turn in D), facts, u)
+    return Readouts(u, ((e * turn) @ W for turn in D), strength=d)
+
+
+def random_feature_memory(facts: FactTable, d: int, rng: np.random.Generator) -> Readouts:
+    """C8: phi(x) W, at the default width d^2/4."""
+    e, D = signs(rng, facts.n_subjects, d), signs(rng, facts.n_relations, d)
+    w = signs(rng, feature_width(d) // 2, d)
+    u = signs(rng, facts.n_attributes, d)
+    W = hebbian((features(e * turn, w) for turn in D), facts, u)
+    strength = len(w) * (d - mean_of_feature(d) ** 2)  # of k features of that variance, on average
+    return Readouts(u, (features(e * turn, w) @ W for turn in D), grain=GRAIN**2, strength=strength)
+
+
+READOUTS: dict[str, Read] = {
+    "single-hop-dense": dense,
+    "single-hop-dense-gaussian": dense_gaussian,
+    "single-hop-dense-orthogonal": dense_orthogonal,
+    "linear-memory": linear_memory,
+    "random-feature-memory": random_feature_memory,
+}
+
+
+def n_wrong(drawn: Readouts, facts: FactTable, *, allowed: int = 0) -> int:
+    """How many facts have a margin of 0 or less; stops counting once it is more than `allowed`.
+
+    Exact where the readouts are; else a margin that rounding leaves open counts as wrong.
+    """
+    words = drawn.words.astype(np.float32)
+    wrong = 0
+    for y, answers in zip(drawn.each, facts.answers, strict=True):
+        size = max(1, _BLOCK // facts.n_attributes)
+        for start in range(0, len(answers), size):
+            block = slice(start, start + size)
+            wrong += int((~_recalled(y[block], drawn, words, answers[block])).sum())
+            if wrong > allowed:
+                return wrong
+    return wrong
+
+
+def margins_read(drawn: Readouts, facts: FactTable) -> Floats:
+    """Every margin, shape (R, N), in float64."""
+    found = [_margins(y, drawn.words, answers) for y, answers in zip(drawn.each, facts.answers, strict=True)]
+    return np.array(found)
+
+
+def split_margins(drawn: Readouts, facts: FactTable) -> tuple[Floats, Floats]:
+    """Signal and crosstalk of every margin, each of shape (R, N): the margin is their sum.
+
+    With b the fact's strongest competitor, the signal is <strength x u_a, u_a - u_b>, what the answer's
+    own word brings; the crosstalk is all the rest.
+    """
+    signal, margin = [], []
+    words = drawn.words
+    for y, answers in zip(drawn.each, facts.answers, strict=True):
+        logits = y @ words.T
+        rows = np.arange(len(answers))
+        right = logits[rows, answers]
+        logits[rows, answers] = -np.inf
+        rival = logits.argmax(axis=1)
+        margin.append(right - logits[rows, rival])
+        signal.append(((words[answers] - words[rival]) * words[answers]).sum(axis=1))
+    found = drawn.strength * np.array(signal)
+    return found, np.array(margin) - found
+
+
+def _by_matrices(facts: FactTable, u: Floats, M: Floats) -> Readouts:
+    """Readouts through full matrices, with a bound on their rounding error.
+
+    y = (sum_r u_r M_r) M^T: with the Frobenius norm F of the largest matrix, |u| = sqrt(m) and gamma_n of n
+    roundings, each of the two products and the sum of R is off by at most gamma_{m+R} R sqrt(m) F^2.
+    """
+    R, m = facts.n_relations, u.shape[1]
+    norm = max(float(np.linalg.norm(turn)) for turn in M)
+    error = 2 * 1.01 * (m + R) * 2.0**-53 * R * np.sqrt(m) * norm * norm
+    total = bound_sum(facts, u, M)
+    return Readouts(u, (total @ turn.T for turn in M), grain=0.0, error=float(error))
+
+
+def _recalled(
+    y: Floats, drawn: Readouts, words: NDArray[np.float32], answers: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Whether each margin is positive, in single precision where that decides it, else in double.
+
+    The words are signs, so that sum_j |y_j| bounds every partial sum: below 2^24 grains all are exact, and
+    otherwise a logit is off by at most (d + 3) 2^-24 sum_j |y_j|, the rounding of y to single precision
+    included (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1).
+    """
+    size = np.abs(y).sum(axis=1)
+    margin = _margins(y.astype(np.float32), words, answers).astype(np.float64)
+    recalled = np.asarray(margin > 0)
+    if size.max() < 2.0**24 * drawn.grain:
+        return recalled
+    d = y.shape[1]
+    doubtful = np.flatnonzero(
+        np.abs(margin) <= 2.1 * (d + 3) * 2.0**-24 * size + 3 * np.sqrt(d) * drawn.error
+    )
+    if len(doubtful):
+        again = _margins(y[doubtful], drawn.words, answers[doubtful])
+        radius = np.zeros(len(doubtful))
+        if size.max() >= 2.0**52 * drawn.grain:
+            radius = 2.1 * (d + 3) * 2.0**-53 * size[doubtful] + 3 * np.sqrt(d) * drawn.error
+        recalled[doubtful] = again > radius
+    return recalled
+
+
+def _margins(y: NDArray[Any], words: NDArray[Any], answers: NDArray[np.int64]) -> NDArray[Any]:
+    logits = y @ words.T
+    rows = np.arange(len(answers))
+    right = logits[rows, answers]
+    logits[rows, answers] = -np.inf
+    return np.asarray(right - logits.max(axis=1))

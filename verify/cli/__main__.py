@@ -1,5 +1,0 @@
-"""`python -m verify.cli` is `georecall`."""
-
-from verify.cli import main
-
-main()

@@ -1,0 +1,75 @@
+"""R = 16: geometric recall grows exponentially in d, the linear memory as a power of it."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from georecall.verify.figures.missing import needed
+from georecall.verify.figures.style import COLOURS, axes
+
+RELATIONS = 16
+
+
+def slopes(frame: pd.DataFrame) -> tuple[float, float]:
+    """The measured slopes, by least squares: log2 N over d in place, and log n over log d."""
+    exact, linear = _exact(frame), _linear(frame)
+    geometric = np.polyfit(exact["d_model"], np.log2(exact["n_subjects"]), 1)[0]
+    power = np.polyfit(np.log(linear["estimate"]), np.log(linear["n_subjects"]), 1)[0]
+    return float(geometric), float(power)
+
+
+def draw_comparison(frame: pd.DataFrame) -> Figure:
+    """Left: log2 N against d, with the slope 1/R. Right: log n against log d."""
+    exact, linear = _exact(frame), _linear(frame)
+    geometric, power = slopes(frame)
+    figure, (left, right) = axes(2, width=7.2, height=3.6)
+    blue, purple = COLOURS["blue"], COLOURS["purple"]
+    d = exact["d_model"].to_numpy()
+    left.plot(d, np.log2(exact["n_subjects"]), "o", color=blue, mfc="white", label="verified, exact margins")
+    left.plot(d, d / RELATIONS, "-", color=blue, lw=1, label="$\\log_2 N = d/R$ (C1')")
+    left.set_xlabel("dimension $d$")
+    left.set_ylabel("$\\log_2 N$  ($16 N$ facts)")
+    left.set_title(f"In place: slope {geometric:.4f}, $1/R$ = {1 / RELATIONS:.4f}")
+
+    spread = np.abs(linear[["lower", "upper"]].to_numpy().T - linear["estimate"].to_numpy())
+    facts = linear["n_subjects"].to_numpy()
+    right.errorbar(
+        linear["estimate"],
+        facts,
+        xerr=spread,
+        fmt="s",
+        color=purple,
+        mfc="white",
+        capsize=2,
+        lw=1,
+        label="measured, half of the draws",
+    )
+    n = np.geomspace(facts.min(), facts.max(), 50)
+    right.plot(np.sqrt(8 * n * np.log(n)), n, "--", color=purple, lw=1, label="$d^2 = 8 n \\ln n$ (C8)")
+    right.set_xscale("log")
+    right.set_yscale("log")
+    for axis, values in ((right.xaxis, (70, 100, 150, 200, 250)), (right.yaxis, (64, 128, 256, 512, 1024))):
+        axis.set_major_locator(FixedLocator(values))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_locator(NullLocator())
+    right.set_ylim(facts.min() / 1.4, facts.max() * 2)
+    right.set_xlabel("dimension $d$")
+    right.set_ylabel("facts $n$")
+    right.set_title(f"Linear memory: exponent {power:.2f}")
+    for ax in (left, right):
+        ax.legend(loc="upper left")
+    return figure
+
+
+def _exact(frame: pd.DataFrame) -> pd.DataFrame:
+    rows = needed(frame, "recall", construction="single-hop-in-place", n_relations=RELATIONS)
+    return rows[rows["recalled"] == rows["n_subjects"] * RELATIONS].sort_values("d_model")
+
+
+def _linear(frame: pd.DataFrame) -> pd.DataFrame:
+    rows = needed(frame, "threshold", construction="linear-memory", n_relations=1, level=0.5)
+    if "share" in rows:
+        rows = rows[rows["share"].isna() | (rows["share"] == "1")]
+    near = rows[(rows["estimate"] >= 60) & (rows["estimate"] <= 290)]
+    return (near if len(near) > 1 else rows).sort_values("n_subjects")

@@ -1,0 +1,56 @@
+"""Dimension against depth without chain of thought: what a further layer saves (C5), and the floor (C6)."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from georecall.verify.figures import theory_lines as lines
+from georecall.verify.figures.missing import needed
+from georecall.verify.figures.style import COLOURS, axes
+
+_STYLES = (("blue", "o"), ("green", "D"), ("vermilion", "^"), ("sky", "v"), ("orange", "P"), ("purple", "s"))
+
+
+def draw_depth(frame: pd.DataFrame) -> Figure:
+    """The hybrid construction's d at depth 2 c - 1, for every c from 1 to k stages of k hops.
+
+    Curves are the formulas of THEORY.md, markers are models built and measured; a hollow one recalled all
+    its queries, a filled one all strings of some random subjects. Ticks are C6's floor on the bits of one
+    subject's embedding (untyped, T = 1) at the other fact-dependent bits B of the model, where it says
+    something: no embedding of 1-bit coordinates beside so many bits has fewer.
+    """
+    rows = needed(frame, "hops", sweep="hops")
+    N, R = (int(rows[name].iloc[0]) for name in ("n_subjects", "n_relations"))
+    rows = rows[(rows["n_subjects"] == N) & (rows["n_relations"] == R)]
+    figure, (ax,) = axes()
+    for k, (colour, marker) in zip(sorted(set(rows["hops"].astype(int))), _STYLES, strict=False):
+        stages = range(1, k + 1)
+        curve = [lines.hybrid_dimension(N, R, k, c) for c in stages]
+        ax.plot([2 * c - 1 for c in stages], curve, color=COLOURS[colour], lw=1.2)
+        found = rows[rows["hops"] == k][["n_layers", "d_model", "floor", "verified_share"]]
+        for depth, d, floor, share in found.itertuples(index=False):
+            fill = "white" if share == 1 else COLOURS[colour]
+            ax.plot([depth], [d], marker=marker, color=COLOURS[colour], mfc=fill, ls="none")
+            if floor > 0:
+                ax.plot([depth], [floor], marker="_", ms=14, mew=2, color=COLOURS[colour], ls="none")
+        label = f"$k = {k}$ hop" + "s" * (k > 1)
+        ax.plot([], [], marker=marker, color=COLOURS[colour], mfc="white", label=label)
+    ax.plot(
+        [],
+        [],
+        marker="_",
+        ms=14,
+        mew=2,
+        ls="none",
+        color=COLOURS["grey"],
+        label="floor (C6): untyped, $T = 1$, model's own $B$",
+    )
+    if (rows["verified_share"] < 1).any():
+        ax.plot([], [], "o", color=COLOURS["grey"], label="filled: all strings of random subjects")
+    ax.set_yscale("log", base=2)
+    ax.yaxis.set_major_formatter("{x:,.0f}")
+    ax.set_xticks(range(1, 2 * int(rows["hops"].max()), 2))
+    ax.set_xlabel("layers")
+    ax.set_ylabel("dimension $d$ of the residual stream")
+    ax.set_title(f"Depth buys dimension (C5): $R = {R}$ relations, $N = {N}$ entities")
+    ax.legend(loc="upper right", ncols=1)
+    return figure

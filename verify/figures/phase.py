@@ -1,0 +1,37 @@
+"""Where dense superposition succeeds: share of draws over table size and code length."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from georecall.theory.numbers.dense import closed_form_length, exact_length
+from georecall.verify.figures.missing import needed
+from georecall.verify.figures.style import COLOURS, axes
+
+
+def draw_phase(frame: pd.DataFrame) -> Figure:
+    """Colour: the share of draws that recall every fact, at R = 4; lines: the two bounds of C2."""
+    R = 4
+    rows = needed(frame, "success", construction="single-hop-dense", n_relations=R)
+    table = rows.assign(rate=rows["successes"] / rows["trials"]).pivot_table(
+        index="dimension", columns="n_subjects", values="rate"
+    )
+    figure, (ax,) = axes()
+    x, y = np.arange(len(table.columns)), table.index.to_numpy(dtype=float)
+    mesh = ax.pcolormesh(x, y, table.to_numpy(), cmap="cividis", vmin=0, vmax=1, shading="nearest")
+    bar = figure.colorbar(mesh, ax=ax)
+    bar.set_label("share of draws that recall every fact")
+
+    sizes = [int(N) for N in table.columns]
+    closed = [closed_form_length(N, N, R, 0.5) for N in sizes]
+    exact = [exact_length(N, N, R, 0.5) for N in sizes]
+    ax.plot(x, closed, "--", color=COLOURS["vermilion"], label="closed form suffices for half")
+    ax.plot(x, exact, "-", color=COLOURS["vermilion"], label="exact $p_m$ suffices for half")
+    ax.set_xticks(x, [str(N) for N in sizes])
+    ax.set_ylim(y.min() - 6, y.max() + 6)
+    ax.grid(visible=False)
+    ax.set_xlabel("subjects $N$ ($4N$ facts)")
+    ax.set_ylabel("dimension $m$")
+    ax.set_title("Dense superposition, $R = 4$ relations")
+    ax.legend(loc="upper left", facecolor="white", framealpha=0.85, frameon=True, edgecolor="none")
+    return figure

@@ -1,0 +1,56 @@
+"""Where the facts are kept: bits in a subject's embedding against bits elsewhere, and the floor (C6)."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from georecall import bounds
+from georecall.verify.figures.missing import PlotError, needed
+from georecall.verify.figures.style import COLOURS, axes
+
+POINTS = 13  # of the floor's curve
+
+
+def draw_plane(frame: pd.DataFrame) -> Figure:
+    """For the most hops swept: every hybrid construction, and what no model can do with less of both.
+
+    The floor is C6's, untyped: the least fact-dependent bits elsewhere, given the bits of one subject's
+    embedding, at the best number T of subjects counted together.
+    """
+    rows = needed(frame, "hops", sweep="hops")
+    N, R = (int(rows[name].iloc[0]) for name in ("n_subjects", "n_relations"))
+    rows = rows[(rows["n_subjects"] == N) & (rows["n_relations"] == R)]
+    k = int(rows["hops"].max())
+    rows = rows[rows["hops"] == k].sort_values("stages")
+    most = float(rows["subject_bits"].max())
+    per_subject = np.unique(np.linspace(0, most, POINTS).round().astype(int))
+    try:
+        elsewhere = [_floor(N, R, k, int(x)) for x in per_subject]
+    except bounds.MissingExtraError as error:
+        raise PlotError(str(error)) from error
+    figure, (ax,) = axes()
+    ax.fill_between(per_subject, elsewhere, color=COLOURS["grey"], alpha=0.25, lw=0)
+    ax.plot(per_subject, elsewhere, color=COLOURS["grey"], label="floor (C6): nothing lies below")
+    ax.plot(
+        rows["subject_bits"],
+        rows["other_bits"],
+        marker="o",
+        mfc="white",
+        ls="none",
+        color=COLOURS["blue"],
+        clip_on=False,  # one stage keeps nothing elsewhere: its marker lies on the axis
+        label="hybrid construction (C5), all queries verified",
+    )
+    for stages, x, y in rows[["stages", "subject_bits", "other_bits"]].itertuples(index=False):
+        ax.annotate(f"$c = {int(stages)}$", (x, y), xytext=(6, 6), textcoords="offset points")
+    ax.set_ylim(bottom=0)
+    ax.set_xlim(left=0, right=1.12 * most)
+    ax.set_xlabel("fact-dependent bits of one subject's embedding")
+    ax.set_ylabel("fact-dependent bits elsewhere")
+    ax.set_title(f"{k} hops in one pass, $R = {R}$ relations, $N = {N}$ entities")
+    ax.legend(loc="upper right")
+    return figure
+
+
+def _floor(n_subjects: int, n_relations: int, hops: int, subject_bits: int) -> float:
+    return bounds.multi_hop_untyped(n_subjects, n_relations, hops, subject_bits=subject_bits).lower_float

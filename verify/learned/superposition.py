@@ -1,0 +1,165 @@
+"""Are embeddings sums of attribute vectors, and can every attribute be read off them?
+
+e_s = offset + sum_r u(pi_r(s)) M_r is fitted by ridge regression on some subjects and judged on others. The
+penalty is the one with the least leave-one-out error, which needs no further data: for a linear smoother
+with leverages h_i it is sum_i |residual_i / (1 - h_i)|^2.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from georecall.theory.facts.fact_table import FactTable
+from georecall.theory.tools.randomness import generator
+from georecall.verify.learned.vectors import Floats, Parts, Rows, folds, shuffled
+
+PENALTIES = (
+    1e-9,
+    1e-6,
+    1e-4,
+    1e-3,
+    1e-2,
+    1e-1,
+    1.0,
+    10.0,
+    100.0,
+)  # in units of the mean squared singular value
+
+
+@dataclass(frozen=True)
+class Linear:
+    """y = x W + offset.
+
+    Args:
+        W: shape (n_in, n_out).
+        offset: shape (n_out,).
+    """
+
+    W: Floats
+    offset: Floats
+
+    def __call__(self, x: Floats) -> Floats:
+        """Predictions of shape (k, n_out)."""
+        return np.asarray(x @ self.W + self.offset)
+
+
+def ridge(x: Floats, y: Floats) -> Linear:
+    """Ridge regression with an offset; the penalty by leave-one-out.
+
+    Args:
+        x: shape (k, n_in).
+        y: shape (k, n_out).
+    """
+    mean_x, mean_y = x.mean(axis=0), y.mean(axis=0)
+    left, s, right_ = np.linalg.svd(x - mean_x, full_matrices=False)
+    seen = left.T @ (y - mean_y)
+    scale = max(float((s**2).mean()), np.finfo(np.float64).tiny)
+    best, least = None, np.inf
+    for penalty in PENALTIES:
+        kept = s**2 / (s**2 + penalty * scale)
+        leverage = (left**2) @ kept + 1 / len(x)
+        residual = (y - mean_y) - left @ (kept[:, None] * seen)
+        spare = np.maximum(1 - leverage, 1e-6)  # a point that fits itself says nothing
+        error = float(((residual / spare[:, None]) ** 2).sum())
+        if best is None or error < least * (1 - 1e-9):
+            best, least = penalty, error
+    W = right_.T @ ((s / (s**2 + (best or 0.0) * scale))[:, None] * seen)
+    return Linear(W, mean_y - mean_x @ W)
+
+
+@dataclass(frozen=True)
+class Superposition:
+    """Subjects' embeddings as sums of turned attribute vectors.
+
+    Args:
+        attributes: u, shape (|A|, m).
+        maps: M_r, shape (R, m, d).
+        offset: shape (d,).
+    """
+
+    attributes: Floats
+    maps: Floats
+    offset: Floats
+
+    def __call__(self, facts: FactTable) -> Floats:
+        """The embeddings that a table gives its subjects: shape (N, d)."""
+        turned = (self.attributes[row] @ M for row, M in zip(facts.answers, self.maps, strict=True))
+        return np.asarray(self.offset + sum(turned))
+
+
+def superposition(parts: Parts, facts: FactTable, rows: Rows | None = None) -> Superposition:
+    """The superposition fitted to some subjects; default: to all."""
+    rows = np.arange(facts.n_subjects) if rows is None else rows
+    fitted = ridge(_design(parts, facts)[rows], parts.subjects[rows])
+    m, d = parts.attributes.shape[1], parts.subjects.shape[1]
+    return Superposition(parts.attributes, fitted.W.reshape(facts.n_relations, m, d), fitted.offset)
+
+
+def r_squared(wanted: Floats, predicted: Floats) -> float:
+    """1 - residual / total sum of squares, over all coordinates."""
+    total = float(((wanted - wanted.mean(axis=0)) ** 2).sum())
+    return 1 - float(((wanted - predicted) ** 2).sum()) / total if total > 0 else 0.0
+
+
+def superposition_r2(parts: Parts, facts: FactTable, *, seed: int = 0) -> dict[str, float]:
+    """Held-out R^2 of the superposition over five folds, and of two that cannot be any.
+
+    Returns:
+        `r2`; `r2_shuffled`, the same embeddings against attributes of other subjects; `r2_random`, random
+        embeddings of the same mean and covariance against the facts.
+    """
+    rng = generator(seed, "superposition controls", facts.n_subjects)
+
+    def of(embeddings: Floats, table: FactTable) -> float:
+        x, predicted = _design(parts, table), np.empty_like(embeddings)
+        for fit, judge in folds(facts.n_subjects, seed):
+            predicted[judge] = ridge(x[fit], embeddings[fit])(x[judge])
+        return r_squared(embeddings, predicted)
+
+    return {
+        "r2": of(parts.subjects, facts),
+        "r2_shuffled": of(parts.subjects, shuffled(facts, rng)),
+        "r2_random": of(matched(parts.subjects, len(parts.subjects), rng), facts),
+    }
+
+
+def probed(embeddings: Floats, parts: Parts, facts: FactTable, *, seed: int = 0) -> NDArray[np.bool_]:
+    """Which attributes a linear probe reads off held-out embeddings, shape (R, N).
+
+    The probe of a relation maps embeddings to the vector of the attribute, fitted on four subjects of
+    five; the nearest vector is its answer. With bijections it has never seen that attribute as a target.
+    """
+    u, found = parts.attributes, np.empty(facts.answers.shape, dtype=bool)
+    for fit, judge in folds(facts.n_subjects, seed):
+        for r, row in enumerate(facts.answers):
+            read = ridge(embeddings[fit], u[row[fit]])(embeddings[judge])
+            nearest = (read @ u.T - (u**2).sum(axis=1) / 2).argmax(axis=1)
+            found[r, judge] = nearest == row[judge]
+    return found
+
+
+def probes(parts: Parts, facts: FactTable, *, seed: int = 0) -> dict[str, float]:
+    """Linear probes on held-out subjects: see `probed`.
+
+    Returns:
+        `probe`, the accuracy of the worst relation; `probe_shuffled`, that of the best one where the
+        embeddings belong to other subjects.
+    """
+    moved = generator(seed, "probe control", facts.n_subjects).permutation(facts.n_subjects)
+    return {
+        "probe": float(probed(parts.subjects, parts, facts, seed=seed).mean(axis=1).min()),
+        "probe_shuffled": float(probed(parts.subjects[moved], parts, facts, seed=seed).mean(axis=1).max()),
+    }
+
+
+def matched(embeddings: Floats, count: int, rng: np.random.Generator) -> Floats:
+    """Random vectors with the mean and covariance of some embeddings: shape (count, d)."""
+    mean = embeddings.mean(axis=0)
+    weights = rng.standard_normal((count, len(embeddings))) / np.sqrt(len(embeddings))
+    return np.asarray(mean + weights @ (embeddings - mean))
+
+
+def _design(parts: Parts, facts: FactTable) -> Floats:
+    """The attribute vectors of every subject, side by side: shape (N, R m)."""
+    return np.concatenate([parts.attributes[row] for row in facts.answers], axis=1)

@@ -1,0 +1,169 @@
+"""Transfer: new bijections through a frozen MLP, by new subject embeddings alone.
+
+Three procedures make the embeddings: (i) the superposition fitted to the old table, without any training;
+(ii) the inverse of the selector, least squares through the MLP's active pieces; (iii) training them. Each is
+also run through an untrained MLP: where that succeeds as well, the procedure says nothing about what the
+MLP has learned.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from georecall.constructions.transformer.transformer import Transformer
+from georecall.theory.facts.fact_table import FactTable
+from georecall.theory.tools.randomness import generator
+from georecall.verify.learned.superposition import matched, superposition
+from georecall.verify.learned.train_subjects import train_subjects
+from georecall.verify.learned.vectors import Floats, Parts, prompts, right, shuffled
+
+Procedure = Callable[[Parts, FactTable, FactTable], Transformer]  # (parts, old table, new table)
+
+ITERATIONS = 10  # of Gauss-Newton
+DAMPING = 1e-3  # of the mean diagonal of the normal equations
+TINY = 1e-12  # where no neuron is active there is nothing to solve
+STEPS = 500  # of training only the embeddings
+
+CHANCE = 0.05  # what a control of (i) may reach, and what (ii) and (iii) may reach without discriminating
+
+
+def by_superposition(parts: Parts, facts: FactTable, new: FactTable) -> Transformer:
+    """(i): the superposition fitted to all subjects of the old table, at the new table's attributes."""
+    return parts.with_subjects(superposition(parts, facts)(new))
+
+
+def by_inverse(parts: Parts, facts: FactTable, new: FactTable) -> Transformer:
+    """(ii): embeddings whose readouts are nearest to the answers' vectors, for all relations at once.
+
+    Damped Gauss-Newton from the mean of the old embeddings: every step solves the least-squares problem
+    through the pieces of the MLP that are active, and halves itself until the error does not grow. The
+    answers' vectors are scaled to the length that readouts have in this model.
+
+    Raises:
+        ValueError: attention that depends on the tokens: x is then not affine in the embedding.
+    """
+    into, base = _affine(parts, new.n_subjects)
+    model = parts.model
+    mlp, U = model.blocks[0].mlp, np.asarray(model.W_U)
+    assert mlp is not None
+    readout = np.flatnonzero((U != 0).any(axis=1))
+    u = U[readout].T
+    before = np.asarray(model.residual(prompts(facts)))[:, readout]
+    length = np.sqrt((before**2).sum(axis=1).mean() / (u**2).sum(axis=1).mean())
+    wanted = length * u[new.answers]  # (R, N, m)
+    W_out, linear = np.asarray(mlp.W_out)[:, readout], into[:, readout]
+
+    def forward(e: Floats) -> tuple[Floats, Floats]:
+        """Readouts, shape (R, N, m), and which neurons are active."""
+        x = e @ into + base[:, None]
+        h = x @ mlp.W_in + mlp.b_in
+        return np.maximum(h, 0) @ W_out + mlp.b_out[readout] + x[..., readout], h > 0
+
+    e = np.repeat(parts.subjects.mean(axis=0)[None], new.n_subjects, axis=0)
+    for _ in range(ITERATIONS):
+        y, active = forward(e)
+        step = np.empty_like(e)
+        for s in range(new.n_subjects):
+            J = np.concatenate([(into @ mlp.W_in * on) @ W_out + linear for on in active[:, s]], axis=1)
+            normal = J @ J.T
+            normal += (DAMPING * np.trace(normal) / len(normal) + TINY) * np.eye(len(normal))
+            step[s] = np.linalg.solve(normal, J @ (wanted[:, s] - y[:, s]).ravel())
+        error = ((wanted - y) ** 2).sum(axis=(0, 2))
+        size = np.ones(len(e))
+        for _ in range(8):
+            worse = ((wanted - forward(e + size[:, None] * step)[0]) ** 2).sum(axis=(0, 2)) > error
+            if not worse.any():
+                break
+            size[worse] /= 2
+        e = e + np.where(worse, 0.0, size)[:, None] * step
+    return parts.with_subjects(e)
+
+
+def by_training(parts: Parts, _: FactTable, new: FactTable) -> Transformer:
+    """(iii): embeddings trained on the new table, everything else frozen (extra `learn`)."""
+    return parts.with_subjects(train_subjects(parts, new, steps=STEPS))
+
+
+PROCEDURES: dict[str, Procedure] = {
+    "superposition": by_superposition,
+    "inverse": by_inverse,
+    "training": by_training,
+}
+
+
+def transferred(
+    parts: Parts, facts: FactTable, procedure: str, *, tables: int = 1, seed: int = 0
+) -> dict[str, NDArray[np.bool_]]:
+    """Which facts of new tables a procedure makes the model answer, and its controls.
+
+    Args:
+        parts: of the trained model.
+        facts: the old table.
+        procedure: a name of `PROCEDURES`.
+        tables: how many new tables.
+        seed: of the new tables and the controls.
+
+    Returns:
+        Each of shape (R, tables N): `transfer`; `untrained`, the same through an untrained MLP; `shuffled`,
+        the embeddings asked for a further table; and for the superposition `random`, random embeddings of
+        the old mean and covariance.
+
+    Raises:
+        ValueError: an unknown procedure, or one that does not apply to the model.
+    """
+    if procedure not in PROCEDURES:
+        raise ValueError(f"a procedure is one of {', '.join(PROCEDURES)}, got {procedure!r}")
+    make, rows = PROCEDURES[procedure], []
+    for table in range(tables):
+        rng = generator(seed, "transfer", facts.n_subjects, facts.n_relations, table)
+        new, other = shuffled(facts, rng), shuffled(facts, rng)
+        model = make(parts, facts, new)
+        row = {
+            "transfer": right(model, new),
+            "untrained": right(make(parts.with_untrained_mlp(seed), facts, new), new),
+            "shuffled": right(model, other),
+        }
+        if procedure == "superposition":
+            row["random"] = right(parts.with_subjects(matched(parts.subjects, len(parts.subjects), rng)), new)
+        rows.append(row)
+    return {name: np.concatenate([row[name] for row in rows], axis=1) for name in rows[0]}
+
+
+def transfer(
+    parts: Parts, facts: FactTable, procedure: str, *, tables: int = 1, seed: int = 0
+) -> dict[str, float]:
+    """The shares that `transferred` finds."""
+    found = transferred(parts, facts, procedure, tables=tables, seed=seed)
+    return {name: float(asked.mean()) for name, asked in found.items()}
+
+
+def discriminates(row: dict[str, Any]) -> bool:
+    """Whether a procedure's success says anything about training: an untrained MLP stays at chance."""
+    return bool(row["untrained"] <= CHANCE)
+
+
+def _affine(parts: Parts, n_subjects: int) -> tuple[Floats, Floats]:
+    """The last residual of [s, r] before the MLP is e_s into + base[r].
+
+    Returns:
+        `into`, shape (d, d_model), and `base`, shape (R, d_model).
+    """
+    model = parts.model
+    attention = model.blocks[0].attention
+    E, P = np.asarray(model.W_E, dtype=np.float64), np.asarray(model.W_pos, dtype=np.float64)
+    relations = E[n_subjects:] + P[1]
+    shared = E[0].copy() + P[0]
+    shared[parts.coordinates] = P[0, parts.coordinates]
+    into, base = np.zeros((len(E[0]), len(E[0]))), relations.copy()
+    if attention is not None:
+        for W_Q, W_K, W_V, W_O in zip(*vars(attention).values(), strict=True):
+            if np.any(W_Q) and np.any(W_K):
+                raise ValueError(
+                    "the selector has an inverse only where attention is uniform; here it is trained"
+                )
+            head = np.asarray(W_V @ W_O) / 2
+            into = into + head
+            base = base + (shared + relations) @ head
+    return into[parts.coordinates], base

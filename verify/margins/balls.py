@@ -1,0 +1,325 @@
+"""Floating-point arithmetic that proves its own error, and says when there is none.
+
+A `Ball` holds float64 midpoints and either proved radii or the proof that nothing was rounded. The proof is
+the exactness audit: every entry is a multiple of a common power of two (the granule) and every partial sum
+stays below 2^53 granules, so that float64 represents it, in whatever order a matrix product adds.
+Mapping a Transformer's weights to Balls (`model.map(Ball.of)`) makes its one forward pass certified.
+
+Where rounding happens, the radii follow the standard model of floating point: a sum of n products is off by
+at most gamma_n = n u / (1 - n u) times the sum of their magnitudes, u = 2^-53, in any order (Higham, Accuracy
+and Stability of Numerical Algorithms, section 3.1). Of the exponential it is assumed that NumPy's is within
+4 units in the last place.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from georecall.constructions.transformer.arithmetic import (
+    dense,
+    float64,
+    hardmax,
+    inner,
+    mix,
+    relu,
+    softmax,
+    stored,
+    times,
+)
+from georecall.constructions.transformer.transformer import Transformer
+
+Floats = NDArray[np.float64]
+
+_U = 2.0**-53
+_SLACK = 1.0 + 2.0**-20  # covers the rounding of the radii themselves: sums of up to 2^30 terms
+# Bounds follow from the weights alone, so that they hold for every prompt, until they need so many digits;
+# then the numbers at hand bound themselves. More than float32 has: a format found for some prompts that is
+# no wider than that is right for all.
+_DIGITS_KEPT = 30
+_TINY = 2.0**-1000  # covers underflow of up to 2^70 products, each off by at most 2^-1074
+
+
+class Format(NamedTuple):
+    """A binary floating-point format: what it can hold without rounding.
+
+    Args:
+        digits: of the significand, the leading one counted.
+        low: every multiple of 2^low (of few enough digits) is a number.
+        high: up to 2^high.
+    """
+
+    digits: int
+    low: int
+    high: int
+
+    def represents(self, needed: "Format") -> bool:
+        """Whether numbers that need that format are numbers of this one."""
+        return needed.digits <= self.digits and needed.low >= self.low and needed.high <= self.high
+
+    def joined(self, *others: "Format") -> "Format":
+        """The least format that represents all."""
+        every = (self, *others)
+        return Format(max(f.digits for f in every), min(f.low for f in every), max(f.high for f in every))
+
+
+_NONE = Format(1 << 20, 0, 1 << 20)  # of numbers that may be too large for any
+FORMATS = {
+    "float64": Format(53, -1074, 1023),
+    "float32": Format(24, -149, 127),
+    "float16": Format(11, -24, 15),
+    "bfloat16": Format(8, -133, 127),
+}
+# Dtypes that hold weights only, and the format in which their products are summed: whole numbers from -128 to
+# 127 are numbers of float32, and a forward pass that rounds nothing there is exact in any wider accumulator.
+SUMMED_IN = {"int8": "float32"}
+
+
+@dataclass(frozen=True, eq=False)
+class Ball:
+    """Numbers known to within a radius.
+
+    Args:
+        mid: midpoints, a float64 array or (for weights) a sparse one.
+        rad: radii, the shape of `mid`; None: the midpoints are the numbers, and they are multiples of
+            2^granule.
+        bound: upper bounds of the magnitudes, one per entry of the last axis.
+        granule: see `rad`; without meaning where there are radii.
+        needs: the number format that represents these numbers, and all they were computed from, exactly.
+    """
+
+    mid: Any
+    rad: Floats | None
+    bound: Floats
+    granule: int
+    needs: "Format"
+
+    @classmethod
+    def of(cls, weight: Any) -> "Ball":
+        """The stored numbers of a weight, dense or sparse, of any real dtype."""
+        mid = float64(weight)
+        bound, step = _magnitudes(mid), granule(mid)
+        return cls(mid, None, bound, step, _format(bound, step))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the midpoints."""
+        return tuple(self.mid.shape)
+
+    @property
+    def exact(self) -> bool:
+        """Whether nothing was rounded."""
+        return self.rad is None
+
+    @property
+    def exact_differences(self) -> bool:
+        """Whether any two entries can be subtracted without rounding."""
+        return self.exact and FORMATS["float64"].represents(_format(2 * self.bound, self.granule))
+
+    @cached_property
+    def absolute(self) -> Any:
+        """|mid|, kept because a weight is used for many batches."""
+        return abs(self.mid)
+
+    @property
+    def radius(self) -> Floats:
+        """The radii, zeros where exact."""
+        return np.zeros(self.shape) if self.rad is None else self.rad
+
+    def __getitem__(self, index: Any) -> "Ball":
+        """Rows by token numbers, or positions; the last axis stays whole."""
+        rad = None if self.rad is None else self.rad[index]
+        return Ball(self.mid[index], rad, self.bound, self.granule, self.needs)
+
+    def __add__(self, other: "Ball") -> "Ball":
+        """The sum, entry by entry."""
+        if other.exact and not other.bound.any() and len(other.shape) <= len(self.shape):
+            return replace(self, needs=self.needs.joined(other.needs))  # + 0
+        mid, bound = self.mid + other.mid, self.bound + other.bound
+        step = min(self.granule, other.granule)
+        return _result(mid, bound, step, (self, other), lambda: self.radius + other.radius + _U * abs(mid))
+
+
+def format_needed(model: Transformer, queries: Iterable[Mapping[str, Any]]) -> Format:
+    """The least format in which the forward pass on some prompts rounds nothing.
+
+    Args:
+        model: the weights.
+        queries: prompts: `tokens` and `positions`.
+    """
+    certified = model.map(Ball.of)
+    needs = Format(0, 0, 0)
+    for query in queries:
+        logits = certified.logits(np.array([query["tokens"]]), np.array(query["positions"]))
+        needs = needs.joined(logits.needs if logits.exact else _NONE)
+    return needs
+
+
+def granule(weight: Any) -> int:
+    """The largest e such that all entries of a weight are multiples of 2^e (0 if all are 0).
+
+    Example:
+        >>> granule(np.array([6.0, 0.75])), granule(np.array([0.0]))
+        (-2, 0)
+    """
+    values = stored(weight)
+    least = None
+    for start in range(0, values.size, 1 << 20):  # in pieces, to stay small beside the weight
+        piece = values[start : start + (1 << 20)].astype(np.float64, copy=False)  # 2^53 is beyond float16
+        whole = _granule_of_integers(piece)
+        if whole is not None:
+            least = whole if least is None else min(least, whole)
+            continue
+        mantissa, exponent = np.frexp(piece[piece != 0])
+        if not mantissa.size:
+            continue
+        digits = (mantissa * 2.0**53).astype(np.int64)
+        lowest = np.frexp((digits & -digits).astype(np.float64))[1] - 1
+        here = int((exponent - 53 + lowest).min())
+        least = here if least is None else min(least, here)
+    return 0 if least is None else least
+
+
+def _granule_of_integers(values: Floats) -> int | None:
+    """The same for integers that are not all 0, from the bits of all together; None for others."""
+    if not np.abs(values).max() < 2.0**62:
+        return None
+    integers = values.astype(np.int64)
+    bits = int(np.bitwise_or.reduce(integers))
+    return (bits & -bits).bit_length() - 1 if bits and np.array_equal(integers, values) else None
+
+
+def _magnitudes(weight: Any) -> Floats:
+    """The largest magnitude for each entry of the last axis."""
+    if weight.ndim == 1:
+        return np.asarray(abs(weight))
+    if not weight.shape[0]:
+        return np.zeros(weight.shape[1])
+    largest = abs(weight).max(axis=0)
+    return np.asarray(dense(largest))
+
+
+def _format(bound: Floats, step: int) -> Format:
+    """What holds multiples of 2^step up to these magnitudes."""
+    largest = float(np.max(bound, initial=0.0)) * _SLACK
+    if not math.isfinite(largest):
+        return _NONE
+    high = math.frexp(largest)[1] if largest else step
+    return Format(high - step, step, high)
+
+
+def _result(
+    mid: Floats, bound: Floats, step: int, parts: tuple[Ball, ...], radius: Callable[[], Floats]
+) -> Ball:
+    """The outcome of an operation: exact if its parts are and float64 holds all partial sums."""
+    own = _format(bound, step)
+    needs = own.joined(*(part.needs for part in parts))
+    if all(part.exact for part in parts) and FORMATS["float64"].represents(own):
+        return Ball(mid, None, bound, step, needs)
+    return Ball(mid, _widened(radius()), bound, step, needs)
+
+
+def _gamma(n: int) -> float:
+    return (n + 1) * _U * _SLACK  # (n + 1): one more than the n roundings, against the rounding here
+
+
+def _widened(radius: Floats) -> Floats:
+    return radius * _SLACK + _TINY
+
+
+@times.register
+def _(x: Ball, W: Ball) -> Ball:
+    def radius() -> Floats:
+        rounding = _gamma(W.shape[0]) * times(abs(x.mid), W.absolute)
+        return np.asarray(rounding + times(x.radius, W.absolute))  # weights are exact
+
+    bound = np.asarray(x.bound @ W.absolute)
+    return _result(times(x.mid, W.mid), bound, x.granule + W.granule, (x, W), radius)
+
+
+@inner.register
+def _(queries: Ball, keys: Ball, scale: float) -> Ball:
+    def radius() -> Floats:
+        q, k, factor = abs(queries.mid), abs(keys.mid), abs(scale)
+        rounding = _gamma(queries.shape[-1] + 1) * inner(q, k, factor)
+        underflow = _TINY * max(1.0, factor)  # before the scale is applied
+        spread = inner(q, keys.radius, factor) + inner(queries.radius, k + keys.radius, factor)
+        return np.asarray(rounding + spread + underflow)
+
+    mid = inner(queries.mid, keys.mid, scale)
+    products, step = float(queries.bound @ keys.bound), queries.granule + keys.granule
+    before = _format(np.array([products]), step)
+    doubt = None if FORMATS["float64"].represents(before) else np.zeros(1)
+    unscaled = Ball(mid, doubt, np.array([products]), step, before)
+    bound, step = np.full(mid.shape[-1:], abs(scale) * products), step + granule(np.array([scale]))
+    return _result(mid, bound, step, (queries, keys, unscaled), radius)
+
+
+@mix.register
+def _(pattern: Ball, values: Ball) -> Ball:
+    def radius() -> Floats:
+        rounding = _gamma(pattern.shape[-1]) * mix(pattern.mid, abs(values.mid))
+        spread = mix(pattern.mid, values.radius) + mix(pattern.radius, abs(values.mid) + values.radius)
+        return np.asarray(rounding + spread)
+
+    mid = mix(pattern.mid, values.mid)  # an average: within the bound of the values
+    return _result(mid, values.bound, pattern.granule + values.granule, (pattern, values), radius)
+
+
+@relu.register
+def _(x: Ball) -> Ball:
+    mid, bound, rad = relu(x.mid), x.bound, x.rad
+    if rad is not None:
+        rad = np.where(x.mid + rad <= 0, 0.0, rad)  # |max(a, 0) - max(b, 0)| <= |a - b|, and 0 where both are
+    elif x.needs.digits > _DIGITS_KEPT:
+        bound = mid.max(axis=tuple(range(mid.ndim - 1)), initial=0.0)
+    return replace(x, mid=mid, bound=bound, rad=rad)
+
+
+@hardmax.register
+def _(scores: Ball, masked: NDArray[np.bool_]) -> Ball:
+    shown = np.where(masked, -np.inf, scores.mid)
+    if scores.exact:
+        return _uniform(shown == shown.max(axis=-1, keepdims=True), np.True_, scores.needs)
+    highest = np.nextafter(shown + scores.radius, np.inf)
+    lowest = np.nextafter(shown - scores.radius, -np.inf)
+    surely = np.where(np.isnan(lowest), -np.inf, lowest).max(axis=-1, keepdims=True)
+    candidates = ~(highest < surely) & ~masked  # what is no number may be the largest
+    return _uniform(candidates, candidates.sum(axis=-1, keepdims=True) == 1, scores.needs)
+
+
+@softmax.register
+def _(scores: Ball, masked: NDArray[np.bool_]) -> Ball:
+    allowed = np.broadcast_to(~masked, scores.shape)
+    shown = np.where(allowed, scores.mid, -np.inf)
+    largest = shown.max(axis=-1, keepdims=True)
+    if scores.exact and bool((shown == largest)[allowed].all()):
+        return _uniform(allowed, np.True_, scores.needs)
+    weights = softmax(scores.mid, masked)
+    # exp(t_i), t_i = s_i - max, is off by a factor exp(+-(r_i + |t_i| u + 4 ulp)); so is the sum, which
+    # adds n roundings, and the quotient one more. Weights below 2^-1074 underflow: see _TINY.
+    distance = np.minimum(np.where(allowed, largest - scores.mid, 0.0), 746.0)
+    each = np.where(allowed, scores.radius, 0.0) + _U * distance + 8 * _U
+    exponent = 2.0 * each.max(axis=-1, keepdims=True) + (scores.shape[-1] + 2) * _U
+    near = _widened(weights * np.expm1(np.minimum(exponent, 1.0)))
+    radius = np.where(exponent < 1.0, np.minimum(near, 1.0), 1.0) * allowed  # weights lie in [0, 1]
+    return _pattern(weights, radius, 0, scores.needs)
+
+
+def _uniform(candidates: NDArray[np.bool_], certain: Any, needs: Format) -> Ball:
+    """Equal weights over the candidates; where they are not certain, anything from 0 to 1 for each."""
+    count = candidates.sum(axis=-1, keepdims=True)
+    weights = candidates / count
+    dyadic = (count & (count - 1)) == 0
+    if bool(np.all(certain)) and bool(dyadic.all()):
+        return _pattern(weights, None, 1 - int(count.max()).bit_length(), needs)
+    return _pattern(weights, np.where(certain, np.where(dyadic, 0.0, _U), 1.0) * candidates, 0, needs)
+
+
+def _pattern(weights: Floats, radius: Floats | None, step: int, needs: Format) -> Ball:
+    bound = np.ones(weights.shape[-1])
+    return Ball(weights, radius, bound, step, _format(bound, step).joined(needs))

@@ -1,0 +1,63 @@
+"""Recall of a table, certified: counted in exact integers, filtered in floats, or margin by margin."""
+
+from collections.abc import Callable
+from os import PathLike
+from typing import Any
+
+from georecall.constructions.transformer.transformer import Transformer
+from georecall.theory.facts.fact_table import FactTable
+from georecall.theory.facts.protocol import Table
+from georecall.verify.margins.counting.checkpoint import CheckpointError, Keeper, begun, identity
+from georecall.verify.margins.counting.tally import Counted, count
+from georecall.verify.margins.filtered import filtered
+from georecall.verify.margins.margins import Margins, Progress, check_fits
+from georecall.verify.usage import UsageError, require_memory_for_weights
+
+_MANY = 1 << 24  # logits from which a filter pays; of fewer, margins are made exact where that can be done
+
+
+def certify(
+    model: Transformer,
+    facts: Table,
+    one_by_one: Callable[[], Margins],
+    *,
+    work: dict[str, Any] | None = None,
+    checkpoint: str | PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> Margins | Counted:
+    """Judges every fact, asked as `[s, r]`.
+
+    Args:
+        model: any transformer over N subjects, then R relations, with |A| outputs.
+        facts: what it should recall.
+        one_by_one: the margins of all facts, called where counting is not enough.
+        work: what the facts and the weights were made from, for a checkpoint.
+        checkpoint: a file that keeps what has been counted, and from which counting goes on.
+        progress: called with the number of facts done and of all facts.
+
+    Raises:
+        ValueError: the model does not fit the facts.
+        UsageError: the checkpoint cannot be used, or weights that must be held do not fit the memory.
+    """
+    check_fits(model, facts)
+    if checkpoint is None:
+        found = count(model, facts, progress=progress)
+    else:
+        named = identity(model, work or {})
+        try:
+            started = begun(checkpoint, named)
+            with Keeper(checkpoint, named) as keeper:
+                found = count(model, facts, begun=started, keep=keeper.keep, progress=progress)
+        except KeyboardInterrupt as interrupt:
+            counted = f"{interrupt}; " if str(interrupt) else ""
+            raise KeyboardInterrupt(f"{counted}the same command goes on from there") from None
+        except (CheckpointError, OSError) as error:
+            raise UsageError(str(error)) from error
+    if found is not None:
+        return found
+    require_memory_for_weights(facts, model.d_model)
+    if isinstance(facts, FactTable) and facts.n_facts * facts.n_attributes >= _MANY:
+        screened = filtered(model, facts, progress=progress)
+        if screened is not None:
+            return screened
+    return one_by_one()

@@ -1,0 +1,1 @@
+"""Facts by the billion: counted in exact integers, block by block."""

@@ -1,0 +1,331 @@
+"""What a one-layer forward pass on `[s, r]` shares between the relations of a subject, in exact integers.
+
+Where no score depends on the tokens, attention averages both positions, so that the residual before the MLP
+is a part of the subject plus a part of the relation. By linearity the pre-activations are too, and with P the
+sum of the rows of W_U that are identical, the readout of one layer is
+
+    y(s, r) = x_s K_out + c_out[r] + ReLU(x_s K_in + c_in[r]) O,
+
+    K_in = M W_in,  K_out = M P,  O = W_out P,  M = (1/2) sum over heads of W_V W_O.
+
+x_s K_in is computed once per subject. Most neurons are shifted by the same amount whatever is asked; for
+each relation only the others are corrected. Nothing here knows a construction: the maps are read off the
+weights, and a model whose scores depend on its tokens is not separated.
+
+All numbers are integers times a power of two. The maps are multiplied out in floats that are proved not to
+round; subjects run through them coordinates first, in the narrowest integers that bounds show to suffice.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csc_array
+
+from georecall.constructions.transformer.arithmetic import dense, float64, stored
+from georecall.constructions.transformer.on_demand import OnDemand, run
+from georecall.constructions.transformer.transformer import Attention, Transformer
+from georecall.verify.margins.balls import Floats, granule
+
+Integers = NDArray[np.signedinteger]
+
+_FEW_TERMS = 64  # up to so many entries a column, a map is a few additions; beyond, a matrix product
+_KINDS = (np.int8, np.int16, np.int32, np.int64)
+
+
+class NotExactError(ValueError):
+    """Maps that floats would round, or numbers that no integer type holds."""
+
+
+@dataclass(frozen=True, eq=False)
+class Separated:
+    """The readout of a model as a function of subject and relation.
+
+    Args:
+        into: K_in, from the coordinates `rows` of a subject to neurons.
+        through: K_out, from the same coordinates to the readout.
+        read: O, from neurons to the readout.
+        shifts: c_in, shape (R, d_mlp), in the unit of the neurons.
+        adds: c_out, shape (R, m), in the unit of the readout.
+        rows: the coordinates of W_E that matter.
+        step_in: log2 of the unit of a subject's coordinates.
+        step: log2 of the unit of the readout.
+    """
+
+    into: "LinearMap"
+    through: "LinearMap"
+    read: "LinearMap"
+    shifts: NDArray[np.int64]
+    adds: NDArray[np.int64]
+    rows: NDArray[np.intp]
+    step_in: int
+    step: int
+
+    @cached_property
+    def common(self) -> NDArray[np.int64]:
+        """For each neuron the shift that most relations have, shape (d_mlp,)."""
+        counts = np.array([(self.shifts == shift).sum(axis=0) for shift in self.shifts])
+        return np.asarray(np.take_along_axis(self.shifts, counts.argmax(axis=0)[None], axis=0)[0])
+
+    @cached_property
+    def changed(self) -> list[tuple[Any, "LinearMap"]]:
+        """For each relation the neurons that it shifts otherwise, and what of O reads them."""
+        others = [np.flatnonzero(shift != self.common) for shift in self.shifts]
+        return [(run(there), self.read.restricted(there)) for there in others]
+
+    @classmethod
+    def of(cls, model: Transformer, n_subjects: int, gather: Any) -> "Separated | None":
+        """The separated form of a model; None if it has none, or not in exact integers.
+
+        Args:
+            model: over N subjects, then R relations; asked as `[s, r]` at positions 0 and 1.
+            n_subjects: N.
+            gather: P, shape (d_model, m).
+        """
+        if model.n_layers != 1 or model.blocks[0].mlp is None or model.n_ctx < 2:
+            return None
+        attention, mlp = model.blocks[0].attention, model.blocks[0].mlp
+        if attention is None or not scores_vanish(attention):
+            return None
+        try:
+            M = _half_of_values(attention)
+            relations = dense(float64(model.W_E[np.arange(n_subjects, model.d_vocab)]))
+            first, second = dense(float64(model.W_pos[np.arange(2)]))
+            last = _plus(relations, second)
+            mixed = _plus(_times(_plus(last, first), M), last)  # all that is no part of the subject
+            W_in, W_out, P = float64(mlp.W_in), float64(mlp.W_out), float64(gather)
+            shifts = _plus(_times(mixed, W_in), float64(mlp.b_in))
+            adds = _times(_plus(mixed, float64(mlp.b_out)), P)
+            return cls._scaled(_times(M, W_in), _times(M, P), _times(W_out, P), shifts, adds, model)
+        except NotExactError:
+            return None
+
+    @classmethod
+    def _scaled(
+        cls,
+        K_in: Any,
+        K_out: Any,
+        read: Any,
+        shifts: Floats,
+        adds: Floats,
+        model: Transformer,
+    ) -> "Separated":
+        """The same with all units made integers."""
+        rows = np.flatnonzero(_rows_in_use(K_in) | _rows_in_use(K_out))
+        K_in, K_out = K_in[rows], K_out[rows]
+        step_in = 0 if isinstance(model.W_E, OnDemand) else granule(model.W_E)
+        neurons = min(step_in + granule(K_in), granule(shifts))
+        if not -900 < step_in < 900:
+            raise NotExactError("embeddings of too many digits")
+        step = min(step_in + granule(K_out), neurons + granule(read), granule(adds))
+        return cls(
+            into=LinearMap.of(K_in, step_in - neurons),
+            through=LinearMap.of(K_out, step_in - step),
+            read=LinearMap.of(read, neurons - step),
+            shifts=_integers(shifts, -neurons),
+            adds=_integers(adds, -step),
+            rows=rows,
+            step_in=step_in,
+            step=step,
+        )
+
+    def subjects(self, W_E: Any, start: int, stop: int) -> Integers:
+        """The coordinates that matter of subjects start..stop - 1, in units: shape (rows, stop - start).
+
+        Raises:
+            NotExactError: no integer type holds them.
+        """
+        if isinstance(W_E, OnDemand):
+            found: Integers = W_E.columns(slice(start, stop), self.rows)
+            return found
+        block = np.asarray(W_E[start:stop], dtype=np.float64)[:, run(self.rows)] * 2.0**-self.step_in
+        size = max(float(block.max(initial=0)), -float(block.min(initial=0)))
+        return np.ascontiguousarray(block.astype(_kind(size)).T)
+
+    def readouts(self, x: Integers) -> Iterator[Integers]:
+        """For each relation in turn what is read, in units: shape (m, subjects).
+
+        Args:
+            x: what `subjects` gives.
+
+        Raises:
+            NotExactError: no integer type holds a number on the way.
+        """
+        size = largest(x)
+        neuron = self.into.reach * size + largest(self.shifts)
+        hidden = _kind(neuron)
+        bound = self.through.reach * size + 3 * self.read.reach * neuron + largest(self.adds)
+        kind = _kind(bound)
+        z, shared = self.into.applied(x, hidden), self.through.applied(x, kind)
+        zeros = np.zeros(x.shape[1], dtype=hidden)  # NumPy's maximum of an array and a number is slow
+        fires = bool((self.common > -self.into.reach * size).any())
+        if fires:
+            always = z + self.common.astype(hidden)[:, None]
+            np.maximum(always, zeros, out=always)
+            if np.may_share_memory(shared, x):  # through the identity it is x itself, and so may z be
+                shared = shared.copy()
+            self.read.add(shared, always)
+        for shift, add, (there, read) in zip(self.shifts, self.adds, self.changed, strict=True):
+            active = z[there] + shift[there].astype(hidden)[:, None]
+            np.maximum(active, zeros, out=active)
+            if fires:
+                active -= always[there]
+            y = shared + add.astype(kind)[:, None]
+            read.add(y, active)
+            yield y
+
+
+@dataclass(frozen=True, eq=False)
+class LinearMap:
+    """An integer matrix as a few terms per column, each a run of coordinates where it can be one.
+
+    Args:
+        terms: (from, to, factors): coordinates of the input, of the output, and factors, or None for ones.
+        matrix: used instead where there are too many terms.
+        n_out: the number of columns.
+        reach: the largest sum of magnitudes of a column.
+    """
+
+    terms: list[tuple[Any, Any, NDArray[np.int64] | None]]
+    matrix: NDArray[np.float64] | None
+    n_out: int
+    reach: int
+
+    @classmethod
+    def of(cls, W: Any, shift: int) -> "LinearMap":
+        """The map x -> x W 2^shift.
+
+        Raises:
+            NotExactError: entries beyond 2^53, or columns whose sums no integer holds.
+        """
+        columns = csc_array(W)
+        columns.eliminate_zeros()
+        columns.sort_indices()
+        entries = _integers(columns.data, shift)
+        n_terms = np.diff(columns.indptr)
+        if float(np.abs(entries).max(initial=0)) * n_terms.max(initial=0) >= 1 << 62:
+            raise NotExactError("columns beyond 2^62")
+        sums = np.add.reduceat(np.abs(entries), columns.indptr[:-1][n_terms > 0]) if len(entries) else [0]
+        reach, n_out = int(max(sums)), int(W.shape[1])
+        if n_terms.max(initial=0) > _FEW_TERMS:
+            return cls([], np.ldexp(dense(W), shift), n_out, reach)
+        terms = []
+        for term in range(int(n_terms.max(initial=0))):
+            there = np.flatnonzero(n_terms > term)
+            at = columns.indptr[there] + term
+            factors = entries[at]
+            ones = bool((factors == 1).all())
+            terms.append((run(columns.indices[at]), run(there), None if ones else factors))
+        return cls(terms, None, n_out, reach)
+
+    def restricted(self, rows: NDArray[np.intp]) -> "LinearMap":
+        """The map of some coordinates of the input alone, in increasing order."""
+        if self.matrix is not None:
+            return LinearMap([], self.matrix[rows], self.n_out, self.reach)
+        terms = []
+        for source, target, factors in self.terms:
+            places = np.searchsorted(rows, indices(source))
+            there = np.flatnonzero(np.append(rows, -1)[places] == indices(source))
+            if len(there):
+                chosen = None if factors is None else factors[there]
+                terms.append((run(places[there]), run(indices(target)[there]), chosen))
+        return LinearMap(terms, None, self.n_out, self.reach)
+
+    def applied(self, x: Integers, kind: Any) -> Integers:
+        """The map of all columns of x, shape (n_out, how many); x itself where it is the identity."""
+        if len(self.terms) == 1:
+            source, target, factors = self.terms[0]
+            everything = isinstance(target, slice) and target == slice(0, self.n_out)
+            if factors is None and everything:
+                same: Integers = x[source].astype(kind, copy=False)
+                return same
+        out = np.zeros((self.n_out, x.shape[1]), dtype=kind)
+        self.add(out, x)
+        return out
+
+    def add(self, out: Integers, x: Integers) -> None:
+        """Adds the map of x to `out`; its type holds all partial sums."""
+        if self.matrix is not None:
+            bound = self.reach * largest(x)
+            if bound >= 1 << 53:
+                raise NotExactError("float64 would round a matrix product")
+            kind = np.float32 if bound < 1 << 24 else np.float64
+            out += (self.matrix.T.astype(kind) @ x.astype(kind)).astype(out.dtype)
+        for source, target, factors in self.terms:
+            part = x[source]
+            if factors is not None:
+                part = part.astype(out.dtype) * factors.astype(out.dtype)[:, None]
+            if isinstance(target, slice):
+                view = out[target]
+                np.add(view, part, out=view)
+            else:
+                out[target] += part.astype(out.dtype, copy=False)
+
+
+def largest(values: Integers) -> int:
+    """The largest magnitude."""
+    return max(int(values.max(initial=0)), -int(values.min(initial=0)))
+
+
+def indices(places: Any) -> NDArray[np.intp]:
+    """Places as numbers."""
+    return np.arange(places.start, places.stop) if isinstance(places, slice) else places
+
+
+def scores_vanish(attention: Attention) -> bool:
+    """Whether all scores are 0 for any tokens, so that softmax and hard attention are uniform."""
+    pairs = zip(attention.W_Q, attention.W_K, strict=True)
+    return all(not stored(W_Q).any() or not stored(W_K).any() for W_Q, W_K in pairs)
+
+
+def _half_of_values(attention: Attention) -> Any:
+    """M: what a position adds to the residual by way of the heads, at weight 1/2."""
+    total: Any = None
+    for W_V, W_O in zip(attention.W_V, attention.W_O, strict=True):
+        head = _times(float64(W_V), float64(W_O))
+        total = head if total is None else _plus(total, head)
+    return total * 0.5
+
+
+def _times(A: Any, B: Any) -> Any:
+    """A @ B, if no partial sum is rounded."""
+    _held(abs(A) @ abs(B), granule(A) + granule(B))
+    return A @ B
+
+
+def _plus(A: Any, B: Any) -> Any:
+    """A + B, if no sum is rounded."""
+    _held(abs(A) + abs(B), min(granule(A), granule(B)))
+    return A + B
+
+
+def _held(magnitudes: Any, step: int) -> None:
+    largest = float(np.max(stored(magnitudes), initial=0.0)) * (1 + 2.0**-20)
+    if not -1000 < step < 900 or not largest < 2.0 ** (53 + step):
+        raise NotExactError("float64 would round the maps")
+
+
+def _rows_in_use(W: Any) -> NDArray[np.bool_]:
+    return np.asarray(abs(W).sum(axis=1) > 0).ravel()
+
+
+def _integers(values: Floats, shift: int) -> NDArray[np.int64]:
+    scaled = np.ldexp(values, shift)
+    if np.abs(scaled).max(initial=0) >= 1 << 53:
+        raise NotExactError("integers beyond 2^53")
+    return scaled.astype(np.int64)
+
+
+def _kind(bound: float) -> Any:
+    """The narrowest signed integers that hold -bound..bound.
+
+    Raises:
+        NotExactError: there are none.
+    """
+    for kind in _KINDS:
+        if bound <= np.iinfo(kind).max >> (kind == np.int64):
+            return kind
+    raise NotExactError("integers beyond 2^62")

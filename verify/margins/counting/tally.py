@@ -1,0 +1,222 @@
+"""Recall of more facts than margins can be kept of: what is counted is that, and how far, they hold.
+
+Subjects are judged a piece at a time, by as many threads as there are cores, and counted in order, so that
+the outcome does not depend on the threads. What has been counted can be written to a file and taken up again.
+"""
+
+import math
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+from georecall.constructions.transformer.transformer import Transformer
+from georecall.theory.facts.protocol import Table
+from georecall.verify.margins.counting.judge import Judge
+from georecall.verify.margins.counting.separated import NotExactError
+from georecall.verify.margins.margins import Method, Progress, Witness
+
+_PIECE_BYTES = 16 << 20  # of residuals judged together; smaller pieces lose to calls, larger ones to memory
+_PIECES = 8  # of a table at least, the same for any number of threads ...
+_WORTH_A_THREAD = 1 << 21  # ... unless they get smaller than this, done before a second thread has begun
+_ENOUGH = 1 << 36  # logits spent on facts not recalled, before it is enough to know that some are not
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What has been counted of subjects 0..n_subjects - 1.
+
+    Args:
+        n_subjects: how many are done.
+        n_facts: how many facts these have.
+        n_recalled: facts whose margin is positive.
+        n_settled: facts whose margin the codebook knew.
+        least: the least margin, exact; None before the first fact.
+        worst: relation and subject of the first fact that has it.
+    """
+
+    n_subjects: int = 0
+    n_facts: int = 0
+    n_recalled: int = 0
+    n_settled: int = 0
+    least: float | None = None
+    worst: tuple[int, int] = (0, 0)
+
+    @property
+    def n_wrong(self) -> int:
+        """Facts that are not recalled; a tie is an error."""
+        return self.n_facts - self.n_recalled
+
+    def __str__(self) -> str:
+        """In words, as after 'of 100 facts'."""
+        if self.least is None:
+            return "none were counted yet"
+        wrong = f"{self.n_wrong} of them wrong" if self.n_wrong else "all recalled"
+        return f"{self.n_facts} were counted, {wrong}, least margin {self.least:g}"
+
+    def plus(self, other: "Tally") -> "Tally":
+        """Both, `other` being about the subjects that come next."""
+        first = other.least is None or (self.least is not None and self.least <= other.least)
+        return Tally(
+            self.n_subjects + other.n_subjects,
+            self.n_facts + other.n_facts,
+            self.n_recalled + other.n_recalled,
+            self.n_settled + other.n_settled,
+            *((self.least, self.worst) if first else (other.least, other.worst)),
+        )
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The outcome for all facts of a table: what a verdict asks of margins.
+
+    Args:
+        tally: of all subjects, or of those that were enough to refute.
+        n_facts: N R.
+        worst: the fact with the least margin, if some fact is not recalled.
+    """
+
+    tally: Tally
+    n_facts: int
+    worst: Witness | None
+
+    @property
+    def complete(self) -> bool:
+        """Whether every fact was judged."""
+        return self.tally.n_facts == self.n_facts
+
+    @property
+    def exact(self) -> bool:
+        """Whether every margin is known without error: those counted are, of the others nothing is said."""
+        return self.complete
+
+    @property
+    def n_recalled(self) -> int:
+        """Facts whose margin is certainly positive."""
+        return self.tally.n_recalled
+
+    @property
+    def n_wrong(self) -> int:
+        """Facts whose margin is certainly zero or negative."""
+        return self.tally.n_wrong
+
+    @property
+    def minimum(self) -> tuple[Fraction, Fraction]:
+        """The least margin counted, twice."""
+        least = Fraction(self.tally.least or 0)
+        return least, least
+
+    @property
+    def method(self) -> Method:
+        """How the margins were obtained."""
+        return "codebook" if self.tally.n_settled == self.tally.n_facts else "exhaustive"
+
+
+@np.errstate(over="ignore", invalid="ignore")  # what overflows is left to margins
+def count(
+    model: Transformer,
+    facts: Table,
+    *,
+    begun: Tally | None = None,
+    keep: Callable[[Tally], None] | None = None,
+    progress: Progress | None = None,
+    workers: int | None = None,
+) -> Counted | None:
+    """Judges every fact of a table by exact integers, or enough of them to refute it.
+
+    Args:
+        model: the weights; they fit the facts.
+        facts: asked as `[s, r]`.
+        begun: what was counted before.
+        keep: called with all that is counted, after every piece and when interrupted.
+        progress: called with the number of facts done and of all facts.
+        workers: threads; default one per core. The outcome is the same.
+
+    Returns:
+        None if the model is not judged in exact integers: then ask `verify.margins`.
+    """
+    with _blas().limit(limits=1):  # its products are too small for threads
+        judge = Judge.of(model, facts)
+    if judge is None:
+        return None
+    total = begun or Tally()
+    start = facts.n_subjects if _is_enough(total, facts) else total.n_subjects
+    try:
+        for part in _in_order(judge, start, workers or os.cpu_count() or 1):
+            total = total.plus(part)
+            if keep is not None:
+                keep(total)
+            if progress is not None:
+                progress(total.n_facts, facts.n_facts)
+            if _is_enough(total, facts):
+                break
+        return Counted(total, facts.n_facts, _witness(judge, total) if total.n_wrong else None)
+    except NotExactError:
+        return None
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"of {facts.n_facts} facts {total}") from None
+
+
+def _is_enough(total: Tally, facts: Table) -> bool:
+    """Whether what is counted refutes the table and cost so much that it is left at that."""
+    return total.n_wrong > 0 and (total.n_facts - total.n_settled) * facts.n_attributes > _ENOUGH
+
+
+def _in_order(judge: Judge, start: int, workers: int) -> Iterator[Tally]:
+    """The tallies of the pieces from a subject on, each one begun a little ahead."""
+    N, width = judge.facts.n_subjects, max(1, len(judge.separated.rows))
+    piece = min(_PIECE_BYTES // width, max(_WORTH_A_THREAD // width, N // _PIECES))
+    piece = max(256, piece // 256 * 256)
+    starts = iter(range(start, N, piece))
+    ahead: deque[Future[Tally]] = deque()
+    with _blas().limit(limits=1 if workers > 1 else None), ThreadPoolExecutor(workers) as pool:
+        try:
+            while True:
+                while len(ahead) < 2 * workers and (at := next(starts, None)) is not None:
+                    ahead.append(pool.submit(_piece, judge, at, min(at + piece, N)))
+                if not ahead:
+                    return
+                yield ahead.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """The libraries whose own threads would be in the way; finding them takes longer than small tables do."""
+    return ThreadpoolController()
+
+
+def _piece(judge: Judge, start: int, stop: int) -> Tally:
+    n, n_recalled, n_settled = stop - start, 0, 0
+    least, worst = math.inf, (0, start)
+    for relation, (margins, settled) in enumerate(judge.judged(start, stop)):
+        place = 0 if isinstance(margins, float) else int(margins.argmin())
+        lowest = margins if isinstance(margins, float) else float(margins[place])
+        n_recalled += n if lowest > 0 else int(np.count_nonzero(np.asarray(margins) > 0))
+        n_settled += settled
+        if lowest < least:
+            least, worst = lowest, (relation, start + place)
+    return Tally(n, n * judge.facts.n_relations, n_recalled, n_settled, least, worst)
+
+
+def _witness(judge: Judge, total: Tally) -> Witness:
+    relation, subject = total.worst
+    facts = judge.facts
+    answer, got = int(facts.block(subject, subject + 1)[relation, 0]), judge.rival(subject, relation)
+    return Witness(
+        subject=subject,
+        relations=(relation,),
+        answer=answer,
+        got=got,
+        margin=float(total.least or 0.0),
+        question=facts.question(subject, relation),
+        answer_name=facts.attribute_name(answer),
+        got_name=facts.attribute_name(got),
+    )

@@ -1,0 +1,211 @@
+"""Recall of real-valued models: single precision decides what it can, the rest is done again exactly.
+
+Logits are y . w_a + b_a. In single precision, with u = 2^-24 and any order of summation, each is off by at
+most ((d + 4) u |y| + |r|) max_a |w_a| + 2 u max_a |b_a|, where y is known to within r and |.| is the
+Euclidean norm (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1, and Cauchy-Schwarz);
+underflow adds at most (d + 4) 2^-126 max(1, |y|_1, |w_a|_1). A fact whose margin exceeds twice that is
+recalled. All others, and all that could have the least margin, are done again by `verify.margins.margins`, in
+double precision and rationals, so that verdict and least margin are those of the unfiltered computation.
+
+Of one layer whose scores do not depend on the tokens, the pre-activations of a fact are a part of the subject
+plus a part of the relation: the subject's is computed once for all relations.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from georecall.constructions.transformer.arithmetic import float64, relu, times
+from georecall.constructions.transformer.transformer import Transformer
+from georecall.theory.facts.fact_table import FactTable
+from georecall.verify.margins.balls import Ball, Floats, granule
+from georecall.verify.margins.counting.separated import scores_vanish
+from georecall.verify.margins.margins import Margins, Progress, margins, signs
+from georecall.verify.margins.queries import Facts, Numbers, Prompts, Queries
+
+_U = 2.0**-24
+_SLACK = 1.01  # covers second-order terms: d u < 2^-8 at d < 2^16
+_TINY = 2.0**-126
+_ENTRIES = 1 << 22  # of residuals, or logits, computed at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Some:
+    """Some of several queries, by number: shape (how many,)."""
+
+    every: Queries
+    numbers: Numbers
+
+    @property
+    def facts(self) -> FactTable:
+        """The table asked about."""
+        return self.every.facts
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(how many,)."""
+        return self.numbers.shape
+
+    def occurring(self) -> Numbers:
+        """The attributes that are the answer to some of them, in increasing order."""
+        return np.unique(self.every.prompts(self.numbers).answers)
+
+    def prompts(self, numbers: Numbers) -> Prompts:
+        """The prompts of some of them."""
+        return self.every.prompts(self.numbers[numbers])
+
+    def query(self, number: int) -> tuple[int, ...]:
+        """The subject of one of them, then its relations."""
+        return self.every.query(int(self.numbers[number]))
+
+
+def filtered(model: Transformer, facts: FactTable, *, progress: Progress | None = None) -> Margins | None:
+    """The margins of all facts; loose where that changes neither the verdict nor the least margin.
+
+    Args:
+        model: any transformer that fits the facts.
+        facts: asked as `[s, r]`.
+        progress: called with the number of facts done and of all facts.
+
+    Returns:
+        None where the forward pass is exact, or its numbers do not fit single precision: then
+        `verify.margins` has more to say.
+    """
+    queries = Facts(facts)
+    with np.errstate(over="ignore", invalid="ignore"):
+        screen = _Screen.of(model)
+        lower, upper = np.full(facts.answers.shape, -np.inf), np.full(facts.answers.shape, np.inf)
+        done = 0
+        for relation, subjects, y in _readouts(model, facts):
+            if y.exact or screen is None:
+                return None
+            answers = facts.answers[relation, subjects]
+            lower[relation, subjects], upper[relation, subjects] = screen.bounds(y, answers)
+            done += len(answers)
+            if progress is not None:
+                progress(done, facts.n_facts)
+    lower, upper = np.nan_to_num(lower, nan=-np.inf), np.nan_to_num(upper, nan=np.inf)
+    doubtful = np.flatnonzero((lower.ravel() <= 0) | (lower.ravel() <= upper.min()))
+    if 2 * len(doubtful) > facts.n_facts:
+        return None  # the filter lets everything through
+    again = margins(model, Some(queries, doubtful), method="exhaustive", progress=None)
+    for bounds, better in ((lower, again.lower), (upper, again.upper)):
+        bounds.ravel()[doubtful] = better
+    found = signs(lower, upper)
+    found.ravel()[doubtful] = again.signs
+    return replace(
+        again, queries=queries, lower=lower, upper=upper, exact=False, method="filtered", signs=found
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Screen:
+    """An unembedding in single precision, and what bounds its rounding."""
+
+    W_U: NDArray[np.float32]
+    b_U: NDArray[np.float32]
+    longest: float
+    widest: float
+    bias: float
+
+    @classmethod
+    def of(cls, model: Transformer) -> "_Screen | None":
+        W_U = np.asarray(times(np.eye(model.d_model), model.W_U), dtype=np.float64)
+        b_U = np.asarray(model.b_U, dtype=np.float64)
+        longest = float(np.sqrt(np.einsum("ja,ja->a", W_U, W_U).max())) * _SLACK
+        widest, bias = float(np.abs(W_U).sum(axis=0).max()), float(np.abs(b_U).max())
+        if model.d_model >= 1 << 16 or not max(longest, widest, bias) < 1e18:
+            return None
+        return cls(W_U.astype(np.float32), b_U.astype(np.float32), longest, widest, bias)
+
+    def bounds(self, y: Ball, answers: Numbers) -> tuple[Floats, Floats]:
+        """Of the margins of some readouts."""
+        d = y.shape[1]
+        size = np.linalg.norm(y.mid, axis=1) * _SLACK
+        known = np.linalg.norm(y.radius, axis=1) * _SLACK
+        spread = np.maximum(1.0, np.maximum(np.abs(y.mid).sum(axis=1), self.widest))
+        error = ((d + 4) * _U * size + known) * self.longest + 2 * _U * self.bias + (d + 4) * _TINY * spread
+        error = np.where(size + known < 1e18, error * _SLACK, np.inf)
+        margin = np.empty(len(answers))
+        step = max(1, _ENTRIES // len(self.b_U))
+        for start in range(0, len(answers), step):
+            some = slice(start, start + step)
+            logits = y.mid[some].astype(np.float32) @ self.W_U + self.b_U
+            rows = np.arange(len(logits))
+            right = logits[rows, answers[some]].astype(np.float64)
+            logits[rows, answers[some]] = -np.inf
+            margin[some] = right - logits.max(axis=1)
+        return margin - 2 * error, margin + 2 * error
+
+
+def _readouts(model: Transformer, facts: FactTable) -> Iterator[tuple[int, Numbers, Ball]]:
+    """For each block of subjects and each relation the last residual."""
+    certified = model.map(Ball.of)
+    shared = _Shared.of(certified, model, facts)
+    size = max(1, _ENTRIES // max(model.d_model, model.d_mlp))
+    queries = Facts(facts)
+    for start in range(0, facts.n_subjects, size):
+        subjects = np.arange(start, min(start + size, facts.n_subjects))
+        if shared is not None:
+            part = shared.subjects(subjects)
+        for relation in range(facts.n_relations):
+            if shared is not None:
+                yield relation, subjects, shared.residual(part, relation)
+            else:
+                tokens, positions, _ = queries.prompts(relation * facts.n_subjects + subjects)
+                yield relation, subjects, certified.residual(tokens, positions)
+
+
+@dataclass(frozen=True, eq=False)
+class _Shared:
+    """One layer on `[s, r]` under uniform attention: x and x W_in + b_in as parts of subject and relation."""
+
+    model: Transformer
+    halves: tuple[tuple[Ball, Ball], ...]
+    relations: tuple[Ball, Ball]
+
+    @classmethod
+    def of(cls, certified: Transformer, model: Transformer, facts: FactTable) -> "_Shared | None":
+        block = model.blocks[0] if model.n_layers == 1 else None
+        if block is None or block.attention is None or block.mlp is None:
+            return None
+        attention = block.attention
+        if not scores_vanish(attention) or min(map(granule, attention.W_V)) < -1000:
+            return None  # the pattern depends on the tokens, or half a weight would underflow
+        halves = tuple(
+            (Ball.of(float64(W_V) * 0.5), Ball.of(W_O))
+            for W_V, W_O in zip(attention.W_V, attention.W_O, strict=True)
+        )
+        tokens = facts.n_subjects + np.arange(facts.n_relations)
+        last = certified.W_E[tokens] + certified.W_pos[1:2]
+        x = last + cls._mixed(halves, last)
+        mlp = certified.blocks[0].mlp
+        assert mlp is not None
+        return cls(certified, halves, (x, times(x, mlp.W_in) + mlp.b_in))
+
+    @staticmethod
+    def _mixed(halves: tuple[tuple[Ball, Ball], ...], x: Ball) -> Any:
+        total = None
+        for W_V, W_O in halves:
+            head = times(times(x, W_V), W_O)
+            total = head if total is None else total + head
+        return total
+
+    def subjects(self, subjects: Numbers) -> tuple[Ball, Ball]:
+        """The subjects' part of the residual and of the pre-activations."""
+        x = self._mixed(self.halves, self.model.W_E[subjects] + self.model.W_pos[0:1])
+        mlp = self.model.blocks[0].mlp
+        assert mlp is not None
+        return x, times(x, mlp.W_in)
+
+    def residual(self, part: tuple[Ball, Ball], relation: int) -> Ball:
+        """The last residual of some subjects, asked for one relation."""
+        at = slice(relation, relation + 1)
+        x, z = (ours + theirs[at] for ours, theirs in zip(part, self.relations, strict=True))
+        mlp = self.model.blocks[0].mlp
+        assert mlp is not None
+        after: Ball = x + (times(relu(z), mlp.W_out) + mlp.b_out)
+        return after

@@ -1,0 +1,411 @@
+"""Margins: how far the right logit of every query (at one hop: every fact) lies above the best wrong one.
+
+Margins see weights and facts, never how a model was made. Three ways lead to them, and the answer says which
+was taken:
+
+- `codebook`: the readout of every query is exactly its answer's word (see `verify.margins.codebook`).
+- `exhaustive`: all logits of every query, in floats proved not to round, or in rationals.
+- `filtered`: all logits in floats with proved error bounds; queries left open are redone in rationals.
+
+A fourth, `induction`, proves chains of any length from single steps (see `verify.margins.induction`).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import prod
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from georecall.constructions.transformer.arithmetic import float64, stored, times
+from georecall.constructions.transformer.on_demand import OnDemand
+from georecall.constructions.transformer.transformer import Transformer
+from georecall.theory.facts.fact_table import FactTable
+from georecall.theory.facts.protocol import Table
+from georecall.verify.margins.balls import Ball, Floats
+from georecall.verify.margins.codebook import Codebook
+from georecall.verify.margins.queries import Facts, Numbers, Queries
+from georecall.verify.margins.rationals import Rational, UndecidableError
+
+Method = Literal["exhaustive", "codebook", "filtered", "induction", "transitions", "measured"]
+Progress = Callable[[int, int], None]
+
+_BLOCK = 1 << 22  # entries of one block of residuals or logits: 32 MiB of float64
+_RATIONAL_BLOCK = 1 << 20  # entries of such a block in rationals, each an object of its own
+_LARGEST = Fraction(float(np.finfo(np.float64).max))
+_METHODS = ("auto", "exhaustive", "codebook")
+_SAMPLE = 64  # facts from which a codebook guesses its weights
+_RATIONAL_BUDGET = 5 * 10**7  # integer products spent on facts that are decided, but not known exactly
+
+
+@dataclass(frozen=True)
+class Witness:
+    """One query, and what the model makes of it.
+
+    Args:
+        subject: its number.
+        relations: the relation numbers of the query, the first hop first.
+        answer: the right attribute.
+        got: the attribute with the largest logit among the others.
+        margin: right logit minus that one, nearest float.
+        question: the query in words.
+        answer_name: the right attribute's name.
+        got_name: the other one's name.
+    """
+
+    subject: int
+    relations: tuple[int, ...]
+    answer: int
+    got: int
+    margin: float
+    question: str
+    answer_name: str
+    got_name: str
+
+    def __str__(self) -> str:
+        """In words: 'r1 of s5: right a0, got a1, margin -2'."""
+        return f"{self.question}: right {self.answer_name}, got {self.got_name}, margin {self.margin:g}"
+
+
+@dataclass(frozen=True, eq=False)
+class Margins:
+    """The margins of all queries under a model: at one hop, of all facts of a table.
+
+    Args:
+        queries: what was asked.
+        lower: shape (R, N), at k hops (R, ..., R, N): proved lower bounds, rounded down to float64.
+        upper: the same: proved upper bounds, rounded up.
+        minimum: the interval in which the least margin lies; its ends agree if it is known exactly.
+        exact: whether every margin is known without error.
+        method: how they were obtained.
+        worst: the query with the least margin (by its lower bound).
+        signs: the same shape: 1 recalled, -1 not, 0 not decided. A positive margin below the least float has
+            bounds 0 and that float, and sign 1.
+    """
+
+    queries: Queries
+    lower: Floats
+    upper: Floats
+    minimum: tuple[Fraction, Fraction]
+    exact: bool
+    method: Method
+    worst: Witness
+    signs: NDArray[np.int8]
+
+    @property
+    def n_facts(self) -> int:
+        """How many queries there are: N R at one hop."""
+        return int(self.lower.size)
+
+    @property
+    def n_recalled(self) -> int:
+        """Queries whose margin is certainly positive."""
+        return int((self.signs > 0).sum())
+
+    @property
+    def n_wrong(self) -> int:
+        """Queries whose margin is certainly zero or negative; a tie is an error."""
+        return int((self.signs < 0).sum())
+
+    @property
+    def wrong(self) -> list[tuple[int, ...]]:
+        """The queries that are certainly wrong: (subject, relation), or (subject, relation, ...)."""
+        return [self.queries.query(int(number)) for number in np.flatnonzero(self.signs < 0)]
+
+    @staticmethod
+    def least(several: "Sequence[Margins]", queries: Queries) -> "Margins":
+        """For each query the least of several margins, as of the steps of a chain.
+
+        Args:
+            several: margins of the same shape.
+            queries: what their entries are now about.
+        """
+        first = several[0]
+        wrong = [found for found in several if found.n_wrong]  # the witness must be one of theirs
+        worst = min(wrong or several, key=lambda found: found.minimum[1 if wrong else 0])
+        return Margins(
+            queries=queries,
+            lower=np.min([found.lower for found in several], axis=0),
+            upper=np.min([found.upper for found in several], axis=0),
+            minimum=(
+                min(found.minimum[0] for found in several),
+                min(found.minimum[1] for found in several),
+            ),
+            exact=all(found.exact for found in several),
+            method=first.method if len({found.method for found in several}) == 1 else "exhaustive",
+            worst=worst.worst,
+            signs=np.min([found.signs for found in several], axis=0),
+        )
+
+    def __repr__(self) -> str:
+        low, high = self.minimum
+        least = f"{float(low):g}" if low == high else f"in [{float(low):.17g}, {float(high):.17g}]"
+        return f"Margins({self.n_recalled} of {self.n_facts} recalled, least {least}, {self.method})"
+
+
+def margins(
+    model: Transformer,
+    facts: FactTable | Queries,
+    *,
+    method: Literal["auto", "exhaustive", "codebook"] = "auto",
+    progress: Progress | None = None,
+) -> Margins:
+    """The margin of every fact, asked as `[s, r]` of the model's weights, or of other queries.
+
+    Args:
+        model: any transformer over N subjects, then R relations, with |A| outputs.
+        facts: what it should recall; or queries (see `verify.margins.queries`).
+        method: "exhaustive" computes all logits; "codebook" insists on the certificate; "auto" takes the
+            codebook for the facts that it settles and all logits for the others.
+        progress: called with the number of queries done and of all queries.
+
+    Raises:
+        ValueError: the model does not fit the facts, a weight is not finite, there is only one
+            attribute, or the codebook was asked for and does not settle every fact.
+    """
+    if method not in _METHODS:
+        raise ValueError(f"method must be one of {', '.join(_METHODS)}, got {method!r}")
+    queries = Facts(facts) if isinstance(facts, FactTable) else facts
+    check_fits(model, queries.facts)
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is decided in rationals
+        ledger = _Ledger(model, queries)
+        if method != "exhaustive":
+            ledger.take_codebook()
+        for block in ledger.blocks():
+            ledger.enter_floats(block)
+            if progress is not None:
+                progress(int(block[-1]) + 1, ledger.n_queries)
+        ledger.enter_rationals()
+        if method == "codebook" and not ledger.by_codebook.all():
+            asked = "facts" if isinstance(queries, Facts) else "queries"
+            raise ValueError(
+                f"the codebook settles {ledger.by_codebook.sum()} of {ledger.n_queries} {asked} only"
+            )
+        return ledger.margins()
+
+
+def check_fits(model: Transformer, facts: Table) -> None:
+    """Whether margins of these facts can be asked of that model.
+
+    Raises:
+        ValueError: the vocabulary does not fit, there is one attribute or no dimension, or a weight is not
+            finite.
+    """
+    N, R, A = facts.n_subjects, facts.n_relations, facts.n_attributes
+    if model.d_vocab != N + R:
+        raise ValueError(
+            f"W_E has {model.d_vocab} rows; {N} subjects and {R} relations need {N + R}, in this order"
+        )
+    if model.d_vocab_out != A:
+        raise ValueError(f"W_U has {model.d_vocab_out} columns for {A} attributes")
+    if model.d_model < 1:
+        raise ValueError("W_E has no columns; a residual has at least one coordinate")
+    if model.n_ctx < 2:
+        raise ValueError(f"W_pos has {model.n_ctx} rows; a prompt of two tokens needs 2")
+    if A < 2:
+        raise ValueError("with one attribute there is no wrong answer, and so no margin")
+    for name, weight in model.weights().items():
+        if isinstance(weight, OnDemand):
+            continue  # whole numbers
+        if not np.isfinite(stored(float64(weight))).all():
+            raise ValueError(f"{name} holds a number that is not finite")
+
+
+@dataclass
+class _Ledger:
+    """What is known of each query so far, by number."""
+
+    model: Transformer
+    queries: Queries
+    codebook: Codebook | None = None
+    rational: dict[int, Fraction] = field(default_factory=dict)  # margins found by rational arithmetic
+    rivals: dict[int, int] = field(default_factory=dict)  # and the strongest wrong attributes
+
+    def __post_init__(self) -> None:
+        self.n_queries = prod(self.queries.shape)
+        self.lower = np.full(self.n_queries, -np.inf)
+        self.upper = np.full(self.n_queries, np.inf)
+        self.signs = np.zeros(self.n_queries, dtype=np.int8)
+        self.known = np.zeros(self.n_queries, dtype=bool)  # exactly
+        self.by_codebook = np.zeros(self.n_queries, dtype=bool)
+        self.floats = self.model.map(Ball.of)
+
+    def take_codebook(self) -> None:
+        """Looks for a codebook, which settles most facts without logits."""
+        tokens, positions, answers = self.queries.prompts(np.arange(min(_SAMPLE, self.n_queries)))
+        wanted = np.concatenate([answers, self.queries.occurring()])
+        self.codebook = Codebook.of(self.model, tokens, wanted, positions)
+
+    def blocks(self) -> Iterator[Numbers]:
+        """Queries by number, as many at a time as fit the memory for one block of residuals."""
+        size = max(1, _BLOCK // self._entries_per_query())
+        for start in range(0, self.n_queries, size):
+            yield np.arange(start, min(start + size, self.n_queries))
+
+    def enter_floats(self, block: Numbers) -> None:
+        """Bounds for one block of queries by certified floats; exact where nothing was rounded."""
+        tokens, positions, answers = self.queries.prompts(block)
+        x = self.floats.residual(tokens, positions)
+        settled = self._enter_settled(x, block, answers)
+        for rows in _chunks(np.flatnonzero(~settled), _BLOCK // self.model.d_vocab_out):
+            logits = times(x[rows], self.floats.W_U) + self.floats.b_U
+            lower, upper = _bounds(logits, answers[rows])
+            self._enter(block[rows], lower, upper)
+            self.known[block[rows]] = lower == upper
+
+    def enter_rationals(self) -> None:
+        """Decides what floats left open, and makes the rest exact where that is cheap."""
+        undecided, inexact = np.flatnonzero(self.signs == 0), np.flatnonzero(~self.known & (self.signs != 0))
+        if (len(undecided) + len(inexact)) * self._products_per_fact() > _RATIONAL_BUDGET:
+            inexact = inexact[:0]
+        if not len(undecided) + len(inexact):
+            return
+        model, size = self.model.map(Rational.of), _RATIONAL_BLOCK // self._entries_per_query()
+        for block in _chunks(undecided, size):
+            self._enter_block(model, block)
+        for block in _chunks(inexact, size):
+            if not self._enter_block(model, block):
+                return  # a softmax is in the way of the others too
+
+    def margins(self) -> Margins:
+        """The ledger, closed."""
+        if not (np.isfinite(self.lower).all() and np.isfinite(self.upper).all()):
+            raise ValueError("the weights are so large that logits or margins overflow float64")
+        by_float = np.ones(self.n_queries, dtype=bool)
+        by_float[list(self.rational)] = False
+        worst = int(self.upper.argmin() if (self.signs < 0).any() else self.lower.argmin())
+        method: Method = "filtered"
+        if self.known.all():
+            method = "codebook" if self.by_codebook.all() else "exhaustive"
+        return Margins(
+            queries=self.queries,
+            lower=self.lower.reshape(self.queries.shape),
+            upper=self.upper.reshape(self.queries.shape),
+            minimum=(self._least(self.lower, by_float), self._least(self.upper, by_float)),
+            exact=bool(self.known.all()),
+            method=method,
+            worst=witness(self.floats, self.queries, worst, float(self.lower[worst]), self.rivals.get(worst)),
+            signs=self.signs.reshape(self.queries.shape),
+        )
+
+    def _enter_block(self, model: Transformer, block: Numbers) -> bool:
+        """Decides some queries in rationals; of those it cannot nothing is said. Whether there was any."""
+        while len(block):
+            tokens, positions, answers = self.queries.prompts(block)
+            try:
+                x = model.residual(tokens, positions)
+            except UndecidableError as error:
+                block = block[error.rational]
+                continue
+            left = np.flatnonzero(~self._enter_settled(x, block, answers))
+            for rows in _chunks(left, _RATIONAL_BLOCK // self.model.d_vocab_out):
+                logits = times(x[rows], model.W_U) + model.b_U
+                for i, row in enumerate(rows):
+                    self._enter_rational(int(block[row]), logits[i], int(answers[row]))
+            return True
+        return False
+
+    def _enter_settled(self, x: Ball | Rational, block: Numbers, answers: Numbers) -> NDArray[np.bool_]:
+        """Enters the queries of a block that the codebook settles, and says which they are."""
+        if self.codebook is None:
+            return np.zeros(len(block), dtype=bool)
+        settled = self.codebook.settles(x, answers)
+        facts = block[settled]
+        worth = self.codebook.margins[answers[settled]]
+        self._enter(facts, worth, worth)
+        self.known[facts] = self.by_codebook[facts] = True
+        return settled
+
+    def _enter(self, facts: Numbers, lower: Floats, upper: Floats) -> None:
+        """Bounds of some margins; what is no number bounds nothing."""
+        self.lower[facts] = np.where(np.isnan(lower), -np.inf, lower)
+        self.upper[facts] = np.where(np.isnan(upper), np.inf, upper)
+        self.signs[facts] = signs(self.lower[facts], self.upper[facts])
+
+    def _enter_rational(self, fact: int, logits: Rational, answer: int) -> None:
+        over = logits.numerators
+        rival = max((a for a in range(len(over)) if a != answer), key=over.__getitem__)
+        margin = Fraction(over[answer] - over[rival], logits.denominator)
+        nearest = float(max(min(margin, _LARGEST), -_LARGEST))
+        self.lower[fact] = nearest if nearest <= margin else np.nextafter(nearest, -np.inf)
+        self.upper[fact] = nearest if nearest >= margin else np.nextafter(nearest, np.inf)
+        self.signs[fact] = 1 if margin > 0 else -1
+        self.rational[fact], self.rivals[fact], self.known[fact] = margin, rival, True
+
+    def _entries_per_query(self) -> int:
+        """How many numbers the residuals, or the neurons, of one prompt are."""
+        length = int(self.queries.prompts(np.array([0])).tokens.shape[1])
+        return length * max(self.model.d_model, self.model.d_mlp)
+
+    def _products_per_fact(self) -> int:
+        """How many integer products rational arithmetic takes for one fact."""
+        weights = self.model.weights()
+        layers = sum(_n_nonzero(weight) for name, weight in weights.items() if name.startswith("blocks"))
+        readout = self.codebook.gather if self.codebook is not None else self.model.W_U
+        return 2 * (layers + self.model.d_model) + _n_nonzero(readout)
+
+    def _least(self, bounds: Floats, by_float: NDArray[np.bool_]) -> Fraction:
+        candidates = list(self.rational.values())
+        if by_float.any():
+            candidates.append(Fraction(float(bounds[by_float].min())))
+        return min(candidates)
+
+
+def witness(
+    model: Transformer, queries: Queries, number: int, margin: float, got: int | None = None
+) -> Witness:
+    """One query, by number, whose margin is known; the model's weights are Balls.
+
+    Where the strongest wrong attribute is not given, it is the one with the largest lower bound: if bounds
+    prove the query wrong, that one certainly is not below the right answer.
+    """
+    tokens, positions, answers = queries.prompts(np.array([number]))
+    subject, *relations = queries.query(number)
+    answer, facts = int(answers[0]), queries.facts
+    if got is None:
+        logits = model.logits(tokens, positions)
+        low = logits.mid[0] - logits.radius[0]
+        low[answer] = -np.inf
+        got = int(low.argmax())
+    return Witness(
+        subject=subject,
+        relations=tuple(relations),
+        answer=answer,
+        got=got,
+        margin=margin,
+        question=facts.question(subject, *relations),
+        answer_name=facts.attribute_name(answer),
+        got_name=facts.attribute_name(got),
+    )
+
+
+def signs(lower: Floats, upper: Floats) -> NDArray[np.int8]:
+    """What bounds decide: 1 a positive margin, -1 none (a tie is an error), 0 nothing."""
+    return (lower > 0).astype(np.int8) - (upper <= 0).astype(np.int8)
+
+
+def _chunks(numbers: Numbers, size: int) -> Iterator[Numbers]:
+    size = max(1, size)
+    return (numbers[start : start + size] for start in range(0, len(numbers), size))
+
+
+def _n_nonzero(weight: Any) -> int:
+    return int(np.count_nonzero(stored(weight)))
+
+
+def _bounds(logits: Ball, answers: Numbers) -> tuple[Floats, Floats]:
+    """Lower and upper bounds of right logit minus best wrong one; equal where nothing is rounded."""
+    rows = np.arange(len(answers))
+    right = logits.mid[rows, answers]
+    if logits.exact_differences:
+        wrong = logits.mid.copy()
+        wrong[rows, answers] = -np.inf
+        margin = right - wrong.max(axis=1)
+        return margin, margin
+    highest, lowest = logits.mid + logits.radius, logits.mid - logits.radius
+    highest[rows, answers] = lowest[rows, answers] = -np.inf
+    radius, high, low = logits.radius[rows, answers], highest.max(axis=1), lowest.max(axis=1)
+    slack = 4 * np.finfo(np.float64).eps * (np.abs(right) + radius + np.abs(high) + np.abs(low))
+    return right - radius - high - slack, right + radius - low + slack

@@ -1,0 +1,127 @@
+"""What an unembedding reads: W_U with rows that are identical put together, as integers.
+
+If W_U has groups of identical rows, x W_U = (x P) C, where P sums the coordinates of each group and C has a
+row for each. C1' has R copies of m rows; C1 has zeros in all but m. The readout x P is what logits depend on.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from georecall.constructions.transformer.arithmetic import dense, float64
+from georecall.constructions.transformer.on_demand import OnDemand, run
+from georecall.constructions.transformer.parts import placed
+from georecall.theory.tools.blocks import blocks
+from georecall.verify.margins.balls import granule
+from georecall.verify.margins.counting.separated import largest
+
+_DIGITS = 24  # of the entries of C: products of two and sums of many are then exact
+_BLOCK = 1 << 21  # entries of W_U looked at together
+
+
+@dataclass(frozen=True, eq=False)
+class Unembedding:
+    """The distinct rows of W_U.
+
+    Args:
+        gather: P, sparse, shape (d_model, m): the sum of each group of identical rows that are not zero.
+        step: log2 of the unit of C.
+        n_words: |A|, the columns of W_U.
+        largest: the largest magnitude in C, in units.
+        source: W_U itself if its entries come on demand, else C in units, shape (m, |A|).
+        first: the first row of W_U of each group, shape (m,).
+    """
+
+    gather: Any
+    step: int
+    n_words: int
+    largest: int
+    source: Any
+    first: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, W_U: Any) -> "Unembedding | None":
+        """The distinct rows of an unembedding; None if all are zero, or of more than 24 bits."""
+        matrix = W_U if isinstance(W_U, OnDemand) else dense(float64(W_U))
+        group, first = _identical(matrix)
+        if not len(first):
+            return None
+        step, most = 0, 0.0
+        if isinstance(matrix, OnDemand):
+            pieces = blocks(matrix.shape[1], _BLOCK // len(first))
+            most = max(largest(_columns(matrix, block, first)) for block in pieces)
+        else:
+            matrix = matrix[first]
+            step = granule(matrix)
+            matrix = np.ldexp(matrix, -step) if step else matrix
+            most = float(np.abs(matrix).max())
+        if most >= 1 << _DIGITS:
+            return None
+        if not isinstance(matrix, OnDemand):
+            matrix = matrix.astype(np.int8 if most < 1 << 7 else np.int32)
+        used = np.flatnonzero(group >= 0)
+        gather = placed((W_U.shape[0], len(first)), used, group[used], 1.0)
+        return cls(gather, step, int(W_U.shape[1]), int(most), matrix, first)
+
+    @property
+    def length(self) -> int:
+        """The number of distinct rows, m."""
+        return len(self.first)
+
+    def columns(self, attributes: NDArray[np.integer] | slice) -> NDArray[Any]:
+        """The columns of C of some attributes, in units: shape (m, how many)."""
+        if isinstance(self.source, OnDemand):
+            return self.source.columns(attributes, self.first)
+        found: NDArray[Any] = self.source[:, attributes]
+        return found
+
+    def blocks(self, size: int) -> Iterator[slice]:
+        """All attributes, `size` at a time."""
+        return blocks(self.n_words, size)
+
+
+def _identical(W_U: Any) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """For each row its group, -1 where it is all zero, and for each group its first row.
+
+    Rows that agree on some columns may differ on later ones: groups are split until all have been seen.
+    """
+    rows = np.arange(W_U.shape[0])
+    leader, used = np.zeros(len(rows), dtype=np.intp), np.zeros(len(rows), dtype=bool)
+    leaders, several = _groups(leader)
+    for block in blocks(W_U.shape[1], _BLOCK // max(1, len(rows))):
+        words = _columns(W_U, block, rows)
+        if not all((words[members] == words[at]).all() for at, members in several):
+            leader = _split(words, leader, used)
+            leaders, several = _groups(leader)
+        used[leaders] |= words[leaders].any(axis=1)
+    first = np.flatnonzero(used & (leader == rows))
+    group = np.full(len(rows), -1)
+    group[first] = np.arange(len(first))
+    return group[leader], first
+
+
+def _groups(leader: NDArray[np.intp]) -> tuple[Any, list[tuple[int, Any]]]:
+    """The first row of each group; and those of several rows, with all of them."""
+    leaders, sizes = np.unique(leader, return_counts=True)
+    several = [(int(at), run(np.flatnonzero(leader == at))) for at in leaders[sizes > 1]]
+    return run(leaders), several
+
+
+def _split(words: NDArray[Any], leader: NDArray[np.intp], used: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Finer groups: rows of one group that differ here are told apart, and were `used` as one until here."""
+    finer = leader.copy()
+    number: dict[tuple[int, bytes], int] = {}
+    for row in np.flatnonzero((words != words[leader]).any(axis=1)):
+        same = (words[row] + 0).tobytes()  # zeros of either sign are one number
+        finer[row] = number.setdefault((int(leader[row]), same), int(row))
+        used[finer[row]] = used[leader[row]]
+    return finer
+
+
+def _columns(W_U: Any, block: slice, rows: NDArray[np.intp]) -> NDArray[Any]:
+    """Some columns and rows of W_U."""
+    found: NDArray[Any] = W_U.columns(block, rows) if isinstance(W_U, OnDemand) else W_U[rows, block]
+    return found

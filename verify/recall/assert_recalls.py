@@ -1,0 +1,234 @@
+"""Put anyone's weights, or anyone's construction, under test in one line of a test suite."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from georecall.constructions.transformer.transformer import Transformer
+from georecall.theory.facts.fact_table import FactTable
+from georecall.verify.margins.margins import Margins, Progress
+from georecall.verify.margins.queries import SingleSteps
+from georecall.verify.recall.battery import RECALL, UNUSABLE, Battery, Claimed, tables
+from georecall.verify.recall.construction import (
+    Asking,
+    Construction,
+    ConstructionError,
+    UndecidedError,
+    build,
+)
+from georecall.verify.recall.counterexample import Counterexample
+from georecall.verify.recall.laws import Law
+from georecall.verify.verdict.stored_bits import subject_bits
+from georecall.verify.verdict.verdict import Verdict
+
+
+def assert_recalls(
+    model_or_construction: Transformer | Construction,
+    facts: FactTable | None = None,
+    *,
+    hops: int | None = None,
+    chain_of_thought: bool = False,
+    laws: Sequence[Law] = (),
+    min_margin: Claimed | None = None,
+    d_model: Claimed | None = None,
+    d_mlp: Claimed | None = None,
+    n_layers: Claimed | None = None,
+    bijective: bool = False,
+) -> None:
+    """Passes if every fact is recalled with a positive margin, and whatever else is claimed holds.
+
+    A construction is built for degenerate and random tables, from the smallest up, and for each table
+    renamed, repeated and cut. It must give the same model twice, leave the facts alone, and keep every claim.
+    The first table on which anything fails is shrunk.
+
+    Args:
+        model_or_construction: weights, or a function from facts to weights or to a function from tokens to
+            logits (see `verify.recall.construction`). The margins of such a function are measured in its own
+            floats.
+        facts: what to recall; default, for a construction: the tables of the battery.
+        hops: k, by default 1, in a chain of thought 2; from 2 on, prompts are `[s, r_1, ..., r_k]` and
+            attributes are the subjects.
+        chain_of_thought: whether prompts are those of C3 instead, step by step: judged by induction, for as
+            many hops as a Transformer has positions for; where it does not apply, and of a function, every
+            chain of at most k hops is run (see `verify.recall.construction.Asking`).
+        laws: metamorphic laws that the construction claims to obey exactly, as `verify.recall.laws.LAWS`.
+        min_margin: the least margin claimed, a number or a function of the facts.
+        d_model: what it claims to be, likewise; so d_mlp (the widest layer) and n_layers.
+        d_mlp: see d_model.
+        n_layers: see d_model.
+        bijective: whether only bijection tables are claimed.
+
+    Raises:
+        AssertionError: something does not hold, or cannot be decided; the message is the counterexample.
+        TypeError: weights without facts, or with claims about other tables; neither weights nor a function.
+        ValueError: hops that are no whole number, or none.
+
+    Example:
+        >>> from georecall.constructions import in_place_superposition
+        >>> from georecall.verify.recall.laws import LAWS
+        >>> assert_recalls(in_place_superposition, laws=LAWS, min_margin=2)
+        >>> assert_recalls(lambda facts: in_place_superposition(facts, gate=0.25))
+        Traceback (most recent call last):
+            ...
+        AssertionError: 1 of 1 facts wrong; r0 of s0: right a0, got a1, margin -1
+             r0
+        s0  [a0]
+        N = 1, R = 1, |A| = 2; does not hold: every fact is recalled
+    """
+    asking = _asking(hops, chain_of_thought)
+    claimed = {"d_model": d_model, "d_mlp": d_mlp, "n_layers": n_layers}
+    dimensions = {name: claim for name, claim in claimed.items() if claim is not None}
+    construction: Any = model_or_construction
+    if isinstance(model_or_construction, Transformer):
+        if facts is None:
+            raise TypeError("weights are checked against facts: assert_recalls(model, facts)")
+        if laws:
+            raise TypeError("laws are about a construction, which is built again for other facts")
+        construction = lambda _: model_or_construction  # noqa: E731
+    elif not callable(model_or_construction):
+        raise TypeError(f"want a Transformer or a function from facts, got {model_or_construction!r}")
+    battery = Battery(construction, asking, laws, min_margin, dimensions, bijective)
+    if facts is None:
+        found, _ = battery.run(tables(asking, bijective=bijective), vary=True)
+    elif isinstance(model_or_construction, Transformer):
+        found = battery.first(facts)
+    else:
+        found, _ = battery.run([facts])
+    if found is not None:
+        raise AssertionError(str(found))
+
+
+def check_construction(
+    construction: Construction,
+    facts: FactTable | None = None,
+    *,
+    hops: int | None = None,
+    chain_of_thought: bool = False,
+    progress: Progress | None = None,
+) -> Verdict:
+    """A recall verdict on anyone's construction: on given facts, or on all tables of the battery.
+
+    Args:
+        construction: see `verify.recall.construction`.
+        facts: what to recall; default: the tables of `assert_recalls`, shrunk where one refutes.
+        hops: see `assert_recalls`.
+        chain_of_thought: see `assert_recalls`; `hops` among the verdict's parameters says how long the chains
+            are that it speaks for.
+        progress: called with the number of tables done and of all tables.
+
+    Raises:
+        ConstructionError: it cannot be judged; the message says why, and on which table.
+    """
+    start = time.perf_counter()
+    asking = _asking(hops, chain_of_thought)
+    battery = Battery(construction, asking)
+    passed: list[Margins] = []
+    if facts is not None:
+        found = battery.first(facts, passed)
+    else:
+        found, passed = battery.run(_reported(list(tables(asking)), progress), vary=True)
+    if found is not None and found.law == UNUSABLE:
+        f = found.facts
+        raise ConstructionError(
+            f"{found.says} (on N = {f.n_subjects}, R = {f.n_relations}, |A| = {f.n_attributes})"
+        )
+    verdict = _verdict(passed, asking) if found is None else _refused(found, battery)
+    if facts is not None:
+        verdict = replace(verdict, measured=_quantities(construction, facts, verdict))
+    return replace(verdict, seconds=time.perf_counter() - start)
+
+
+def _reported(tried: Sequence[FactTable], progress: Progress | None) -> Iterator[FactTable]:
+    for done, table in enumerate(tried, start=1):
+        yield table
+        if progress is not None:
+            progress(done, len(tried))
+
+
+def _verdict(passed: Sequence[Margins], asking: Asking) -> Verdict:
+    """Of a construction that recalled everything it was asked."""
+    floor = min(passed, key=lambda found: found.minimum[0])
+    facts = floor.queries.facts
+    sizes = {"subjects": facts.n_subjects, "relations": facts.n_relations, "attributes": facts.n_attributes}
+    methods = {found.method for found in passed}
+    return Verdict(
+        claim="recall",
+        status="holds",
+        n_facts=sum(found.queries.facts.n_facts for found in passed),
+        n_queries=sum(map(_n_queries, passed)),
+        min_margin=floor.minimum[0],
+        exact=all(found.exact for found in passed),
+        method=methods.pop() if len(methods) == 1 else "filtered",
+        parameters=(sizes if len(passed) == 1 else {"tables": len(passed)}) | _asked(floor, asking),
+    )
+
+
+def _refused(found: Counterexample, battery: Battery) -> Verdict:
+    """Of a construction with a counterexample; what is no wrong answer is inconclusive."""
+    facts = found.facts
+    try:
+        margins = battery.asking(build(battery.construction, facts), facts)
+    except UndecidedError as error:
+        return Verdict(claim="recall", status="inconclusive", reason=str(error), n_facts=facts.n_facts)
+    few = facts.n_facts <= 100
+    return Verdict(
+        claim="recall",
+        status="refuted" if found.law == RECALL else "inconclusive",
+        reason=found.says.partition(";")[0] if found.law == RECALL else f"not so: {found.law}; {found.says}",
+        n_facts=facts.n_facts,
+        n_queries=_n_queries(margins),
+        min_margin=margins.minimum[0],
+        exact=margins.exact,
+        method=margins.method,
+        witness=found.witness,
+        parameters={
+            "subjects": facts.n_subjects,
+            "relations": facts.n_relations,
+            "attributes": facts.n_attributes,
+        }
+        | _asked(margins, battery.asking)
+        | ({"answers": facts.answers.tolist()} if few else {}),
+    )
+
+
+def _n_queries(found: Margins) -> int:
+    """How many queries margins speak for: the steps of a chain of thought, for all chains of K of them."""
+    facts = found.queries.facts
+    return int(facts.n_subjects * facts.n_relations ** _hops(found))
+
+
+def _asking(hops: int | None, chain_of_thought: bool) -> Asking:
+    if hops is None:
+        return Asking(2 if chain_of_thought else 1, chain_of_thought)
+    if not isinstance(hops, int) or isinstance(hops, bool) or hops < 1:
+        raise ValueError(f"hops must be a whole number, at least 1, got {hops!r}")
+    return Asking(hops, chain_of_thought)
+
+
+def _asked(found: Margins, asking: Asking) -> dict[str, Any]:
+    """The parameters that say how it was asked."""
+    return {"hops": _hops(found)} | ({"chain_of_thought": True} if asking.chain_of_thought else {})
+
+
+def _hops(found: Margins) -> int:
+    """Of how many hops the queries are that margins speak for."""
+    queries = found.queries
+    return queries.max_hops if isinstance(queries, SingleSteps) else len(queries.shape) - 1
+
+
+def _quantities(construction: Construction, facts: FactTable, verdict: Verdict) -> dict[str, Any]:
+    """The measured quantities of a construction at one table; of a function of tokens only the margin."""
+    model = build(construction, facts)
+    measured: dict[str, Any] = {"min_margin": verdict.min_margin}
+    if isinstance(model, Transformer):
+        measured = {
+            "d_model": model.d_model,
+            "d_mlp": model.d_mlp,
+            "d_mlp_per_layer": model.d_mlp_per_layer,
+            "n_layers": model.n_layers,
+            **measured,
+            "subject_bits": subject_bits(model, facts.n_subjects),
+            "other_bits": model.storage.other_bits if model.storage else None,
+        }
+    return measured
