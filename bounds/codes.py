@@ -36,7 +36,7 @@ def hamming(
         ValueError: not two arguments, or one out of range.
         NoStatementError: no h is allowed (N > 2^m), or none is excluded (N = 1).
 
-    Source: THEORY.md, C7 (codes); Hamming, Bell System Technical Journal 29 (1950).
+    Source: theory/pages/c7.md, C7 (codes); Hamming, Bell System Technical Journal 29 (1950).
 
     >>> print(hamming(length=23, distance=7))
     4096 codewords
@@ -82,8 +82,8 @@ def plotkin(
         NoStatementError: asked for N where 2h < m (h even) or 2h + 1 < m (h odd) without `shortened`; no h
             is allowed (N > 2^m), or none is excluded (N = 1).
 
-    Source: THEORY.md, C7 (codes); Plotkin, IRE Transactions on Information Theory 6 (1960); MacWilliams and
-    Sloane, The Theory of Error-Correcting Codes, chapter 2, theorem 11.
+    Source: theory/pages/c7.md, C7 (codes); Plotkin, IRE Transactions on Information Theory 6 (1960);
+    MacWilliams and Sloane, The Theory of Error-Correcting Codes, chapter 2, theorem 11.
 
     >>> print(plotkin(length=15, distance=8))
     16 codewords
@@ -116,7 +116,7 @@ def gilbert_varshamov(
 
     Proof. Pick words greedily. N-1 words exclude at most (N-1) sum_{i < h} C(m, i) words, those within
     distance h - 1 of one of them; if that is below 2^m, another can be added. QED
-    (THEORY.md asks for N sum <= 2^m, which is enough but sometimes one word short.)
+    (N sum <= 2^m is enough, but sometimes one word short.)
 
     Args:
         length: m >= 1.
@@ -131,7 +131,7 @@ def gilbert_varshamov(
         ValueError: not two arguments, or one out of range.
         NoStatementError: no h is possible (N > 2^m), or every h is (N = 1).
 
-    Source: THEORY.md, C7 (codes); Gilbert, Bell System Technical Journal 31 (1952).
+    Source: theory/pages/c7.md, C7 (codes); Gilbert, Bell System Technical Journal 31 (1952).
 
     >>> print(gilbert_varshamov(length=10, distance=3))
     19 codewords

@@ -30,7 +30,7 @@ def counting(n_subjects: int, n_relations: int, *, digits: int = 30) -> Enclosur
         ValueError: an argument is out of range.
         MissingExtraError: python-flint is not installed.
 
-    Source: THEORY.md, C4 (derived there).
+    Source: theory/pages/c4.md, C4 (derived there).
 
     >>> print(counting(3, 2))
     5.169925..5.169926 bits
@@ -65,7 +65,7 @@ def bits_per_subject(
         ValueError: an argument is out of range.
         MissingExtraError: python-flint is not installed.
 
-    Source: THEORY.md, C4 (derived there).
+    Source: theory/pages/c4.md, C4 (derived there).
     """
     N = whole("n_subjects", n_subjects, at_least=1)
     R = whole("n_relations", n_relations, at_least=1)
@@ -102,7 +102,7 @@ def approximate_counting(n_subjects: int, n_relations: int, n_errors: int, *, di
         ValueError: an argument is out of range.
         MissingExtraError: python-flint is not installed.
 
-    Source: THEORY.md, C4 (derived there).
+    Source: theory/pages/c4.md, C4 (derived there).
     """
     N = whole("n_subjects", n_subjects, at_least=1)
     R = whole("n_relations", n_relations, at_least=1)

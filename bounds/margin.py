@@ -38,7 +38,7 @@ def margin(n_attributes: int, margin: Number, *, digits: int = 30) -> Enclosure:
         NoStatementError: mu > N / (N-1): nothing has such a margin.
         MissingExtraError: python-flint is not installed.
 
-    Source: THEORY.md, C7(i) (derived there).
+    Source: theory/pages/c7.md, C7(i) (derived there).
 
     >>> print(margin(3, Fraction(1, 2)))
     1 dimensions
@@ -92,7 +92,7 @@ def selector(
         NoStatementError: mu > 2 rho L with N > 1: two readouts cannot even be mu apart.
         MissingExtraError: python-flint is not installed.
 
-    Source: THEORY.md, C7(ii) (derived there).
+    Source: theory/pages/c7.md, C7(ii) (derived there).
     """
     N = whole("n_attributes", n_attributes, at_least=1)
     R = whole("n_relations", n_relations, at_least=1)

@@ -54,7 +54,7 @@ def multi_hop(
         ValueError: an argument is out of range, or both other_bits and subject_bits are given.
         MissingExtraError: python-flint is not installed.
 
-    Source: THEORY.md, C6 (derived there); concavity: Han, Information and Control 36 (1978).
+    Source: theory/pages/c6.md, C6 (derived there); concavity: Han, Information and Control 36 (1978).
 
     >>> print(multi_hop(256, 2, 2))
     31.963125..31.963126 bits per subject
@@ -111,7 +111,7 @@ def multi_hop_entropy(
         ValueError: an argument is out of range.
         MissingExtraError: python-flint is not installed.
 
-    Source: THEORY.md, C6 (derived there).
+    Source: theory/pages/c6.md, C6 (derived there).
 
     >>> print(multi_hop_entropy(3, 2, 2, 1))
     5.421554..5.421555 bits

@@ -52,7 +52,7 @@ def multi_hop_untyped(
         ValueError: an argument is out of range, or both other_bits and subject_bits are given.
         MissingExtraError: python-flint is not installed.
 
-    Source: THEORY.md, C6 (derived there), sharpened here.
+    Source: theory/pages/c6.md, C6 (derived there), sharpened here.
 
     >>> print(multi_hop_untyped(256, 2, 2))
     31.878171..31.878172 bits per subject
@@ -91,7 +91,7 @@ def untyped_floors(
     log2(N! / (N-n)!). X determines U, and ((N - |U|)!)^R tables agree with it: H(X) = R E f(|U|). A is a
     function of X, so H(A) = H(X) - H(X | A). For k = 1, H(A) = R f(T); let k >= 2.
 
-    "walks" (THEORY.md): R E[log2((N-v)! / (N-v-n')!)], v = |V|, n' = |U| - |V|. Proof. Given every pi_r on
+    "walks": R E[log2((N-v)! / (N-v-n')!)], v = |V|, n' = |U| - |V|. Proof. Given every pi_r on
     V, all pi_r are uniform on the rest, and A shows them on the n' entities of U outside V. QED
 
     "labels": (R-1) E f(|U|) + T E[log2(N - |U| + 1); x unhit], x a subject, unhit if not in U'.
@@ -130,7 +130,7 @@ def untyped_floors(
     ln(x)/x falls from x = 3 on. QED
 
     The largest of the floors is near the truth at both ends: R^k log2 N for T = 1 and R^(k-1) << N, and
-    R log2 N! (all there is to know) within O(log N)^2 bits at T = N, where THEORY.md has (R-1) log2 N!.
+    R log2 N! (all there is to know) within O(log N)^2 bits at T = N, where it was once (R-1) log2 N!.
 
     Args:
         n_subjects: N >= 1.
@@ -149,7 +149,7 @@ def untyped_floors(
         ValueError: an argument is out of range.
         MissingExtraError: python-flint is not installed.
 
-    Source: "walks": THEORY.md, C6; the others are derived here.
+    Source: "walks": theory/pages/c6.md, C6; the others are derived here.
     """
     N, R, k = sizes(n_subjects, n_relations, hops)
     T = whole("subjects_asked", subjects_asked, at_least=1, at_most=N)

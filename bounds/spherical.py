@@ -46,7 +46,7 @@ def welch(
         ValueError: not two arguments, or one out of range.
         NoStatementError: asked for N where c^2j C(d+j-1, j) >= 1: the bound allows any number.
 
-    Source: THEORY.md, C7; Welch, IEEE Transactions on Information Theory 20 (1974).
+    Source: theory/pages/c7.md, C7; Welch, IEEE Transactions on Information Theory 20 (1974).
     """
     j, digits = whole("order", order, at_least=1), digits_wanted(digits)
     N = None if n_attributes is None else whole("n_attributes", n_attributes, at_least=2)
@@ -95,7 +95,7 @@ def rankin(
         NoStatementError: the margin is below 1, or is 1 with neither dimension nor n_attributes, or is
         above N / (N-1).
 
-    Source: THEORY.md, C7; Rankin, Proceedings of the Glasgow Mathematical Association 2 (1955).
+    Source: theory/pages/c7.md, C7; Rankin, Proceedings of the Glasgow Mathematical Association 2 (1955).
 
     >>> print(rankin(margin=1, dimension=3))
     6 codewords

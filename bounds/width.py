@@ -40,7 +40,7 @@ def selector_width(n_relations: int, *, n_attributes: int = 2, dimension: int | 
     the cells are those of R hyperplanes in R^(j+1), S(R, j+1) = sum_{i <= j+1} C(R, i); two of them, at the
     ends of l, have equal answers: sum_j C(w, j) (R-1)^j 2^(w-j) (S(R, j+1) - 2) >= 2^R - 2.
 
-    Reading. THEORY.md bounds S(R, w+1) by (R+1)^(w+1), which gives (R / log2(R+1) - 1) / 2
+    Reading. The first version bounded S(R, w+1) by (R+1)^(w+1), which gives (R / log2(R+1) - 1) / 2
     (`selector_width_closed_form`). But it is about (e R / w)^w, so two attributes already give
     w >= (1 - o(1)) R / log2 R. A = R^(1 - o(1)) attributes give w >= (1/2 - o(1)) R, since R log A <=
     w log(R+1) + (w + A) log A + R: the width is linear in R. And for q small, w + q >= (1 - o(1)) R once
@@ -59,7 +59,7 @@ def selector_width(n_relations: int, *, n_attributes: int = 2, dimension: int | 
     Raises:
         ValueError: an argument is out of range.
 
-    Source: THEORY.md, C1-w, sharpened here; cells: Buck, American Mathematical Monthly 50 (1943).
+    Source: theory/pages/c1.md, C1-w, sharpened here; cells: Buck, American Mathematical Monthly 50 (1943).
 
     >>> print(selector_width(64), selector_width(64, n_attributes=64), sep=", ")
     6 neurons, 14 neurons
@@ -100,7 +100,7 @@ def _sums(n: int, x: int, D: int) -> list[int]:
 
 
 def selector_width_closed_form(n_relations: int, *, digits: int = 30) -> Enclosure:
-    """C1-w as THEORY.md states it: w >= (R / log2(R+1) - 1) / 2.
+    """C1-w in closed form: w >= (R / log2(R+1) - 1) / 2.
 
     Proof. In R^(w+1) the R w hinge hyperplanes make at most (R+1)^w boxes, in each of which R hyperplanes
     make at most (R+1)^(w+1) cells; all 2^R sign vectors must occur, so 2^R <= (R+1)^(2w+1). QED
@@ -117,7 +117,7 @@ def selector_width_closed_form(n_relations: int, *, digits: int = 30) -> Enclosu
         ValueError: n_relations is out of range.
         MissingExtraError: python-flint is not installed.
 
-    Source: THEORY.md, C1-w (derived there).
+    Source: theory/pages/c1.md, C1-w (derived there).
     """
     R = whole("n_relations", n_relations, at_least=1)
 

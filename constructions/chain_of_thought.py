@@ -63,8 +63,8 @@ def chain_of_thought(
     Raises:
         ValueError: K < 1, a code with too few words, or softmax with a margin or gate that it cannot have.
 
-    Source: THEORY.md, C3 (derived there; in place the neuron is max(z, 2 gate + lo), which for a gate
-    above V/2 is not C1's: a leak then stays below the level).
+    Source: theory/pages/c3.md, C3 (derived there; in place the neuron is max(z, 2 gate + lo), which
+    for a gate above V/2 is not C1's: a leak then stays below the level).
     """
     if max_hops < 1:
         raise ValueError(f"max_hops must be at least 1, got {max_hops}")

@@ -53,7 +53,7 @@ def dense_superposition(
     Raises:
         ValueError: an unknown variant, m < 1, delta not between 0 and 1, or a gate where none is taken.
 
-    Source: THEORY.md, C2 (derived there; the variants stated here).
+    Source: theory/pages/c2.md, C2 (derived there; the variants stated here).
     """
     N, R, A = facts.n_subjects, facts.n_relations, facts.n_attributes
     if variant not in MAPS:

@@ -61,7 +61,7 @@ def gradient_descent(
         CheckpointError: the checkpoint is of another run, or cannot be used.
         ValueError: a setting out of range.
 
-    Source: THEORY.md, C9; arXiv 2605.12426 (abstract).
+    Source: theory/pages/c9.md, C9; arXiv 2605.12426 (abstract).
     """
     d = dimension if dimension is not None else default_dimension(facts)
     recipe = Recipe(

@@ -70,7 +70,7 @@ def composed_hops(
         FactsError: attributes are not subjects, or typed relations do not divide among the hops.
         ValueError: hops < 1, or a code with fewer words than there are entities.
 
-    Source: THEORY.md, C5(a) (derived there; for value codes the level is 2 gate k + lo).
+    Source: theory/pages/c5.md, C5(a) (derived there; for value codes the level is 2 gate k + lo).
     """
     if readout not in ("in-place", "separate"):
         raise ValueError(f"readout must be 'in-place' or 'separate', got {readout!r}")
@@ -101,7 +101,7 @@ def hybrid_hops(
         FactsError: attributes are not subjects, or typed relations do not divide among the hops.
         ValueError: stages out of range, no sign code, or one with fewer words than there are entities.
 
-    Source: THEORY.md, C5(c) (derived there).
+    Source: theory/pages/c5.md, C5(c) (derived there).
     """
     if not 1 <= stages <= hops:
         raise ValueError(f"stages must be from 1 to the number of hops, {hops}, got {stages}")
@@ -131,7 +131,7 @@ def sequential_hops(
         FactsError: attributes are not subjects, or typed relations do not divide among the hops.
         ValueError: hops < 1, no sign code, or one with fewer words than there are entities.
 
-    Source: THEORY.md, C5(b) (derived there).
+    Source: theory/pages/c5.md, C5(b) (derived there).
     """
     code = sign_words(code, facts)
     return (

@@ -58,7 +58,7 @@ def linear_associative_memory(
     Raises:
         ValueError: d < 1, delta not between 0 and 1, or a code that is not of signs of length d.
 
-    Source: THEORY.md, C8; arXiv 2412.06538, Theorem 1 (the scaling).
+    Source: theory/pages/c8.md, C8; arXiv 2412.06538, Theorem 1 (the scaling).
     """
     N, R, A = facts.n_subjects, facts.n_relations, facts.n_attributes
     d = linear_dimension(facts, delta) if dimension is None else dimension
@@ -116,7 +116,7 @@ def random_feature_memory(
         ValueError: d < 1, an odd width or one below 2, delta not between 0 and 1, or a code that is not
             of signs of length d.
 
-    Source: THEORY.md, C8; arXiv 2412.06538, Theorem 2 (the scaling).
+    Source: theory/pages/c8.md, C8; arXiv 2412.06538, Theorem 2 (the scaling).
     """
     N, R, A = facts.n_subjects, facts.n_relations, facts.n_attributes
     d = feature_dimension(facts, delta) if dimension is None else dimension
@@ -178,7 +178,7 @@ def sign_code_memory(
     Raises:
         ValueError: a code has too few words.
 
-    Source: THEORY.md, C8 (as C5(b)'s memory; exact).
+    Source: theory/pages/c8.md, C8 (as C5(b)'s memory; exact).
     """
     code = covering(code, facts)
     N, R, m = facts.n_subjects, facts.n_relations, code.length

@@ -41,7 +41,7 @@ def block_superposition(facts: Table, *, code: Code | None = None, gate: float |
     Raises:
         ValueError: the code has fewer words than there are attributes.
 
-    Source: THEORY.md, C1 (derived there; value codes beyond signs: threshold 2 gate + lo, bias lo).
+    Source: theory/pages/c1.md, C1 (derived there; value codes beyond signs: threshold 2 gate + lo, bias lo).
     """
     code = covering(code, facts)
     gate = code.spread / 2 if gate is None else gate
@@ -86,7 +86,7 @@ def in_place_superposition(
     Raises:
         ValueError: the code has fewer words than there are attributes.
 
-    Source: THEORY.md, C1' (derived there).
+    Source: theory/pages/c1.md, C1' (derived there).
     """
     code = covering(code, facts)
     gate = code.spread / 2 if gate is None else gate
@@ -131,7 +131,7 @@ def narrow_superposition(facts: Table, *, code: Code | None = None, gate: float 
     Raises:
         ValueError: the code has fewer words than there are attributes.
 
-    Source: THEORY.md, C1'' (the case gate = V), for every gate >= V by the same proof.
+    Source: theory/pages/c1.md, C1'' (the case gate = V), for every gate >= V by the same proof.
     """
     code = covering(code, facts)
     V = code.spread
@@ -179,7 +179,7 @@ def quantized_superposition(
     Raises:
         ValueError: bits out of range, or a code with fewer words than there are attributes.
 
-    Source: THEORY.md, C1-p (derived there).
+    Source: theory/pages/c1.md, C1-p (derived there).
     """
     code = code or quantized_code(facts.n_attributes, bits=bits)
     return in_place_superposition(facts, code=code, gate=gate)
@@ -202,7 +202,7 @@ def packed_superposition(
     Raises:
         ValueError: bits < 1, or a code with fewer words than there are attributes.
 
-    Source: THEORY.md, C1-w (derived there).
+    Source: theory/pages/c1.md, C1-w (derived there).
     """
     if bits < 1:
         raise ValueError(f"bits must be at least 1, got {bits}")

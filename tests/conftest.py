@@ -27,7 +27,7 @@ settings.load_profile("ci")
 
 
 class Plain:
-    """THEORY.md's forward pass, in loops over numbers of one type.
+    """The setting's forward pass, in loops over numbers of one type.
 
     With `Fraction` it is exact wherever the result is rational; with mpmath's numbers and exponential it
     is right to their precision; with `float` it is the textbook computation.

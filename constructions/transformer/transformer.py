@@ -1,6 +1,6 @@
 """One decoder-only transformer for every construction, built or trained.
 
-Weights carry the field's names and shapes; vectors are rows, x @ W. THEORY.md, Setup, is the
+Weights carry the field's names and shapes; vectors are rows, x @ W. theory/pages/setting.md is the
 specification: x_t = W_E[token] + W_pos[position]; each block adds attention, then its MLP; the logits are
 x_last W_U + b_U. There are no layer norms, and scores are q.k times `attn_scale` (default 1).
 

@@ -128,7 +128,7 @@ def test_the_new_floors_sharpen_that_of_theory(N, R, k, data):
     T = data.draw(st.integers(1, N))
     floors = untyped_floors(N, R, k, T)
     best = max(floor.upper for floor in floors.values())
-    assert best >= (R - 1) * counting(N, 1).lower * (T == N)  # THEORY.md's alternative at T = N
+    assert best >= (R - 1) * counting(N, 1).lower * (T == N)  # the first version's alternative at T = N
     if (
         k == 2
     ):  # "seeds" contains "walks", but for log2 N for each orbit expected among the subjects, 2 at most

@@ -171,7 +171,7 @@ class BruteForce:
         return True
 
     def premise_fails(self, w: dict[str, Number]) -> bool:
-        """Whether a premise of C3's induction certificate fails: see THEORY.md, C3."""
+        """Whether a premise of C3's induction certificate fails: see theory/pages/c3.md, C3."""
 
         def meet(rows: str, *weights: str) -> bool:
             return any((w[rows][0].any(axis=0) & w[name][0].any(axis=1)).any() for name in weights)

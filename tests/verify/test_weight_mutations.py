@@ -1,6 +1,6 @@
 """The checker is tested: one weight is changed, and the recall verdict must say what brute force finds.
 
-Brute force shares no line with the package: THEORY.md's forward pass in integers over one denominator, for
+Brute force shares no line with the package: the setting's forward pass in integers over one denominator, for
 every query (chain of thought: every step of every chain, and the chains that the model itself generates).
 A verdict agrees if it is refuted where an answer changed (a tie is a change), with the right number of wrong
 facts and a true witness, and holds where none did, with the new least margin. `inconclusive` is accepted

@@ -93,7 +93,7 @@ by $[-2\varepsilon, 2\varepsilon\,\mathrm{gate}]$. For $\varepsilon \le 1 - 1/\m
 at or below the level $2\,\mathrm{gate} - 1$, so that they are silent; a coordinate $-1$ reads $-1$ and
 $+1$ reads at least $1 - 2\varepsilon(1+\mathrm{gate})$. Answers are tokens, embedded anew at the next
 step: errors do not accumulate.""",
-    source="THEORY.md, C3 (derived there; in place with the level 2 gate + lo)",
+    source="theory/pages/c3.md, C3 (derived there; in place with the level 2 gate + lo)",
     controls=(WEAK_GATE, SHARED_POSITIONS, CORRUPTED_KEYS, CORRUPTED_TOKENS, ALTERED_FACT, SOFTER),
     parameters=("hops", "attention", "margin", "gate", "code_length", "readout"),
 )

@@ -65,11 +65,11 @@ class PerLayer:
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim of THEORY.md.
+    """A claim of the theory.
 
     Args:
         name: its name on the command line.
-        label: its number in THEORY.md.
+        label: its number on its page.
         title: one line for a person.
         statement: LaTeX, text with inline mathematics.
         hypotheses: conditions, each checked before anything is measured.

@@ -85,7 +85,7 @@ logit of the answer $a$ less that of $b$ is $\sum_j (1 - w_j)(1 + z_j)$ with $w_
 signs and $z_j$ a sum of $R-1$ uniform signs (given all codes, the $D_r D_{r'}$, $r' \ne r$, are uniform and
 independent), independent over $j$. On the $D$ coordinates with $w_j = -1$ it is $2(D + Z)$, which is not
 positive with probability $P(\mathrm{Bin}(D(R-1), 1/2) \le D(R-2)/2)$. Union over facts and competitors.""",
-    source="THEORY.md, C2 (derived there)",
+    source="theory/pages/c2.md, C2 (derived there)",
     controls=(SHORT_DRAW, EQUAL_DIAGONALS, WEAK_GATE, ALTERED_FACT),
     parameters=("delta", "code_length", "gate", "trials"),
     units={"subject_bits": "bits per subject", "other_bits": "bits", "success": "probability, at least"},

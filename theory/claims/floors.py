@@ -28,7 +28,7 @@ $d\,b \ge R \log_2(N!) / N$. If at most $e$ answers per table may be wrong, then
 one only, so they need as many settings of the weights. With errors, a setting is within $e$ answers of
 at most $\binom{N R}{e}$ choices of places, and in each relation the values at $e_r$ places are
 permuted, in $\prod_r e_r! \le (N!)^{\lfloor e/N \rfloor} (e \bmod N)!$ ways by log-convexity.""",
-    source="THEORY.md, C4 (derived there)",
+    source="theory/pages/c4.md, C4 (derived there)",
     controls=(
         Control(
             "stored below the floor",
@@ -55,7 +55,7 @@ u_a + y_a$ lie in a ball of radius 2, and $|p_a - p_b|^2 \ge 4 \langle u_a - u_b
 8 \mu$, so that balls of radius $\sqrt{2 \mu}$ around them are disjoint and lie in one of radius $2 +
 \sqrt{2 \mu}$: $N \le (1 + \sqrt{2/\mu})^m$. (ii) Embeddings of two tuples that differ are $\mu / L$
 apart, for their readouts differ by $\mu$ in norm somewhere; volume again.""",
-    source="THEORY.md, C7 (derived there)",
+    source="theory/pages/c7.md, C7 (derived there)",
     controls=(
         Control(
             "fewer dimensions than the floor",
@@ -83,7 +83,7 @@ union of $R$ independent uniform $n_t$-subsets of $N$ points.""",
 answers are their equality pattern $P$ plus, by symmetry, uniform injective labels: $H_{k-1} = H(P) +
 \mathbb{E} f(n_{k-1})$. The last hop keeps $P$ and adds $R$ independent uniform labellings: $H_k = H(P)
 + R\,\mathbb{E} f(n_{k-1})$.""",
-    source="THEORY.md, C6 (derived there)",
+    source="theory/pages/c6.md, C6 (derived there)",
     controls=(DROPPED_BLOCK,),
     parameters=("hops",),
     units={"all_subjects_bits": "bits", "one_subject_one_hop_bits": "bits"},

@@ -34,7 +34,7 @@ fitted superposition of new bijections are answered without any training.""",
 by margins proved positive, the others on held-out subjects and new bijections, with exact intervals over
 subjects. All were stated before the first run but that of the swaps, which was set to 9/10 after three
 exploratory runs at about 0.975.""",
-    source="arXiv 2605.12426 (abstract); procedures and thresholds in THEORY.md, C9",
+    source="arXiv 2605.12426 (abstract); procedures and thresholds in theory/pages/c9.md, C9",
     controls=(
         Control("shuffled assignment", "transfer at chance"),
         Control("random embeddings", "transfer at chance"),

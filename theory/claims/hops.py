@@ -13,7 +13,7 @@ from georecall.theory.claims.claim import Claim, Control, Hypothesis, PerLayer
 from georecall.theory.claims.single_hop import GATE_HALF_SPREAD, INJECTIVE_CODE, TWO_ATTRIBUTES, Floats
 from georecall.theory.claims.symbols import D, N, R, V, c, k, layer, levels, m, merged, separate, typed
 
-_DERIVED = "THEORY.md, {} (derived there)"
+_DERIVED = "theory/pages/c5.md, {} (derived there)"
 _BITS = sympy.ceiling(sympy.log(levels, 2))
 _ONE_LAYER_PER_HOP, _TYPED = sympy.Eq(merged, 1), sympy.Eq(typed, 1)
 _SHORT, _N_LONG = sympy.floor(k / c), sympy.Mod(k, c)  # stages are floor(k/c) hops long, the first few 1 more

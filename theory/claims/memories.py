@@ -18,7 +18,7 @@ values = sympy.Symbol("V_W", integer=True, positive=True)  # values that an entr
 failures = sympy.Symbol("F", nonnegative=True)  # bound on the expected number of pairs that go wrong
 
 _BITS = sympy.ceiling(sympy.log(levels, 2))
-_SOURCE = "THEORY.md, C8 (bound derived in theory/numbers/memories.py; scaling: arXiv 2412.06538, Theorem {})"
+_SOURCE = "theory/pages/c8.md, C8 (scaling: arXiv 2412.06538, Theorem {})"
 _BOUND = r"""\sum_x \sum_{b \ne f(x)} \left(\tfrac12 + \tfrac12 \exp\left(-\frac{(K_a - K_b)_+^2}{2 \sum_{c
 \ne a, b} K_c^2}\right)\right)^d \le \delta"""
 _PROOF = r"""A coordinate counts for a competitor $b$ only where $u_b = -u_a$, which happens with
@@ -109,7 +109,7 @@ from its answer's word to the nearest other word.""",
     },
     proof=r"""$\langle c(s), c(s') \rangle$ is $q$ for $s' = s$ and at most $q - 2$ else, so that with the
 gate exactly the neuron of the query is positive, and it is 1. The readout is $v(\pi_r(s))$; then as C1.""",
-    source="THEORY.md, C8 and C5(b) (derived there)",
+    source="theory/pages/c8.md, C8 and C5(b) (derived there)",
     controls=(LOW_THRESHOLD, SHORT_CODE, ALTERED_FACT),
     parameters=("code_length",),
 )

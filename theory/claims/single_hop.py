@@ -13,7 +13,7 @@ from georecall.theory.claims.symbols import A, D, R, V, gate, levels, m, p, word
 
 Floats = NDArray[np.float64]
 
-_DERIVED = "THEORY.md, {} (derived there; the idea: arXiv 2605.12426)"
+_DERIVED = "theory/pages/c1.md, {} (derived there; the idea: arXiv 2605.12426)"
 _BITS = sympy.ceiling(sympy.log(levels, 2))
 
 TWO_ATTRIBUTES = Hypothesis("at least two attributes", sympy.Ge(A, 2))

@@ -1,4 +1,4 @@
-"""The symbols of THEORY.md, one SymPy symbol per quantity, each with its meaning."""
+"""The symbols of the claims, one SymPy symbol per quantity, each with its meaning."""
 
 from typing import Any
 

@@ -4,7 +4,7 @@ A leak adds 2 - 2 gate to the readout wherever another block holds +1. It helps 
 the answer's code has +1 and hurts those at which it has -1, so what a table can lose depends on the pair
 of codes: D_+ coordinates with +1 against the competitor's -1, D_- with -1 against +1. The worst table
 answers every other relation with the competitor; the pair then survives iff
-gate > 1 - (1 + D_+/D_-) / (2 (R - 1)). THEORY.md's 1 - 1/(2(R - 1)) is the case D_+ = 0: it suffices for
+gate > 1 - (1 + D_+/D_-) / (2 (R - 1)). C1's 1 - 1/(2(R - 1)) is the case D_+ = 0: it suffices for
 every code, and is necessary if some code lies below another coordinate by coordinate, as among more than
 2^(m-1) sign codes of length m two always do (Sperner).
 """

@@ -17,7 +17,7 @@ ABSOLUTE_VALUE_SELECTOR: Final = Lemma(
     claim="C2",
     statement=(
         r"For all $|x| \leq R$, all signs $D$ and all lifts $g \geq R$: with $z = x + g D$, $z + "
-        r"2\,\mathrm{ReLU}(-z) - g = |z| - g = D x$. THEORY.md's selector is $g = R$."
+        r"2\,\mathrm{ReLU}(-z) - g = |z| - g = D x$. The least is $g = R$."
     ),
     hypotheses=(
         Hypothesis("coordinate at least -R", _x >= -_R),

@@ -5,6 +5,8 @@ from typing import Any, Literal, TypeAlias
 
 import sympy as sp
 
+from georecall.theory.tools.names import page_of
+
 Relation: TypeAlias = Literal["=", ">"]
 
 
@@ -17,7 +19,7 @@ class Identity:
 
     Args:
         name: unique, in words joined by hyphens.
-        claim: the claim of THEORY.md that it serves.
+        claim: the claim that it serves.
         statement: LaTeX text, its mathematics between dollar signs.
         left, right: SymPy expressions.
         relation: "=" or ">".
@@ -45,7 +47,7 @@ class Identity:
     @property
     def source(self) -> str:
         """Where the identity is stated."""
-        return f"THEORY.md {self.claim}"
+        return f"{page_of(self.claim)}, {self.claim}"
 
     def _repr_latex_(self) -> str:
         return self.statement

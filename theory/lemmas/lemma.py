@@ -7,6 +7,7 @@ from typing import Literal, NoReturn, TypeAlias
 
 from georecall.theory.lemmas.exact import evaluate, failures, holds
 from georecall.theory.lemmas.formula import Comparison, Formula, Integral, Variable, variables
+from georecall.theory.tools.names import page_of
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Lemma:
 
     Args:
         name: unique, in words joined by hyphens.
-        claim: the claim of THEORY.md that it serves, as in "C5(b)".
+        claim: the claim that it serves, as in "C5(b)".
         statement: the lemma as LaTeX text, its mathematics between dollar signs.
         hypotheses: each needed: without any one of them a counterexample exists.
         conclusion: what follows.
@@ -54,7 +55,7 @@ class Lemma:
     @property
     def source(self) -> str:
         """Where the lemma is stated."""
-        return f"THEORY.md {self.claim}"
+        return f"{page_of(self.claim)}, {self.claim}"
 
     def without(self, hypothesis: str) -> "Lemma":
         """The stronger statement that one hypothesis is not needed.

@@ -62,7 +62,7 @@ NARROW_SELECTOR: Final = Lemma(
         r"Let $V = hi - lo$ and $g \geq V$. Asking $r < R$ lifts block $r$ by $2g$, asking $R$ lifts block "
         r"$R$ by $2g - V$; neurons $\mathrm{ReLU}(x_r - x_R - V)$ write to block $R$, which has output bias "
         r"$V - 2g$. For all values in $[lo, hi]$ block $R$ becomes $v_r$ when $r$ is asked for and $v_R$ "
-        r"when $R$ is, and the neurons of the other blocks are off. THEORY.md's selector is $g = V$."
+        r"when $R$ is, and the neurons of the other blocks are off. The least is $g = V$."
     ),
     hypotheses=(
         Hypothesis("value of block r at least lo", _lo <= _v_r),

@@ -21,7 +21,7 @@ def pair_failure(m: int, R: int) -> Fraction:
         m: length of the code, >= 1.
         R: number of relations, >= 1.
 
-    Source: THEORY.md, C2.
+    Source: theory/pages/c2.md, C2.
 
     Example:
         >>> pair_failure(1, 1), pair_failure(2, 2)

@@ -56,7 +56,7 @@ def effective_facts(n: int, busiest: int, d: int) -> float:
     of d/2 random signs, but that of the k - 1 others with the right answer and of the k with the
     competitor's is d/2 signs that agree: it weighs d/2 times as much.
 
-    Source: THEORY.md, C8, whose d^2 ~ 4 n ln(n |A|) is the case n >> k d (derived here).
+    Source: theory/pages/c8.md, C8, whose d^2 ~ 4 n ln(n |A|) is the case n >> k d (derived here).
     """
     return n + (2 * busiest - 1) * d / 2
 

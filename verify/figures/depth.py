@@ -13,7 +13,7 @@ _STYLES = (("blue", "o"), ("green", "D"), ("vermilion", "^"), ("sky", "v"), ("or
 def draw_depth(frame: pd.DataFrame) -> Figure:
     """The hybrid construction's d at depth 2 c - 1, for every c from 1 to k stages of k hops.
 
-    Curves are the formulas of THEORY.md, markers are models built and measured; a hollow one recalled all
+    Curves are the formulas of the claims, markers are models built and measured; a hollow one recalled all
     its queries, a filled one all strings of some random subjects. Ticks are C6's floor on the bits of one
     subject's embedding (untyped, T = 1) at the other fact-dependent bits B of the model, where it says
     something: no embedding of 1-bit coordinates beside so many bits has fewer.

@@ -1,4 +1,4 @@
-"""The curves that figures draw beside what was measured: formulas, in floats, of THEORY.md."""
+"""The curves that figures draw beside what was measured: formulas, in floats, of the claims."""
 
 from math import lgamma, log, sqrt
 

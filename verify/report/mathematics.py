@@ -85,7 +85,7 @@ def symbol(name: str) -> Markup:
 
 
 def latex_of(expression: Any) -> str:
-    r"""LaTeX as THEORY.md writes it: words upright, natural logarithms ln, log x / log 2 as log_2 x.
+    r"""LaTeX as the pages write it: words upright, natural logarithms ln, log x / log 2 as log_2 x.
 
     Example:
         >>> latex_of(sympy.log(sympy.Symbol("K"), 2))

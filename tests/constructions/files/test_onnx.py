@@ -1,4 +1,4 @@
-"""The exported graph, run by onnxruntime, against a forward pass written from THEORY.md in loops."""
+"""The exported graph, run by onnxruntime, against a forward pass written in loops from the setting."""
 
 import math
 from dataclasses import replace

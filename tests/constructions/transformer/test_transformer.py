@@ -1,4 +1,4 @@
-"""The forward pass against one written from THEORY.md in loops, and the shapes it insists on."""
+"""The forward pass against one written in loops from the setting, and the shapes it insists on."""
 
 import math
 from dataclasses import replace

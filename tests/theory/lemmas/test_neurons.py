@@ -122,7 +122,7 @@ def test_c1_below_gate_one_leaks_what_the_counterexample_says(gate: str) -> None
     where = [is_sign(x), equal(known, Fraction(gate))]
     found = counterexample(LEMMAS["single-hop-gate"], without="gate at least 1", where=where)
     (side,) = found.sides
-    assert side.left == 2 - 2 * Fraction(gate)  # THEORY.md, C1: the leak of a +1
+    assert side.left == 2 - 2 * Fraction(gate)  # theory/pages/c1.md, C1: the leak of a +1
     assert single_hop_gate({k: float(v) for k, v in found.values.items()})[0] == float(side.left)
 
 
