@@ -21,7 +21,7 @@ from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.claims.hypotheses import hypotheses_of, not_met
 from georecall.verify.claims.instance import Instance
 from georecall.verify.learned.selection import swapped
-from georecall.verify.learned.superposition import probed, superposition_r2
+from georecall.verify.learned.superposition import fit_fails, probed, superposition_r2
 from georecall.verify.learned.transfer import CHANCE, transferred
 from georecall.verify.learned.vectors import Parts, one_each
 from georecall.verify.margins.margins import Progress, margins
@@ -192,8 +192,11 @@ def _controls(runs: list[_Run], facts: FactTable) -> list[ControlResult]:
     seen = {name: f"transfer {share:.3f}" for name, share in most.items()}
     fine = {name: share <= CHANCE for name, share in most.items()}
     r2, probe = max(run.r2["r2_shuffled"] for run in runs), max(run.probe_shuffled for run in runs)
-    seen["shuffled table"] = f"R^2 {r2:.3f}, probes {probe:.3f}"
-    fine["shuffled table"] = max(r2, probe) <= CHANCE
+    failing = sorted({f"{name} {run.r2[name]:.3g}" for run in runs for name in fit_fails(run.r2)})
+    seen["shuffled table"] = f"R^2 {r2:.3f}, probes {probe:.3f}" + "".join(
+        f"; the fit fails, {what}" for what in failing
+    )
+    fine["shuffled table"] = max(r2, probe) <= CHANCE and not failing
     name = "memory over frozen embeddings"
     seen[name], fine[name] = _memory(facts)
     return [
@@ -207,8 +210,9 @@ def _memory(facts: FactTable) -> tuple[str, bool]:
     model = sign_code_memory(facts)
     parts = Parts.of(model, facts.n_subjects)
     recalled = margins(model, facts).n_recalled
-    r2 = superposition_r2(parts, facts)["r2"]
+    found = superposition_r2(parts, facts)
+    r2 = found["r2"]
     probe = float(probed(parts.subjects, parts, facts).mean())
     transfer = float(transferred(parts, facts, "superposition")["transfer"].mean())
     got = f"{recalled} of {facts.n_facts} recalled, R^2 {r2:.3f}, probes {probe:.3f}, transfer {transfer:.3f}"
-    return got, recalled == facts.n_facts and max(r2, probe, transfer) <= CHANCE
+    return got, recalled == facts.n_facts and max(r2, probe, transfer) <= CHANCE and not fit_fails(found)

@@ -103,6 +103,9 @@ def _print(whole: dict[str, Any]) -> None:
             console.print(
                 f"  [red]seed {run['seed']}: an untrained MLP transfers as well: nothing is shown[/red]"
             )
+        for name in run["fit_fails"]:
+            told = f"{name} is {run[name]:.3g}: the regression fails, and no map of it says anything"
+            console.print(f"  [red]seed {run['seed']}: {told}[/red]")
     if whole["out"]:
         console.print(f"  wrote {whole['out']}", soft_wrap=True)
 

@@ -30,7 +30,7 @@ def draw_learned(frame: pd.DataFrame) -> Figure:
             for (i, j), value in np.ndenumerate(values):
                 if not np.isnan(value):
                     colour = "black" if value > 0.6 else "white"
-                    text = f"{value:.2f}" if value >= 0 else "<0"
+                    text = f"{value:.2f}" if value > -0.005 else "<0"
                     ax.text(j, i, text, ha="center", va="center", color=colour, fontsize=8)
             ax.set_xticks(range(len(table.columns)), [str(int(N)) for N in table.columns])
             ax.set_yticks(range(len(table.index)), [str(int(per)) for per in table.index])

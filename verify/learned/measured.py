@@ -5,7 +5,7 @@ from typing import Any
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.learned.selection import alignment, gating, swaps
-from georecall.verify.learned.superposition import probes, superposition_r2
+from georecall.verify.learned.superposition import fit_fails, probes, superposition_r2
 from georecall.verify.learned.transfer import discriminates, transfer
 from georecall.verify.learned.vectors import Parts, right
 
@@ -20,15 +20,17 @@ def structure(model: Transformer, facts: FactTable, *, seed: int = 0) -> dict[st
 
     Returns:
         `recall` and the keys that the measurements name (`superposition_r2`, `probes`, `swaps`, `gating`,
-        `alignment`), in JSON's own types.
+        `alignment`), in JSON's own types; `fit_fails`, see there: with a name in it the maps mean nothing.
 
     Raises:
         ValueError: see `Parts.of`.
     """
     parts = Parts.of(model, facts.n_subjects)
+    explained = superposition_r2(parts, facts, seed=seed)
     return {
         "recall": float(right(parts.model, facts).mean()),
-        **superposition_r2(parts, facts, seed=seed),
+        **explained,
+        "fit_fails": fit_fails(explained),
         **probes(parts, facts, seed=seed),
         **swaps(parts, facts, seed=seed),
         **gating(parts, facts, seed=seed),

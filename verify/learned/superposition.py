@@ -2,10 +2,13 @@
 
 e_s = offset + sum_r u(pi_r(s)) M_r is fitted by ridge regression on some subjects and judged on others. The
 penalty is the one with the least leave-one-out error, which needs no further data: for a linear smoother
-with leverages h_i it is sum_i |residual_i / (1 - h_i)|^2.
+with leverages h_i it is sum_i |residual_i / (1 - h_i)|^2. Where the fit interpolates (R m at or above the
+number of subjects) both vanish with the penalty, at one rate, and the error stays what it is.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,17 +17,8 @@ from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.randomness import generator
 from georecall.verify.learned.vectors import Floats, Parts, Rows, folds, shuffled
 
-PENALTIES = (
-    1e-9,
-    1e-6,
-    1e-4,
-    1e-3,
-    1e-2,
-    1e-1,
-    1.0,
-    10.0,
-    100.0,
-)  # in units of the mean squared singular value
+PENALTIES = (1e-9, 1e-6, *(10.0**k for k in range(-4, 3)))  # in units of the mean squared singular value
+LEAST_CONTROL = -1.0  # a control whose R^2 is below it shows that the fit is at fault
 
 
 @dataclass(frozen=True)
@@ -53,18 +47,24 @@ def ridge(x: Floats, y: Floats) -> Linear:
     """
     mean_x, mean_y = x.mean(axis=0), y.mean(axis=0)
     left, s, right_ = np.linalg.svd(x - mean_x, full_matrices=False)
-    seen = left.T @ (y - mean_y)
-    scale = max(float((s**2).mean()), np.finfo(np.float64).tiny)
-    best, least = None, np.inf
-    for penalty in PENALTIES:
-        kept = s**2 / (s**2 + penalty * scale)
-        leverage = (left**2) @ kept + 1 / len(x)
-        residual = (y - mean_y) - left @ (kept[:, None] * seen)
-        spare = np.maximum(1 - leverage, 1e-6)  # a point that fits itself says nothing
-        error = float(((residual / spare[:, None]) ** 2).sum())
-        if best is None or error < least * (1 - 1e-9):
-            best, least = penalty, error
-    W = right_.T @ ((s / (s**2 + (best or 0.0) * scale))[:, None] * seen)
+    rank = int((s > max(x.shape) * np.finfo(np.float64).eps * s[0]).sum())
+    if not rank:
+        return Linear(np.zeros((x.shape[1], y.shape[1])), mean_y)
+    left, s, right_ = left[:, :rank], s[:rank], right_[:rank]
+    seen, scale = left.T @ (y - mean_y), float((s**2).mean())
+    fits_all = rank == len(x) - 1  # then nothing lies outside the span, and rounding must not say otherwise
+    outside = 0.0 if fits_all else (y - mean_y) - left @ seen
+    spare_outside = 0.0 if fits_all else np.maximum(1 - 1 / len(x) - (left**2).sum(axis=1), 0.0)
+    W, least = np.zeros((rank, y.shape[1])), np.inf
+    for penalty in PENALTIES:  # residual and spare by what the penalty takes away: neither cancels
+        taken = penalty * scale / (s**2 + penalty * scale)
+        residual = outside + left @ (taken[:, None] * seen)
+        spare = spare_outside + (left**2) @ taken
+        with np.errstate(divide="ignore", invalid="ignore"):
+            error = float(((residual / spare[:, None]) ** 2).sum())
+        if error < least * (1 - 1e-9):  # never where it is not a number
+            W, least = (s / (s**2 + penalty * scale))[:, None] * seen, error
+    W = right_.T @ W
     return Linear(W, mean_y - mean_x @ W)
 
 
@@ -122,6 +122,11 @@ def superposition_r2(parts: Parts, facts: FactTable, *, seed: int = 0) -> dict[s
         "r2_shuffled": of(parts.subjects, shuffled(facts, rng)),
         "r2_random": of(matched(parts.subjects, len(parts.subjects), rng), facts),
     }
+
+
+def fit_fails(found: Mapping[str, Any]) -> list[str]:
+    """Which of `superposition_r2`'s figures say that the fit is at fault, not the embeddings: below -1."""
+    return [name for name in ("r2", "r2_shuffled", "r2_random") if not found[name] >= LEAST_CONTROL]
 
 
 def probed(embeddings: Floats, parts: Parts, facts: FactTable, *, seed: int = 0) -> NDArray[np.bool_]:

@@ -23,7 +23,6 @@ Procedure = Callable[[Parts, FactTable, FactTable], Transformer]  # (parts, old 
 
 ITERATIONS = 10  # of Gauss-Newton
 DAMPING = 1e-3  # of the mean diagonal of the normal equations
-TINY = 1e-12  # where no neuron is active there is nothing to solve
 STEPS = 500  # of training only the embeddings
 
 CHANCE = 0.05  # what a control of (i) may reach, and what (ii) and (iii) may reach without discriminating
@@ -68,12 +67,17 @@ def by_inverse(parts: Parts, facts: FactTable, new: FactTable) -> Transformer:
         for s in range(new.n_subjects):
             J = np.concatenate([(into @ mlp.W_in * on) @ W_out + linear for on in active[:, s]], axis=1)
             normal = J @ J.T
-            normal += (DAMPING * np.trace(normal) / len(normal) + TINY) * np.eye(len(normal))
+            damping = DAMPING * np.trace(normal) / len(normal)
+            if damping == 0:  # no neuron is active: there is nothing to solve
+                step[s] = 0.0
+                continue
+            normal += damping * np.eye(len(normal))
             step[s] = np.linalg.solve(normal, J @ (wanted[:, s] - y[:, s]).ravel())
         error = ((wanted - y) ** 2).sum(axis=(0, 2))
         size = np.ones(len(e))
         for _ in range(8):
-            worse = ((wanted - forward(e + size[:, None] * step)[0]) ** 2).sum(axis=(0, 2)) > error
+            after = ((wanted - forward(e + size[:, None] * step)[0]) ** 2).sum(axis=(0, 2))
+            worse = ~(after <= error)  # what is not a number is no better
             if not worse.any():
                 break
             size[worse] /= 2

@@ -76,6 +76,21 @@ def test_a_control_that_succeeds_takes_the_verdict_back(made, monkeypatch):
     assert (verdict.status, verdict.reason) == ("inconclusive", "control not as predicted: untrained MLP")
 
 
+def test_a_fit_that_fails_takes_the_verdict_back(made, monkeypatch):
+    """A control at R^2 = -40 is no sign that there is no superposition: nothing was measured."""
+    made(in_place_superposition)
+    sound = learning.superposition_r2
+    monkeypatch.setattr(
+        learning,
+        "superposition_r2",
+        lambda *args, **options: sound(*args, **options) | {"r2_shuffled": -40.0},
+    )
+    verdict = check("gradient-descent", TABLE, trials=1)
+    failed = "control not as predicted: shuffled table, memory over frozen embeddings"
+    assert (verdict.status, verdict.reason) == ("inconclusive", failed)
+    assert any("the fit fails, r2_shuffled -40" in control.got for control in verdict.controls)
+
+
 def test_hypotheses_and_options():
     one = FactTable(TABLE.answers[:1], n_attributes=128)
     verdict = check("gradient-descent", one)

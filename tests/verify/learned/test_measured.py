@@ -14,7 +14,9 @@ from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.verify.learned import Parts, structure
 from georecall.verify.learned.selection import alignment, gating, swapped, swaps
 from georecall.verify.learned.superposition import (
+    PENALTIES,
     Linear,
+    fit_fails,
     matched,
     probes,
     r_squared,
@@ -88,12 +90,14 @@ def test_a_memory_over_frozen_embeddings_has_none_of_it():
     assert transfer(parts, TABLE, "superposition")["transfer"] <= 0.05
 
 
-def test_transfer_alone_does_not_tell_a_selector_from_a_memory_of_many_dimensions():
-    """With R d > N the fit copies old keys, which a linear memory answers; R^2 shows that it is none."""
+def test_a_linear_memory_of_many_dimensions_neither_has_the_structure_nor_transfers():
+    """R d > N: with a penalty chosen amiss the fit would copy old keys, which the memory answers."""
     table = random_bijections(64, 3, rng=np.random.default_rng(0))
     parts = parts_of(linear_associative_memory, table)
-    assert transfer(parts, table, "superposition")["transfer"] > 0.3
-    assert superposition_r2(parts, table)["r2"] < 0.05
+    assert transfer(parts, table, "superposition")["transfer"] <= 0.05
+    found = superposition_r2(parts, table)
+    assert -0.2 < found["r2"] < 0.05
+    assert fit_fails(found) == []
 
 
 def test_answers_are_counted_only_where_they_lead():
@@ -132,6 +136,53 @@ def test_more_regressors_than_subjects_are_held_in_check():
     x, y = rng.standard_normal((40, 200)), rng.standard_normal((40, 5))
     new, other = rng.standard_normal((200, 200)), rng.standard_normal((200, 5))
     assert r_squared(other, ridge(x, y)(new)) > -0.5
+
+
+def by_leaving_out(x, y, penalty):
+    """The fit of a penalty in absolute units, and its squared error on every point left out of it."""
+
+    def fitted(rows):
+        a, b = x[rows] - x[rows].mean(axis=0), y[rows] - y[rows].mean(axis=0)
+        W = np.linalg.solve(a.T @ a + penalty * np.eye(x.shape[1]), a.T @ b)
+        return Linear(W, y[rows].mean(axis=0) - x[rows].mean(axis=0) @ W)
+
+    everyone = np.arange(len(x))
+    left_out = [y[i] - fitted(np.delete(everyone, i))(x[i : i + 1])[0] for i in everyone]
+    return fitted(everyone), float((np.array(left_out) ** 2).sum())
+
+
+@pytest.mark.parametrize("n_in", [6, 19, 20, 21, 60])  # 20 points: from 19 on the least penalty interpolates
+@pytest.mark.parametrize("noise", [0.0, 0.3, 1000.0])
+def test_the_penalty_is_the_one_with_the_least_error_where_each_point_is_left_out(n_in, noise):
+    rng = np.random.default_rng(n_in)
+    x = rng.standard_normal((20, n_in))
+    y = x @ rng.standard_normal((n_in, 3)) + noise * rng.standard_normal((20, 3))
+    scale = (np.linalg.svd(x - x.mean(axis=0), compute_uv=False)[: min(19, n_in)] ** 2).mean()
+    fits = [by_leaving_out(x, y, penalty * scale) for penalty in PENALTIES]
+    best, _ = min(fits, key=lambda fit: fit[1])
+    np.testing.assert_allclose(ridge(x, y).W, best.W, rtol=1e-4, atol=1e-6 * abs(best.W).max())
+
+
+def test_a_fit_that_interpolates_noise_is_penalised_and_says_nothing():
+    """The error of a fit through all points must not come out as 0: each is then left out of nothing."""
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((51, 64)), rng.standard_normal((51, 4))
+    new, other = rng.standard_normal((400, 64)), rng.standard_normal((400, 4))
+    assert r_squared(other, ridge(x, y)(new)) > -0.1
+    _, error = by_leaving_out(x, y, 1e-9)
+    assert error > 2 * (y**2).sum()
+
+
+def test_a_control_far_below_zero_says_that_the_fit_fails():
+    assert fit_fails({"r2": 0.8, "r2_shuffled": -0.1, "r2_random": -1.0}) == []
+    assert fit_fails({"r2": -3.0, "r2_shuffled": -1.2, "r2_random": float("nan")}) == [
+        *("r2", "r2_shuffled", "r2_random")
+    ]
+
+
+def test_what_never_varies_is_its_mean():
+    fitted = ridge(np.ones((5, 3)), np.arange(10.0).reshape(5, 2))
+    np.testing.assert_array_equal(fitted(np.zeros((1, 3))), [[4.0, 5.0]])
 
 
 def test_every_subject_is_held_out_once():
@@ -180,4 +231,6 @@ def test_all_measurements_are_json_and_the_same_for_the_same_seed():
     found = structure(block_superposition(TABLE), TABLE)
     assert found == structure(block_superposition(TABLE), TABLE)
     assert found != structure(block_superposition(TABLE), TABLE, seed=1)
-    assert {type(value) for name, value in found.items() if name != "singular_values"} == {float}
+    assert {type(value) for name, value in found.items() if name not in {"singular_values", "fit_fails"}} == {
+        float
+    }
