@@ -137,7 +137,8 @@ def test_it_is_a_construction_like_any_other():
 
 
 def test_jax_is_imported_when_a_run_begins_and_its_absence_is_explained(monkeypatch):
-    code = "import constructions, verify.cli, sys; assert not {'jax', 'optax'} & set(sys.modules)"
+    code = "import georecall.constructions, georecall.verify.cli, sys; "
+    code += "assert not {'jax', 'optax'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
     monkeypatch.setitem(sys.modules, "optax", None)
     with pytest.raises(MissingExtraError, match=r"georecall\[learn\]"):

@@ -79,8 +79,9 @@ def test_without_flint_the_message_says_what_to_install(monkeypatch):
 
 def test_importing_bounds_is_light():
     heavy = "('flint', 'numpy', 'scipy', 'sympy', 'mpmath')"
+    code = f"import georecall.bounds, sys; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run(
-        [sys.executable, "-c", f"import bounds, sys; print([m for m in {heavy} if m in sys.modules])"],
+        [sys.executable, "-c", code],
         capture_output=True,
         text=True,
         check=True,

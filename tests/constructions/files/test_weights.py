@@ -150,7 +150,7 @@ def test_a_weight_that_would_round_is_named_and_nothing_is_written(
 def test_the_same_model_gives_the_same_bytes_in_every_process(tmp_path: Path) -> None:
     """Also of the metadata, which has several entries."""
     code = (
-        "import sys; from constructions import block_superposition as b; from theory import FactTable as F\n"
+        "import sys; from georecall import block_superposition as b, FactTable as F\n"
         "from georecall.constructions.files.weights import save_safetensors as s\n"
         "f = F([[1, 2, 0], [0, 0, 1]])\n"
         "s(b(f), sys.argv[1], f.answers, queries=[], metadata={'a': 1, 'b': 2})"

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-COMMAND = [sys.executable, "-m", "georecall.verify.cli"]
+COMMAND = [sys.executable, "-m", "georecall"]
 
 
 def georecall(*arguments):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 FULL = Path("/dev/full")
-GEORECALL = f"{sys.executable} -m verify.cli"
+GEORECALL = f"{sys.executable} -m georecall"
 
 
 def shell(command: str) -> subprocess.CompletedProcess[str]:

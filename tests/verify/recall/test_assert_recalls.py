@@ -461,7 +461,7 @@ def test_it_works_inside_any_test_suite():
     import sys
 
     code = (
-        "from constructions import in_place_superposition\nfrom verify import assert_recalls\n"
+        "from georecall import assert_recalls, in_place_superposition\n"
         "assert_recalls(in_place_superposition)\n"
         "import sys; print({'hypothesis', 'pytest'} & set(sys.modules))"
     )

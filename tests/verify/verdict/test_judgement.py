@@ -14,12 +14,12 @@ from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.claims import check as checking
 from georecall.verify.claims.check import check
 from georecall.verify.claims.options import Prepared, prepare
+from georecall.verify.engines import engine as engines
 from georecall.verify.margins.induction import PremiseError
 from georecall.verify.margins.margins import margins
 from georecall.verify.recall import weights as recall
 from georecall.verify.recall.weights import check_recall
 from georecall.verify.usage import UsageError
-from georecall.verify.verdict import judgement
 from georecall.verify.verdict.verdict import ControlResult, HypothesisResult, Mismatch, Verdict
 
 FACTS = FactTable([[0, 1], [1, 0]])
@@ -166,7 +166,7 @@ def test_a_failed_control_takes_back_all_but_a_refutation(judged):
 @pytest.fixture
 def any_engine(monkeypatch):
     """Whether an engine is installed is not the question here."""
-    monkeypatch.setattr(judgement, "require", lambda name: None)
+    monkeypatch.setattr(engines, "require", lambda name: None)
 
 
 @pytest.mark.parametrize(
