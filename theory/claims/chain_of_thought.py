@@ -10,7 +10,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from georecall.theory.claims.claim import Claim, Control, Hypothesis
+from georecall.theory.claims.claim import Claim, Control, Hypothesis, Step
 from georecall.theory.claims.single_hop import GATE_HALF_SPREAD, INJECTIVE_CODE, TWO_ATTRIBUTES, Floats
 from georecall.theory.claims.symbols import D, K, R, V, gate, levels, m, promise, separate, soft, strangers
 
@@ -58,14 +58,21 @@ CHAIN_OF_THOUGHT = Claim(
     name="chain-of-thought",
     label="C3",
     title="one layer and R m + 2 q dimensions answer any number of hops, step by step",
-    statement=r"""Let $\pi_1, \dots, \pi_R$ be functions of $N$ entities and $q = \max(1, \lceil \log_2 K
-\rceil)$. The prompt is $[r_1, \dots, r_k, s]$; the model's own answers are appended to it. In $R m + 2q$
-dimensions ($m$ more with a readout) one layer with one head answers $\pi_{r_i}(x)$ at every step $i \le
-k$, with the same weights for every $k \le K$. With hard attention the margin of a step is half the squared
-distance $D$ from its answer's word to the nearest other word. With softmax, sign codes, gate $> 1$ and the
-scores' factor $\beta = \gamma / \min(2, q)$, $\gamma = \ln((2K-1)(1-\varepsilon^*)/\varepsilon^*)$,
-$\varepsilon^* = \min((1 - 2\mu/D)/(2(1 + \mathrm{gate})), 1 - 1/\mathrm{gate})$, it is at least $\mu$ in
-every context.""",
+    statement=r"""Let $\pi_1, \dots, \pi_R$ be functions of $N$ entities, $q = \max(1, \lceil \log_2 K
+\rceil)$ and $p_1, \dots, p_K$ distinct words of $q$ signs. The prompt is $[r_1, \dots, r_k, s]$, $k \le K$;
+the model's own answers are appended to it. Relation $t$ stands at position $t - 1$ and the $i$-th entity at
+position $K + i - 1$, even if $k < K$. In $R m + 2q$ dimensions ($m$ more with a readout) one layer with one
+head answers $\pi_{r_i}(x)$ at every step $i \le k$, $x$ the $i$-th entity, with the same weights for every
+$k \le K$. $W_E[s]$ and $W_E[r]$ are C1's: the words $v(\pi_r(s))$ in blocks, gate on block $r$; $W_{pos}$
+holds $p_t$ on $q$ key coordinates at position $t - 1$, and on $q$ query coordinates at $K + t - 1$. $W_Q$
+reads the queries with factor $\beta$ (1 for hard attention), $W_K$ the keys, $W_V$ the blocks, and $W_O$
+writes them back with factor 2. The MLP turns each block coordinate into $\max(z, 2\,\mathrm{gate} + lo)$:
+$b_{out}$ is $-2\, \mathrm{gate}$ on block 1 and $-(2\,\mathrm{gate} + lo)$ on the others, and $W_U$ reads
+$v_a$ off every block; or, with a readout, it is C1's. $b_U$ as C1. With hard attention, $\mathrm{gate} \ge
+V/2$, the margin of a step is half the squared distance from its answer's word to the nearest other word, at
+least $D/2$. With softmax, sign codes, gate $> 1$ and $\beta = \gamma / \min(2, q)$, $\gamma =
+\ln((2K-1)(1-\varepsilon^*)/\varepsilon^*)$, $\varepsilon^* = \min((1 - 2\mu/D)/(2(1 + \mathrm{gate})), 1 -
+1/\mathrm{gate})$, it is at least $\mu$ in every context.""",
     hypotheses=(
         TWO_ATTRIBUTES,
         ENTITIES,
@@ -96,6 +103,50 @@ step: errors do not accumulate.""",
     source="theory/pages/c3.md, C3 (derived there; in place with the level 2 gate + lo)",
     controls=(WEAK_GATE, SHARED_POSITIONS, CORRUPTED_KEYS, CORRUPTED_TOKENS, ALTERED_FACT, SOFTER),
     parameters=("hops", "attention", "margin", "gate", "code_length", "readout"),
+    notation={
+        r"\beta": "factor on the scores",
+        r"\gamma": "score gap of the asked relation",
+        "i": "step, from 1",
+        "k": "hops asked, at most K",
+        r"\mu": "promise: margin that softmax attention keeps",
+        "p": "position words of q signs, distinct",
+        "q": "signs of a position word",
+        r"\varepsilon": "attention weight off the asked relation, at most",
+    },
+    trust=(
+        Step("a token holds a number from -1 to the gate", "proved", ("leak-token-value",)),
+        Step(
+            "how far a leak moves a block, any number of tokens",
+            "proved",
+            (
+                "leak-step",
+                "leak-interval",
+                "leak-interval-1",
+                "leak-interval-2",
+                "leak-interval-3",
+                "leak-attained",
+            ),
+        ),
+        Step("this head does not reach the worst end", "proved", ("leak-own-entity",)),
+        Step(
+            "other blocks stay off, the asked one reads its sign",
+            "proved",
+            ("leak-others-off", "leak-asked-reads", "leak-in-place"),
+        ),
+        Step("the margin kept", "proved", ("leak-margin",)),
+        Step(
+            "weight off relation i, from the score gap (a)",
+            "proved",
+            ("leak-weight-step", "leak-weight", "leak-score-gap"),
+        ),
+        Step("hard attention: C1 and C1'", "proved", ("single-hop-gate", "in-place-maximum")),
+        Step("from single steps to all chains", "prose", ("induction certificate",)),
+        Step(
+            "its premises, and every single step",
+            "checked",
+            ("read off the weights; exact margins, for softmax over boxes of all contexts",),
+        ),
+    ),
 )
 
 

@@ -3,15 +3,19 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 import sympy
 
+from georecall.theory.claims.notation import COMMON, letters
 from georecall.theory.claims.symbols import MEANINGS, layer
+from georecall.theory.tools.names import page_of
 
 Number = int | Fraction
 Values = Mapping[sympy.Symbol, Number]  # what the symbols of a claim are worth in one instance
 Prediction = Number | list[Number]
+
+_MEANT = {str(symbol): meaning for symbol, meaning in MEANINGS.items()}
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,30 @@ class PerLayer:
 
 
 @dataclass(frozen=True)
+class Step:
+    """One step of a claim and how it is known: a row of the table of trust on the claim's page.
+
+    Args:
+        what: the step, in words.
+        how: "proved" for all inputs, "checked" at the parameters asked, "prose", or "open".
+        by: the lemmas that prove it; or in words, what checks it or where the argument stands.
+        machine: the theorem that Coq has checked.
+    """
+
+    what: str
+    how: Literal["proved", "checked", "prose", "open"]
+    by: tuple[str, ...]
+    machine: str = "not machine-checked"
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.how}, {', '.join(self.by)} ({self.machine})"
+
+    def row(self) -> str:
+        """The row of the table, as on the page."""
+        return f"| {self.what} | {self.how} | {', '.join(self.by)} | {self.machine} |"
+
+
+@dataclass(frozen=True)
 class Claim:
     """A claim of the theory.
 
@@ -80,6 +108,8 @@ class Claim:
         controls: negative controls that are run with every check.
         parameters: the options of `check` that mean something to this claim, beside the facts.
         units: of the predicted quantities that have one.
+        notation: what letters of the statement mean that are neither symbols of the predictions nor common.
+        trust: every step, and how it is known.
     """
 
     name: str
@@ -95,6 +125,18 @@ class Claim:
     units: Mapping[str, str] = field(
         default_factory=lambda: {"subject_bits": "bits per subject", "other_bits": "bits"}
     )
+    notation: Mapping[str, str] = field(default_factory=dict)
+    trust: tuple[Step, ...] = ()
+
+    @property
+    def page(self) -> str:
+        """Where it is stated in full."""
+        return page_of(self.label)
+
+    @property
+    def lemmas(self) -> tuple[str, ...]:
+        """The names of the lemmas that it rests on."""
+        return tuple(name for step in self.trust if step.how == "proved" for name in step.by)
 
     def symbols(self) -> dict[str, str]:
         """The symbols of hypotheses and predictions, and what each means."""
@@ -103,6 +145,15 @@ class Claim:
             formulas += _formulas(quantity)
         used = {symbol for formula in formulas for symbol in sympy.sympify(formula).free_symbols}
         return {str(symbol): MEANINGS.get(symbol, "") for symbol in sorted(used, key=str)}
+
+    def explained(self) -> dict[str, str]:
+        """Every letter of statement, hypotheses and predictions, and what it means ("" if nobody says)."""
+        known = self.symbols()
+        own = {name.strip("|") for name in known} | {rf"\{name}" for name in known}
+        others = sorted(letters(self.statement) - own - set(self.notation), key=lambda name: name.strip("\\"))
+        return (
+            known | dict(self.notation) | {name: COMMON.get(name) or _MEANT.get(name, "") for name in others}
+        )
 
     def predict(self, values: Values) -> dict[str, Prediction]:
         """Every predicted quantity of an instance, exactly.
@@ -122,9 +173,12 @@ class Claim:
             "hypotheses": [{"name": h.name, "condition": str(h.condition)} for h in self.hypotheses],
             "predicted": {name: str(quantity) for name, quantity in self.predicted.items()},
             "units": dict(self.units),
-            "symbols": self.symbols(),
+            "symbols": self.explained(),
             "proof": self.proof,
             "source": self.source,
+            "page": self.page,
+            "lemmas": list(self.lemmas),
+            "trust": [vars(step) | {"by": list(step.by)} for step in self.trust],
             "controls": [{"name": c.name, "expected": c.expected} for c in self.controls],
             "parameters": list(self.parameters),
         }
@@ -144,11 +198,18 @@ class Claim:
                     for name, quantity in self.predicted.items()
                 ),
                 "Here "
-                + ", ".join(f"${_math(name)}$: {_text(meaning)}" for name, meaning in self.symbols().items())
+                + ", ".join(
+                    f"${_math(name)}$: {_text(meaning)}" for name, meaning in self.explained().items()
+                )
                 + ".",
                 r"\begin{proof}",
                 self.proof,
                 r"\end{proof}",
+                *(
+                    [r"\paragraph{Trust.}", *_items(_text(str(step)) for step in self.trust)]
+                    if self.trust
+                    else []
+                ),
                 rf"\paragraph{{Source.}} {_text(self.source)}",
             ]
         )
@@ -219,4 +280,6 @@ def _text(plain: str) -> str:
 
 
 def _math(name: str) -> str:
-    return rf"\{name}" if name == "mu" else name
+    if name in ("mu", "delta"):
+        return rf"\{name}"
+    return rf"\mathrm{{{name}}}" if len(name) > 1 and name.isalpha() else name

@@ -8,14 +8,11 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from georecall.theory.claims.claim import Claim, Control, Hypothesis
+from georecall.theory.claims.claim import Claim, Control, Hypothesis, Step
 from georecall.theory.claims.single_hop import ALTERED_FACT, TWO_ATTRIBUTES
-from georecall.theory.claims.symbols import A, N, R, gate, m
+from georecall.theory.claims.symbols import A, N, R, delta, failures, gate, m
 
 Floats = NDArray[np.float64]
-
-delta = sympy.Symbol("delta", positive=True)  # the failure probability that is promised at most
-failures = sympy.Symbol("F", nonnegative=True)  # expected number of (fact, competitor) pairs that go wrong
 
 _D, _k = sympy.symbols("D k", integer=True, nonnegative=True)
 
@@ -60,15 +57,17 @@ SINGLE_HOP_DENSE = Claim(
     name="single-hop-dense",
     label="C2",
     title="dense superposition: m dimensions recall a table with probability 1 - delta",
-    statement=r"""Let $u(a)$ be i.i.d. uniform in $\{-1,+1\}^m$ and $D_r$ i.i.d. uniform diagonals of
-signs. The one-layer transformer with $W_E[s] = \sum_r D_r u(\pi_r(s))$, $W_E[r] = \mathrm{gate}\,
-\mathrm{diag}(D_r)$, gate $\ge R/2$, uniform attention, $W_{in} = -I$, $W_{out} = 2I$, $b_{out} = -2\,
-\mathrm{gate}$ and $W_U[:, a] = u(a)$ recalls a table that was fixed before the draw with probability at
-least $1 - \delta$ if $N (|A|-1) R\, p_m \le \delta$, where $p_m = \sum_D \binom{m}{D} 2^{-m}
-P(\mathrm{Bin}(D(R-1), 1/2) \le D(R-2)/2) \le \rho_R^m$ and $\rho_R = \inf_{t \ge 0} (1 + e^{-t}
-\cosh(t)^{R-1})/2$. So $m \ge \ln(N(|A|-1)R/\delta) / (-\ln \rho_R)$ suffices. Stated as variants, of which
-nothing is promised: Gaussian or orthogonal matrices $M_r$ in place of the $D_r$, with a neuron for each
-relation and coordinate as selector, in $m + R$ dimensions and width $(R+1) m$.""",
+    statement=r"""Let $u(a)$ be i.i.d. uniform in $\{-1,+1\}^m$ and $D_r$ i.i.d. uniform diagonals of signs,
+independent of them, and $\mathrm{gate} \ge R/2$. The one-layer transformer in $m$ dimensions with $W_E[s] =
+\sum_r D_r u(\pi_r(s))$, $W_E[r] = \mathrm{gate}\, \mathrm{diag}(D_r)$, one head with $W_Q = W_K = 0$ and
+$W_V W_O = 2 I$, $W_{in} = -I$, $b_{in} = 0$, $W_{out} = 2I$, $b_{out} = -2\,\mathrm{gate}$, $W_U[:, a] =
+u(a)$ and $b_U = 0$ recalls from the prompt $[s, r]$ a table of functions $\pi_1, \dots, \pi_R$ that was
+fixed before the draw, with probability at least $1 - \delta$ if $F = N (|A|-1) R\, p_m \le \delta$, where
+$p_m = \sum_D \binom{m}{D} 2^{-m} P(\mathrm{Bin}(D(R-1), 1/2) \le D(R-2)/2) \le \rho_R^m$ and $\rho_R =
+\inf_{t \ge 0} (1 + e^{-t} \cosh(t)^{R-1})/2$. So $m \ge \ln(N(|A|-1)R/\delta) / (-\ln \rho_R)$ suffices. It
+says nothing of a table chosen after the draw. Stated as variants, of which nothing is promised: Gaussian or
+orthogonal matrices $M_r$ in place of the $D_r$, with a neuron for each relation and coordinate as selector,
+in $m + R$ dimensions and width $(R+1) m$.""",
     hypotheses=(TWO_ATTRIBUTES, GATE_HALF_SUM, PROMISE, FEW_FAILURES),
     predicted={
         "d_model": m,
@@ -89,6 +88,44 @@ positive with probability $P(\mathrm{Bin}(D(R-1), 1/2) \le D(R-2)/2)$. Union ove
     controls=(SHORT_DRAW, EQUAL_DIAGONALS, WEAK_GATE, ALTERED_FACT),
     parameters=("delta", "code_length", "gate", "trials"),
     units={"subject_bits": "bits per subject", "other_bits": "bits", "success": "probability, at least"},
+    notation={
+        "D": "D_r: signs of relation r, as a vector or diagonal; in p_m: coordinates where two words differ",
+        "M": "M_r: a matrix of relation r",
+        "P": "probability",
+        "e": "Euler's number",
+        "p": "p_m: probability that one given competitor wins or ties against one given fact",
+        r"\rho": "rho_R: base of the bound on p_m",
+        "t": "an exponent",
+        "u": "words of the attributes, signs",
+    },
+    trust=(
+        Step("sums of R signs reach at most R", "proved", ("sum-of-signs",)),
+        Step("the absolute value selects", "proved", ("absolute-value-selector",)),
+        Step("the law of the logit difference, and the union", "prose", ("proof",)),
+        Step(
+            "rho_R: mixture, convexity, minimum and limits",
+            "proved",
+            (
+                "binomial-mixture",
+                "slope",
+                "log-convexity",
+                "stationary-point",
+                "stationary-point-is-positive",
+                "closed-form",
+                "closed-form-logarithm",
+                "limit-one-relation",
+                "limit-two-relations",
+                "closed-form-meets-two-relations",
+            ),
+        ),
+        Step("4 (R - 1) + 1/2 + O(1/R)", "proved", ("dense-rate", "dense-dimension")),
+        Step("N (A - 1) R p_m at most delta", "checked", ("exact integers",)),
+        Step(
+            "the promise at this table",
+            "checked",
+            ("margins of many draws, exactly, with a Clopper-Pearson interval",),
+        ),
+    ),
 )
 
 

@@ -9,7 +9,7 @@ import sympy
 from numpy.typing import NDArray
 
 from georecall.theory.claims.chain_of_thought import ENTITIES
-from georecall.theory.claims.claim import Claim, Control, Hypothesis, PerLayer
+from georecall.theory.claims.claim import Claim, Control, Hypothesis, PerLayer, Step
 from georecall.theory.claims.single_hop import GATE_HALF_SPREAD, INJECTIVE_CODE, TWO_ATTRIBUTES, Floats
 from georecall.theory.claims.symbols import D, N, R, V, c, k, layer, levels, m, merged, separate, typed
 
@@ -52,16 +52,41 @@ CORRUPTED_MEMORY = Control(
 )
 _OF_MEMORIES = (WEAK_GATE, DROPPED_BLOCK, SILENT_MEMORY, LOW_THRESHOLD, STATE_KEPT, CORRUPTED_MEMORY)
 
+_GATE_OF_LETTERS = Step(
+    "the gate of k letters, signs",
+    "proved",
+    ("composed-gate", *(f"composed-gate-{hops}" for hops in range(1, 7))),
+)
+_IN_PLACE = Step("the same in place, value codes", "proved", ("composed-gate-in-place",))
+_MEMORY_NEURON = Step(
+    "inner products of signs, the memory's neuron",
+    "proved",
+    ("sign-product", "memory-neuron", *(f"memory-neuron-{length}" for length in range(1, 5))),
+)
+_ERASE = Step("erasing signs and lifts", "proved", ("erase",))
+_STATES = Step("states from layer to layer", "prose", ("proof",))
+_CHECKED = Step(
+    "these weights answer these queries, least margin D/2",
+    "checked",
+    ("every query exactly, or the transitions certificate",),
+)
+
 COMPOSED_HOPS = Claim(
     name="composed-hops",
     label="C5(a)",
     title="one layer answers k hops from R^k blocks",
-    statement=r"""Let $\pi_1, \dots, \pi_R$ be functions of $N$ entities (typed: $R$ of its own for each
-hop), $v$ an injective code of spread $V$ and gate $\ge V/2$. With hard attention, one layer answers every
-query $[s, r_1, \dots, r_k]$ from an embedding with a block for each of the $R^k$ strings of relations: head
-$t$ adds $2\,\mathrm{gate}$ to the blocks whose $t$-th letter is $r_t$, and neurons
-$\mathrm{ReLU}(x - (2\,\mathrm{gate}\,k + lo))$ keep the one that all lift. The margin of a query is half the
-squared distance $D$ from its answer's word to the nearest other word.""",
+    statement=r"""Let $\pi_1, \dots, \pi_R$ be functions of $N$ entities (typed: $R$ of its own for each hop,
+rows $(t-1)R$ to $tR - 1$ of the table), $v$ an injective code of spread $V$ and $\mathrm{gate} \ge V/2$.
+With hard attention, one layer answers every query $[s, r_1, \dots, r_k]$, at positions $0..k$. Coordinates:
+a block of $m$ for each of the $R^k$ strings of relations, a readout of $m$ (unless in place), $R$ letters,
+$k + 1$ positions. $W_E[s]$ holds the word of the answer to every string, $W_E$ of a relation 1 on its
+letter, $W_{pos}$ the identity. Heads $t = 0..k$ score position $j$ with $-|j - t|$; head 0 copies all
+blocks, head $t$ adds $2\,\mathrm{gate}$ to the blocks whose $t$-th letter is the one that it reads. Neurons
+$\mathrm{ReLU}(x - (2\,\mathrm{gate}\,k + lo))$ write to the readout, where $b_{out} = lo$; in place they
+turn $z$ into $\max(z, 2\,\mathrm{gate}\,k + lo)$, with $b_{out} = -2\,\mathrm{gate}\,k$ on the first block
+and $-(2\,\mathrm{gate}\,k + lo)$ on the others. $W_U$ reads $v_a$ off the readout (off every block), $b_U$
+as C1. The margin of a query is half the squared distance from its answer's word to the nearest other word,
+the least is $D/2$.""",
     hypotheses=(TWO_ATTRIBUTES, ENTITIES, INJECTIVE_CODE, GATE_HALF_SPREAD),
     predicted={
         "d_model": (R**k + separate) * m + R + k + 1,
@@ -79,20 +104,29 @@ other blocks.""",
     source=_DERIVED.format("C5(a)"),
     controls=(WEAK_GATE, DROPPED_BLOCK, CORRUPTED_WEIGHT),
     parameters=("hops", "typed", "gate", "code_length", "readout"),
+    notation={"j": "a position"},
+    trust=(_GATE_OF_LETTERS, _IN_PLACE, _CHECKED),
 )
 
 SEQUENTIAL_HOPS = Claim(
     name="sequential-hops",
     label="C5(b)",
     title="2k - 1 layers answer k hops, a memory of N neurons between two",
-    statement=r"""Let $\pi_1, \dots, \pi_R$ be functions of $N$ entities (typed: $R$ of its own for each
-hop), $u$ an injective code of signs and gate $\ge 1$. With hard attention, $2k - 1$ layers in $(R+1)m + R +
-k + 1$ dimensions answer every query $[s, r_1, \dots, r_k]$: a selector reads the code of the next entity
-and erases the state; a memory of $N$ neurons $\mathrm{ReLU}(\langle u(x), \mathrm{code}\rangle - (m-1))$
-writes that entity's embedding to the state and clears the code. Merged, $k$ layers in $(R+1)m + 2R + k + 1$
-dimensions do, with neurons $\mathrm{ReLU}(\langle u(x), \mathrm{block}_r\rangle + 1[r\ \mathrm{asked}] -
-m)$. The margin of a query is half the squared distance $D$ from its answer's word to the nearest other
-word.""",
+    statement=r"""Let $\pi_1, \dots, \pi_R$ be functions of $N$ entities (typed: $R$ of its own for each hop),
+$u$ an injective code of signs and $\mathrm{gate} \ge 1$. With hard attention, $2k - 1$ layers in $(R+1)m +
+R + k + 1$ dimensions answer every query $[s, r_1, \dots, r_k]$. Layout, embeddings, positions and heads are
+those of C5(a) for strings of one letter: $W_E[s]$ is the state $(u(\pi_1(s)), \dots, u(\pi_R(s)))$. Layer
+$2t - 1$: a head lifts the block of $r_t$ by $2\,\mathrm{gate}$ (in layer 1 another has copied the subject);
+neurons $\mathrm{ReLU}(x - (2\,\mathrm{gate} - 1))$ read the next entity's word into the readout, $b_{out} =
+-1$ there, and for $t < k$ neurons $\mathrm{ReLU}(x + 1)$ are subtracted from the state, $b_{out} = 1$
+there, which erases it. Layer $2t$, MLP alone: for each entity $x$ a neuron $\mathrm{ReLU}(\langle u(x),
+\mathrm{readout}\rangle - (m-1))$ writes its embedding $(u(\pi_1(x)), \dots, u(\pi_R(x)))$ (typed: of hop $t
++ 1$) to the state and $-u(x)$ to the readout. Selectors have weight $-1$ from position 0, if $k > 1$.
+Merged, $k$ layers in $(R+1)m + 2R + k + 1$ dimensions do: a head copies $r_t$ to $R$ coordinates asked,
+neurons $\mathrm{ReLU}(\langle u(x), \mathrm{block}_r\rangle + \mathrm{asked}_r - m)$ write $x$'s embedding
+to the state (weight $-m$ from position 0), and state and asked are erased; the last layer is the selector,
+lifted by $2\,\mathrm{gate}\,\mathrm{asked}_r$. $W_U$ reads $u(a)$ off the readout, $b_U = 0$. The margin of
+a query is half the squared distance from its answer's word to the nearest other word, the least is $D/2$.""",
     hypotheses=(TWO_ATTRIBUTES, ENTITIES, INJECTIVE_CODE, SIGN_CODE, GATE_HALF_SPREAD),
     predicted={
         "d_model": (R + 1) * m + R + k + 1 + merged * R,
@@ -122,18 +156,31 @@ state is that entity's embedding and the code is $0$, as at hop 1. Untyped memor
     source=_DERIVED.format("C5(b)"),
     controls=_OF_MEMORIES,
     parameters=("hops", "typed", "merged", "gate", "code_length"),
+    notation={"x": "an entity; inside a neuron that reads one coordinate, that coordinate"},
+    trust=(
+        _GATE_OF_LETTERS,
+        _MEMORY_NEURON,
+        Step("the merged neuron", "proved", ("merged-neuron",)),
+        _ERASE,
+        _STATES,
+        _CHECKED,
+    ),
 )
 
 HYBRID_HOPS = Claim(
     name="hybrid-hops",
     label="C5(c)",
     title="2c - 1 layers answer k hops from R^ceil(k/c) blocks",
-    statement=r"""Let $\pi_1, \dots, \pi_R$ be functions of $N$ entities, $u$ an injective code of signs
-and gate $\ge 1$, and $1 \le c \le k$. With hard attention, $2c - 1$ layers in $(R^j + 1)m + R + k + 1$
-dimensions, $j = \lceil k/c \rceil$, answer every query $[s, r_1, \dots, r_k]$: $c$ stages of balanced
-lengths, the longest first, each composed; between two, a memory of $N$ neurons writes the embedding of the
-next stage's strings. The margin of a query is half the squared distance $D$ from its answer's word to the
-nearest other word.""",
+    statement=r"""Let $\pi_1, \dots, \pi_R$ be functions of $N$ entities (typed: $R$ of its own for each hop),
+$u$ an injective code of signs and $\mathrm{gate} \ge 1$, and $1 \le c \le k$. With hard attention, $2c - 1$
+layers in $(R^j + 1)m + R + k + 1$ dimensions, $j = \lceil k/c \rceil$, answer every query $[s, r_1, \dots,
+r_k]$: $c$ stages of balanced lengths, the longest first. A stage of $i$ hops is C5(a)'s layer on the first
+$R^i$ blocks, with heads at its own positions, neurons $\mathrm{ReLU}(x - (2\,\mathrm{gate}\,i - 1))$ into
+the readout, and, but for the last stage, the erasure of these blocks as in C5(b). Between two stages stands
+C5(b)'s memory of $N$ neurons, which writes the words of the next stage's strings of relations to the blocks
+and takes the code off the readout. Selectors have weight $-1$ from position 0 if $c > 1$. $W_E$, $W_{pos}$
+as C5(a) with the first stage's strings; $W_U$ reads $u(a)$ off the readout, $b_U = 0$. The margin of a
+query is half the squared distance from its answer's word to the nearest other word, the least is $D/2$.""",
     hypotheses=(TWO_ATTRIBUTES, ENTITIES, INJECTIVE_CODE, SIGN_CODE, GATE_HALF_SPREAD),
     predicted={
         "d_model": (R**_LONGEST + 1) * m + R + k + 1,
@@ -163,6 +210,8 @@ memories before stages of one length are equal.""",
     source=_DERIVED.format("C5(c)"),
     controls=_OF_MEMORIES,
     parameters=("hops", "stages", "typed", "gate", "code_length"),
+    notation={"i": "hops of one stage", "j": "hops of the longest stage"},
+    trust=(_GATE_OF_LETTERS, _MEMORY_NEURON, _ERASE, _STATES, _CHECKED),
 )
 
 

@@ -6,16 +6,15 @@ the words u_a the table is recalled at least as often as promised. `theory.numbe
 
 import sympy
 
-from georecall.theory.claims.claim import Claim, Control, Hypothesis
-from georecall.theory.claims.dense import PROMISE, delta
+from georecall.theory.claims.claim import Claim, Control, Hypothesis, Step
+from georecall.theory.claims.dense import PROMISE
 from georecall.theory.claims.single_hop import ALTERED_FACT, INJECTIVE_CODE, SHORT_CODE, TWO_ATTRIBUTES
-from georecall.theory.claims.symbols import D, N, R, levels, m
+from georecall.theory.claims.symbols import D, N, R, count, delta, failures, levels, m
 
-q = sympy.Symbol("q", integer=True, positive=True)  # length of a subject's name
-names = sympy.Symbol("S", integer=True, positive=True)  # distinct names
-width = sympy.Symbol("w", integer=True, positive=True)  # neurons of the memory layer
-values = sympy.Symbol("V_W", integer=True, positive=True)  # values that an entry of the memory may take
-failures = sympy.Symbol("F", nonnegative=True)  # bound on the expected number of pairs that go wrong
+q = count("q", "signs of a subject's name")
+names = count("S", "distinct names")
+width = count("w", "neurons of the memory layer, even")
+values = count("V_W", "values that an entry of the memory matrix may take")
 
 _BITS = sympy.ceiling(sympy.log(levels, 2))
 _SOURCE = "theory/pages/c8.md, C8 (scaling: arXiv 2412.06538, Theorem {})"
@@ -35,17 +34,35 @@ EQUAL_KEYS = Control(
 )
 LOW_THRESHOLD = Control("threshold one too low", "every margin is the predicted one, some are not positive")
 
+_ZERO_OVER_ZERO = r"""Where $K_a \le K_b$ the exponential is 1 whatever the sum below it; where $K_a > K_b$
+and that sum is 0 or empty, as for $|A| = 2$, it is 0"""
+_KERNEL = {
+    "F": "the left side of the bound",
+    "K": "K_c(x): sum of the kernel over the facts with answer c",
+    "c": "an answer",
+    "d": "dimension of keys and words",
+    "e": "sign vectors: e_s of a subject, e_x of a fact",
+    "f": "f(x): the answer of the fact x",
+    "x": "a fact; in mathematics of the layer, the residual",
+}
+_HEBBIAN = (
+    Step("the Hebbian bound", "prose", ("proof; above the enumerated failures (tests)",)),
+    Step("F at most delta", "checked", ("floats, rounded up",)),
+    Step("the promise at this table", "checked", ("exact margins of many draws, Clopper-Pearson",)),
+)
+
 LINEAR_MEMORY = Claim(
     name="linear-memory",
     label="C8",
     title="linear associative memory: d^2 weights hold about d^2 / (4 ln n|A|) facts",
-    statement=rf"""Let $e_x = D_r e_s$ be the key of the fact $x = (s, r)$, with signs $e_s$, $D_r$, and $W =
-\sum_x e_x^T u_{{f(x)}}$ with words $u_a$ i.i.d. uniform in $\{{-1,+1\}}^d$. Let $K_c(x)$ be the sum of
-$\langle e_x, e_{{x'}} \rangle$ over the facts with $f(x') = c$, and $a = f(x)$. The one-layer
-transformer that reads $\langle u_b, e_x W \rangle$ recalls a table that was fixed before the draw of the
-words with probability at least $1 - \delta$ if ${_BOUND}$. For random keys, one fact to an answer and $d
-\ll n$ that is $d^2 \ge 4 n
-\ln(n |A| / \delta)$, asymptotically.""",
+    statement=rf"""Let $e_x = D_r e_s$ (coordinatewise) be the key of the fact $x = (s, r)$, with random signs
+$e_s$, $D_r$, and $W = \sum_x e_x^\top u_{{f(x)}}$ with words $u_a$ i.i.d. uniform in $\{{-1,+1\}}^d$. Let
+$K_c(x)$ be the sum of $\langle e_x, e_{{x'}} \rangle$ over the facts with $f(x') = c$, and $a = f(x)$. One
+layer on the prompt $[s, r]$: $W_E[s] = e_s$, $W_E[r] = D_r/2$, one head with $W_Q = W_K = 0$ and $W_V W_O =
+2 I$; neurons $\mathrm{{ReLU}}(x_j)$ and $\mathrm{{ReLU}}(-x_j)$, $W_{{out}}$ made of $W - I$ and $W + I$,
+$b_{{out}} = -\sum_j W_j$; $W_U[:, a] = u_a$, $b_U = 0$. It recalls a table that was fixed before the draw
+of the words with probability at least $1 - \delta$ if $F = {_BOUND}$. {_ZERO_OVER_ZERO}. For random keys,
+one fact to an answer and $d \ll n = N R$ that is $d^2 \ge 4 n \ln(n |A| / \delta)$, asymptotically.""",
     hypotheses=(TWO_ATTRIBUTES, PROMISE, FEW_FAILURES),
     predicted={
         "d_model": m,
@@ -60,6 +77,14 @@ words with probability at least $1 - \delta$ if ${_BOUND}$. For random keys, one
     source=_SOURCE.format(1),
     controls=(SHORT_DRAW, EQUAL_KEYS, ALTERED_FACT),
     parameters=("delta", "code_length", "trials"),
+    notation=_KERNEL
+    | {
+        "D": "D_r: sign vector of relation r",
+        "W": "the memory matrix, W_j its row j",
+        "n": "number of facts",
+        "u": "words of the attributes, signs",
+    },
+    trust=_HEBBIAN,
 )
 
 RANDOM_FEATURE_MEMORY = Claim(
@@ -67,11 +92,15 @@ RANDOM_FEATURE_MEMORY = Claim(
     label="C8",
     title="random-feature memory: width x d weights hold n facts, up to logarithms",
     statement=rf"""Replace the key of the linear memory by $w/2$ features $\phi_i(x) = |\langle w_i, e_x
-\rangle| - c$, with random signs $w_i$, and let $K_c(x)$ be the sum of $\langle \phi(x), \phi(x')
-\rangle$ over the facts with $f(x') = c$. A table that was fixed before the draw of the words
-is recalled with probability at least $1 - \delta$ if ${_BOUND}$. Even features have no linear part:
-between random keys $K(x, x')^2 / K(x,
-x)^2$ is about $2/w + 3/((\pi - 2) d)^2$, not $1/d$.""",
+\rangle| - \mu$, with random signs $w_i$ and $\mu$ the mean of $|\cdot|$ over signs to the nearest $1/1024$,
+and let $K_c(x)$ be the sum of $\langle \phi(x), \phi(x') \rangle$ over the facts with $f(x') = c$. Two
+layers in $2d$ dimensions, key and value: the first, $W_E$ and attention as the linear memory's on the key,
+has neurons $\mathrm{{ReLU}}(-x_j)$, $W_{{out}} = 2I$ and $b_{{out}} = -1$ on the key, which becomes $e_x$;
+the second, an MLP alone, has neurons $\mathrm{{ReLU}}(\pm\langle w_i, \mathrm{{key}}\rangle)$, both written
+to the value with row $i$ of $\sum_x \phi(x)^\top u_{{f(x)}}$, and takes $\mu$ times the sum of the rows
+off. $W_U$ reads $u_a$ off the value. A table that was fixed before the draw of the words is recalled with
+probability at least $1 - \delta$ if $F = {_BOUND}$. {_ZERO_OVER_ZERO}. Even features have no linear part:
+between random keys $K(x, x')^2 / K(x, x)^2$ is about $2/w + 3/((\pi - 2) d)^2$, not $1/d$.""",
     hypotheses=(TWO_ATTRIBUTES, PROMISE, FEW_FAILURES),
     predicted={
         "d_model": 2 * m,
@@ -87,16 +116,26 @@ x)^2$ is about $2/w + 3/((\pi - 2) d)^2$, not $1/d$.""",
     source=_SOURCE.format(2),
     controls=(SHORT_DRAW, EQUAL_KEYS, ALTERED_FACT),
     parameters=("delta", "code_length", "trials"),
+    notation=_KERNEL
+    | {
+        r"\mu": "mean of a feature's absolute value",
+        r"\phi": "features of a fact",
+        r"\pi": "3.14159...",
+        "u": "words of the attributes, signs",
+    },
+    trust=_HEBBIAN,
 )
 
 SIGN_CODE_MEMORY = Claim(
     name="sign-code-memory",
     label="C8",
     title="sign-code memory: one neuron per fact, exact",
-    statement=r"""Let $c(s)$ be distinct names of $q$ signs and $v$ an injective code of length $m$. With
-one neuron $\mathrm{ReLU}(\langle c(s), x \rangle + [r \text{ asked}] - q)$ per fact $(s, r)$, which writes
-$v(\pi_r(s))$, every table of functions is recalled. The margin of a fact is half the squared distance $D$
-from its answer's word to the nearest other word.""",
+    statement=r"""Let $c(s)$ be distinct names of $q$ signs, $v$ an injective code of length $m$, and $\pi_1,
+\dots, \pi_R$ any functions. Coordinates: name, $R$ gates, readout. $W_E[s] = c(s)$ on the name, $W_E[r] =
+1/2$ on gate $r$, one head with $W_Q = W_K = 0$ and $W_V W_O = 2 I$. With one neuron $\mathrm{ReLU}(\langle
+c(s), x \rangle + [r \text{ asked}] - q)$ per fact $(s, r)$, which writes $v(\pi_r(s))$ to the readout,
+$b_{out} = 0$, and $W_U$ and $b_U$ as C1, every table of functions is recalled. The margin of a fact is half
+the squared distance from its answer's word to the nearest other word, the least is $D/2$.""",
     hypotheses=(TWO_ATTRIBUTES, INJECTIVE_CODE, DISTINCT_NAMES),
     predicted={
         "d_model": q + R + m,
@@ -112,4 +151,9 @@ gate exactly the neuron of the query is positive, and it is 1. The readout is $v
     source="theory/pages/c8.md, C8 and C5(b) (derived there)",
     controls=(LOW_THRESHOLD, SHORT_CODE, ALTERED_FACT),
     parameters=("code_length",),
+    notation={"c": "c(s): name of subject s"},
+    trust=(
+        Step("sign-code memory: one neuron fires", "proved", ("sign-product", "merged-neuron")),
+        Step("sign-code memory at this table", "checked", ("every fact, exactly",)),
+    ),
 )

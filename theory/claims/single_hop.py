@@ -8,7 +8,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from georecall.theory.claims.claim import Claim, Control, Hypothesis
+from georecall.theory.claims.claim import Claim, Control, Hypothesis, Step
 from georecall.theory.claims.symbols import A, D, R, V, gate, levels, m, p, words
 
 Floats = NDArray[np.float64]
@@ -32,16 +32,34 @@ CORRUPTED_WEIGHT = Control(
 )
 CONTROLS = (WEAK_GATE, SHORT_CODE, ALTERED_FACT, CORRUPTED_WEIGHT)
 
+_SUMS = Step("from one coordinate to blocks, sums and argmax", "prose", ("proof",))
+_MARGIN = Step(
+    "what a coordinate adds to a logit difference", "proved", ("single-hop-margin", "in-place-margin")
+)
+_CHECKED = Step(
+    "these weights recall this table, least margin D/2",
+    "checked",
+    ("every fact, exactly (codebook or exhaustive)",),
+)
+_IN_PLACE = Step(
+    "max(z, hi) in place",
+    "proved",
+    ("in-place-maximum", "in-place-readout-2", "in-place-readout-3", "in-place-readout-4"),
+)
+
 SINGLE_HOP = Claim(
     name="single-hop",
     label="C1",
     title="separate readout: (R+1) m dimensions recall every table",
-    statement=r"""Let $\pi_1, \dots, \pi_R$ be functions from $N$ subjects to a set $A$ of attributes,
-and $v : A \to \{lo..hi\}^m$ an injective code of spread $V = hi - lo$ (for signs $V = 2$). The
-one-layer transformer with $W_E[s] = (v(\pi_1(s)), \dots, v(\pi_R(s)), 0)$, uniform attention, gate $\ge
-V/2$ and one neuron $\mathrm{ReLU}(x_{r,j} - (2\,\mathrm{gate} + lo))$ per coordinate recalls every
-table. The margin of a fact is half the squared distance $D$ from its answer's word to the nearest other
-word; for sign codes that is twice the Hamming distance.""",
+    statement=r"""Let $\pi_1, \dots, \pi_R$ be functions from $N$ subjects to a set $A$ of attributes, and
+$v : A \to \{lo..hi\}^m$ an injective code of spread $V = hi - lo$ (for signs $V = 2$), $\mathrm{gate} \ge
+V/2$. This one-layer transformer recalls every table from the prompt $[s, r]$. $R$ blocks of $m$ coordinates
+and a readout of $m$; $W_E[s] = (v(\pi_1(s)), \dots, v(\pi_R(s)), 0)$, and $W_E[r]$ is gate on block $r$,
+else 0. One head with $W_Q = W_K = 0$ and $W_V W_O = 2 I$, so that $x = W_E[s] + 2 W_E[r]$. Neuron $(r, j)$
+reads $x_{r,j}$ with $b_{in} = -(2\,\mathrm{gate} + lo)$ and writes it to readout $j$, where $b_{out} = lo$.
+$W_U[:, a] = (0, \dots, 0, v_a)$ and $b_U[a] = -|v_a|^2/2$, or 0 where all $|v_a|$ agree. The margin of a
+fact is half the squared distance from its answer's word to the nearest other word, and the least is $D/2$;
+for sign codes a margin is twice the Hamming distance.""",
     hypotheses=(TWO_ATTRIBUTES, INJECTIVE_CODE, GATE_HALF_SPREAD),
     predicted={
         "d_model": (R + 1) * m,
@@ -59,16 +77,35 @@ neurons are silent. The block asked for holds $v_j + 2\,\mathrm{gate}$, and its 
     source=_DERIVED.format("C1"),
     controls=CONTROLS,
     parameters=("gate", "code_length", "code_distance"),
+    trust=(
+        Step("a neuron is off or passes its coordinate, signs", "proved", ("single-hop-gate",)),
+        Step("the same for value codes", "prose", ("proof of C1",)),
+        Step(
+            "the neurons of R = 2, 3, 4 blocks sum to the asked coordinate",
+            "proved",
+            ("single-hop-readout-2", "single-hop-readout-3", "single-hop-readout-4"),
+        ),
+        _MARGIN,
+        Step(
+            "leak and threshold below the gate",
+            "proved",
+            ("single-hop-leak", "single-hop-leak-threshold", "single-hop-leak-sharp"),
+        ),
+        _SUMS,
+        _CHECKED,
+    ),
 )
 
 SINGLE_HOP_IN_PLACE = Claim(
     name="single-hop-in-place",
     label="C1'",
     title="read where it lies: R m dimensions recall every table",
-    statement=r"""With any injective value code of spread $V$ and gate $\ge V/2$, one neuron
-$\mathrm{ReLU}(hi - z)$ per coordinate of $R$ blocks recalls every table of functions without a readout
-block. The margin of a fact is half the squared distance $D$ from its answer's word to the nearest other
-word.""",
+    statement=r"""As C1, with an injective code $v$ of spread $V = hi - lo$ and $\mathrm{gate} \ge V/2$, but
+without a readout: $R$ blocks of $m$ coordinates alone, $W_E[s] = (v(\pi_1(s)), \dots, v(\pi_R(s)))$,
+$W_E[r]$ gate on block $r$, $x = W_E[s] + 2 W_E[r]$. $W_{in} = -I$, $b_{in} = hi$, $W_{out} = I$: neurons
+$\mathrm{ReLU}(hi - z)$; $b_{out} = -hi$, but $-2\, \mathrm{gate}$ on block 1. $W_U[:, a] = (v_a, \dots,
+v_a)$, $b_U$ as C1. Every table of functions is recalled. The margin of a fact is half the squared distance
+from its answer's word to the nearest other word, the least is $D/2$.""",
     hypotheses=(TWO_ATTRIBUTES, INJECTIVE_CODE, GATE_HALF_SPREAD),
     predicted={**SINGLE_HOP.predicted, "d_model": R * m},
     proof=r"""$z + \mathrm{ReLU}(hi - z) = \max(z, hi)$ is $hi$ where $z = v \le hi$ and $z$ where
@@ -77,17 +114,19 @@ the first block, the blocks sum to $v(\pi_r(s))$, which $R$ copies of $v_a$ in $
     source=_DERIVED.format("C1'"),
     controls=CONTROLS,
     parameters=("gate", "code_length", "code_distance"),
+    trust=(_IN_PLACE, _MARGIN, _SUMS, _CHECKED),
 )
 
 SINGLE_HOP_NARROW = Claim(
     name="single-hop-narrow",
     label="C1''",
     title="the last block is the readout: width (R-1) m recalls every table",
-    statement=r"""With any injective value code of spread $V$ and gate $\ge V$, $(R-1) m$ neurons
-$\mathrm{ReLU}(x_r - x_R - V)$ that write to block $R$ recall every table of functions. Relation $r < R$
-lifts block $r$ by $2\,\mathrm{gate}$, relation $R$ its own by $2\,\mathrm{gate} - V$; the output bias
-of block $R$ is $V - 2\,\mathrm{gate}$. The margin of a fact is half the squared distance $D$ from its
-answer's word to the nearest other word.""",
+    statement=r"""As C1', with an injective code $v$ of spread $V = hi - lo$ and $\mathrm{gate} \ge V$:
+$W_E[s] = (v(\pi_1(s)), \dots, v(\pi_R(s)))$; $W_E[r]$ is gate on block $r$ for $r < R$, and $W_E[R]$ is
+$\mathrm{gate} - V/2$ on block $R$; $x = W_E[s] + 2 W_E[r]$. $(R-1) m$ neurons, for each $r < R$ and
+coordinate $\mathrm{ReLU}(x_r - x_R - V)$, are written to block $R$, where $b_{out} = V - 2\,\mathrm{gate}$.
+$W_U$ reads $v_a$ off block $R$, $b_U$ as C1. Every table of functions is recalled. The margin of a fact is
+half the squared distance from its answer's word to the nearest other word, the least is $D/2$.""",
     hypotheses=(TWO_ATTRIBUTES, INJECTIVE_CODE, GATE_SPREAD),
     predicted={
         **SINGLE_HOP.predicted,
@@ -101,15 +140,27 @@ for $R$: all are silent, for $v_r - v_R - (2\,\mathrm{gate} - V) \le V$, and the
     source=_DERIVED.format("C1'' (there with gate = V)"),
     controls=CONTROLS,
     parameters=("gate", "code_length", "code_distance"),
+    trust=(
+        Step(
+            "block R becomes the asked block",
+            "proved",
+            ("narrow-selector", "narrow-readout-2", "narrow-readout-3", "narrow-readout-4"),
+        ),
+        _MARGIN,
+        _SUMS,
+        _CHECKED,
+        Step("width of exact selectors", "prose", ("proof above",)),
+    ),
 )
 
 SINGLE_HOP_QUANTIZED = Claim(
     name="single-hop-quantized",
     label="C1-p",
     title="p-bit coordinates: R ceil(log2 |A| / p) dimensions recall every table",
-    statement=r"""C1' with the code of numerals in base $2^p$, $m = \max(1, \lceil \log_2 |A| / p
-\rceil)$, recalls every table of functions in $R m$ dimensions, with margins of at least $1/2$:
-dimension trades against precision, $d\,p$ stays at about $R \log_2 |A|$.""",
+    statement=r"""C1' with the code of the attributes' numbers in base $2^p$, least digit first, values
+$0..2^p - 1$, $m = \max(1, \lceil \log_2 |A| / p \rceil)$ and $\mathrm{gate} \ge V/2$, $V = 2^p - 1$,
+recalls every table of functions in $R m$ dimensions, with margins of at least $1/2$: dimension trades
+against precision, $R m p$ stays at about $R \log_2 |A|$. The least margin is $D/2$.""",
     hypotheses=(TWO_ATTRIBUTES, INJECTIVE_CODE, GATE_HALF_SPREAD),
     predicted=SINGLE_HOP_IN_PLACE.predicted,  # levels = 2^p: subject_bits = R m p
     proof=r"""C1' holds for every value code; two numerals differ by at least 1 in some digit, so
@@ -117,17 +168,26 @@ $D \ge 1$.""",
     source=_DERIVED.format("C1-p"),
     controls=CONTROLS,
     parameters=("bits", "gate", "code_length"),
+    trust=(
+        _IN_PLACE,
+        Step("distinct numerals are a margin 1/2 apart", "proved", ("quantized-margin",)),
+        _SUMS,
+        _CHECKED,
+    ),
 )
 
 SINGLE_HOP_PACKED = Claim(
     name="single-hop-packed",
     label="C1-w",
     title="p coordinates per neuron: width R ceil(m/p) recalls every table",
-    statement=r"""In C1 one neuron may gate $p$ sign coordinates at once: it reads $\sum_j 2^j
-x_{r,j}$ with threshold $(2^p - 1)(2\,\mathrm{gate} - 1)$, and the readout holds the packed values.
-Every table of functions is recalled with $R \lceil m/p \rceil$ neurons in $R m + \lceil m/p \rceil$
-dimensions. The margin of a fact is half the squared distance $D$ from its answer's packed word to the
-nearest other one, at least 2.""",
+    statement=r"""In C1 with a sign code ($lo = -1$) one neuron may gate $p$ coordinates at once. $W_E$ and
+attention are C1's; coordinates are in groups of $p$, the last perhaps short, with a readout coordinate for
+each. The neuron of a relation's group of $i$ coordinates reads $\sum_j 2^j x_{r,j}$, $j = 0..i - 1$ in the
+group, with $b_{in} = -(2^i - 1)(2\,\mathrm{gate} + lo)$, and writes it to the group's readout, where
+$b_{out} = (2^i - 1)\,lo$. $W_U$ and $b_U$ are C1's for the packed words $\sum_j 2^j v_{a,j}$. Every table
+of functions is recalled with $R \lceil m/p \rceil$ neurons in $R m + \lceil m/p \rceil$ dimensions. The
+margin of a fact is half the squared distance from its answer's packed word to the nearest other one, the
+least is $D/2$, at least 2.""",
     hypotheses=(TWO_ATTRIBUTES, INJECTIVE_CODE, GATE_HALF_SPREAD),
     predicted={
         **SINGLE_HOP.predicted,
@@ -140,6 +200,18 @@ $2\,\mathrm{gate}\,(2^p - 1)$. Distinct sums of a group differ by at least 2, so
     source=_DERIVED.format("C1-w"),
     controls=CONTROLS,
     parameters=("bits", "gate", "code_length"),
+    trust=(
+        Step(
+            "a group's neuron, signs",
+            "proved",
+            ("packed-gate", "packed-gate-1", "packed-gate-2", "packed-gate-3", "packed-gate-4"),
+        ),
+        _MARGIN,
+        Step("distinct packed words are a margin 2 apart", "proved", ("packed-margin",)),
+        _SUMS,
+        _CHECKED,
+        Step("width of argmax selectors", "prose", ("docstring of the bound, which computes with integers",)),
+    ),
 )
 
 

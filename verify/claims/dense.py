@@ -11,7 +11,8 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims import dense as claims
 from georecall.theory.claims.claim import Control, Values
 from georecall.theory.claims.single_hop import ALTERED_FACT
-from georecall.theory.claims.symbols import A, N, R, gate, m
+from georecall.theory.claims.symbols import A, N, R, failures, gate, m
+from georecall.theory.claims.symbols import delta as delta_symbol
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.numbers.dense import closed_form_length, pair_failure, table_failure
 from georecall.theory.tools.randomness import generator
@@ -72,8 +73,8 @@ class Dense:
             A: facts.n_attributes,
             m: length,
             gate: Fraction(at_gate),
-            claims.delta: Fraction(str(delta)),
-            claims.failures: table_failure(*sizes, length),
+            delta_symbol: Fraction(str(delta)),
+            failures: table_failure(*sizes, length),
         }
 
     def controls_at(self) -> dict[str, Any]:

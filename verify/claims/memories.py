@@ -22,9 +22,9 @@ from georecall.constructions.transformer.parts import placed
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims import memories as claims
 from georecall.theory.claims.claim import Claim, Values
-from georecall.theory.claims.dense import delta as delta_symbol
 from georecall.theory.claims.single_hop import ALTERED_FACT, SHORT_CODE
-from georecall.theory.claims.symbols import A, D, N, R, levels, m, words
+from georecall.theory.claims.symbols import A, D, N, R, failures, levels, m, words
+from georecall.theory.claims.symbols import delta as delta_symbol
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.numbers.memories import memory_failure
 from georecall.theory.tools.randomness import generator
@@ -141,7 +141,7 @@ class HebbianMemory:
             delta_symbol: Fraction(str(delta)),
             claims.width: self.width(d),
             claims.values: self.n_values(facts, d),
-            claims.failures: Fraction(frozen.failures(d)),
+            failures: Fraction(frozen.failures(d)),
         }
 
     def controls_at(self) -> dict[str, Any]:

@@ -68,9 +68,11 @@ def _sections(claim: "Claim") -> dict[str, list[str]]:
             f"{name} = {quantity}" + (f" ({claim.units[name]})" if name in claim.units else "")
             for name, quantity in claim.predicted.items()
         ],
-        "where": [f"{name}: {meaning}" for name, meaning in claim.symbols().items()],
+        "where": [f"{name}: {meaning}" for name, meaning in claim.explained().items()],
         "proof": [claim.proof.replace("\n", " ")],
+        "trust": [str(step) for step in claim.trust],
         "negative controls": [f"{c.name}: {c.expected}" for c in claim.controls],
         "options": [", ".join(f"--{p.replace('_', '-')}" for p in claim.parameters)],
+        "page": [claim.page],
         "source": [claim.source],
     }

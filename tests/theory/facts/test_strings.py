@@ -79,6 +79,6 @@ def test_hybrid_with_one_stage_is_composed_and_with_k_sequential():
 @pytest.mark.parametrize("name", ["chain-of-thought", "composed-hops", "sequential-hops", "hybrid-hops"])
 def test_claims_print(name):
     claim = CLAIMS[name]
-    assert claim.latex().count(r"\begin{itemize}") == 2
+    assert claim.latex().count(r"\begin{itemize}") == 3
     assert all(claim.symbols().values())
     assert claim.described()["predicted"]["d_mlp_per_layer"]

@@ -9,8 +9,8 @@ import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from georecall.theory.claims.dense import CLOSED_FORM_LENGTH, P_M, RHO, delta
-from georecall.theory.claims.symbols import A, N, R, m
+from georecall.theory.claims.dense import CLOSED_FORM_LENGTH, P_M, RHO
+from georecall.theory.claims.symbols import A, N, R, delta, m
 from georecall.theory.numbers.dense import (
     closed_form_length,
     exact_length,
