@@ -33,12 +33,15 @@ from georecall.constructions.transformer.transformer import Attention as Attenti
 from georecall.constructions.transformer.transformer import Block as Block
 from georecall.constructions.transformer.transformer import Storage as Storage
 from georecall.constructions.transformer.transformer import Transformer as Transformer
+from georecall.theory.claims import CLAIMS as claims
 from georecall.theory.facts import datasets as datasets
 from georecall.theory.facts.fact_table import FactsError as FactsError
 from georecall.theory.facts.fact_table import FactTable as FactTable
 from georecall.theory.facts.fact_table import random_bijections as random_bijections
 from georecall.theory.facts.fact_table import random_functions as random_functions
+from georecall.theory.lemmas.catalogue import LEMMAS as lemmas
 from georecall.theory.lemmas.solver import prove as prove
+from georecall.theory.tools.version import VERSION as __version__
 from georecall.verify import strategies as strategies
 from georecall.verify.claims.check import check as check
 from georecall.verify.figures.catalogue import plot as plot
