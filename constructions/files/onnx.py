@@ -7,6 +7,7 @@ place, `blocks.0.attn.head.1.scores`, and a node by what it computes. The graph 
 the engine's.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from georecall.constructions.files.loading import Stored, stored
+from georecall.constructions.files.reading import whole
 from georecall.constructions.files.safetensors import encoded
 from georecall.constructions.files.weights import answers_beside, description
 from georecall.constructions.transformer.arithmetic import dense
@@ -31,6 +34,7 @@ _OPSET, _IR = (
     8,
 )  # ReduceMax takes its axes as an input from 18 on; every onnxruntime since 1.14 reads them
 _LIMIT = 1 << 31  # bytes of one protobuf message
+_WEIGHT = re.compile(r"[Wb]_|blocks\.\d+\.(attn|mlp)\.[Wb]_")  # the initializers that are weights
 
 
 def onnx_graph(
@@ -108,9 +112,10 @@ class _Graph:
 
     def _prompt(self) -> str:
         """The residual stream from the prompt to the last position after the last block."""
-        embedded = self._node("Gather", "embed", "W_E", "tokens")
-        placed = self._node("Gather", "pos_embed", "W_pos", "positions")
-        x = self._node("Add", "resid.0", embedded, placed)
+        x = self._node("Gather", "embed", "W_E", "tokens")
+        if self.model.W_pos is not None:
+            placed = self._node("Gather", "pos_embed", "W_pos", "positions")
+            x = self._node("Add", "resid.0", x, placed)
         if self._needs_mask():
             self._mask()
         for number, block in enumerate(self.model.blocks):
@@ -221,3 +226,51 @@ class _Graph:
         from onnx import numpy_helper
 
         self.initializers.append(numpy_helper.from_array(array, name))
+
+
+def read_onnx(path: str | PathLike[str]) -> Stored:
+    """The weights of a graph that is the one that `onnx_graph` makes of them, to the last node.
+
+    Raises:
+        ImportError: onnx is not installed (extra `export`).
+        ValueError: the file cannot be read, or is another graph.
+    """
+    import onnx
+
+    data = whole(path, _LIMIT)
+    try:
+        found = onnx.load_model_from_string(data)
+        if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in found.graph.initializer):
+            raise ValueError("its weights lie in other files")
+        values = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in found.graph.initializer}
+    except Exception as error:  # protobuf and onnx raise what they like
+        raise ValueError(f"cannot read {path}: it is no ONNX file with its weights: {error}") from error
+    metadata = {entry.key: entry.value for entry in found.metadata_props}
+    file = stored(path, metadata, _heads_together({k: w for k, w in values.items() if _WEIGHT.match(k)}))
+    dtype = str(file.model.W_E.dtype)
+    if dtype not in ONNX_DTYPES or _bare(onnx_graph(file.model, dtype=dtype)) != _bare(found):
+        raise ValueError(
+            f"{path} is another graph than georecall exports of its weights, so that they do not say what it "
+            "computes: give the weights as M.safetensors"
+        )
+    return file
+
+
+def _bare(graph: "onnx.ModelProto") -> bytes:
+    """A graph's bytes but for what it says about itself."""
+    for field in ("metadata_props", "producer_name", "producer_version"):
+        graph.ClearField(field)
+    return bytes(graph.SerializeToString(deterministic=True))
+
+
+def _heads_together(weights: dict[str, NDArray[Any]]) -> dict[str, Any]:
+    """The tensors by name; the heads of a layer, `blocks.0.attn.W_Q.1`, are one tuple."""
+    heads: dict[str, list[NDArray[Any]]] = {}
+    others: dict[str, Any] = {}
+    for name, weight in weights.items():
+        of, _, number = name.rpartition(".")
+        if not number.isdigit():
+            others[name] = weight
+        elif int(number) == len(heads.setdefault(of, [])):
+            heads[of].append(weight)
+    return others | {name: tuple(several) for name, several in heads.items()}

@@ -1,11 +1,12 @@
 """The safetensors format: named arrays and metadata in one file, the same bytes every time.
 
 Eight bytes with the length of the header, the header in JSON, then the numbers, little-endian. It is written
-here, since the package of that name orders metadata at random and needs another one for bfloat16; it is read
-with that package, and bfloat16 by hand.
+and read here: the package of that name orders metadata at random, lacks bfloat16, maps the file, and is
+silent about keys that stand twice.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from georecall.constructions.files.reading import whole
 
 Path_ = str | PathLike[str]
 
@@ -36,6 +39,19 @@ DTYPES = {
     "bfloat16": DType("BF16", np.dtype("<u2")),  # the upper half of a float32
     "int8": DType("I8", np.dtype("i1")),
 }
+_READ = {kind.tag: kind.bits for kind in DTYPES.values()} | {
+    tag: np.dtype(name)
+    for tag, name in {
+        "I16": "<i2",
+        "I32": "<i4",
+        "I64": "<i8",
+        "U8": "u1",
+        "U16": "<u2",
+        "U32": "<u4",
+        "U64": "<u8",
+    }.items()
+}
+_MOST = 1 << 34  # bytes of a file
 
 
 def encoded(name: str, weight: NDArray[Any], dtype: str) -> NDArray[Any]:
@@ -101,42 +117,45 @@ def read(path: Path_) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
     Raises:
         ValueError: the file cannot be read, is none of safetensors, or has a dtype that NumPy lacks.
     """
-    with _opened(path) as file:
-        tags = {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118 (not a dict)
-        try:
-            arrays = {name: file.get_tensor(name) for name, tag in tags.items() if tag != "BF16"}
-        except Exception as error:  # the package raises what it likes where NumPy has no such type
-            raise ValueError(f"cannot read {path}: {error}") from error
-        metadata = dict(file.metadata() or {})
-    if "BF16" in tags.values():
-        arrays |= _bfloat16(path)
-    return metadata, {name: arrays[name] for name in tags}
-
-
-def read_metadata(path: Path_) -> dict[str, str]:
-    """The metadata of a file; errors as of `read`."""
-    with _opened(path) as file:
-        return dict(file.metadata() or {})
-
-
-def _opened(path: Path_) -> Any:
-    from safetensors import SafetensorError, safe_open
-
+    data = whole(path, _MOST)
+    length = int.from_bytes(data[:8], "little")
+    if not 2 <= length <= len(data) - 8:
+        raise ValueError(f"cannot read {path}: it is no safetensors file")
     try:
-        return safe_open(path, framework="np")
-    except (OSError, SafetensorError, TypeError) as error:
-        raise ValueError(f"cannot read {path}: {error}") from error
+        header = json.loads(data[8 : 8 + length], object_pairs_hook=_once)
+        metadata = header.pop("__metadata__", {})
+        if not all(isinstance(value, str) for value in metadata.values()):
+            raise ValueError("its metadata must be text")
+        return metadata, _arrays(header, data, 8 + length)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ValueError(f"cannot read {path}: its header is not right: {str(error)[:200]}") from error
 
 
-def _bfloat16(path: Path_) -> dict[str, NDArray[Any]]:
-    """The bfloat16 arrays of a file whose header is known to be right."""
-    arrays = {}
-    with Path(path).open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        for name, entry in json.loads(file.read(length)).items():
-            if entry.get("dtype") == "BF16":
-                start, end = entry["data_offsets"]
-                file.seek(8 + length + start)
-                bits = np.frombuffer(file.read(end - start), DTYPES["bfloat16"].bits)
-                arrays[name] = decoded(bits, "bfloat16").reshape(entry["shape"])
-    return arrays
+def _arrays(header: Mapping[str, Any], data: bytes, start: int) -> dict[str, NDArray[Any]]:
+    """The arrays of a header, which must follow each other and fill the file."""
+    arrays, at = {}, start
+    for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
+        if set(entry) != {"dtype", "shape", "data_offsets"}:
+            raise ValueError(f"{name!r} has {list(entry)}")
+        if entry["dtype"] not in _READ:
+            raise ValueError(f"{name!r} is of dtype {entry['dtype']!r}, want {', '.join(_READ)}")
+        bits, shape = _READ[entry["dtype"]], entry["shape"]
+        if not all(type(size) is int and size >= 0 for size in shape):
+            raise ValueError(f"{name!r} has shape {shape!r}")
+        end = at + math.prod(shape) * bits.itemsize
+        if entry["data_offsets"] != [at - start, end - start] or end > len(data):
+            raise ValueError(f"{name!r} has offsets {entry['data_offsets']!r}")
+        array = np.frombuffer(data, bits, count=math.prod(shape), offset=at).reshape(shape)
+        arrays[name], at = decoded(array, "bfloat16") if entry["dtype"] == "BF16" else array, end
+    if at != len(data):
+        raise ValueError(f"{len(data) - at} bytes belong to no tensor")
+    return {name: arrays[name] for name in header}
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object of which no key stands twice: of two tensors of one name one would be lost."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} stands twice")
+    return found

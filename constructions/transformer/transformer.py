@@ -24,6 +24,8 @@ from georecall.constructions.transformer.arithmetic import dense, hardmax, inner
 Matrix = Any
 AttentionKind = Literal["soft", "hard"]
 
+_ANY_LENGTH = 1 << 31  # positions of a model that has none
+
 
 @dataclass(frozen=True, eq=False)
 class Attention:
@@ -110,7 +112,7 @@ class Transformer:
 
     Args:
         W_E: shape (d_vocab, d_model); rows 0..N-1 are the subjects (entities), then the relations.
-        W_pos: shape (n_ctx, d_model).
+        W_pos: shape (n_ctx, d_model); None: positions write nothing, and prompts may have any length.
         blocks: the layers.
         W_U: shape (d_model, d_vocab_out); a column per attribute (entity).
         b_U: shape (d_vocab_out,).
@@ -123,7 +125,7 @@ class Transformer:
     """
 
     W_E: Matrix
-    W_pos: Matrix
+    W_pos: Matrix  # or None
     blocks: tuple[Block, ...]
     W_U: Matrix
     b_U: Matrix
@@ -139,7 +141,7 @@ class Transformer:
         if float(self.attn_scale) != self.attn_scale:
             raise ValueError(f"float64 would round attn_scale, {self.attn_scale}")
         object.__setattr__(self, "attn_scale", float(self.attn_scale))  # float32 has no Fraction
-        for name in ("W_E", "W_pos", "W_U"):
+        for name in ("W_E", *(("W_pos",) if self.W_pos is not None else ()), "W_U"):
             if len(getattr(self, name).shape) != 2:
                 raise ValueError(f"{name} has shape {getattr(self, name).shape}, want two axes")
         for name, (got, want) in self._shapes().items():
@@ -163,7 +165,7 @@ class Transformer:
             positions = np.arange(tokens.shape[-1])
         if np.max(positions, initial=-1) >= self.n_ctx:
             raise ValueError(f"W_pos has {self.n_ctx} rows; there is no position {np.max(positions)}")
-        x = self.W_E[tokens] + self.W_pos[positions]
+        x = self.W_E[tokens] if self.W_pos is None else self.W_E[tokens] + self.W_pos[positions]
         for number, block in enumerate(self.blocks, start=1):
             after = x if number < len(self.blocks) else x[:, -1:]  # only the last position is read out
             if block.attention is not None:
@@ -194,8 +196,8 @@ class Transformer:
 
     @property
     def n_ctx(self) -> int:
-        """Number of positions."""
-        return int(self.W_pos.shape[0])
+        """Number of positions; without W_pos, more than any prompt has."""
+        return _ANY_LENGTH if self.W_pos is None else int(self.W_pos.shape[0])
 
     @property
     def n_layers(self) -> int:
@@ -222,7 +224,8 @@ class Transformer:
 
         A head's matrices are called `blocks.0.attn.W_Q.0` and so on.
         """
-        named = {"W_E": self.W_E, "W_pos": self.W_pos, "W_U": self.W_U, "b_U": self.b_U}
+        outer = {"W_E": self.W_E, "W_pos": self.W_pos, "W_U": self.W_U, "b_U": self.b_U}
+        named = {name: weight for name, weight in outer.items() if weight is not None}
         for number, block in enumerate(self.blocks):
             if block.attention is not None:
                 for name, heads in vars(block.attention).items():
@@ -241,8 +244,13 @@ class Transformer:
             )
             for block in self.blocks
         )
-        outer = {name: function(getattr(self, name)) for name in ("W_E", "W_pos", "W_U", "b_U")}
-        return replace(self, blocks=blocks, **outer)
+        outer = {name: getattr(self, name) for name in ("W_E", "W_pos", "W_U", "b_U")}
+        mapped = {name: function(weight) for name, weight in outer.items() if weight is not None}
+        return replace(self, blocks=blocks, **mapped)
+
+    def placed(self, n_ctx: int) -> "Transformer":
+        """The same model with a W_pos: its own, or zeros for that many positions."""
+        return self if self.W_pos is not None else replace(self, W_pos=np.zeros((n_ctx, self.d_model)))
 
     def dense(self) -> "Transformer":
         """The same model with every weight an ndarray."""
@@ -252,7 +260,7 @@ class Transformer:
         """For each weight its shape and the shape that it must have."""
         d = self.d_model
         shapes = {
-            "W_pos": (self.W_pos.shape, (self.n_ctx, d)),
+            **({} if self.W_pos is None else {"W_pos": (self.W_pos.shape, (self.n_ctx, d))}),
             "W_U": (self.W_U.shape, (d, self.d_vocab_out)),
             "b_U": (self.b_U.shape, (self.d_vocab_out,)),
         }

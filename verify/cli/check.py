@@ -140,7 +140,8 @@ def _refuse_with_model(claim: str | None, given: dict[str, Any]) -> None:
 
 
 def _check_model(path: str, answers: str | None, facts: Any, missing: Any, engine: str, progress: Any) -> Any:
-    from georecall.constructions.files.weights import load_answers, load_queries, load_safetensors, load_typed
+    from georecall.constructions.files.loading import load
+    from georecall.constructions.files.reading import load_answers
     from georecall.theory.facts.fact_table import FactTable
     from georecall.verify.recall.weights import check_recall
     from georecall.verify.usage import UsageError
@@ -148,12 +149,24 @@ def _check_model(path: str, answers: str | None, facts: Any, missing: Any, engin
     if (answers is None) == (facts is None):
         raise click.UsageError("--model needs its facts: either --answers A.npy or --facts")
     try:
-        model, asked, typed = load_safetensors(path), load_queries(path), load_typed(path)
+        file = load(path)
+        asked = file.queries
         if answers is not None:
-            facts = FactTable(load_answers(answers), n_attributes=model.d_vocab_out)
+            facts = FactTable(load_answers(answers), n_attributes=file.model.d_vocab_out)
         elif any(len(query["relations"]) > 1 or query["tokens"][0] >= facts.n_subjects for query in asked):
             facts = facts.to_entities(missing=missing)
-        verdict = check_recall(model, facts, asked=asked, typed=typed, engine=engine, progress=progress)
+        verdict = check_recall(
+            file.model,
+            facts,
+            asked=asked,
+            typed=file.typed,
+            made_for=(file.answers_sha256, file.facts_sha256 if facts.subjects else None),
+            assumed=file.assumed,
+            engine=engine,
+            progress=progress,
+        )
+    except ImportError as error:
+        raise UsageError(f"{error.name} is not installed: pip install 'georecall[export]'") from error
     except ValueError as error:
         raise UsageError(str(error)) from error
     verdict.parameters.update(model=path, answers=answers)

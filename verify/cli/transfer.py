@@ -71,7 +71,8 @@ def command(
 
 
 def _loaded(path: str, answers: str | None) -> Any:
-    from georecall.constructions.files.weights import load_answers, load_safetensors
+    from georecall.constructions.files.loading import load_safetensors
+    from georecall.constructions.files.reading import load_answers
     from georecall.theory.facts.fact_table import FactTable
     from georecall.verify.margins.margins import check_fits
     from georecall.verify.usage import UsageError

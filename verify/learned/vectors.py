@@ -46,7 +46,7 @@ class Parts:
         Raises:
             ValueError: the model has no MLP, more than one layer, or subjects that do not differ.
         """
-        model = model.dense()
+        model = model.dense().placed(2)
         if model.n_layers != 1 or model.blocks[0].mlp is None:
             raise ValueError(
                 f"structure is measured in one layer with an MLP; here are {model.n_layers} layers"

@@ -143,6 +143,7 @@ class _Screen:
 
 def _readouts(model: Transformer, facts: FactTable) -> Iterator[tuple[int, Numbers, Ball]]:
     """For each block of subjects and each relation the last residual."""
+    model = model.placed(2)
     certified = model.map(Ball.of)
     shared = _Shared.of(certified, model, facts)
     size = max(1, _ENTRIES // max(model.d_model, model.d_mlp))

@@ -103,6 +103,8 @@ def _check_premises(model: Transformer, max_hops: int) -> None:
     attention = model.blocks[0].attention if model.n_layers == 1 else None
     if attention is None or len(attention.W_Q) != 1:
         raise PremiseError("the model must have one layer with one head")
+    if model.W_pos is None:
+        raise PremiseError("without W_pos no position can be told from another")
     if model.n_ctx != 2 * max_hops:
         raise PremiseError(f"{max_hops} hops need {2 * max_hops} positions, the model has {model.n_ctx}")
     for name, weight in (("queries", attention.W_Q[0]), ("keys", attention.W_K[0])):

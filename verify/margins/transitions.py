@@ -190,6 +190,8 @@ def _positions_read(model: Transformer, hops: int) -> list[list[int]]:
     """For each layer the position that each head reads at the last one; checks the premises."""
     if model.attention != "hard":
         raise PremiseError("attention must be hard")
+    if model.W_pos is None:
+        raise PremiseError("without W_pos no position can be told from another")
     if model.n_ctx <= hops:
         raise PremiseError(f"{hops} hops need {hops + 1} positions, the model has {model.n_ctx}")
     scored = np.zeros(model.d_model, dtype=bool)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from georecall.constructions.files.weights import answers_digest
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.strings import Numbers, letters
@@ -29,6 +30,8 @@ def check_recall(
     *,
     asked: Sequence[Sample] = (),
     typed: bool | None = None,
+    made_for: tuple[str | None, str | None] = (None, None),
+    assumed: Mapping[str, str] | None = None,
     engine: str = "numpy",
     progress: Progress | None = None,
 ) -> Verdict:
@@ -43,6 +46,8 @@ def check_recall(
             verdict is the worst of them.
         typed: whether hop t of one pass asks only for relations of the t-th share of the table's; default:
             if every sample of as many hops does.
+        made_for: SHA-256 of the answers, and of the table with its names, that the weights were made for.
+        assumed: what was assumed of the weights, by name; it stands in the verdict.
         engine: see `verify.check`.
         progress: see `verify.check`.
 
@@ -60,7 +65,42 @@ def check_recall(
     verdict = _worst(
         [_judged(form, forms[form], model, facts, typed, engine, progress) for form in sorted(forms)]
     )
-    return replace(verdict, seconds=time.perf_counter() - start)
+    guesses = typed is None and any(form.number > 1 and not form.thinks for form in forms)
+    assumes = dict(assumed or {}) | ({"typed": "as the samples show"} if guesses else {})
+    said: dict[str, Any] = {"assumed": assumes} if assumes else {}
+    reason = verdict.reason
+    if other := _other_facts(facts, asked, *made_for):
+        said |= {"other_facts": other}
+        reason = f"{reason}; {other}" if reason else reason
+    return replace(
+        verdict,
+        reason=reason,
+        parameters=verdict.parameters | said,
+        seconds=time.perf_counter() - start,
+    )
+
+
+def _other_facts(
+    facts: FactTable, asked: Sequence[Sample], answers_sha256: str | None, facts_sha256: str | None
+) -> str | None:
+    """How the facts given differ from those that the weights were made for, as far as these are known."""
+    for query in asked:
+        tokens, relations = list(query["tokens"]), list(query["relations"])
+        k = next(place for place, token in enumerate(tokens) if token < facts.n_subjects)
+        entities = tokens[k:] if k else tokens[:1]  # at a step of a chain, what has been answered so far too
+        path = entities[:1]
+        for relation in relations[: len(entities)] if k else relations:
+            path.append(int(facts.answers[relation, path[-1]]))
+        said = [*entities[1:], *([query["answer"]] if "answer" in query else [])]
+        for x, y in zip(said, path[1:] if k else path[-1:], strict=False):
+            if x != y:
+                question = facts.question(path[0], *relations)
+                return f"its own sample of {question} says {x}, the facts given {y}: these are other facts"
+    if answers_sha256 not in (None, answers_digest(facts.answers)):
+        return "the answers given are not those that it was made for (answers_sha256)"
+    if facts_sha256 not in (None, facts.digest):
+        return "the names given are not those that it was made for (facts_sha256)"
+    return None
 
 
 class _Form(NamedTuple):

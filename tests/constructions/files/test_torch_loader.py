@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from georecall import constructions
-from georecall.constructions.files.weights import load_safetensors, save_safetensors
+from georecall.constructions.files.loading import load_safetensors
+from georecall.constructions.files.weights import save_safetensors
 from georecall.verify.claims.options import EXPERIMENTS, prepare
 from georecall.verify.engines.engine import everything_asked
 

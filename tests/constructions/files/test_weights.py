@@ -16,14 +16,10 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from georecall.constructions import CONSTRUCTIONS, block_superposition, in_place_superposition
+from georecall.constructions.files.loading import load, load_safetensors
+from georecall.constructions.files.reading import load_answers
 from georecall.constructions.files.safetensors import DTYPES, decoded, encoded
-from georecall.constructions.files.weights import (
-    load_answers,
-    load_queries,
-    load_safetensors,
-    save_safetensors,
-    tensors,
-)
+from georecall.constructions.files.weights import save_safetensors, tensors
 from georecall.theory.facts.fact_table import FactTable
 
 FACTS = FactTable([[1, 2, 0], [0, 0, 1]])
@@ -51,11 +47,11 @@ def test_every_dtype_comes_back_as_it_went(tmp_path: Path, dtype: str) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_safetensors_package_reads_what_is_written(tmp_path: Path, dtype: str) -> None:
     path = tmp_path / "m.safetensors"
-    save(path, dtype, more=[1, "ü"])
+    save(path, dtype, parameters=[1, "ü"])
     bits = tensors(block_superposition(FACTS), dtype)
     with safe_open(path, framework="np") as file:
         assert set(file.keys()) == set(bits)
-        assert json.loads(file.metadata()["more"]) == [1, "ü"]
+        assert json.loads(file.metadata()["parameters"]) == [1, "ü"]
         for name, array in bits.items():
             found = file.get_slice(name)
             assert (found.get_dtype(), found.get_shape()) == (DTYPES[dtype].tag, list(array.shape))
@@ -153,7 +149,7 @@ def test_the_same_model_gives_the_same_bytes_in_every_process(tmp_path: Path) ->
         "import sys; from georecall import block_superposition as b, FactTable as F\n"
         "from georecall.constructions.files.weights import save_safetensors as s\n"
         "f = F([[1, 2, 0], [0, 0, 1]])\n"
-        "s(b(f), sys.argv[1], f.answers, queries=[], metadata={'a': 1, 'b': 2})"
+        "s(b(f), sys.argv[1], f.answers, queries=[], metadata={'claim': 1, 'version': 2})"
     )
     digests = set()
     for number in range(2):
@@ -227,7 +223,7 @@ def test_a_damaged_file_is_read_or_refused_and_nothing_else(
         text = json.dumps(header).encode()
         raw = bytearray(len(text).to_bytes(8, "little") + text + raw[8 + length :])
     path.write_bytes(raw)
-    for read in (load_safetensors, load_queries):
+    for read in (load_safetensors, load):
         try:
             read(path)
         except ValueError as error:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from georecall import constructions
-from georecall.constructions.files.weights import load_safetensors, save_safetensors, tensors
+from georecall.constructions.files.loading import load_safetensors
+from georecall.constructions.files.weights import save_safetensors, tensors
 from georecall.verify.claims.options import EXPERIMENTS, prepare
 from georecall.verify.engines.engine import everything_asked
 from georecall.verify.engines.formats import arithmetic, what_rounds

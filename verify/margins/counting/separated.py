@@ -85,6 +85,7 @@ class Separated:
             n_subjects: N.
             gather: P, shape (d_model, m).
         """
+        model = model.placed(2)
         if model.n_layers != 1 or model.blocks[0].mlp is None or model.n_ctx < 2:
             return None
         attention, mlp = model.blocks[0].attention, model.blocks[0].mlp

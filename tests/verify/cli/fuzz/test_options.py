@@ -3,7 +3,7 @@
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from georecall.constructions.files.weights import load_safetensors
+from georecall.constructions.files.loading import load_safetensors
 from georecall.verify.sweep import Store
 
 NUMBERS = st.sampled_from(

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from georecall.constructions.files.weights import load_answers, load_queries, load_safetensors, load_typed
+from georecall.constructions.files.loading import load, load_safetensors
+from georecall.constructions.files.reading import load_answers
 
 
 @pytest.fixture(scope="module")
@@ -165,8 +166,8 @@ def test_damaged_answers_are_judged_or_refused(
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("", "'' is no weight"),
-        ("other", "'other' is no weight"),
+        ("", "'' is not understood"),
+        ("other", "'other' is not understood"),
         ("blocks.999999999.mlp.W_in", "a block is numbered 999999999"),
     ],
 )
@@ -197,6 +198,6 @@ def test_the_loaders_raise_only_what_they_say(folder, exported, damaged, data):
             damaged(exported[0]) | odd_headers(exported[0]) | damaged(exported[1]) | odd_arrays(damaged)
         )
     )
-    for load in (load_safetensors, load_queries, load_typed, load_answers):
-        refused = refusal(load, path)
+    for read in (load_safetensors, load, load_answers):
+        refused = refusal(read, path)
         assert refused is None or str(path) in refused
