@@ -57,23 +57,21 @@ def prove(lemma: Lemma, *, timeout: float = 20.0) -> Proof:
         ImportError: z3 is not installed.
     """
     question = _Question(lemma, timeout)
-    denial = question.z3.Not(question.formula(lemma.conclusion))
-    match question.ask(denial):
-        case "sat":
-            values = question.witness()
-            if values is None:
-                return Proof(
-                    lemma, "unknown", reason="z3 has a counterexample, but none in rationals was found"
-                )
-            return Proof(lemma, "refuted", counterexample=Counterexample(lemma, values))
-        case "unknown":
-            return Proof(lemma, "unknown", reason=f"z3 could not decide: {question.why()}")
+    sat, unsat = question.z3.sat, question.z3.unsat
+    answer = question.ask(question.z3.Not(question.formula(lemma.conclusion)))
+    if answer == sat:
+        values = question.witness()
+        if values is None:
+            return Proof(lemma, "unknown", reason="z3 has a counterexample, but none in rationals was found")
+        return Proof(lemma, "refuted", counterexample=Counterexample(lemma, values))
+    if answer != unsat:
+        return Proof(lemma, "unknown", reason=f"z3 could not decide: {question.why()}")
     question = _Question(lemma, timeout)
-    match question.ask():
-        case "unsat":
-            return Proof(lemma, "unknown", reason="the hypotheses contradict one another: nothing is claimed")
-        case "unknown":
-            return Proof(lemma, "unknown", reason=f"z3 found no example of the hypotheses: {question.why()}")
+    answer = question.ask()
+    if answer == unsat:
+        return Proof(lemma, "unknown", reason="the hypotheses contradict one another: nothing is claimed")
+    if answer != sat:
+        return Proof(lemma, "unknown", reason=f"z3 found no example of the hypotheses: {question.why()}")
     return Proof(lemma, "proved", example=question.witness())
 
 
@@ -122,10 +120,10 @@ class _Question:
         for hypothesis in lemma.hypotheses:
             self.solver.add(self.formula(hypothesis.formula))
 
-    def ask(self, *also: Any) -> str:
-        """`sat`, `unsat` or `unknown`, with `also` added for good."""
+    def ask(self, *also: Any) -> Any:
+        """z3's own `sat`, `unsat` or `unknown`, with `also` added for good; its text depends on settings."""
         self.solver.add(*also)
-        return str(self.solver.check())
+        return self.solver.check()
 
     def why(self) -> str:
         return str(self.solver.reason_unknown())
@@ -169,7 +167,7 @@ class _Question:
             for value in _candidates(self._number(model.eval(real, model_completion=True))):
                 self.solver.push()
                 self.solver.add(real == self.z3.RealVal(str(value), self.context))
-                if str(self.solver.check()) == "sat":
+                if self.solver.check() == self.z3.sat:
                     model = self.solver.model()
                     values[name] = value
                     break

@@ -7,6 +7,7 @@ GEORECALL_DEBUG=1.
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -16,6 +17,7 @@ import click
 
 from georecall.theory.tools.names import meant
 from georecall.theory.tools.version import VERSION
+from georecall.verify.cli.streams import deliver, held, inert
 
 # Commands load when they are called: the help of `georecall` needs neither NumPy nor SymPy.
 COMMANDS = {
@@ -100,10 +102,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Runs a command line; the exit status."""
+    """Runs a command line; the exit status. Standard output is written at the end, and only of an outcome."""
     try:
-        status = georecall.main(args=list(arguments), prog_name="georecall", standalone_mode=False)
-        sys.stdout.flush()
+        with held() as said:
+            status = georecall.main(args=list(arguments), prog_name="georecall", standalone_mode=False)
+        deliver(said)
         return status if isinstance(status, int) else 0
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "georecall"
@@ -112,17 +115,13 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(error.format_message(), EXIT_USAGE)
     except (_InterruptedError, KeyboardInterrupt, click.Abort) as interrupt:
         return _fail(f"interrupted{f': {interrupt}' if str(interrupt) else ''}", EXIT_INTERRUPTED)
-    except (BrokenPipeError, SystemExit):  # the reader went away, as in `georecall claims | head`; Rich exits
-        _stop_writing()
-        return 0
-    except Exception as error:
+    except BaseException as error:  # also a user's code that exits: that is no verdict
         if os.environ.get("GEORECALL_DEBUG"):
-            raise
-        _stop_writing()
+            traceback.print_exc()
         return _fail(*_unforeseen(error))
 
 
-def _unforeseen(error: Exception) -> tuple[str, int]:
+def _unforeseen(error: BaseException) -> tuple[str, int]:
     """What is said of an error that no command answers, and the exit status."""
     if isinstance(error, OSError):  # a full disk, under a file or under what standard output goes to
         at = f" {error.filename}" if error.filename else ""
@@ -133,15 +132,7 @@ def _unforeseen(error: Exception) -> tuple[str, int]:
     return f"internal error, {text} (GEORECALL_DEBUG=1 shows where; please report it)", EXIT_INTERNAL
 
 
-def _stop_writing() -> None:
-    """Lets what standard output does not take go nowhere, or it would be tried again at the end."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def _fail(message: str, status: int) -> int:
     with suppress(OSError):  # where nothing can be written, the status speaks alone
-        click.echo(f"georecall: {' '.join(message.split())}", err=True)
+        click.echo(f"georecall: {inert(' '.join(message.split()))}", err=True)
     return status

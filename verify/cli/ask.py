@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from georecall.verify.cli.options import input_errors, read_facts
+from georecall.verify.cli.streams import inert
 
 
 @click.command(name="ask")
@@ -35,5 +36,5 @@ def command(words: tuple[str, ...], facts: str, missing: Any, as_json: bool) -> 
         print_json({"question": question, "answer": steps[-1].said, "steps": said})
         return
     for number, step in enumerate(steps, start=1):
-        click.echo(f"step {number}  {' | '.join(step.prompt)}  ->  {step.said}  (margin {step.margin:g})")
-    click.echo(f"{entities.question(subject, *relations)}: {steps[-1].said}")
+        click.echo(f"step {number}  {inert(' | '.join(step.prompt))}  ->  {inert(step.said)}  (margin {step.margin:g})")
+    click.echo(inert(f"{entities.question(subject, *relations)}: {steps[-1].said}"))

@@ -53,27 +53,25 @@ def _writable(out: str) -> None:
 
 
 def _show(found: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from georecall.verify.cli.terminal import console, table
 
-    console = Console()
-    table = Table(box=None, header_style="dim")
+    to, shown = console(), table()
     for column in ("way", "N", "R", "facts", "seconds", "facts/s", "peak MB"):
-        table.add_column(column, justify="left" if column == "way" else "right", no_wrap=True)
+        shown.add_column(column, justify="left" if column == "way" else "right", overflow="fold")
     for row in found["timings"]:
         peak = "-" if row["peak_bytes"] is None else f"{row['peak_bytes'] / 1e6:.0f}"
         way = row["way"] + (" (implicit)" if row["implicit"] else "")
         numbers = (row["subjects"], row["relations"], row["facts"], f"{row['median_seconds']:.3g}")
-        table.add_row(way, *map(str, numbers), f"{row['facts_per_second']:.3g}", peak)
-    console.print(table)
+        shown.add_row(way, *map(str, numbers), f"{row['facts_per_second']:.3g}", peak)
+    to.print(shown)
     for way, ratio in found["ratios"].items():
-        console.print(f"certified is {ratio:.0f} times as fast as {way} at the same N and R")
+        to.print(f"certified is {ratio:.0f} times as fast as {way} at the same N and R")
     for size, fit in found["exponents"].items():
         interval = f"{fit['lower']:.3f} to {fit['upper']:.3f}"
-        console.print(f"time ~ ({size})^{fit['estimate']:.3f}, 95% interval {interval}")
+        to.print(f"time ~ ({size})^{fit['estimate']:.3f}, 95% interval {interval}")
     machine, limits = found["machine"], found["limits"]
     most = min(limits["arithmetic"], limits["memory"]) / 1e6
-    console.print(
+    to.print(
         f"{machine['cores']} cores: {machine['bytes_per_second'] / 1e9:.3g} GB/s and "
         f"{machine['operations_per_second'] / 1e9:.3g} G int8 operations/s; at most {most:.0f} M facts/s, "
         f"of which the first row reached {100 * limits['share']:.0f}%"

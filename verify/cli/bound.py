@@ -106,16 +106,12 @@ def _exact(value: Fraction) -> int | str:
 
 
 def _list(named: Mapping[str, Callable[..., Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from georecall.verify.cli.terminal import console, table
 
-    table = Table(box=None, header_style="dim")
-    table.add_column("bound", no_wrap=True)
-    table.add_column("says")
-    table.add_column("takes")
+    listed = table("bound", "says", "takes")
     for name, bound in named.items():
         says = (inspect.getdoc(bound) or "").split("\n")[0]
-        table.add_row(
+        listed.add_row(
             name, says, " ".join(FLAGS[p] for p in inspect.signature(bound).parameters if p in FLAGS)
         )
-    Console().print(table)
+    console().print(listed)

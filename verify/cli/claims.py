@@ -37,26 +37,22 @@ def command(name: str | None, latex: bool, as_json: bool) -> None:
 
 
 def _print(claims: "list[Claim]", in_full: bool) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from georecall.verify.cli.terminal import console, table
 
-    console = Console()
+    to = console()
     if not in_full:
-        table = Table(box=None, header_style="dim")
-        table.add_column("claim", no_wrap=True)
-        table.add_column("", no_wrap=True)
-        table.add_column("says")
+        listed = table("claim", "", "says")
         for claim in claims:
-            table.add_row(claim.name, claim.label, claim.title)
-        console.print(table)
-        console.print("\n`georecall claims NAME` shows hypotheses, predictions, proof and controls.")
+            listed.add_row(claim.name, claim.label, claim.title)
+        to.print(listed)
+        to.print("\n`georecall claims NAME` shows hypotheses, predictions, proof and controls.")
         return
     (claim,) = claims
-    console.print(f"[bold]{claim.name}[/bold] ({claim.label}): {claim.title}\n")
+    to.print(f"[bold]{claim.name}[/bold] ({claim.label}): {claim.title}\n")
     for heading, lines in _sections(claim).items():
-        console.print(f"[bold]{heading}[/bold]")
+        to.print(f"[bold]{heading}[/bold]")
         for line in lines:
-            console.print(f"  {line}", markup=False, highlight=False)
+            to.print(f"  {line}", markup=False, soft_wrap=True)
 
 
 def _sections(claim: "Claim") -> dict[str, list[str]]:

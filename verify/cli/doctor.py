@@ -25,11 +25,13 @@ def command(as_json: bool) -> int:
     from georecall.verify.cli.output import print_json
 
     report = examine()
+    if report["problems"]:
+        raise click.ClickException("; ".join(report["problems"]))
     if as_json:
         print_json(report)
     else:
         _print(report)
-    return 0 if report["ok"] else 2
+    return 0
 
 
 def examine() -> dict[str, Any]:
@@ -75,18 +77,14 @@ def _blas() -> list[dict[str, Any]]:
 
 
 def _print(report: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from georecall.verify.cli.terminal import console, table
 
-    console = Console()
-    table = Table(box=None, show_header=False)
-    table.add_row("georecall", report["version"], "ok" if report["ok"] else "[bold red]broken[/bold red]")
-    table.add_row("python", report["python"], "")
-    table.add_row("origin", "", report["origin"])
+    shown = table("", "", "", show_header=False)
+    shown.add_row("georecall", report["version"], "ok")
+    shown.add_row("python", report["python"], "")
+    shown.add_row("origin", "", report["origin"])
     for name, version in report["dependencies"].items():
-        table.add_row(name, version or "[dim]not installed[/dim]", "")
+        shown.add_row(name, version or "[dim]not installed[/dim]", "")
     for pool in report["blas"]:
-        table.add_row(str(pool["library"]), str(pool["version"]), f"{pool['threads']} threads")
-    console.print(table)
-    for problem in report["problems"]:
-        console.print(f"[bold red]{problem}[/bold red]")
+        shown.add_row(str(pool["library"]), str(pool["version"]), f"{pool['threads']} threads")
+    console().print(shown)

@@ -80,34 +80,32 @@ def _save(model: Any, facts: Any, recipe: dict[str, Any], out: str) -> None:
 
 
 def _print(whole: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
+    from georecall.verify.cli.terminal import console, table
     from georecall.verify.learned.run import SHOWN
     from georecall.verify.usage import show
 
-    console, runs, recipe = Console(soft_wrap=False), whole["runs"], whole["recipe"]
-    console.print("[bold]learn[/bold]  " + ", ".join(f"{n} {v}" for n, v in whole["facts"].items()))
-    console.print("  " + ", ".join(f"{n} {show(v)}" for n, v in recipe.items()), soft_wrap=True)
-    table = Table("", *(f"seed {run['seed']}" for run in runs), box=None, pad_edge=True, header_style="dim")
+    to, runs, recipe = console(), whole["runs"], whole["recipe"]
+    to.print("[bold]learn[/bold]  " + ", ".join(f"{n} {v}" for n, v in whole["facts"].items()))
+    to.print("  " + ", ".join(f"{n} {show(v)}" for n, v in recipe.items()), soft_wrap=True)
+    shown = table("", *(f"seed {run['seed']}" for run in runs))
     for name in SHOWN:
-        table.add_row(name, *(f"{run[name]:.3f}" for run in runs))
+        shown.add_row(name, *(f"{run[name]:.3f}" for run in runs))
         interval = f"{name}_interval"
         if interval in runs[0]:
-            table.add_row("  95% interval", *(_interval(run[interval]) for run in runs))
-    console.print(table)
+            shown.add_row("  95% interval", *(_interval(run[interval]) for run in runs))
+    to.print(shown)
     recalled = [f"{run['n_recalled']} of {run['n_facts']}" for run in runs]
-    console.print(f"  recalled {', '.join(recalled)} facts, proved by margins ({runs[0]['method']})")
+    to.print(f"  recalled {', '.join(recalled)} facts, proved by margins ({runs[0]['method']})")
     for run in runs:
         if not run["discriminates"]:
-            console.print(
+            to.print(
                 f"  [red]seed {run['seed']}: an untrained MLP transfers as well: nothing is shown[/red]"
             )
         for name in run["fit_fails"]:
             told = f"{name} is {run[name]:.3g}: the regression fails, and no map of it says anything"
             console.print(f"  [red]seed {run['seed']}: {told}[/red]")
     if whole["out"]:
-        console.print(f"  wrote {whole['out']}", soft_wrap=True)
+        to.print(f"  wrote {whole['out']}", soft_wrap=True)
 
 
 def _interval(ends: list[float]) -> str:

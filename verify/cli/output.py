@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -22,6 +21,8 @@ from rich.table import Table
 from rich.text import Text
 
 from georecall.verify.cli.options import every_digit
+from georecall.verify.cli.streams import encodable
+from georecall.verify.cli.terminal import console, escape, table
 from georecall.verify.margins.margins import Progress as Report
 from georecall.verify.margins.margins import Witness
 from georecall.verify.usage import show
@@ -35,7 +36,10 @@ _AFTER = 1.0  # seconds of work that nobody needs to be told of
 def print_json(value: Any) -> None:
     """One JSON object on standard output; whole numbers in full, however long."""
     with every_digit():
-        print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+        if encodable(text, sys.stdout.encoding or "utf-8") != text:
+            text = json.dumps(value, indent=2, allow_nan=False)
+        print(text)
 
 
 def exit_status(verdict: Verdict) -> int:
@@ -45,28 +49,28 @@ def exit_status(verdict: Verdict) -> int:
 
 def print_verdict(verdict: Verdict) -> None:
     """A verdict as tables."""
-    console = Console(soft_wrap=False)
+    to = console()
     style = _STYLE.get(verdict.status, "bold yellow")
-    console.print(f"[bold]{escape(verdict.claim)}[/bold]  [{style}]{verdict.status}[/{style}]")
+    to.print(f"[bold]{escape(verdict.claim)}[/bold]  [{style}]{verdict.status}[/{style}]")
     if verdict.reason:
-        console.print(f"  {escape(verdict.reason)}", soft_wrap=True)
-    console.print(f"  {escape(_setting(verdict))}", soft_wrap=True)
+        to.print(f"  {escape(verdict.reason)}", soft_wrap=True)
+    for line in _setting(verdict):
+        to.print(f"  {escape(line)}", soft_wrap=True)
     if verdict.measured:
-        console.print(_quantities(verdict))
+        to.print(_quantities(verdict))
     if isinstance(verdict.witness, Witness):
-        console.print(f"  [red]witness[/red]  {escape(str(verdict.witness))}", soft_wrap=True)
+        to.print(f"  [red]witness[/red]  {escape(verdict.witness)}", soft_wrap=True)
     elif isinstance(verdict.witness, Mismatch):
         m = verdict.witness
-        console.print(
-            f"  [red]witness[/red]  {m.quantity}: predicted {show(m.predicted)}, measured {show(m.measured)}"
-        )
+        told = f"{m.quantity}: predicted {show(m.predicted)}, measured {show(m.measured)}"
+        to.print(f"  [red]witness[/red]  {escape(told)}", soft_wrap=True)
     for h in verdict.hypotheses:
-        console.print(f"  {_mark(h.holds)} hypothesis: {escape(h.name)}", soft_wrap=True)
+        to.print(f"  {_mark(h.holds)} hypothesis: {escape(h.name)}", soft_wrap=True)
     for c in verdict.controls:
-        console.print(f"  {_mark(c.ok)} control: {escape(c.name)}: {escape(c.got)}", soft_wrap=True)
+        to.print(f"  {_mark(c.ok)} control: {escape(c.name)}: {escape(c.got)}", soft_wrap=True)
 
 
-def _setting(verdict: Verdict) -> str:
+def _setting(verdict: Verdict) -> list[str]:
     hidden = ("facts_sha256", None), ("engine", "numpy")
     shown = {
         k: v
@@ -79,23 +83,21 @@ def _setting(verdict: Verdict) -> str:
         if verdict.method == "measured":
             how = "measured in the floats of a function that is not known, not certified"
         parts.append(f"{show(verdict.n_queries)} queries {how}, in {verdict.seconds:.2f} s")
-    return "\n  ".join(parts)
+    return parts
 
 
 def _quantities(verdict: Verdict) -> Table:
     rows = list(verdict.measured.values())
     if rows and all(isinstance(row, dict) for row in rows):  # the same quantities of several things
-        table = Table("", *rows[0], box=None, pad_edge=True, header_style="dim")
+        made = table("", *rows[0])
         for name, row in verdict.measured.items():
-            table.add_row(name, *map(show, row.values()))
-        return table
-    table = Table("quantity", "measured", box=None, pad_edge=True, header_style="dim")
-    if verdict.predicted:
-        table.add_column("predicted")
+            made.add_row(escape(name), *(escape(show(value)) for value in row.values()))
+        return made
+    made = table("quantity", "measured", *(["predicted"] if verdict.predicted else []))
     for name, measured in verdict.measured.items():
-        row = [name, show(measured)]
-        table.add_row(*row, *([show(verdict.predicted.get(name))] if verdict.predicted else []))
-    return table
+        row = [measured, *([verdict.predicted.get(name)] if verdict.predicted else [])]
+        made.add_row(escape(name), *(escape(show(value)) for value in row))
+    return made
 
 
 def _mark(ok: bool) -> str:
@@ -118,7 +120,7 @@ def progress_bar(what: str) -> Iterator[Report]:
 
     Also while nothing is told yet: drawing a table of a billion facts takes a while.
     """
-    console = Console(file=sys.stderr)
+    to = Console(file=sys.stderr, emoji=False)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -126,7 +128,7 @@ def progress_bar(what: str) -> Iterator[Report]:
         _Rate(),
         TimeRemainingColumn(),
     )
-    bar = Progress(*columns, console=console, transient=True)
+    bar = Progress(*columns, console=to, transient=True)
     task = bar.add_task(what, total=None)
 
     def report(done: int, total: int) -> None:
@@ -134,7 +136,7 @@ def progress_bar(what: str) -> Iterator[Report]:
 
     begin = threading.Timer(_AFTER, bar.start)
     begin.daemon = True
-    if console.is_terminal:
+    if to.is_terminal:
         begin.start()
     try:
         yield report

@@ -89,21 +89,15 @@ def _loaded(path: str, answers: str | None) -> Any:
 
 
 def _print(found: dict[str, dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from georecall.verify.cli.terminal import console, table
 
-    console = Console(soft_wrap=False)
-    table = Table(
-        *("procedure", "transfer", "untrained MLP", "shuffled", "random", "discriminates"),
-        box=None,
-        pad_edge=True,
-        header_style="dim",
-    )
+    to = console()
+    shown = table("procedure", "transfer", "untrained MLP", "shuffled", "random", "discriminates")
     for name, row in found.items():
         shares = (row.get(key) for key in ("transfer", "untrained", "shuffled", "random"))
         told = "yes" if row["discriminates"] else "no"
-        table.add_row(name, *("-" if share is None else f"{share:.3f}" for share in shares), told)
-    console.print(table)
+        shown.add_row(name, *("-" if share is None else f"{share:.3f}" for share in shares), told)
+    to.print(shown)
     if not all(row["discriminates"] for row in found.values()):
         told = "where a procedure does not discriminate, an untrained MLP does it too: nothing is shown"
-        console.print(f"  {told}", soft_wrap=True)
+        to.print(f"  {told}", soft_wrap=True)

@@ -173,7 +173,7 @@ def test_an_algebraic_number_is_known_to_forty_digits() -> None:
     z3 = pytest.importorskip("z3")
     question = solver._Question(Lemma("root", "C0", "", (), x > 0), timeout=5)
     root = z3.Real("x", question.context)
-    assert question.ask(root * root == 2, root > 0) == "sat"
+    assert question.ask(root * root == 2, root > 0) == z3.sat
     value, exact = question._number(question.solver.model()[root])
     assert not exact
     assert abs(value**2 - 2) < Fraction(1, 10**39)
@@ -186,7 +186,7 @@ def test_a_refutation_only_at_irrational_points_is_unknown_not_proved() -> None:
 
 
 def test_z3_giving_up_is_unknown_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(solver._Question, "ask", lambda self, *also: "unknown")
+    monkeypatch.setattr(solver._Question, "ask", lambda self, *also: self.z3.unknown)
     monkeypatch.setattr(solver._Question, "why", lambda self: "timeout")
     proof = prove(SINGLE_HOP_GATE)
     assert (proof.status, proof.reason) == ("unknown", "z3 could not decide: timeout")
@@ -210,6 +210,22 @@ def test_a_timeout_is_obeyed() -> None:
     started = time.perf_counter()
     assert prove(hard, timeout=0.2).status in {"unknown", "proved"}
     assert time.perf_counter() - started < 10
+
+
+@pytest.mark.parametrize("answer", ["unsat", None, 0, "<b>sat</b>"])
+def test_anything_but_z3s_own_unsat_is_no_proof(answer: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(solver._Question, "ask", lambda self, *also: answer)
+    assert prove(SINGLE_HOP_GATE).status == "unknown"
+
+
+def test_how_z3_prints_decides_nothing() -> None:
+    z3 = pytest.importorskip("z3")
+    z3.set_html_mode(True)
+    try:
+        assert prove(GATE_OF_HALF).status == "refuted"
+        assert prove(SINGLE_HOP_GATE).status == "proved"
+    finally:
+        z3.set_html_mode(False)
 
 
 def test_a_wrong_model_from_z3_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,76 @@
+"""Standard output in one piece: held back until the status is known, written once, in what can be encoded."""
+
+import io
+import os
+import sys
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from typing import TextIO
+
+
+class Held(io.StringIO):
+    """What a command has said so far; it looks like the stream that it will be written to."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """The stream's, by which tables choose their rules and JSON its escapes."""
+        return self._stream.encoding or "utf-8"
+
+    def isatty(self) -> bool:
+        """Whether a person reads it."""
+        return self._stream.isatty()
+
+
+@contextmanager
+def held() -> Iterator[Held]:
+    """Standard output, held back."""
+    with redirect_stdout(Held(sys.stdout)) as stream:
+        yield stream
+
+
+def deliver(said: Held) -> None:
+    """Writes what was held; a reader who has left is no error, and the rest goes nowhere.
+
+    Raises:
+        OSError: it cannot be written, as on a full disk.
+    """
+    try:
+        sys.stdout.write(encodable(said.getvalue(), said.encoding))
+        sys.stdout.flush()
+    except OSError as error:  # what was not taken would be tried again at the end
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise
+
+
+def encodable(text: str, encoding: str) -> str:
+    """The text with what the encoding lacks as escapes.
+
+    Example:
+        >>> encodable("née", "ascii")
+        'n\\\\xe9e'
+    """
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def inert(text: object) -> str:
+    """Foreign text in a line: what would move the cursor, turn the line around or vanish is an escape.
+
+    Example:
+        >>> print(inert("a\\x1b[31m \\u202eb"))
+        a\\x1b[31m \\u202eb
+    """
+    return "".join(c.encode("unicode_escape").decode() if _unsafe(c) else c for c in str(text))
+
+
+def _unsafe(character: str) -> bool:
+    """Controls, surrogates, ends of lines, and marks of direction; joiners of letters and emoji are none."""
+    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or (
+        unicodedata.category(character) == "Cf" and character not in "\u200c\u200d"
+    )
