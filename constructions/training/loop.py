@@ -8,7 +8,8 @@ the same machine with the same versions. JAX and optax are imported when a run b
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -144,6 +145,17 @@ def train(
         MissingExtraError: JAX or optax is not installed.
         CheckpointError: the file is of another run, or cannot be read or written.
     """
+    with _as_shipped():
+        return _train(facts, recipe, asked, checkpoint, progress)
+
+
+def _train(
+    facts: FactTable,
+    recipe: Recipe,
+    asked: NDArray[np.bool_] | None,
+    checkpoint: str | os.PathLike[str] | None,
+    progress: Progress | None,
+) -> Trained:
     jax, _ = libraries()
     learned = initial(facts, recipe)
     frozen = [name for name in ("attributes", "subjects") if getattr(recipe, name) == "frozen"]
@@ -188,11 +200,43 @@ def libraries() -> tuple[Any, Any]:
     try:
         import jax
         import optax
+
+        jax.devices()
     except ImportError as error:
         raise MissingExtraError(
             f"training needs {error.name or 'JAX'}, which is not installed: pip install 'georecall[learn]'"
         ) from error
+    except (RuntimeError, ValueError) as error:  # JAX_PLATFORMS=nonesuch, JAX_ENABLE_X64=perhaps
+        raise MissingExtraError(f"JAX does not start as its environment variables ask: {error}") from error
     return jax, optax
+
+
+_SHIPPED = {
+    "jax_enable_x64": False,
+    "jax_numpy_rank_promotion": "allow",
+    "jax_numpy_dtype_promotion": "standard",
+    "jax_default_matmul_precision": None,
+    "jax_debug_nans": False,
+    "jax_debug_infs": False,
+    "jax_disable_jit": False,
+    "jax_random_seed_offset": 0,
+    "jax_transfer_guard": None,
+}
+"""What decides numbers or refuses operations, as JAX has it where no environment variable says otherwise."""
+
+
+@contextmanager
+def _as_shipped() -> Iterator[None]:
+    """JAX as it is shipped, whatever the environment says; afterwards as it was."""
+    jax, _ = libraries()
+    before = {name: getattr(jax.config, name) for name in _SHIPPED}
+    for name, value in _SHIPPED.items():
+        jax.config.update(name, value)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            jax.config.update(name, value)
 
 
 def _key(facts: FactTable, recipe: Recipe) -> int:

@@ -143,3 +143,24 @@ def test_jax_is_imported_when_a_run_begins_and_its_absence_is_explained(monkeypa
     monkeypatch.setitem(sys.modules, "optax", None)
     with pytest.raises(MissingExtraError, match=r"georecall\[learn\]"):
         gradient_descent(TABLE)
+
+
+def test_what_the_environment_tells_jax_changes_nothing(model):
+    """As JAX_ENABLE_X64=1 and its like do; what a program has set is as it was afterwards."""
+    jax = pytest.importorskip("jax")
+    strange = {
+        "jax_enable_x64": True,
+        "jax_numpy_rank_promotion": "raise",
+        "jax_numpy_dtype_promotion": "strict",
+        "jax_debug_nans": True,
+    }
+    before = {name: getattr(jax.config, name) for name in strange}
+    try:
+        for name, value in strange.items():
+            jax.config.update(name, value)
+        again = trained(TABLE, RECIPE)
+        assert {name: getattr(jax.config, name) for name in strange} == strange
+    finally:
+        for name, value in before.items():
+            jax.config.update(name, value)
+    assert again.W_E.tobytes() == model.W_E.tobytes()

@@ -98,6 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if sys.stdout is None or sys.stderr is None:
         nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (as long as the process)
         sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
+    os.environ["MPLBACKEND"] = "agg"  # no command opens a window, and a notebook's backend may not be here
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 

@@ -98,9 +98,7 @@ def _print(whole: dict[str, Any]) -> None:
     to.print(f"  recalled {', '.join(recalled)} facts, proved by margins ({runs[0]['method']})")
     for run in runs:
         if not run["discriminates"]:
-            to.print(
-                f"  [red]seed {run['seed']}: an untrained MLP transfers as well: nothing is shown[/red]"
-            )
+            to.print(f"  [red]seed {run['seed']}: an untrained MLP transfers as well: nothing is shown[/red]")
         for name in run["fit_fails"]:
             told = f"{name} is {run[name]:.3g}: the regression fails, and no map of it says anything"
             console.print(f"  [red]seed {run['seed']}: {told}[/red]")

@@ -49,7 +49,13 @@ def test_without_standard_output_or_error_the_status_is_the_outcome(arguments: s
     assert (done.returncode, done.stderr) == (status, "")
 
 
-NAMES = {"id": ":smile:", "markup": "[red]x[/red]", "accent": "n\u00e9e", "rtl": "a\u202eb", "escape": "c\x1b[31md"}
+NAMES = {
+    "id": ":smile:",
+    "markup": "[red]x[/red]",
+    "accent": "n\u00e9e",
+    "rtl": "a\u202eb",
+    "escape": "c\x1b[31md",
+}
 
 
 @pytest.fixture
@@ -61,7 +67,9 @@ def facts(tmp_path: Path) -> str:
     return str(path)
 
 
-def written(monkeypatch: pytest.MonkeyPatch, encoding: str, terminal: bool, *arguments: str) -> tuple[int, str]:
+def written(
+    monkeypatch: pytest.MonkeyPatch, encoding: str, terminal: bool, *arguments: str
+) -> tuple[int, str]:
     """The status, and what is written to a stream of that encoding."""
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding=encoding)
@@ -143,14 +151,18 @@ def test_names_are_shown_whole_and_do_nothing(
 ) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     for name in (*NAMES.values(), "x" * 10_000):
-        status, said = written(monkeypatch, encoding, terminal, "ask", "--facts", facts, f"wn:a:dog of {name}")
+        status, said = written(
+            monkeypatch, encoding, terminal, "ask", "--facts", facts, f"wn:a:dog of {name}"
+        )
         assert status == 0
         shown = inert(name).encode(encoding, "backslashreplace").decode(encoding)
         assert f"wn:a:dog of {shown}: {shown}" in said
 
 
 @pytest.mark.parametrize("columns", ["0", "20", "80"])
-def test_tables_fold_on_a_terminal_and_run_on_in_a_pipe(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tables_fold_on_a_terminal_and_run_on_in_a_pipe(
+    columns: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     monkeypatch.setenv("TERM", "dumb")
     _, terminal = written(monkeypatch, "utf-8", True, "bound")
