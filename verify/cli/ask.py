@@ -36,7 +36,6 @@ def command(words: tuple[str, ...], facts: str, missing: Any, as_json: bool) -> 
         print_json({"question": question, "answer": steps[-1].said, "steps": said})
         return
     for number, step in enumerate(steps, start=1):
-        click.echo(
-            f"step {number}  {inert(' | '.join(step.prompt))}  ->  {inert(step.said)}  (margin {step.margin:g})"
-        )
+        said = inert(f"{' | '.join(step.prompt)}  ->  {step.said}")
+        click.echo(f"step {number}  {said}  (margin {step.margin:g})")
     click.echo(inert(f"{entities.question(subject, *relations)}: {steps[-1].said}"))

@@ -50,21 +50,21 @@ def deliver(said: Held) -> None:
 
 
 def encodable(text: str, encoding: str) -> str:
-    """The text with what the encoding lacks as escapes.
+    r"""The text with what the encoding lacks as escapes.
 
     Example:
         >>> encodable("née", "ascii")
-        'n\\\\xe9e'
+        'n\\xe9e'
     """
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def inert(text: object) -> str:
-    """Foreign text in a line: what would move the cursor, turn the line around or vanish is an escape.
+    r"""Foreign text in a line: what would move the cursor, turn the line around or vanish is an escape.
 
     Example:
-        >>> print(inert("a\\x1b[31m \\u202eb"))
-        a\\x1b[31m \\u202eb
+        >>> print(inert("a\x1b[31m \u202eb"))
+        a\x1b[31m \u202eb
     """
     return "".join(c.encode("unicode_escape").decode() if _unsafe(c) else c for c in str(text))
 
