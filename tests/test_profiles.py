@@ -53,7 +53,16 @@ def test_the_profile_decides_before_shares_are_taken(arguments: list[str], told:
     (tmp_path / "test_counting.py").write_text(COUNTING, "utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-s", "--import-mode=importlib", *arguments]
     done = subprocess.run(
-        [*command, "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(tmp_path)],
+        [
+            *command,
+            "-p",
+            "no:cacheprovider",
+            "-o",
+            f"pythonpath={TESTS}",
+            "--rootdir",
+            str(tmp_path),
+            str(tmp_path),
+        ],
         capture_output=True,
         text=True,
         check=False,

@@ -55,6 +55,7 @@ def nobody_left(group: int) -> bool:
     return False
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("lines", [1, 2])
 @pytest.mark.parametrize("whole_group", [False, True])
 def test_an_interrupt_ends_workers_at_once_and_without_a_word(

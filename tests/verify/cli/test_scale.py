@@ -47,6 +47,7 @@ def test_what_means_nothing_is_refused_in_one_line(arguments, message):
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is another thing there")
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_says_what_was_proved_and_the_same_command_goes_on(tmp_path):
     file = tmp_path / "run.json"
     arguments = ["check", "single-hop", "--subjects", "2^26", "--relations", "16", "--implicit"]
