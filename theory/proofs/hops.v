@@ -177,6 +177,12 @@ Proof.
   intros (b, j) _. cbn [fst snd]. destruct (same_spec c (Block b j)) as [->|]; [exfalso; now apply (D b j)|ring].
 Qed.
 
+Lemma distance_self m u a : distance m u a a = 0%nat.
+Proof.
+  unfold distance. induction (range m) as [|j l IH]; [reflexivity|]. cbn [filter].
+  now rewrite (proj2 (Qeq_bool_iff (u a j) (u a j)) (Qeq_refl _)).
+Qed.
+
 (** ** The memory: signs, u(x) . u(y) = m if x = y, at most m - 2 otherwise *)
 
 Section Memory.
@@ -210,11 +216,8 @@ Section Memory.
     assert (T : forall n, times S x (fun c n => match c with Readout j => u n j | _ => 0 end) n
       == whole m - 2 * whole (distance m u e n)).
     { intro n. rewrite (sum_readout S x u), room, <- product. apply sum_range_ext. intros j J. now rewrite X. }
-    assert (D0 : whole (distance m u e e) == 0).
-    { unfold distance. induction (range m) as [|j l IH]; [reflexivity|]. cbn [filter].
-      rewrite (proj2 (Qeq_bool_iff (u e j) (u e j)) (Qeq_refl _)). exact IH. }
     rewrite (sum_range_one N e); trivial.
-    - rewrite T, D0, relu_on by lra. ring.
+    - rewrite T, distance_self. change (whole 0) with 0. rewrite relu_on by lra. ring.
     - intros n Hn Ne. rewrite T, relu_off; [ring|].
       assert (1 <= whole (distance m u e n)).
       { unfold whole. change 1 with (inject_Z 1). rewrite <- Zle_Qle. specialize (u_differ e n He Hn (not_eq_sym Ne)). lia. }

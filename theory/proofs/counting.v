@@ -1,0 +1,156 @@
+(** C4, C6: floors by counting. Different tables need different states of what may depend on the table. *)
+
+From mathcomp Require Import all_ssreflect all_fingroup.
+Set Implicit Arguments.
+Unset Strict Implicit.
+
+(** States tell tables apart but for K at most: there are at most K times as many tables. *)
+Lemma card_fibres (T S : finType) (f : T -> S) K :
+  (forall t0, #|[set t | f t == f t0]| <= K) -> #|T| <= #|S| * K.
+Proof.
+  move=> fibre; rewrite -sum1_card (partition_big f predT) //= -sum_nat_const.
+  apply: leq_sum => s _; rewrite sum1_card; case: (pickP (fun t => f t == s)) => [t0 /eqP E | none].
+    by move: (fibre t0); rewrite E cardsE.
+  by rewrite eq_card0.
+Qed.
+
+Lemma card_permutations N : #|{: 'S_N}| = N`!.
+Proof. exact: card_Sn. Qed.
+
+Lemma card_tables N R : #|{: {ffun 'I_R -> 'S_N}}| = N`! ^ R.
+Proof. by rewrite card_ffun card_ord card_permutations. Qed.
+
+(** * C4: (N!)^R tables need (N!)^R states *)
+
+Section Counting.
+  Variables (N R : nat) (State : finType).
+  Let table := {ffun 'I_R -> 'S_N}.
+  Variables (store : table -> State) (answer : State -> 'I_R -> 'I_N -> 'I_N).
+
+  Theorem counting_floor : (forall pi r s, answer (store pi) r s = pi r s) -> N`! ^ R <= #|State|.
+  Proof.
+    move=> right; rewrite -card_tables -[#|State|]muln1; apply: (card_fibres (f := store)) => pi0.
+    rewrite -(cards1 pi0); apply: subset_leq_card; apply/subsetP => pi; rewrite !inE => /eqP E.
+    by apply/eqP/ffunP => r; apply/permP => s; rewrite -!right E.
+  Qed.
+End Counting.
+
+(** Only the subjects' embeddings depend on the table, d coordinates of b bits each. *)
+Corollary bits_per_subject N R d b (store : {ffun 'I_R -> 'S_N} -> {ffun 'I_N -> {ffun 'I_d -> 'I_(2 ^ b)}}) answer :
+  (forall pi r s, answer (store pi) r s = pi r s) -> N`! ^ R <= 2 ^ (N * (d * b)).
+Proof.
+  move/counting_floor => H; apply: leq_trans H _; rewrite !card_ffun !card_ord -!expnM.
+  by rewrite mulnA (mulnC b d) mulnC.
+Qed.
+
+(** * C6: no chain of thought, typed *)
+
+(** Rotation by c: the point i goes to i + c, without wrapping while i + c < N. *)
+Section Rotation.
+  Variable N : nat.
+  Definition rotate (c : nat) (i : 'I_N.+1) : 'I_N.+1 := inord ((i + c) %% N.+1).
+
+  Lemma rotate_inj c : injective (rotate c).
+  Proof.
+    rewrite /rotate => i j /(congr1 val) /=; rewrite !inordK ?ltn_pmod // => /eqP; rewrite eqn_modDr => /eqP E.
+    by apply: val_inj; move: E; rewrite !modn_small.
+  Qed.
+
+  Definition rotation c : 'S_N.+1 := perm (@rotate_inj c).
+
+  Lemma rotationE c (i : 'I_N.+1) : i + c < N.+1 -> rotation c i = i + c :> nat.
+  Proof. by move=> H; rewrite permE /rotate inordK ?modn_small. Qed.
+End Rotation.
+
+(** Permutations that agree on a set of points differ by a permutation of the others. *)
+Lemma card_agree N (p : 'S_N) (A : {set 'I_N}) : #|[set q : 'S_N | [forall x in A, q x == p x]]| <= #|~: A|`!.
+Proof.
+  rewrite -card_perm; have inj : injective (fun q : 'S_N => (q * p^-1)%g) by apply: mulIg.
+  rewrite -(card_imset _ inj); apply: subset_leq_card; apply/subsetP => t /imsetP [q]; rewrite inE => /forall_inP E ->.
+  apply/subsetP => x; rewrite inE; apply: contraR; rewrite inE negbK => /E /eqP Ex.
+  by rewrite permM Ex permK.
+Qed.
+
+(** At most K choices for each of R relations: at most K^R in all. *)
+Lemma card_family_le (T : finType) R (F : 'I_R -> {pred T}) K : (forall r, #|F r| <= K) -> #|family F| <= K ^ R.
+Proof.
+  move=> le; rewrite card_family -[R in K ^ R]card_ord cardE /image_mem; elim: (enum _) => //= r rs IH.
+  by rewrite expnS leq_mul.
+Qed.
+
+(** k hops with fixed relations, rotations, take T subjects to T R^k different entities; the last hop is free. *)
+Section MultiHop.
+  Variables (N R k T : nat).
+  Let entity := 'I_N.+1.
+  Hypothesis R_positive : 0 < R.
+  Hypothesis fits : T * R ^ k <= N.+1.
+
+  (** Hop t of a typed table has bijections of its own; a query asks subject s with a string of relations. *)
+  Definition typed := nat -> nat -> 'S_N.+1.
+  Fixpoint follow (pi : typed) (t : nat) (w : seq nat) (e : entity) : entity :=
+    if w is r :: w then follow pi t.+1 w (pi t r e) else e.
+
+  Lemma follow_rcons pi t w r e : follow pi t (rcons w r) e = pi (t + size w) r (follow pi t w e).
+  Proof. by elim: w t e => [|r' w IH] t e /=; rewrite ?addn0 // IH addSnnS. Qed.
+
+  Definition spread (last : {ffun 'I_R -> 'S_N.+1}) : typed := fun t r =>
+    if t < k then rotation N (r * (T * R ^ t)) else if insub r is Some r' then last r' else 1%g.
+
+  Lemma level t : t <= k -> T * R ^ t <= N.+1.
+  Proof. by move=> le; apply: leq_trans fits; rewrite leq_mul2l leq_pexp2l ?orbT. Qed.
+
+  (** After t <= k hops the entities reached are the first T R^t, each by one subject and string. *)
+  Lemma reached t n : t <= k -> n < T * R ^ t ->
+    exists s w, [/\ s < T, size w = t, all (fun r => r < R) w
+      & forall last, follow (spread last) 0 w (inord s) = n :> nat].
+  Proof.
+    elim: t n => [|t IH] n le_k lt_n.
+      rewrite expn0 muln1 in lt_n; exists n, [::]; split=> //= _; rewrite inordK //.
+      by apply: leq_trans lt_n _; have := level (leq0n k); rewrite expn0 muln1.
+    set M := T * R ^ t; have M_pos : 0 < M by move: lt_n; rewrite expnS mulnCA -/M; case: (M); rewrite ?muln0.
+    have [s [w [lt_s sz lets E]]] := IH (n %% M) (ltnW le_k) (ltn_pmod n M_pos).
+    exists s, (rcons w (n %/ M)); split=> //; first by rewrite size_rcons sz.
+      by rewrite all_rcons lets andbT ltn_divLR // mulnC -mulnA -expnSr.
+    move=> last; rewrite follow_rcons sz add0n {1}/spread le_k rotationE E -/M addnC -divn_eq //.
+    by apply: leq_trans (level le_k).
+  Qed.
+
+  Variables (State : finType) (store : typed -> State) (answer : State -> nat -> seq nat -> entity).
+
+  (** The answers of T subjects to all strings of k + 1 hops tell apart what the last hop does on T R^k points. *)
+  Theorem multi_hop_floor :
+    (forall pi s w, s < T -> size w = k.+1 -> all (fun r => r < R) w -> answer (store pi) s w = follow pi 0 w (inord s)) ->
+    N.+1`! ^ R <= #|State| * (N.+1 - T * R ^ k)`! ^ R.
+  Proof.
+    move=> right; rewrite -card_tables; apply: (card_fibres (f := fun last => store (spread last))) => last0.
+    pose A := [set x : entity | x < T * R ^ k].
+    have cA : #|~: A| = N.+1 - T * R ^ k.
+      have cA : #|A| = T * R ^ k by rewrite -sum1dep_card (big_ord_narrow fits) sum1_card card_ord.
+      by apply/eqP; rewrite -(eqn_add2l #|A|) cardsC card_ord cA subnKC.
+    pose F r := [set q : 'S_N.+1 | [forall x in A, q x == last0 r x]].
+    have /card_family_le : forall r, #|F r| <= (N.+1 - T * R ^ k)`! by move=> r; rewrite -cA; apply: card_agree.
+    apply: leq_trans; apply: subset_leq_card; apply/subsetP => last; rewrite inE => /eqP E.
+    apply/familyP => r; rewrite inE; apply/forall_inP => x; rewrite inE => /(reached (leqnn k)) [s [w [lt_s sz lets Ex]]].
+    have ask last' : answer (store (spread last')) s (rcons w r) = last' r x.
+      rewrite right ?size_rcons ?sz // ?all_rcons ?ltn_ord // follow_rcons sz add0n.
+      have -> : follow (spread last') 0 w (inord s) = x by apply: val_inj => /=; rewrite Ex.
+      by rewrite /spread ltnn insubT /= ?ltn_ord // => H; congr (last' _ _); apply: val_inj.
+    by rewrite -!ask E.
+  Qed.
+End MultiHop.
+
+(** T subjects' embeddings of L bits each and B other bits: T L + B >= R log2(N!/(N - T R^k)!), with N + 1 for N. *)
+Corollary multi_hop_bits N R k T L B (answer : 'I_(2 ^ L) -> 'I_(2 ^ B) -> seq nat -> 'I_N.+1)
+    (embed : typed N -> nat -> 'I_(2 ^ L)) (others : typed N -> 'I_(2 ^ B)) :
+  0 < R -> T * R ^ k <= N.+1 ->
+  (forall pi s w, s < T -> size w = k.+1 -> all (fun r => r < R) w ->
+    answer (embed pi s) (others pi) w = follow pi 0 w (inord s)) ->
+  N.+1`! ^ R <= 2 ^ (T * L + B) * (N.+1 - T * R ^ k)`! ^ R.
+Proof.
+  move=> R_pos fits right.
+  pose store pi := ([ffun s : 'I_T => embed pi s], others pi).
+  pose ask (st : {ffun 'I_T -> 'I_(2 ^ L)} * 'I_(2 ^ B)) s w := if insub s is Some s' then answer (st.1 s') st.2 w else ord0.
+  have := @multi_hop_floor N R k T R_pos fits _ store ask.
+  rewrite card_prod card_ffun !card_ord -expnM -expnD (mulnC L); apply=> pi s w lt_s sz lets.
+  by rewrite /ask insubT /= ffunE right.
+Qed.

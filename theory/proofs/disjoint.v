@@ -1,0 +1,133 @@
+(** C11: additive logits without an MLP, and (b): relations with disjoint attribute sets need none. *)
+
+From Georecall Require Import transformer single_hop hops.
+
+(** * Without an MLP and with W_Q = 0, at any depth, logits are additive: the premise of C11(a) *)
+
+Definition plain (L : Layer) : Prop := mlp L = None /\ forall h, In h (heads L) -> forall c a, W_Q h c a == 0.
+
+Lemma even_weights S h x t i : (forall c a, W_Q h c a == 0) -> (i <= t)%nat ->
+  hard (score S h x t) t i == 1 / inject_Z (Z.of_nat (Datatypes.S t)).
+Proof.
+  intros E I. apply hard_uniform; trivial.
+  assert (Z : forall j, score S h x t j == 0).
+  { intro j. unfold score. apply sum_0. intros a _. unfold times at 1. rewrite sum_0; [ring|].
+    intros c _. rewrite E. ring. }
+  intros j k _ _. now rewrite !Z.
+Qed.
+
+Lemma run_plain_plus S L x y z t c : plain L -> (forall t c, z t c == x t c + y t c) ->
+  run S L z t c == run S L x t c + run S L y t c.
+Proof.
+  intros [E W] Z. unfold run. rewrite E. unfold attended. rewrite Z.
+  rewrite (sum_ext (heads L) (fun h => attend S h z t c) (fun h => attend S h x t c + attend S h y t c)).
+  - rewrite sum_plus. ring.
+  - intros h I. unfold attend. rewrite <- sum_plus. apply sum_ext. intros a _.
+    rewrite <- Qmult_plus_distr_l. apply Qmult_comp; [|reflexivity]. rewrite <- sum_plus. apply sum_ext. intros i Hi.
+    apply in_range in Hi. rewrite !even_weights by (try apply W; trivial; lia).
+    rewrite (times_ext S (z i) (fun c => x i c + y i c)), times_plus by apply Z. ring.
+Qed.
+
+Lemma run_plain_ext S L x y t c : plain L -> (forall t c, x t c == y t c) -> run S L x t c == run S L y t c.
+Proof.
+  intros P E. transitivity (run S L y t c + run S L (fun _ _ => 0) t c).
+  - apply run_plain_plus; trivial. intros. rewrite E. ring.
+  - symmetry. apply run_plain_plus; trivial. intros. ring.
+Qed.
+
+Lemma layers_plus S Ls : (forall L, In L Ls -> plain L) -> forall x y z, (forall t c, z t c == x t c + y t c) ->
+  forall t c, fold_left (fun x L => run S L x) Ls z t c
+    == fold_left (fun x L => run S L x) Ls x t c + fold_left (fun x L => run S L x) Ls y t c.
+Proof.
+  induction Ls as [|L Ls IH]; intros P x y z Z t c; [apply Z|]. cbn [fold_left].
+  apply IH; [intros; apply P; now right|]. intros. apply run_plain_plus; trivial. apply P. now left.
+Qed.
+
+Theorem additive M : (forall L, In L (layers M) -> plain L) ->
+  exists f g : nat -> nat -> Q, forall s r a, logit M [(s, 0); (r, 1)]%nat a == f s a + g r a.
+Proof.
+  intro P. set (S := stream M). set (through := fold_left (fun x L => run S L x) (layers M)).
+  pose (x s := fun t c => if (t =? 0)%nat then W_E M s c + W_pos M 0 c else 0).
+  pose (y r := fun t c => if (t =? 0)%nat then 0 else embedded M [(0, 0); (r, 1)]%nat t c).
+  exists (fun s a => times S (through (x s) 1%nat) (W_U M) a),
+    (fun r a => times S (through (y r) 1%nat) (W_U M) a + b_U M a).
+  intros s r a. unfold logit. cbn [length]. change (2 - 1)%nat with 1%nat. rewrite Qplus_assoc, <- times_plus.
+  apply Qplus_comp; [|reflexivity]. apply times_ext. intro c.
+  apply (layers_plus S (layers M) P (x s) (y r) (embedded M [(s, 0); (r, 1)]%nat)).
+  intros [|[|[|t]]] d; unfold x, y, embedded; cbn [Nat.eqb nth]; ring.
+Qed.
+
+(** * C11(b): disjoint attribute sets, no MLP, d_model = R (m + 1) *)
+
+Section Disjoint.
+  Variables (N R m : nat) (relation_of : nat -> nat) (pi : nat -> nat -> nat).
+  Variables (u : nat -> nat -> Q) (gate : Q).
+  Hypothesis u_signs : signs m u.
+  Hypothesis disjoint : forall r s, relation_of (pi r s) = r.
+
+  (** Block r holds the word of the answer; the relation's token marks one coordinate more. *)
+  Definition marked (token : nat) : vector := fun c =>
+    match c with
+    | Block b j => if (token <? N)%nat then u (pi b token) j else 0
+    | Relation b => if (token <? N)%nat then 0 else if (token - N =? b)%nat then gate else 0
+    | _ => 0
+    end.
+
+  Definition read_own_block (c : direction) (a : nat) : Q :=
+    match c with
+    | Block b j => if (relation_of a =? b)%nat then u a j else 0
+    | Relation b => if (relation_of a =? b)%nat then 1 else 0
+    | _ => 0
+    end.
+
+  Definition without_mlp : Transformer :=
+    mkTransformer (Space R m 0 0 R 0 0) marked (fun _ _ => 0) [mkLayer [uniform (Space R m 0 0 R 0 0)] None]
+      read_own_block (fun _ => 0).
+
+  Lemma disjoint_logit s r a : (s < N)%nat -> (r < R)%nat -> (relation_of a < R)%nat ->
+    logit without_mlp (query N s r) a
+      == (Σ j ∈ range m, (u (pi (relation_of a) s) j * u a j)) + (if (r =? relation_of a)%nat then 2 * gate else 0).
+  Proof.
+    intros Hs Hr Ha. set (S := Space R m 0 0 R 0 0). set (x := residual without_mlp (query N s r) 1).
+    assert (X : forall c, inside S c -> x c == marked s c + 2 * marked (N + r) c).
+    { intros c I. unfold x, residual. cbn [layers without_mlp fold_left run mlp heads stream].
+      rewrite attended_uniform by exact I. cbn. ring. }
+    assert (Hq : (N + r <? N)%nat = false) by (apply Nat.ltb_ge; lia). apply Nat.ltb_lt in Hs.
+    unfold logit. cbn [length query]. change (2 - 1)%nat with 1%nat. fold x. unfold times.
+    rewrite sum_directions. cbn [stream without_mlp n_blocks word_length n_readout n_key n_relation n_asked n_position b_U W_U].
+    rewrite (sum_range_one R (relation_of a)), (sum_range_one R (relation_of a)); trivial.
+    - cbn [read_own_block]. rewrite Nat.eqb_refl, X by exact Ha. cbn [marked]. rewrite Hs, Hq.
+      replace (N + r - N)%nat with r by lia.
+      rewrite (sum_range_ext m _ (fun j => u (pi (relation_of a) s) j * u a j)).
+      + cbn [range seq sum]. destruct (r =? relation_of a)%nat; ring.
+      + intros j J. rewrite X by (cbn; lia). cbn [marked]. rewrite Hs, Hq. ring.
+    - intros b _ D. cbn [read_own_block]. rewrite (proj2 (Nat.eqb_neq (relation_of a) b)) by congruence. ring.
+    - intros b _ D. apply sum_range_0. intros j _. cbn [read_own_block].
+      rewrite (proj2 (Nat.eqb_neq (relation_of a) b)) by congruence. ring.
+  Qed.
+
+  (** Every margin is min(2h, 2 gate): 2 x distance against the relation's own attributes, *)
+  Theorem disjoint_own s r a : (s < N)%nat -> (r < R)%nat -> relation_of a = r ->
+    logit without_mlp (query N s r) (pi r s) - logit without_mlp (query N s r) a
+      == 2 * whole (distance m u (pi r s) a).
+  Proof.
+    intros Hs Hr E. rewrite !disjoint_logit, E, disjoint, Nat.eqb_refl by (rewrite ?E, ?disjoint; trivial).
+    rewrite !(product (Space R m m 0 0 0 0) u u_signs). cbn [word_length]. rewrite distance_self. unfold whole. cbn. ring.
+  Qed.
+
+  (** at least 2 gate against all others, and just that against what the subject has in another relation. *)
+  Theorem disjoint_others s r a : (s < N)%nat -> (r < R)%nat -> (relation_of a < R)%nat -> relation_of a <> r ->
+    2 * gate <= logit without_mlp (query N s r) (pi r s) - logit without_mlp (query N s r) a
+    /\ (a = pi (relation_of a) s ->
+        logit without_mlp (query N s r) (pi r s) - logit without_mlp (query N s r) a == 2 * gate).
+  Proof.
+    intros Hs Hr Ha D. rewrite !disjoint_logit, disjoint, Nat.eqb_refl by (rewrite ?disjoint; trivial).
+    rewrite (proj2 (Nat.eqb_neq r (relation_of a))) by congruence.
+    rewrite !(product (Space R m m 0 0 0 0) u u_signs). cbn [word_length]. rewrite distance_self.
+    change (whole 0) with 0. split.
+    - assert (0 <= whole (distance m u (pi (relation_of a) s) a)).
+      { unfold whole. change 0 with (inject_Z 0). rewrite <- Zle_Qle. lia. }
+      lra.
+    - intro E. rewrite <- E, distance_self. change (whole 0) with 0. ring.
+  Qed.
+End Disjoint.

@@ -1,0 +1,82 @@
+(** C11(a): why there is an MLP. Without one, attention that does not look at tokens makes logits additive,
+    f(s, a) + g(r, a), and no additive model recalls two different bijections onto one set of attributes.
+    The numbers are those of any ordered integral domain: integers, rationals, reals. *)
+
+From mathcomp Require Import all_ssreflect all_algebra.
+Set Implicit Arguments.
+Unset Strict Implicit.
+Import Order.TTheory GRing.Theory Num.Theory.
+Local Open Scope ring_scope.
+
+Section TwoRelations.
+  Variables (K : realDomainType) (Subject Attribute : finType) (p q : Subject -> Attribute).
+
+  (** An additive model: f for subjects, g for relation p, h for relation q; every margin is positive. *)
+  Definition recalls (f : Subject -> Attribute -> K) (g h : Attribute -> K) : Prop :=
+    (forall s b, b != p s -> f s b + g b < f s (p s) + g (p s)) /\
+    (forall s b, b != q s -> f s b + h b < f s (q s) + h (q s)).
+
+  (** The margin of (p, s) against q(s) and that of (q, s) against p(s) leave g - h alone. *)
+  Lemma pair_of_margins f g h s : recalls f g h -> p s != q s -> g (q s) - h (q s) < g (p s) - h (p s).
+  Proof.
+    case=> Hp Hq ne; have P := Hp s (q s); have Q := Hq s (p s); rewrite eq_sym ne in P; rewrite ne in Q.
+    have := ltr_add (P isT) (Q isT); rewrite addrACA [X in _ < X]addrACA (addrC (f s (q s))) ltr_add2l.
+    by rewrite ltr_subl_addr addrAC ltr_subr_addr.
+  Qed.
+
+  (** Relations that give every attribute to equally many subjects: weights 1 on all these margins add up to 0. *)
+  Theorem selector_necessary f g h s0 :
+    (forall a, #|[set s | p s == a]| = #|[set s | q s == a]|) -> p s0 != q s0 -> ~ recalls f g h.
+  Proof.
+    move=> counts ne rec; have sums (u : Attribute -> K) : \sum_s u (p s) = \sum_s u (q s).
+      have each (r : Subject -> Attribute) : \sum_s u (r s) = \sum_a u a *+ #|[set s | r s == a]|.
+        rewrite (partition_big r predT) //=; apply: eq_bigr => a _.
+        by rewrite (eq_bigr (fun=> u a)) => [|s /eqP -> //]; rewrite sumr_const cardsE.
+      by rewrite !each; apply: eq_bigr => a _; rewrite counts.
+    pose D a := g a - h a; have nonneg s : true -> 0 <= D (p s) - D (q s).
+      by case: (eqVneq (p s) (q s)) => [-> | /(pair_of_margins rec)/ltW]; rewrite ?subrr // subr_ge0.
+    have zero : \sum_s (D (p s) - D (q s)) = 0 by rewrite sumrB (sums D) subrr.
+    have /eqP := psumr_eq0P nonneg zero (i := s0) isT; rewrite subr_eq0 => /eqP E.
+    by have := pair_of_margins rec ne; rewrite -/(D _) -/(D (p s0)) E ltxx.
+  Qed.
+
+  Corollary bijections (f : Subject -> Attribute -> K) g h s0 :
+    bijective p -> bijective q -> p s0 != q s0 -> ~ recalls f g h.
+  Proof.
+    move=> bp bq ne; apply: (selector_necessary _ ne) => a.
+    have one (r : Subject -> Attribute) : bijective r -> #|[set s | r s == a]| = 1%N.
+      case=> r' rK r'K; rewrite -(cards1 (r' a)); apply: eq_card => s; rewrite !inE.
+      by apply/eqP/eqP => [<- | ->].
+    by rewrite !one.
+  Qed.
+
+  (** ** Two relations of any kind: additive exactly if the graph p(s) -> q(s), loops dropped, has no cycle *)
+
+  Definition edge : rel Attribute := fun a b => (a != b) && [exists s, (p s == a) && (q s == b)].
+  Definition acyclic : Prop := forall a b, edge a b -> ~~ connect edge b a.
+
+  Theorem cycle_criterion : (exists f g h, recalls f g h) <-> acyclic.
+  Proof.
+    split=> [[f [g [h rec]]] a b ab | acyc].
+      pose D c := g c - h c; have down x y : edge x y -> D y < D x.
+        by case/andP=> ne /existsP [s /andP [/eqP ps /eqP qs]]; move: ne; rewrite -ps -qs; apply: (pair_of_margins rec).
+      apply/negP => /connectP [path ab' last]; have /lt_geF := down _ _ ab; case/negP.
+      rewrite last; elim: path (b) ab' {last ab} => //= c path IH x /andP [/down lt_c /IH le_c].
+      exact: le_trans le_c (ltW lt_c).
+    pose H a : K := #|[set x | connect edge a x]|%:R; pose big : K := (#|Attribute|.+1)%:R.
+    have H_down a b : edge a b -> H b < H a.
+      move=> ab; rewrite ltr_nat; apply: proper_card; apply/properP; split.
+        by apply/subsetP => x; rewrite !inE; apply: connect_trans; apply: connect1.
+      by exists a; rewrite !inE ?connect0 // acyc.
+    have H_big a : 0 <= H a < big by rewrite ler0n ltr_nat ltnS max_card.
+    have H_far a b : H b < big + H a by rewrite ltr_paddr //; case/andP: (H_big b); case/andP: (H_big a).
+    have ask s : p s != q s -> H (q s) < H (p s).
+      by move=> ne; apply: H_down; rewrite /edge ne; apply/existsP; exists s; rewrite !eqxx.
+    exists (fun s a => if (a == p s) || (a == q s) then big else 0), H, (fun a => - H a).
+    split=> s b ne; rewrite eqxx ?orbT /= (negbTE ne) ?orbF /=; case: eqP => [E | _].
+    - by rewrite E ltr_add2l ask // -E eq_sym.
+    - by rewrite add0r H_far.
+    - by rewrite E ltr_add2l ltr_opp2 ask // -E.
+    - by rewrite add0r ltr_subr_addr addrC ltr_subl_addr H_far.
+  Qed.
+End TwoRelations.
