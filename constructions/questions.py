@@ -1,16 +1,20 @@
 """Questions in words, answered by the weights, step by step."""
 
-from collections.abc import Sequence
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from georecall.constructions.chain_of_thought import chain_of_thought
+from georecall.constructions.single_hop import in_place_superposition
 from georecall.constructions.transformer.arithmetic import dense
 from georecall.constructions.transformer.prompts import relations_first
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactsError, FactTable
-from georecall.theory.tools.names import meant
+from georecall.theory.tools.names import meant, quoted, readable, seen
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,7 @@ class Step:
 
     Args:
         prompt: the tokens that the model read, in words.
-        said: the entity that it said, the argmax of its logits.
+        said: the attribute that it said, the argmax of its logits.
         margin: the largest logit less the second largest, in floats.
     """
 
@@ -31,16 +35,18 @@ class Step:
 def answer(
     facts: FactTable, subject: int, relations: Sequence[int], *, model: Transformer | None = None
 ) -> list[Step]:
-    """The steps by which chain of thought answers a question; the last one's `said` is the answer.
+    """The steps by which weights answer a question; the last one's `said` is the answer.
+
+    One hop goes through C1 in place; several are a chain of thought (C3), whose attributes are subjects.
 
     Args:
-        facts: the table whose names are used; entities to entities (or made so, see `to_entities`).
+        facts: the table whose names are used; for several hops made one of entities (see `to_entities`).
         subject: its number.
         relations: relation numbers, the first hop first.
-        model: with 2K positions, K at least the number of hops; default: C3's, built from the facts.
+        model: with 2K positions, K at least the number of hops; default: built from the facts.
 
     Raises:
-        FactsError: an attribute is no subject.
+        FactsError: several hops, and an attribute is no subject.
         ValueError: no relation, or more than the model has positions for.
 
     Example:
@@ -48,9 +54,11 @@ def answer(
         >>> [(" ".join(step.prompt), step.said) for step in answer(facts, 0, [0, 1])]
         [('r0 r1 a', 'b'), ('r0 r1 a b', 'a')]
     """
-    facts = facts.to_entities()
     if not relations:
         raise ValueError("a question needs at least one relation")
+    if model is None and len(relations) == 1:
+        return [_one_hop(facts, subject, relations[0])]
+    facts = facts.to_entities()
     if model is None:
         model = chain_of_thought(facts, max_hops=len(relations))
     max_hops = model.n_ctx // 2
@@ -62,40 +70,109 @@ def answer(
     steps = []
     for _ in relations:
         tokens, positions = relations_first(facts.n_subjects, asked, np.array([entities]), max_hops=max_hops)
-        logits = dense(model.logits(tokens, positions))[0]
-        second, first = np.argsort(logits)[-2:]
         words = [*map(facts.relation_name, relations), *map(facts.subject_name, entities)]
-        entities.append(int(first))
-        steps.append(
-            Step(tuple(words), facts.subject_name(int(first)), float(logits[first] - logits[second]))
-        )
+        said, margin = _said(model, tokens, positions)
+        entities.append(said)
+        steps.append(Step(tuple(words), facts.subject_name(said), margin))
     return steps
+
+
+def _one_hop(facts: FactTable, subject: int, relation: int) -> Step:
+    """One hop through C1 in place: attributes need not be subjects."""
+    prompt = (facts.subject_name(subject), facts.relation_name(relation))
+    model = in_place_superposition(facts)
+    said, margin = _said(model, np.array([[subject, facts.n_subjects + relation]]), np.arange(2))
+    return Step(prompt, facts.attribute_name(said), margin)
+
+
+def _said(model: Transformer, tokens: NDArray[np.int64], positions: NDArray[np.int64]) -> tuple[int, float]:
+    """The token that a model says, and its lead; without another token the lead is its logit."""
+    logits = dense(model.logits(tokens, positions))[0]
+    *_, first = order = np.argsort(logits)
+    return int(first), float(logits[first] - (logits[order[-2]] if len(order) > 1 else 0))
 
 
 def understand(facts: FactTable, question: str) -> tuple[int, list[int]]:
     """Subject and relations of a question like "below of next of carbon"; the first hop stands last.
 
-    Names are compared without regard to case and to white space at their ends; they may contain " of ".
+    Names are meant as they are written, else without regard to case and invisible differences. They may
+    contain " of ", and stand in double quotes.
 
     Raises:
-        FactsError: a part of the question is no name; the message says which.
+        FactsError: a part of the question is no name, or the question can be read in several ways; the
+            message says which.
 
     Example:
         >>> understand(FactTable([[1, 0], [0, 0]], subjects=["ann", "bob"]), "r1 of R0 of Ann")
         (0, [0, 1])
     """
-    subjects = {facts.subject_name(s).casefold(): s for s in range(facts.n_subjects)}
-    names = {facts.relation_name(r).casefold(): r for r in range(facts.n_relations)}
-    rest, relations = question.strip().casefold(), list[int]()
-    while rest not in subjects:
-        fits = [name for name in names if rest.startswith(f"{name} of ")]
-        if not fits:
-            known = ", ".join(facts.relation_name(r) for r in range(min(facts.n_relations, 8)))
-            like = meant(rest.partition(" of ")[0], names) or meant(rest, subjects)
-            raise FactsError(
-                f"{rest!r} is neither a subject nor begins with a relation ({known}) and ' of '{like}"
-            )
-        name = max(fits, key=len)
-        relations.append(names[name])
-        rest = rest[len(name) + len(" of ") :].strip()
-    return subjects[rest], relations[::-1]
+    question = question.strip()
+    subjects = _Names(map(facts.subject_name, range(facts.n_subjects)))
+    relations = _Names(map(facts.relation_name, range(facts.n_relations)))
+    ends = [(match.start(), match.end()) for match in _OF.finditer(question)]
+    readings: dict[int, list[_Reading]] = {}  # of what stands from a place on
+    for start in [end for _, end in reversed(ends)] + [0]:
+        found = [(inexact, number, ()) for number, inexact in subjects.find(question[start:])]
+        later = [(stop, end) for stop, end in ends if stop >= start and end in readings]
+        for stop, end in later[: relations.most_of + 1]:
+            for relation, inexact in relations.find(question[start:stop]):
+                found += [(inexact + more, s, (*rs, relation)) for more, s, rs in readings[end]]
+        readings[start] = sorted(set(found))[:_READINGS]
+    best = [reading for reading in readings[0] if reading[0] == readings[0][0][0]]
+    if not best:
+        raise FactsError(_not_understood(facts, question, ends, subjects, relations))
+    if len(best) > 1:
+        ways = " or ".join(
+            " of ".join([*(f'"{facts.relation_name(r)}"' for r in rs[::-1]), f'"{facts.subject_name(s)}"'])
+            for _, s, rs in best[:3]
+        )
+        raise FactsError(f"{quoted(question)} may be read as {ways}: write names as they are, in quotes")
+    _, subject, asked = best[0]
+    return subject, list(asked)
+
+
+_OF = re.compile(r"\s+of\s+", re.IGNORECASE)
+_READINGS = 8  # that are kept of each part: enough to see that there are several
+_Reading = tuple[int, int, tuple[int, ...]]  # names not as written, subject, relations (first hop first)
+
+
+class _Names:
+    """Names by what is written: as they are, in quotes, or but for case."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = list(names)
+        self.exact = {name: i for i, name in enumerate(self.names)}
+        self.alike = defaultdict[str, list[int]](list)
+        for i, name in enumerate(self.names):
+            self.alike[seen(name).casefold()].append(i)
+        self.most_of = max(len(_OF.findall(name)) for name in self.names)  # " of " within a name
+
+    def find(self, text: str) -> list[tuple[int, int]]:
+        """The names that a text may mean: number, and 1 where it is not written so."""
+        for written in (text, text[1:-1] if len(text) > 2 and text[0] == text[-1] == '"' else text):
+            if written in self.exact:
+                return [(self.exact[written], 0)]
+        return [(i, 1) for i in self.alike.get(seen(text).casefold(), [])]
+
+    def meant(self, text: str) -> str:
+        """What a message says behind a text that is no name."""
+        close = meant(seen(text).casefold(), self.alike)
+        return close and next(
+            f" (did you mean {quoted(self.names[numbers[0]])}?)"
+            for like, numbers in self.alike.items()
+            if close == f" (did you mean {quoted(like)}?)"
+        )
+
+
+def _not_understood(
+    facts: FactTable, question: str, ends: Sequence[tuple[int, int]], subjects: _Names, relations: _Names
+) -> str:
+    """Which part of a question is no name: what is left when as many relations as possible are taken off."""
+    left = {0}
+    for stop, end in ends:
+        if any(relations.find(question[start:stop]) for start in left if start <= stop):
+            left.add(end)
+    rest = question[max(left) :]
+    known = ", ".join(readable(facts.relation_name(r)) for r in range(min(facts.n_relations, 8)))
+    like = relations.meant(_OF.split(rest)[0]) or subjects.meant(rest)
+    return f"{quoted(rest)} is neither a subject nor begins with a relation ({known}) and ' of '{like}"

@@ -1,20 +1,24 @@
 """Facts: R relations, each a function from N subjects to one shared set of attributes."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from georecall.theory.facts.entities import identified
+from georecall.theory.facts.files import read_facts
+from georecall.theory.facts.python import answers_in_numbers, of_frame, of_rows, whole_number
+from georecall.theory.facts.spelling import FactsError as FactsError
+from georecall.theory.facts.stated import UNKNOWN as UNKNOWN
+from georecall.theory.facts.stated import Source, Stated, long
+from georecall.theory.tools.names import quoted, readable
 from georecall.theory.tools.randomness import generator
 
-UNKNOWN = "unknown"
-
-
-class FactsError(ValueError):
-    """Facts that cannot be read or used; the message says what, where and what would be right."""
+Missing = Literal["unknown"] | None
+_FEW = 64  # facts that a repr writes out
 
 
 class FactTable:
@@ -24,11 +28,13 @@ class FactTable:
     attributes a0, ...
 
     Args:
-        answers: shape (R, N), integers from 0 to |A| - 1; row r is the relation pi_r.
+        answers: shape (R, N), integers from 0 to |A| - 1; row r is the relation pi_r. Or their names, which
+            are numbered as in `attributes`, by default in order of first appearance, relation by relation.
         subjects: N distinct names.
         relations: R distinct names.
-        attributes: |A| distinct names.
+        attributes: |A| distinct names; their places are the numbers in `answers`.
         n_attributes: |A|; default: the number of attribute names, else the largest answer + 1.
+        filled: shape (R, N), cells that nobody stated and that were filled; no part of the content.
 
     Raises:
         FactsError: the table is empty, not two-dimensional, not of integers, out of range, or the
@@ -47,8 +53,9 @@ class FactTable:
     relations: tuple[str, ...] | None
     attributes: tuple[str, ...] | None
     n_attributes: int
+    filled: NDArray[np.bool_] | None
 
-    __slots__ = ("answers", "attributes", "n_attributes", "relations", "subjects")
+    __slots__ = ("answers", "attributes", "filled", "n_attributes", "relations", "subjects")
 
     def __init__(
         self,
@@ -58,28 +65,27 @@ class FactTable:
         relations: Sequence[str] | None = None,
         attributes: Sequence[str] | None = None,
         n_attributes: int | None = None,
+        filled: ArrayLike | None = None,
     ) -> None:
-        table = np.array(answers)
-        if table.ndim != 2 or 0 in table.shape:
-            raise FactsError(
-                f"answers must have shape (relations, subjects) with at least one of each, got {table.shape}"
-            )
-        if table.dtype.kind not in "iu":
-            raise FactsError(f"answers must be integers (attribute numbers), got {table.dtype}")
+        table, attributes = answers_in_numbers(answers, attributes)
         if n_attributes is None:
             n_attributes = len(attributes) if attributes is not None else int(table.max()) + 1
+        n_attributes = whole_number(n_attributes, "n_attributes")
         if table.min() < 0 or table.max() >= n_attributes:
             wrong = int(table.min() if table.min() < 0 else table.max())
             r, s = np.argwhere(table == wrong)[0]
             raise FactsError(f"answers[{r}, {s}] is {wrong}; attributes are numbered 0 to {n_attributes - 1}")
         table = np.ascontiguousarray(table, dtype=np.int64)
         table.setflags(write=False)
-        names = {
+        fields = {
+            "answers": table,
+            "n_attributes": n_attributes,
             "subjects": _names(subjects, table.shape[1], "subjects"),
             "relations": _names(relations, table.shape[0], "relations"),
             "attributes": _names(attributes, n_attributes, "attributes"),
+            "filled": _mask(filled, table.shape),
         }
-        for field, value in {"answers": table, "n_attributes": int(n_attributes), **names}.items():
+        for field, value in fields.items():
             object.__setattr__(self, field, value)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -87,13 +93,19 @@ class FactTable:
 
     def __reduce__(self) -> tuple[object, ...]:
         names = (self.subjects, self.relations, self.attributes)
-        return _rebuild, (self.answers, *names, self.n_attributes)
+        return _rebuild, (self.answers, *names, self.n_attributes, self.filled)
 
     def __repr__(self) -> str:
-        return (
-            f"FactTable({self.n_relations} relations over {self.n_subjects} subjects, "
-            f"{self.n_attributes} attributes)"
-        )
+        if self.n_facts > _FEW or self.n_attributes > _FEW or self.filled is not None:
+            return (
+                f"<FactTable: {self.n_relations} relations over {self.n_subjects} subjects, "
+                f"{self.n_attributes} attributes>"
+            )
+        given = {"subjects": self.subjects, "relations": self.relations, "attributes": self.attributes}
+        parts = [f"{name}={list(names)!r}" for name, names in given.items() if names is not None]
+        if self.attributes is None and self.n_attributes != self.answers.max() + 1:
+            parts.append(f"n_attributes={self.n_attributes}")
+        return f"FactTable({', '.join([repr(self.answers.tolist()), *parts])})"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, FactTable) and self.digest == other.digest
@@ -115,6 +127,21 @@ class FactTable:
     def n_facts(self) -> int:
         """N R."""
         return int(self.answers.size)
+
+    @property
+    def n_filled(self) -> int:
+        """How many of the N R cells nobody stated: they were filled with "unknown"."""
+        return 0 if self.filled is None else int(self.filled.sum())
+
+    @property
+    def disjoint_attributes(self) -> bool:
+        """Whether no attribute answers two relations."""
+        owner = np.full(self.n_attributes, -1)
+        for r, answers in enumerate(self.answers):
+            if (owner[answers] >= 0).any():
+                return False
+            owner[answers] = r
+        return True
 
     @property
     def bijective(self) -> bool:
@@ -144,8 +171,9 @@ class FactTable:
         return self.attributes[attribute] if self.attributes else f"a{attribute}"
 
     def question(self, subject: int, *relations: int) -> str:
-        """A query in words, the last hop first: 'r1 of r0 of s5'."""
-        return " of ".join([*map(self.relation_name, reversed(relations)), self.subject_name(subject)])
+        """A query in words, to be read: the last hop first, 'r1 of r0 of s5'."""
+        names = [*map(self.relation_name, reversed(relations)), self.subject_name(subject)]
+        return " of ".join(map(readable, names))
 
     def block(self, start: int, stop: int) -> NDArray[np.int64]:
         """The answers about subjects start..stop - 1, shape (R, stop - start)."""
@@ -193,41 +221,39 @@ class FactTable:
             reached = self.answers[r, reached]
         return reached
 
-    def to_entities(self, *, missing: Literal["unknown"] | None = None) -> "FactTable":
+    def to_entities(self, *, missing: Missing = None) -> "FactTable":
         """The same facts with attributes identified with subjects, for multi-hop queries.
 
         By name; where neither have names, by number.
 
         Args:
-            missing: "unknown" adds an entity of that name (where there is none), which every
-                relation maps to itself, and sends there every attribute that is no subject.
+            missing: "unknown" makes entities of attributes that are no subject, whose own relations all lead
+                to the entity "unknown", as that one's do; such cells count as filled.
 
         Raises:
-            FactsError: an attribute that occurs is no subject, and `missing` is not given.
+            FactsError: an attribute that occurs is no subject, and `missing` is not given; or "unknown" has
+                facts of its own.
         """
         if self.of_entities:
             return self
-        if self.subjects is None and self.attributes is None and self.n_attributes <= self.n_subjects:
-            return FactTable(self.answers, relations=self.relations, n_attributes=self.n_subjects)
-        entities = [self.subject_name(s) for s in range(self.n_subjects)]
-        answers = self.answers
-        if missing == UNKNOWN and UNKNOWN not in entities:
-            entities.append(UNKNOWN)
-            answers = np.column_stack([answers, np.full(self.n_relations, -1)])
-        number = {name: s for s, name in enumerate(entities)}
-        fallback = number[UNKNOWN] if missing == UNKNOWN else -1
-        entity = np.array(
-            [number.get(self.attribute_name(a), fallback) for a in range(self.n_attributes)] + [fallback]
-        )
-        table = entity[answers]
-        if (table < 0).any():
-            r, s = np.argwhere(table < 0)[0]
-            answer = self.attribute_name(self.answers[r, s])
-            raise FactsError(
-                f"{self.question(s, r)} is {answer!r}, which is no subject; multi-hop facts need attributes "
-                "that are subjects (or --missing unknown)"
+        unnamed = self.subjects is None and self.attributes is None
+        if unnamed and self.n_attributes <= self.n_subjects:
+            return FactTable(
+                self.answers, relations=self.relations, n_attributes=self.n_subjects, filled=self.filled
             )
-        return FactTable(table, subjects=entities, relations=self.relations, attributes=entities)
+        subjects = tuple(map(self.subject_name, range(self.n_subjects)))
+        name = self.subject_name if unnamed else self.attribute_name
+        attributes = tuple(map(name, range(self.n_attributes)))
+        relations = tuple(map(self.relation_name, range(self.n_relations)))
+        stated = Stated(self.answers, subjects, relations, attributes, self.filled)
+        found = FactTable._of(identified(stated, missing, lambda s, r: self.question(s, r)))
+        return (
+            found
+            if self.relations
+            else _rebuild(
+                found.answers, found.subjects, None, found.attributes, found.n_attributes, found.filled
+            )
+        )
 
     def restricted(
         self, *, subjects: Sequence[int] | None = None, relations: Sequence[int] | None = None
@@ -241,26 +267,71 @@ class FactTable:
             relations=[self.relations[i] for i in r] if self.relations else None,
             attributes=self.attributes,
             n_attributes=self.n_attributes,
+            filled=None if self.filled is None else self.filled[np.ix_(r, s)],
         )
 
     def altered(self, subject: int, relation: int, attribute: int) -> "FactTable":
-        """A copy with one fact changed: pi_relation(subject) = attribute."""
-        answers = self.answers.copy()
+        """A copy with one fact changed, and so stated: pi_relation(subject) = attribute."""
+        answers, filled = self.answers.copy(), None if self.filled is None else self.filled.copy()
         answers[relation, subject] = attribute
-        return FactTable(
-            answers,
-            subjects=self.subjects,
-            relations=self.relations,
-            attributes=self.attributes,
-            n_attributes=self.n_attributes,
+        if filled is not None:
+            filled[relation, subject] = False
+        return _rebuild(answers, self.subjects, self.relations, self.attributes, self.n_attributes, filled)
+
+    @staticmethod
+    def from_file(path: str | PathLike[str], *, missing: Missing = None) -> "FactTable":
+        """Reads facts from a file; `theory.facts.files` says which forms there are and what is refused."""
+        return FactTable._of(read_facts(path, missing=missing))
+
+    from_csv = from_file
+
+    @staticmethod
+    def from_triples(triples: Iterable[tuple[str, str, str]], *, missing: Missing = None) -> "FactTable":
+        """Facts from (subject, relation, attribute), in text.
+
+        Raises:
+            FactsError: as of a file in the long form.
+
+        Example:
+            >>> FactTable.from_triples([("ann", "boss", "bob"), ("bob", "boss", "bob")])
+            FactTable([[0, 0]], subjects=['ann', 'bob'], relations=['boss'], attributes=['bob'])
+        """
+        source = Source("triples", "number")
+        return FactTable._of(long(source, of_rows(enumerate(triples), 3, source), missing))
+
+    @staticmethod
+    def from_dict(facts: Mapping[str, Mapping[str, str]], *, missing: Missing = None) -> "FactTable":
+        """Facts from {relation: {subject: attribute}}, in text.
+
+        Raises:
+            FactsError: as of a file in the long form.
+
+        Example:
+            >>> FactTable.from_dict({"boss": {"ann": "bob", "bob": "bob"}}).question(0, 0)
+            'boss of ann'
+        """
+        return FactTable.from_triples(
+            ((s, r, a) for r, answers in facts.items() for s, a in answers.items()), missing=missing
         )
 
     @staticmethod
-    def from_csv(path: str | PathLike[str], *, missing: Literal["unknown"] | None = None) -> "FactTable":
-        """Reads facts from a CSV file; `theory.facts.csv` says which forms there are and what is refused."""
-        from georecall.theory.facts.csv import read_csv  # it builds FactTables, so it imports this module
+    def from_frame(frame: Any, *, missing: Missing = None) -> "FactTable":
+        """Facts from a pandas DataFrame with the columns of a file; the index may be the subjects.
 
-        return read_csv(path, missing=missing)
+        Raises:
+            FactsError: as of a file; or a cell is neither text nor a whole number.
+        """
+        return FactTable._of(of_frame(frame, missing))
+
+    @staticmethod
+    def _of(stated: Stated) -> "FactTable":
+        return FactTable(
+            stated.answers,
+            subjects=stated.subjects,
+            relations=stated.relations,
+            attributes=stated.attributes,
+            filled=stated.filled,
+        )
 
 
 def random_bijections(n_subjects: int, n_relations: int, *, rng: np.random.Generator) -> FactTable:
@@ -291,12 +362,28 @@ def several_bijections(n_attributes: int, n_relations: int, tables: int, *, seed
 def _names(names: Sequence[str] | None, count: int, what: str) -> tuple[str, ...] | None:
     if names is None:
         return None
-    if len(names) != count:
-        raise FactsError(f"{len(names)} names for {count} {what}")
-    if len(set(names)) != count:
-        twice = next(name for i, name in enumerate(names) if name in names[:i])
-        raise FactsError(f"the name {twice!r} stands twice among the {what}")
-    return tuple(names)
+    if isinstance(names, str | bytes) or not all(isinstance(name, str) for name in names):
+        raise FactsError(f"names of {what} must be several texts, got {names!r:.80}")
+    kept = tuple(map(str, names))  # NumPy's own strings are written otherwise, and would change the digest
+    if len(kept) != count:
+        raise FactsError(f"{len(kept)} names for {count} {what}")
+    if len(set(kept)) != count:
+        twice, before = "", set[str]()
+        for name in kept:
+            twice = twice or (name if name in before else "")
+            before.add(name)
+        raise FactsError(f"the name {quoted(twice)} stands twice among the {what}")
+    return kept
+
+
+def _mask(filled: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
+    if filled is None:
+        return None
+    mask = np.array(filled)
+    if mask.shape != shape or mask.dtype != bool:
+        raise FactsError(f"filled must be truth values of shape {shape}, got {mask.dtype} of {mask.shape}")
+    mask.setflags(write=False)
+    return mask if mask.any() else None
 
 
 def _rebuild(
@@ -305,7 +392,13 @@ def _rebuild(
     relations: tuple[str, ...] | None,
     attributes: tuple[str, ...] | None,
     n_attributes: int,
+    filled: NDArray[np.bool_] | None = None,
 ) -> FactTable:
     return FactTable(
-        answers, subjects=subjects, relations=relations, attributes=attributes, n_attributes=n_attributes
+        answers,
+        subjects=subjects,
+        relations=relations,
+        attributes=attributes,
+        n_attributes=n_attributes,
+        filled=filled,
     )

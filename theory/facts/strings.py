@@ -5,6 +5,9 @@ Untyped, every hop asks one of the same R relations. Typed, hop t has R relation
 Strings are numbered with the first hop as the most significant letter.
 """
 
+import math
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -80,6 +83,25 @@ def reachable(facts: FactTable, alphabet: Numbers) -> Numbers:
     for relations in alphabet:
         entities = np.unique(facts.answers[np.ix_(relations, entities)])
     return entities
+
+
+def stated_queries(facts: FactTable, alphabet: Numbers) -> int:
+    """How many queries, of all subjects and strings, ask in no hop for a cell that was filled.
+
+    Example:
+        >>> facts = FactTable([[1, 1], [0, 0]], filled=[[False, True], [False, False]])
+        >>> stated_queries(facts, np.array([[0, 1]])), stated_queries(facts, np.array([[0, 1], [0, 1]]))
+        (3, 5)
+    """
+    N, strings = facts.n_subjects, math.prod(map(len, alphabet))
+    if facts.filled is None:
+        return N * strings
+    if len(alphabet) > 1:
+        _check_entities(facts)
+    ways: Any = np.ones(max(N, facts.n_attributes), np.int64 if N * strings < 1 << 62 else object)
+    for relations in alphabet[::-1]:  # the last hop first: in how many ways the rest can be asked
+        ways = sum(np.where(facts.filled[r], 0, ways[facts.answers[r]]) for r in relations)
+    return int(ways.sum())
 
 
 def _check_entities(facts: FactTable) -> None:

@@ -1,8 +1,12 @@
-"""Names that people type, and the known one that they may have meant; the page of a claim by its label."""
+"""Names that people type and read: what they may have meant, how it is shown; and a claim's page."""
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+_MOST = 80  # characters of a name that are shown; of a longer one its beginning and its end
+_JOINERS = "\u200c\u200d"  # invisible, but spelling in Persian, in Indic scripts and in emoji
 
 
 def meant(name: str, known: Iterable[str]) -> str:
@@ -14,8 +18,45 @@ def meant(name: str, known: Iterable[str]) -> str:
         >>> meant("x", ["countries", "elements"])
         ''
     """
-    closest = get_close_matches(name, list(known), n=1)
-    return f" (did you mean {closest[0]!r}?)" if closest else ""
+    closest = get_close_matches(name[:_MOST], list(known), n=1)
+    return f" (did you mean {quoted(closest[0])}?)" if closest else ""
+
+
+def readable(name: str) -> str:
+    r"""A name as it can be shown anywhere: what would move the cursor or the text is spelled out, length cut.
+
+    Example:
+        >>> readable("wn:a:dog"), readable("a\x1b[31mb\u202e"), len(readable("x" * 10_000))
+        ('wn:a:dog', 'a\\x1b[31mb\\u202e', 88)
+    """
+    if len(name) > _MOST:
+        return f"{readable(name[:60])}…{readable(name[-8:])} ({len(name)} characters)"
+    if name.isprintable():
+        return name
+    return "".join(c if c.isprintable() or c in _JOINERS else repr(c)[1:-1] for c in name)
+
+
+def quoted(name: str) -> str:
+    r"""A name in a message, in quotes: as Python writes it, and cut where it is long.
+
+    Example:
+        >>> print(quoted("a\tb"), quoted("x" * 200)[-22:])
+        'a\tb' xxx…' (200 characters)
+    """
+    return repr(name) if len(name) <= _MOST else f"{repr(name[:60])[:-1]}…' ({len(name)} characters)"
+
+
+def seen(name: str) -> str:
+    r"""A name as the eye sees it: two names of one appearance cannot be told apart by reading them.
+
+    Example:
+        >>> seen("Sa\u0303o  Tome\u0301\u200b") == seen("S\u00e3o Tom\u00e9")
+        True
+    """
+    if name.isascii() and name.isprintable() and "  " not in name:
+        return name
+    visible = "".join(c for c in unicodedata.normalize("NFC", name) if unicodedata.category(c) != "Cf")
+    return " ".join(visible.split())
 
 
 def page_of(label: str) -> str:

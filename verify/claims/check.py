@@ -24,6 +24,7 @@ from georecall.verify.margins.counting.tally import Counted
 from georecall.verify.margins.induction import PremiseError
 from georecall.verify.margins.margins import Margins, Progress
 from georecall.verify.usage import Option, UsageError, require_memory_for_weights
+from georecall.verify.verdict.assumed import assumed
 from georecall.verify.verdict.judgement import covered, judged, quantities, uncertified
 from georecall.verify.verdict.verdict import HypothesisResult, Mismatch, Verdict
 
@@ -109,7 +110,7 @@ def check(
         n_facts=facts.n_facts,
         n_queries=instance.n_queries,
         hypotheses=tuple(hypotheses),
-        parameters=prepared.parameters | {"engine": engine},
+        parameters=prepared.parameters | {"engine": engine} | _assumed(facts, instance.parameters),
         seed=seed,
     )
     unmet = [hypothesis.name for hypothesis in hypotheses if not hypothesis.holds]
@@ -154,10 +155,16 @@ def _check_judged(
         verdict,
         n_facts=facts.n_facts,
         n_queries=facts.n_subjects * facts.n_relations ** options.get("hops", 1),
-        parameters=drawn | options,
+        parameters=drawn | options | _assumed(facts, options),
         seed=seed,
         seconds=time.perf_counter() - start,
     )
+
+
+def _assumed(facts: Table, options: dict[str, Any]) -> dict[str, Any]:
+    hops, typed = options.get("hops", 1), bool(options.get("typed"))
+    chain = hops == 1 or (isinstance(facts, FactTable) and facts.of_entities)
+    return assumed(facts, hops, typed=typed) if chain else {}
 
 
 def _measured(

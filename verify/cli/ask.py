@@ -4,19 +4,20 @@ from typing import Any
 
 import click
 
+from georecall.theory.tools.names import readable
 from georecall.verify.cli.options import input_errors, read_facts
-from georecall.verify.cli.streams import inert
 
 
 @click.command(name="ask")
 @click.argument("words", nargs=-1, required=True, metavar="QUESTION")
-@click.option("--facts", required=True, metavar="FILE.csv|NAME", help="Facts about entities.")
+@click.option("--facts", required=True, metavar="FILE|NAME", help="Facts from a file, or a shipped data set.")
 @click.option("--missing", type=click.Choice(["unknown"]), help="Read a missing cell as 'unknown'.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(words: tuple[str, ...], facts: str, missing: Any, as_json: bool) -> None:
-    """Answer QUESTION, such as "below of next of carbon", by chain of thought (C3).
+    """Answer QUESTION, such as "capital of France" or "below of next of carbon", through weights.
 
-    The facts become the weights of one layer; the model says one entity per hop and reads it back.
+    One hop, of any facts, by a layer of C1. Several by chain of thought (C3), where attributes are subjects:
+    the model says one entity per hop and reads it back.
     """
     question = " ".join(words)
     with input_errors():
@@ -24,11 +25,16 @@ def command(words: tuple[str, ...], facts: str, missing: Any, as_json: bool) -> 
 
         table = read_facts(facts, missing)
         assert table is not None
-        entities = table.to_entities(missing=missing)
-        subject, relations = understand(entities, question)
+        if missing is not None:
+            table = table.to_entities(missing=missing)
+        subject, relations = understand(table, question)
         if not relations:
             raise click.UsageError(f"{question!r} names a subject but asks for no relation of it")
-        steps = answer(entities, subject, relations)
+        if len(relations) > 1:
+            entities = table.to_entities()
+            subject = entities.subjects.index(table.subject_name(subject)) if entities.subjects else subject
+            table = entities
+        steps = answer(table, subject, relations)
     if as_json:
         from georecall.verify.cli.output import print_json
 
@@ -36,6 +42,6 @@ def command(words: tuple[str, ...], facts: str, missing: Any, as_json: bool) -> 
         print_json({"question": question, "answer": steps[-1].said, "steps": said})
         return
     for number, step in enumerate(steps, start=1):
-        said = inert(f"{' | '.join(step.prompt)}  ->  {step.said}")
-        click.echo(f"step {number}  {said}  (margin {step.margin:g})")
-    click.echo(inert(f"{entities.question(subject, *relations)}: {steps[-1].said}"))
+        prompt = " | ".join(map(readable, step.prompt))
+        click.echo(f"step {number}  {prompt}  ->  {readable(step.said)}  (margin {step.margin:g})")
+    click.echo(f"{table.question(subject, *relations)}: {readable(steps[-1].said)}")

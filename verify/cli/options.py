@@ -1,15 +1,19 @@
 """Options that several commands share, and the errors that they turn into one line."""
 
+import os
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import click
 
 from georecall.theory.facts.fact_table import FactsError, FactTable
+from georecall.theory.facts.spelling import FactsWarning
 
 
 class Count(click.ParamType):  # type: ignore[type-arg]
@@ -89,11 +93,15 @@ def facts_options(function: Callable[..., Any]) -> Callable[..., Any]:
             type=click.Choice(["bijections", "functions"]),
             help="Kind of random table; default bijections.",
         ),
-        click.option("--facts", metavar="FILE.csv|NAME", help="Facts from a file, or a shipped data set."),
+        click.option(
+            "--facts",
+            metavar="FILE|NAME",
+            help="Facts from a file (CSV, tabs, JSON, triples; -), or a shipped data set.",
+        ),
         click.option(
             "--missing",
             type=click.Choice(["unknown"]),
-            help="Read a missing cell as the attribute 'unknown'.",
+            help="Fill missing cells with the attribute 'unknown'; the verdict counts them.",
         ),
         click.option("--seed", type=Count(), default=0, show_default=True, help="Seed of the random draws."),
     )
@@ -141,16 +149,34 @@ def claim_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def read_facts(facts: str | None, missing: Any) -> FactTable | None:
-    """The table that --facts names: a file if it ends in .csv, else a shipped data set."""
+    """The table that --facts names: a file if it exists or has an ending, else a shipped data set.
+
+    What the reader warns of is said on standard error, in a line each.
+    """
     if facts is None:
         if missing is not None:
-            raise FactsError("--missing is about cells of a file: it needs --facts FILE.csv")
+            raise FactsError("--missing is about cells of a file: it needs --facts FILE")
         return None
-    if facts.lower().endswith(".csv"):
-        return FactTable.from_csv(facts, missing=missing)
     from georecall.theory.facts import datasets
 
-    return datasets.load(facts)
+    path = Path(facts)
+    if (
+        facts != "-"
+        and not os.path.lexists(facts)
+        and (not facts or (not path.suffix and path.name == facts))
+    ):
+        return datasets.load(facts)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", FactsWarning)
+        try:
+            table = FactTable.from_file(facts, missing=missing)
+        except FactsError as error:
+            known = path.stem in datasets.names() and not os.path.lexists(facts)
+            hint = f" (the shipped data set is called {path.stem!r})" if known else ""
+            raise FactsError(f"{error}{hint}") from error
+    for warning in told:
+        click.echo(f"georecall: note: {warning.message}", err=True)
+    return table
 
 
 def asks_hops(claim: str) -> bool:

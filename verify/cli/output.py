@@ -71,7 +71,8 @@ def print_verdict(verdict: Verdict) -> None:
 
 
 def _setting(verdict: Verdict) -> list[str]:
-    hidden = ("facts_sha256", None), ("engine", "numpy")
+    filled, stated = (verdict.parameters.get(name) for name in ("filled_cells", "stated_queries"))
+    hidden = ("facts_sha256", None), ("engine", "numpy"), ("filled_cells", None), ("stated_queries", None)
     shown = {
         k: v
         for k, v in verdict.parameters.items()
@@ -83,6 +84,9 @@ def _setting(verdict: Verdict) -> list[str]:
         if verdict.method == "measured":
             how = "measured in the floats of a function that is not known, not certified"
         parts.append(f"{show(verdict.n_queries)} queries {how}, in {verdict.seconds:.2f} s")
+    if filled is not None:
+        of = f"{show(stated)} of {show(verdict.n_queries)}"
+        parts.append(f"{show(filled)} missing cells are filled; {of} queries are about stated facts")
     return parts
 
 

@@ -19,6 +19,7 @@ from georecall.verify.recall.construction import (
 )
 from georecall.verify.recall.counterexample import Counterexample
 from georecall.verify.recall.laws import Law
+from georecall.verify.verdict.assumed import assumed
 from georecall.verify.verdict.stored_bits import subject_bits
 from georecall.verify.verdict.verdict import Verdict
 
@@ -208,7 +209,8 @@ def _asking(hops: int | None, chain_of_thought: bool) -> Asking:
 
 def _asked(found: Margins, asking: Asking) -> dict[str, Any]:
     """The parameters that say how it was asked."""
-    return {"hops": _hops(found)} | ({"chain_of_thought": True} if asking.chain_of_thought else {})
+    hops, filled = _hops(found), assumed(found.queries.facts, _hops(found))
+    return {"hops": hops} | ({"chain_of_thought": True} if asking.chain_of_thought else {}) | filled
 
 
 def _hops(found: Margins) -> int:

@@ -15,6 +15,7 @@ from georecall.verify.margins.certify import certify
 from georecall.verify.margins.counting.tally import Counted
 from georecall.verify.margins.induction import PremiseError
 from georecall.verify.margins.margins import Margins, Progress, check_fits, margins
+from georecall.verify.verdict.assumed import assumed
 from georecall.verify.verdict.judgement import covered, judged, quantities
 from georecall.verify.verdict.verdict import Verdict
 
@@ -147,6 +148,7 @@ def _judged(
             found = one_by_one()
     except PremiseError as error:
         return replace(verdict, reason=str(error))
+    verdict.parameters.update(assumed(facts, hops, typed=facts.n_relations > R))
     verdict = replace(verdict, n_queries=facts.n_subjects * R**hops, measured=quantities(model, found, facts))
     return in_engine(covered(judged(verdict, found), found), model, found, engine, progress)
 

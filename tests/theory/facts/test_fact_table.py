@@ -4,6 +4,7 @@ import copy
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,7 +29,16 @@ NAMED = FactTable(
         ([[[0]]], {}, r"got \(1, 1, 1\)"),
         ([[0.0, 1.0]], {}, "must be integers .* got float64"),
         ([[True, False]], {}, "must be integers .* got bool"),
-        ([["0", "1"]], {}, "must be integers"),
+        ([["0", 1]], {}, "must be integers .* or all of them names, got int"),
+        ([["a", None]], {}, "or all of them names, got NoneType"),
+        ([["a", "z"]], {"attributes": ["a", "b"]}, "the answer 'z' is none of the attributes"),
+        ([[0, 1], [0]], {}, "rows that differ"),
+        (np.ma.masked_equal([[0, 1]], 1), {}, "masked"),
+        ([[0, 1]], {"n_attributes": 2.5}, "n_attributes must be a whole number, got 2.5"),
+        ([[0, 1]], {"n_attributes": True}, "n_attributes must be a whole number"),
+        ([[0, 1]], {"subjects": "ab"}, "names of subjects must be several texts, got 'ab'"),
+        ([[0, 1]], {"subjects": [1, 2]}, "names of subjects must be several texts"),
+        ([[0, 1]], {"filled": [[0, 1]]}, "filled must be truth values"),
         ([[0, -1]], {}, r"answers\[0, 1\] is -1; attributes are numbered 0 to 0"),
         ([[0, 1], [1, 2]], {"n_attributes": 2}, r"answers\[1, 1\] is 2; attributes are numbered 0 to 1"),
         ([[0, 1]], {"attributes": ["a"]}, r"answers\[0, 1\] is 1; attributes are numbered 0 to 0"),
@@ -56,7 +66,6 @@ def test_a_table_keeps_what_it_was_given():
     assert NAMED.question(2, 0) == "likes of cy"
     assert NAMED.question(2, 0, 1) == "owes of likes of cy"  # the first hop last
     assert (NAMED.subject_name(1), NAMED.relation_name(1), NAMED.attribute_name(2)) == ("bob", "owes", "cy")
-    assert "2 relations over 3 subjects, 3 attributes" in repr(NAMED)
 
 
 def test_without_names_subjects_relations_and_attributes_are_numbered():
@@ -186,17 +195,112 @@ def test_to_entities_does_not_mind_a_foreign_attribute_that_never_occurs():
     assert table.to_entities().answers.tolist() == [[1, 1]]
 
 
-def test_missing_unknown_adds_an_entity_that_every_relation_maps_to_itself():
+def test_with_missing_unknown_a_stranger_is_an_entity_whose_own_relations_are_unknown():
     table = FactTable([[0, 1], [1, 0]], subjects=["a", "b"], attributes=["b", "z"])
     entities = table.to_entities(missing="unknown")
-    assert entities.subjects == entities.attributes == ("a", "b", "unknown")
-    assert entities.answers.tolist() == [[1, 2, 2], [2, 1, 2]]
-    assert entities.compose([1, 0, 1]).tolist() == [2, 2, 2]
+    assert entities.subjects == entities.attributes == ("a", "b", "z", "unknown")
+    assert entities.answers.tolist() == [[1, 2, 3, 3], [2, 1, 3, 3]]
+    assert entities.compose([1, 0]).tolist() == [3, 2, 3, 3]
+    assert entities.filled.tolist() == [[False, False, True, True]] * 2
+    assert (table.n_filled, entities.n_filled) == (0, 4)
 
 
-def test_missing_unknown_uses_an_entity_of_that_name_where_there_is_one():
+def test_missing_unknown_uses_an_entity_of_that_name_if_it_has_no_facts_of_its_own():
+    table = FactTable([[0, 1]], subjects=["a", "unknown"], attributes=["z", "unknown"])
+    assert table.to_entities(missing="unknown").answers.tolist() == [[2, 1, 1]]
     table = FactTable([[0, 1]], subjects=["a", "unknown"], attributes=["z", "a"])
-    assert table.to_entities(missing="unknown").answers.tolist() == [[1, 0]]
+    with pytest.raises(FactsError, match="'unknown' is a subject with facts of its own"):
+        table.to_entities(missing="unknown")
+
+
+def test_where_every_attribute_is_a_subject_missing_unknown_adds_nothing():
+    table = FactTable([[1, 0]], subjects=["a", "b"], attributes=["b", "a"])
+    assert table.to_entities(missing="unknown") == table.to_entities()
+
+
+def test_entities_without_names_are_known_by_number():
+    entities = FactTable([[0, 2]]).to_entities(missing="unknown")
+    assert entities.subjects == ("s0", "s1", "s2", "unknown")
+    assert entities.answers.tolist() == [[0, 2, 3, 3]]
+
+
+def test_filled_cells_are_kept_by_what_is_made_of_a_table_and_are_no_content():
+    table = FactTable([[0, 1, 1]], filled=[[False, True, True]])
+    assert table == FactTable([[0, 1, 1]])
+    assert table.n_filled == 2
+    assert table.restricted(subjects=[1]).n_filled == 1
+    assert table.altered(1, 0, 0).n_filled == 1
+    assert pickle.loads(pickle.dumps(table)).n_filled == 2
+    assert table.to_entities().n_filled == 2
+
+
+@given(seed=SEEDS, N=st.integers(1, 6), R=st.integers(1, 3), A=st.integers(1, 8), named=st.booleans())
+def test_the_repr_of_a_small_table_makes_it_again(seed, N, R, A, named):
+    table = random_functions(N, R, A, rng=np.random.default_rng(seed))
+    if named:
+        table = FactTable(table.answers, subjects=list("abcdef"[:N]), n_attributes=A)
+    assert eval(repr(table)) == table
+
+
+def test_the_repr_of_a_large_table_is_a_line():
+    assert repr(FactTable(np.zeros((8, 9), int))) == "<FactTable: 8 relations over 9 subjects, 1 attributes>"
+
+
+def test_answers_in_words_are_numbered_relation_by_relation_or_as_the_attributes_are():
+    table = FactTable([["x", "y"], ["y", "z"]])
+    assert (table.answers.tolist(), table.attributes) == ([[0, 1], [1, 2]], ("x", "y", "z"))
+    assert FactTable([["x", "y"]], attributes=["y", "x"]).answers.tolist() == [[1, 0]]
+    assert FactTable(np.array([["x", "yy"]])) == FactTable([["x", "yy"]])
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.int32, np.uint64, ">i4", object, list, tuple, "fortran"])
+def test_the_digest_depends_on_the_facts_and_not_on_what_held_them(kind):
+    answers = [[1, 2, 0], [0, 0, 1]]
+    if kind == "fortran":
+        held = np.asfortranarray(answers)
+    elif kind in (list, tuple):
+        held = kind(map(kind, answers))
+    else:
+        held = np.array(answers, dtype=kind).astype(int if kind is object else kind)
+    names = np.array(["ann", "bob", "cy"])  # NumPy's own strings
+    assert FactTable(held, subjects=names, relations=["likes", "owes"], attributes=list(names)) == NAMED
+
+
+def test_relations_of_disjoint_attributes_are_known():
+    assert FactTable([[0, 1, 1], [2, 2, 3]]).disjoint_attributes
+    assert not FactTable([[0, 1, 1], [2, 2, 1]]).disjoint_attributes
+
+
+TRIPLES = [("ann", "boss", "bob"), ("bob", "boss", "bob"), ("ann", "age", "7"), ("bob", "age", "9")]
+
+
+def test_triples_dictionaries_and_frames_make_the_table_that_a_file_makes(tmp_path):
+    path = tmp_path / "facts.csv"
+    path.write_text("subject,boss,age\nann,bob,7\nbob,bob,9\n")
+    table = FactTable.from_file(path)
+    by_relation = {"boss": {"ann": "bob", "bob": "bob"}, "age": {"ann": "7", "bob": "9"}}
+    wide = pd.DataFrame({"subject": ["ann", "bob"], "boss": ["bob", "bob"], "age": [7, 9]})
+    frames = [wide, wide.set_index("subject"), wide.set_index("subject").rename_axis(None)]
+    frames += [pd.DataFrame(TRIPLES, columns=["head", "relation", "tail"])]
+    made = [FactTable.from_frame(frame) for frame in frames]
+    for other in (FactTable.from_triples(TRIPLES), FactTable.from_dict(by_relation), *made):
+        assert other == table
+        assert other.answers.dtype == np.int64
+
+
+def test_what_a_frame_or_triples_lack_is_refused_or_filled():
+    frame = pd.DataFrame({"subject": ["ann", "bob"], "boss": ["bob", None]})
+    with pytest.raises(FactsError, match="the frame, row 1, column boss: missing"):
+        FactTable.from_frame(frame)
+    assert FactTable.from_frame(frame, missing="unknown").filled.tolist() == [[False, True]]
+    with pytest.raises(FactsError, match=r"row 0: 1\.5 is neither text nor a whole number"):
+        FactTable.from_frame(pd.DataFrame({"subject": ["ann"], "mass": [1.5]}))
+    with pytest.raises(FactsError, match="the frame has the columns 'name,boss'"):
+        FactTable.from_frame(pd.DataFrame({"name": ["ann"], "boss": ["bob"]}))
+    with pytest.raises(FactsError, match=r"number 0: .*, where 3 parts are wanted"):
+        FactTable.from_triples([("ann", "boss")])
+    with pytest.raises(FactsError, match=r"use FactTable\.from_frame"):
+        FactTable(frame)
 
 
 def test_a_restricted_table_keeps_all_attributes_and_the_names_of_what_is_left():

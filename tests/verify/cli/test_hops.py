@@ -70,7 +70,7 @@ def test_ask_shows_each_step(capsys: pytest.CaptureFixture[str]) -> None:
     [
         ("belw of carbon", "and ' of ' (did you mean 'below'?)"),
         ("below of carbn", "'carbn' is neither a subject nor"),
-        ("below of carbn", "(did you mean 'carbon'?)"),
+        ("below of carbn", "(did you mean 'Carbon'?)"),
         ("carbon", "no relation"),
         ("", "neither a subject nor"),
     ],

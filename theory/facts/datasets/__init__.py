@@ -29,4 +29,4 @@ def load(name: str) -> FactTable:
             f"no data set is called {name!r}{meant(name, names())}; there are {', '.join(names())}"
         )
     with as_file(files(__name__) / f"{name}.csv") as path:
-        return FactTable.from_csv(path)
+        return FactTable.from_file(path)

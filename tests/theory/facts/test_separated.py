@@ -1,4 +1,4 @@
-"""Facts from CSV files: both forms, everything that is refused, and where the message points."""
+"""Facts in separated columns: every form, everything that is refused, and where the message points."""
 
 import csv
 import io
@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from georecall.theory.facts.fact_table import FactsError, FactTable
+from georecall.theory.facts.roles import ATTRIBUTE, RELATION, SUBJECT
+from georecall.theory.facts.spelling import FactsWarning
 
 
 @pytest.fixture
@@ -110,11 +112,14 @@ def test_a_triple_that_is_repeated_does_not_matter(read):
 
 
 WORDS = st.text(
-    st.characters(exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp"]) | st.sampled_from(' ,"\n;'), min_size=1
+    st.characters(exclude_categories=["Cs", "Cc", "Cf", "Zs", "Zl", "Zp"]) | st.sampled_from(' ,"\n;'),
+    min_size=1,
 ).map(str.strip)
-NAMES = WORDS.filter(lambda word: bool(word) and word.lower() not in {"subject", "relation", "attribute"})
+ROLES = {name for role in (SUBJECT, RELATION, ATTRIBUTE) for name in role}
+NAMES = WORDS.filter(lambda word: bool(word) and word.lower() not in ROLES)
 
 
+@pytest.mark.filterwarnings("ignore::georecall.theory.facts.spelling.FactsWarning")
 @given(
     subjects=st.lists(NAMES, min_size=1, max_size=4, unique=True),
     relations=st.lists(NAMES, min_size=1, max_size=3, unique=True),
@@ -251,6 +256,83 @@ def test_unknown_is_one_attribute_for_all_relations(read):
 def test_a_contradiction_of_an_empty_cell_is_one_even_where_missing_cells_are_allowed(read):
     with pytest.raises(FactsError, match="row 8: symbol of Helium is 'unknown', but 'He' in row 5"):
         read(LONG + "Helium,symbol,\n", missing="unknown")
+
+
+SHAPES = {
+    "long, other names": "head,predicate,tail\nAnn,mother,Zoe\nBen,mother,Eva\n",
+    "long, single letters": "r,t,h\nmother,Zoe,Ann\nmother,Eva,Ben\n",
+    "long, object": "subject,relation,object\nAnn,mother,Zoe\nBen,mother,Eva\n",
+    "semicolons": "subject;mother\nAnn;Zoe\nBen;Eva\n",
+    "tabs": "subject\tmother\nAnn\tZoe\n\nBen\t Eva\n",
+    "tabs, long": "Subject\tRelation\tObject\nAnn\tmother\tZoe\nBen\tmother\tEva\n",
+    "triples": "Ann\tmother\tZoe\nBen\tmother\tEva\n",
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("missing", [None, "unknown"])
+def test_shapes_that_the_field_uses_say_the_same(read, shape, missing):
+    assert as_text(read(SHAPES[shape], missing=missing)) == {"mother": {"Ann": "Zoe", "Ben": "Eva"}}
+
+
+def test_triples_are_not_quoted(read):
+    assert as_text(read('Ann\tsays\t"hm\nBen\tsays\tO"Hara\n')) == {"says": {"Ann": '"hm', "Ben": 'O"Hara'}}
+
+
+NOT_MEANT_SO = {
+    "a header again, wide": (
+        "subject,boss\nAnn,Ben\nsubject,Boss\nBen,Ann\n",
+        "row 3: the header stands here",
+    ),
+    "a header again, long": (LONG + "subject, relation,attribute\n", "row 8: the header stands here again"),
+    "an index": (",subject,mother\n0,Ann,Zoe\n", "the first column has no name"),
+    "an index, long": (",head,relation,tail\n0,Ann,mother,Zoe\n", "the first column has no name"),
+    "an unusual header between tabs": ("item\trelation\tvalue\nAnn\tmother\tZoe\n", "the header is"),
+    "a quote after a space": ('subject, boss\nAnn, "Carla"\n', "row 2, column boss: a quote after a space"),
+    "a quote after a space, subject": ('subject,boss\n "Ann",Carla\n', "row 2, column subject: a quote"),
+    "composed and decomposed": (
+        "subject,a\nS\u00e3o,x\nx,Sa\u0303o\n",
+        r"row 3, column a: 'Sa\\u0303o' and 'S\\xe3o'",
+    ),
+    "a zero-width space": ("subject,a\nAnn,Zoe\u200b\nBen,Zoe\n", r"'Zoe' and 'Zoe\\u200b' look the same"),
+    "a no-break space": ("subject,a\nAnn,Z\u00a0e\nBen,Z e\n", r"'Z e' and 'Z\\xa0e' look the same"),
+    "look-alike subjects": ("subject,a\nAnn,1\nAnn\u00ad,2\n", r"row 3: 'Ann\\xad' and 'Ann' look the same"),
+    "look-alike relations": ("subject,a,a\u200d\nAnn,1,2\n", "look the same"),
+    "nothing to be seen": ("subject,a\nAnn,\u200b\n", r"row 2, column a: '\\u200b' shows nothing"),
+    "Latin-1": ("subject,a\nAnn,Zo\u00eb\n".encode("latin1"), "row 2: .*iconv -f LATIN1 -t UTF-8"),
+    "UTF-16": ("subject,a\nAnn,Zo\u00eb\n".encode("utf-16"), "row 1: .*iconv -f UTF-16 -t UTF-8"),
+    "UTF-16 without its mark": ("subject,a\nAnn,Zo\u00eb\n".encode("utf-16-le"), "row 2: .*iconv -f UTF-16"),
+    "a zero byte": (b"subject,a\nAnn,x\0\n", "row 2: byte 0x00 is no text"),
+    "a spreadsheet": (b"PK\x03\x04" + bytes(30), "is a ZIP archive or a spreadsheet; want text"),
+    "arrays": (b"\x93NUMPY" + bytes(30), r"is NumPy's \.npy"),
+}
+
+
+@pytest.mark.parametrize("case", NOT_MEANT_SO)
+@pytest.mark.parametrize("missing", [None, "unknown"])
+def test_what_can_hardly_be_meant_so_is_refused_with_its_row(read, case, missing):
+    content, message = NOT_MEANT_SO[case]
+    with pytest.raises(FactsError, match=message) as caught:
+        read(content, missing=missing)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("subject,boss\nAnn,Bob;Eve\nCid,Bob|Ann\n", "row 2, column boss: 'Bob;Eve' looks .* 1 more"),
+        ("subject,boss\nAnn,Bob\nCid,Ann; Ben\n", "row 3, column boss: 'Ann; Ben' looks like several values"),
+        ("subject,boss\nUS,Ann\nus,Ben\n", "row 3: 'us' and 'US' differ in case alone"),
+        ("subject,boss,Boss\nUS,Ann,Ben\n", "'Boss' and 'boss' differ in case alone"),
+    ],
+)
+def test_what_may_not_be_meant_so_is_read_as_it_stands_with_a_warning(read, content, message):
+    with pytest.warns(FactsWarning, match=message):
+        assert read(content).n_subjects >= 1
+
+
+def test_names_that_differ_in_more_than_looks_are_left_alone(read):
+    assert read("subject,a\nCo,x;\nC\u00f4,|\nCO\u2082,y\n").n_subjects == 3
 
 
 def test_a_file_that_is_not_there_is_refused_by_name(tmp_path):
