@@ -112,7 +112,7 @@ def understand(facts: FactTable, question: str) -> tuple[int, list[int]]:
     ends = [(match.start(), match.end()) for match in _OF.finditer(question)]
     readings: dict[int, list[_Reading]] = {}  # of what stands from a place on
     for start in [end for _, end in reversed(ends)] + [0]:
-        found = [(inexact, number, ()) for number, inexact in subjects.find(question[start:])]
+        found: list[_Reading] = [(inexact, s, ()) for s, inexact in subjects.find(question[start:])]
         later = [(stop, end) for stop, end in ends if stop >= start and end in readings]
         for stop, end in later[: relations.most_of + 1]:
             for relation, inexact in relations.find(question[start:stop]):
