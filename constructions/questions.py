@@ -14,7 +14,7 @@ from georecall.constructions.transformer.arithmetic import dense
 from georecall.constructions.transformer.prompts import relations_first
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactsError, FactTable
-from georecall.theory.tools.names import meant, quoted, readable, seen
+from georecall.theory.tools.names import inert, meant, quoted, seen
 
 
 @dataclass(frozen=True)
@@ -173,6 +173,6 @@ def _not_understood(
         if any(relations.find(question[start:stop]) for start in left if start <= stop):
             left.add(end)
     rest = question[max(left) :]
-    known = ", ".join(readable(facts.relation_name(r)) for r in range(min(facts.n_relations, 8)))
+    known = ", ".join(inert(facts.relation_name(r)) for r in range(min(facts.n_relations, 8)))
     like = relations.meant(_OF.split(rest)[0]) or subjects.meant(rest)
     return f"{quoted(rest)} is neither a subject nor begins with a relation ({known}) and ' of '{like}"

@@ -14,7 +14,7 @@ from georecall.theory.facts.python import answers_in_numbers, of_frame, of_rows,
 from georecall.theory.facts.spelling import FactsError as FactsError
 from georecall.theory.facts.stated import UNKNOWN as UNKNOWN
 from georecall.theory.facts.stated import Source, Stated, long
-from georecall.theory.tools.names import quoted, readable
+from georecall.theory.tools.names import inert, quoted
 from georecall.theory.tools.randomness import generator
 
 Missing = Literal["unknown"] | None
@@ -173,7 +173,7 @@ class FactTable:
     def question(self, subject: int, *relations: int) -> str:
         """A query in words, to be read: the last hop first, 'r1 of r0 of s5'."""
         names = [*map(self.relation_name, reversed(relations)), self.subject_name(subject)]
-        return " of ".join(map(readable, names))
+        return " of ".join(map(inert, names))
 
     def block(self, start: int, stop: int) -> NDArray[np.int64]:
         """The answers about subjects start..stop - 1, shape (R, stop - start)."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from georecall.theory.facts.spelling import CellError, FactsError, name_in, tell_apart, tell_several
-from georecall.theory.tools.names import quoted, readable
+from georecall.theory.tools.names import inert, quoted
 
 UNKNOWN = "unknown"
 _MOST_CELLS = 1 << 29  # of a table: 4 GiB of numbers
@@ -75,13 +75,13 @@ def wide(source: Source, relations: Sequence[str], rows: Iterable[Row], missing:
             numbers.append(np.fromiter(map(texts.__getitem__, answers), np.int32, len(answers)))
         except CellError as error:
             column = relations[answers.index(error.cell)]
-            raise FactsError(f"{source.at(line)}, column {readable(column)}: {error}") from None
+            raise FactsError(f"{source.at(line)}, column {inert(column):.80}: {error}") from None
     if not numbers:
         raise FactsError(f"{source.name} has a header but no subject")
     lines = list(line_of.values())
 
     def cell(r: int, s: int) -> str:
-        return f"{source.at(lines[s])}, column {readable(relations[r])}"
+        return f"{source.at(lines[s])}, column {inert(relations[r]):.80}"
 
     cells = np.ascontiguousarray(np.stack(numbers).T)
     return _table(source, list(line_of), lines, relations, texts.names, cells, missing, cell)
@@ -123,7 +123,7 @@ def long(source: Source, rows: Iterable[Row], missing: str | None) -> Stated:
     if len(wrong := np.flatnonzero(said[first[key]] != said)):
         i, before = int(wrong[0]), int(first[key[wrong[0]]])
         now, then = (quoted(texts.names[a[row]] if a[row] >= 0 else UNKNOWN) for row in (i, before))
-        fact = f"{readable(of[L[i]])} of {readable(names[S[i]])}"
+        fact = f"{inert(of[L[i]]):.80} of {inert(names[S[i]]):.80}"
         raise FactsError(
             f"{source.at(lines[i])}: {fact} is {now}, but {then} in {source.kind} {lines[before]}"
         )
@@ -135,7 +135,7 @@ def long(source: Source, rows: Iterable[Row], missing: str | None) -> Stated:
 
     def cell(r: int, s: int) -> str:
         first = f"subject {quoted(names[s])} (first in {source.kind} {at[s]})"
-        return f"{source.name}: {first}, column {readable(of[r])}"
+        return f"{source.name}: {first}, column {inert(of[r]):.80}"
 
     return _table(source, names, at, of, texts.names, cells, missing, cell)
 

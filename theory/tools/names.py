@@ -5,8 +5,7 @@ import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-_MOST = 80  # characters of a name that are shown; of a longer one its beginning and its end
-_JOINERS = "\u200c\u200d"  # invisible, but spelling in Persian, in Indic scripts and in emoji
+_MOST = 80  # characters of a name that a message quotes
 
 
 def meant(name: str, known: Iterable[str]) -> str:
@@ -22,18 +21,21 @@ def meant(name: str, known: Iterable[str]) -> str:
     return f" (did you mean {quoted(closest[0])}?)" if closest else ""
 
 
-def readable(name: str) -> str:
-    r"""A name as it can be shown anywhere: what would move the cursor or the text is spelled out, length cut.
+def inert(text: object) -> str:
+    r"""Foreign text in a line: what would move the cursor, turn the line around or vanish is an escape.
 
     Example:
-        >>> readable("wn:a:dog"), readable("a\x1b[31mb\u202e"), len(readable("x" * 10_000))
-        ('wn:a:dog', 'a\\x1b[31mb\\u202e', 88)
+        >>> print(inert("a\x1b[31m \u202eb"))
+        a\x1b[31m \u202eb
     """
-    if len(name) > _MOST:
-        return f"{readable(name[:60])}…{readable(name[-8:])} ({len(name)} characters)"
-    if name.isprintable():
-        return name
-    return "".join(c if c.isprintable() or c in _JOINERS else repr(c)[1:-1] for c in name)
+    return "".join(c.encode("unicode_escape").decode() if _unsafe(c) else c for c in str(text))
+
+
+def _unsafe(character: str) -> bool:
+    """Controls, surrogates, ends of lines, and marks of direction; joiners of letters and emoji are none."""
+    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or (
+        unicodedata.category(character) == "Cf" and character not in "\u200c\u200d"
+    )
 
 
 def quoted(name: str) -> str:

@@ -15,9 +15,9 @@ from typing import Any
 
 import click
 
-from georecall.theory.tools.names import meant
+from georecall.theory.tools.names import inert, meant
 from georecall.theory.tools.version import VERSION
-from georecall.verify.cli.streams import deliver, held, inert
+from georecall.verify.cli.streams import deliver, held
 
 # Commands load when they are called: the help of `georecall` needs neither NumPy nor SymPy.
 COMMANDS = {

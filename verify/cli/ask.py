@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from georecall.theory.tools.names import readable
+from georecall.theory.tools.names import inert
 from georecall.verify.cli.options import input_errors, read_facts
 
 
@@ -42,6 +42,6 @@ def command(words: tuple[str, ...], facts: str, missing: Any, as_json: bool) -> 
         print_json({"question": question, "answer": steps[-1].said, "steps": said})
         return
     for number, step in enumerate(steps, start=1):
-        prompt = " | ".join(map(readable, step.prompt))
-        click.echo(f"step {number}  {prompt}  ->  {readable(step.said)}  (margin {step.margin:g})")
-    click.echo(f"{table.question(subject, *relations)}: {readable(steps[-1].said)}")
+        prompt = " | ".join(map(inert, step.prompt))
+        click.echo(f"step {number}  {prompt}  ->  {inert(step.said)}  (margin {step.margin:g})")
+    click.echo(f"{table.question(subject, *relations)}: {inert(steps[-1].said)}")

@@ -3,7 +3,6 @@
 import io
 import os
 import sys
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import TextIO
@@ -57,20 +56,3 @@ def encodable(text: str, encoding: str) -> str:
         'n\\xe9e'
     """
     return text.encode(encoding, "backslashreplace").decode(encoding)
-
-
-def inert(text: object) -> str:
-    r"""Foreign text in a line: what would move the cursor, turn the line around or vanish is an escape.
-
-    Example:
-        >>> print(inert("a\x1b[31m \u202eb"))
-        a\x1b[31m \u202eb
-    """
-    return "".join(c.encode("unicode_escape").decode() if _unsafe(c) else c for c in str(text))
-
-
-def _unsafe(character: str) -> bool:
-    """Controls, surrogates, ends of lines, and marks of direction; joiners of letters and emoji are none."""
-    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or (
-        unicodedata.category(character) == "Cf" and character not in "\u200c\u200d"
-    )

@@ -6,7 +6,7 @@ from rich import markup
 from rich.console import Console
 from rich.table import Table
 
-from georecall.verify.cli.streams import inert
+from georecall.theory.tools.names import inert
 
 _UNLIMITED = 10**6  # columns: what no person looks at is not cut
 _NARROWEST = 40  # columns: COLUMNS=0, as some environments say, is no terminal's width

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from georecall.theory.tools.names import inert
 from georecall.verify.cli import COMMANDS, run
-from georecall.verify.cli.streams import inert
 
 FULL = Path("/dev/full")
 GEORECALL = f"{sys.executable} -m georecall"
