@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from georecall.theory.facts.protocol import Table
+from georecall.theory.tools.numerals import exactly
 
 _LONG = 10**60  # of a whole number that nobody reads in full
 
@@ -57,12 +58,12 @@ def show(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {show(item)}" for name, item in value.items())
     if isinstance(value, float):
-        return f"{value:.6g}"
+        rounded = f"{value:.6g}"
+        return repr(value) if float(rounded).is_integer() and float(rounded) != value else rounded
     if isinstance(value, int) and abs(value) >= _LONG:
         return f"{Decimal(value):.6g}"
     if isinstance(value, list):
         return "[" + ", ".join(map(show, value)) + "]"
     if isinstance(value, Fraction):
-        exact = Fraction(float(value)) == value
-        return f"{float(value):.12g}" if exact else str(value)
+        return exactly(value)
     return str(value)

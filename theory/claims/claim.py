@@ -10,6 +10,7 @@ import sympy
 from georecall.theory.claims.notation import COMMON, letters
 from georecall.theory.claims.symbols import MEANINGS, layer
 from georecall.theory.tools.names import page_of
+from georecall.theory.tools.numerals import exactly
 
 Number = int | Fraction
 Values = Mapping[sympy.Symbol, Number]  # what the symbols of a claim are worth in one instance
@@ -39,7 +40,7 @@ class Hypothesis:
     def at(self, values: Values) -> str:
         """The condition and what its symbols are worth: 'gate >= V/2 at V = 2, gate = 0.9'."""
         symbols = sorted(self.condition.free_symbols, key=str)
-        worth = ", ".join(f"{symbol} = {float(values[symbol]):.12g}" for symbol in symbols)
+        worth = ", ".join(f"{symbol} = {exactly(values[symbol])}" for symbol in symbols)
         return f"{self.condition} at {worth}"
 
 

@@ -7,7 +7,7 @@ from georecall.theory.claims.hops import DROPPED_BLOCK
 from georecall.theory.claims.symbols import A, N, R, T, k, mu
 
 _ANY_SIZE = Hypothesis("at least two attributes", sympy.Ge(A, 2))
-BIJECTIONS = Hypothesis("bijections: every attribute answers every relation once", sympy.Eq(A, N))
+BIJECTIONS = Hypothesis("as many attributes as subjects", sympy.Eq(A, N))
 _ln_factorial = sympy.log(sympy.factorial(N))
 
 COUNTING_BOUND = Claim(

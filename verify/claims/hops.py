@@ -160,7 +160,7 @@ class Hops:
         return Instance(
             facts=facts,
             values=values,
-            parameters={**chosen, "gate": gate, "code_length": code.length},
+            parameters={**chosen, **_rounded(gate), "code_length": code.length},
             build=lambda: self.construct(facts, code=code, gate=gate, **chosen),
             margins=lambda model, progress: all_margins(model, facts, alphabet, progress=progress),
             n_queries=n_queries,
@@ -241,6 +241,11 @@ def as_entities(facts: FactTable) -> tuple[FactTable, int]:
         if facts.subjects is None and facts.attributes is None:
             return facts, int((facts.occurring() >= facts.n_subjects).sum())
         return facts, sum(facts.attribute_name(int(a)) not in subjects for a in facts.occurring())
+
+
+def _rounded(gate: float) -> dict[str, Any]:
+    """The gate as the weights have it, and as it was asked for where that is another."""
+    return {"gate": dyadic(gate)} | ({"gate_asked": gate} if dyadic(gate) != gate else {})
 
 
 def _last(R: int, hops: int) -> int:

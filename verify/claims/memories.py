@@ -18,7 +18,7 @@ from georecall.constructions.memories import (
     features,
     linear_dimension,
 )
-from georecall.constructions.transformer.parts import placed
+from georecall.constructions.transformer.parts import covering, placed
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims import memories as claims
 from georecall.theory.claims.claim import Claim, Values
@@ -196,6 +196,7 @@ class SignCodeMemory:
     def instance(self, facts: FactTable, **options: Any) -> Instance:
         """The claim at one table; options `code_length` and `code`."""
         code = options.get("code") or sign_code(facts.n_attributes, length=options.get("code_length"))
+        code = covering(code, facts)
         names = sign_code(facts.n_subjects)
         return Instance(
             facts=facts,

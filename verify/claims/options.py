@@ -1,16 +1,19 @@
 """What is asked of `check`: a claim, facts and options, examined and turned into an instance."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from georecall.constructions.codes.code import Code
 from georecall.theory.claims import CLAIMS
 from georecall.theory.claims.claim import Claim
 from georecall.theory.facts.fact_table import FactTable, random_bijections, random_functions
 from georecall.theory.facts.keyed import KeyedBijections
 from georecall.theory.tools.names import meant
+from georecall.theory.tools.numerals import as_float
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.dense import DENSE
 from georecall.verify.claims.floors import FLOORS
@@ -28,6 +31,8 @@ EXPERIMENTS: dict[str, Experiment] = {
 TABLES: dict[str, Callable[..., FactTable]] = {"bijections": random_bijections, "functions": random_functions}
 _LARGEST = 2.0**500  # of a gate or margin: weights and logits made of it stay far from float64's largest
 _WHOLE = ("bits", "code_length", "code_distance", "hops", "stages", "trials")
+_REAL = ("gate", "margin", "delta")
+_CODED = {experiment.claim.name for experiment in (*SINGLE_HOP, *MULTI_HOP)} | {"sign-code-memory"}
 _CHOICES = {"attention": ("hard", "soft"), "readout": ("in-place", "separate")}
 
 
@@ -55,7 +60,7 @@ def prepare(
     """What `check` would build and measure; arguments and errors as there."""
     experiment = _experiment(claim)
     options = {name: value for name, value in options.items() if value is not None}
-    check_options(experiment.claim, options)
+    options = check_options(experiment.claim, options)
     if facts is None:
         default_subjects, default_relations = experiment.default_table
         subjects = default_subjects if subjects is None else subjects
@@ -96,27 +101,39 @@ def no_option(claim: str, option: str) -> UsageError:
     return UsageError(f"{claim} has no option ", Option(option), "; the single-hop claims of C1 have")
 
 
-def check_options(claim: Claim, options: dict[str, Any]) -> None:
-    """Refuses options that the claim does not take, and values that mean nothing.
+def check_options(claim: Claim, options: dict[str, Any]) -> dict[str, Any]:
+    """The options in Python's own numbers; refuses what the claim does not take, and what means nothing.
 
     Raises:
         UsageError: see above.
     """
+    plain = {}
     for name, value in options.items():
         option = Option(name)
-        if name not in (*claim.parameters, "code"):
+        if name not in claim.parameters and not (name == "code" and claim.name in _CODED):
             taken = [part for other in claim.parameters for part in (", ", Option(other))][1:]
             raise UsageError(
                 f"{claim.name} has no option ", option, "; beside the facts it takes ", *(taken or ["none"])
             )
         if name in _WHOLE and not (isinstance(value, int | np.integer) and not isinstance(value, bool)):
             raise UsageError(option, f" must be a whole number, got {value!r}")
+        if name in _REAL:
+            try:
+                value = as_float(value)
+            except OverflowError:
+                value = math.inf
+            except (TypeError, ValueError) as error:
+                raise UsageError(option, f": {error}") from error
+        if name in _WHOLE:
+            value = int(value)
+        if name == "code" and not isinstance(value, Code):
+            raise UsageError(option, f" must be a Code, got {type(value).__name__}")
         if name == "bits" and not 1 <= value <= 16:
             raise UsageError(option, f" must be from 1 to 16, got {value}")
         if name in ("code_length", "code_distance", "trials", "hops", "stages") and value < 1:
             raise UsageError(option, f" must be at least 1, got {value}")
         if name in ("gate", "margin") and not abs(value) < _LARGEST:
-            beyond = "; weights allow less than 2^500" if abs(value) < float("inf") else ""
+            beyond = "; weights allow less than 2^500" if abs(value) < math.inf else ""
             raise UsageError(option, f" must be a finite number, got {value}{beyond}")
         if name == "delta" and not 0 < value < 1:
             raise UsageError(option, f" must lie between 0 and 1, got {value}")
@@ -126,10 +143,17 @@ def check_options(claim: Claim, options: dict[str, Any]) -> None:
             require_memory(8 * int(value), f"a word of {show(value)} coordinates")
         if name in _CHOICES and value not in _CHOICES[name]:
             raise UsageError(option, f" must be one of {', '.join(_CHOICES[name])}, got {value!r}")
+        plain[name] = value
+    for name in ("code_length", "code_distance"):
+        if "code" in options and name in options:
+            raise UsageError(
+                Option(name), " is a property of the ", Option("code"), " given: give one of them"
+            )
     if options.get("margin") is not None and options.get("attention", "hard") != "soft":
         raise UsageError(
             Option("margin"), " is what softmax attention keeps: it goes with ", Option("attention"), " soft"
         )
+    return plain
 
 
 def facts_asked(

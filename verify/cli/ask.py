@@ -44,4 +44,4 @@ def command(words: tuple[str, ...], facts: str, missing: Any, as_json: bool) -> 
     for number, step in enumerate(steps, start=1):
         prompt = " | ".join(map(inert, step.prompt))
         click.echo(f"step {number}  {prompt}  ->  {inert(step.said)}  (margin {step.margin:g})")
-    click.echo(f"{table.question(subject, *relations)}: {inert(steps[-1].said)}")
+    click.echo(f"{inert(table.question(subject, *relations))}: {inert(steps[-1].said)}")

@@ -101,7 +101,7 @@ def _print(whole: dict[str, Any]) -> None:
             to.print(f"  [red]seed {run['seed']}: an untrained MLP transfers as well: nothing is shown[/red]")
         for name in run["fit_fails"]:
             told = f"{name} is {run[name]:.3g}: the regression fails, and no map of it says anything"
-            console.print(f"  [red]seed {run['seed']}: {told}[/red]")
+            to.print(f"  [red]seed {run['seed']}: {told}[/red]")
     if whole["out"]:
         to.print(f"  wrote {whole['out']}", soft_wrap=True)
 

@@ -115,13 +115,15 @@ def claim_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--bits", type=Count(), help="p, bits per coordinate (or coordinates per neuron); default 4."
         ),
         click.option(
-            "--gate", type=float, help="Half the lift of the block asked for; default what the claim needs."
+            "--gate",
+            type=Rational(),
+            help="Half the lift of the block asked for; default what the claim needs.",
         ),
         click.option("--code-length", type=Count(), help="m; default the least that tells attributes apart."),
         click.option(
             "--code-distance", type=Count(), help="h, least Hamming distance of the code; default 1."
         ),
-        click.option("--delta", type=float, help="Share of random draws that may fail; default 0.1."),
+        click.option("--delta", type=Rational(), help="Share of random draws that may fail; default 0.1."),
         click.option(
             "--trials",
             type=Count(),
@@ -143,7 +145,7 @@ def claim_options(function: Callable[..., Any]) -> Callable[..., Any]:
             type=click.Choice(["hard", "soft"]),
             help="Of chain-of-thought; default hard.",
         ),
-        click.option("--margin", type=float, help="What soft attention must keep; sets the scores."),
+        click.option("--margin", type=Rational(), help="What soft attention must keep; sets the scores."),
     )
     return _with((*options, *hops), function)
 

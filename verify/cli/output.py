@@ -20,6 +20,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from georecall.theory.tools.numerals import exactly
 from georecall.verify.cli.options import every_digit
 from georecall.verify.cli.streams import encodable
 from georecall.verify.cli.terminal import console, escape, table
@@ -78,7 +79,8 @@ def _setting(verdict: Verdict) -> list[str]:
         for k, v in verdict.parameters.items()
         if v is not None and (k, None) not in hidden and (k, v) not in hidden
     }
-    parts = [", ".join(f"{k} {show(v) if not isinstance(v, float) else f'{v:g}'}" for k, v in shown.items())]
+    given = (f"{k} {exactly(v) if isinstance(v, float) else show(v)}" for k, v in shown.items())
+    parts = [", ".join(given)]
     if verdict.method:
         how = f"verified by {verdict.method}, {verdict.how_exact}"
         if verdict.method == "measured":

@@ -109,9 +109,9 @@ def test_hypotheses_and_options():
     [
         (
             FactTable([[0], [1]], n_attributes=2),
-            "not bijections: every attribute answers every",
+            "not as many attributes as subjects",
         ),
-        (FactTable([[0] * 12, [1] * 12], n_attributes=2), "not bijections"),
+        (FactTable([[0] * 12, [1] * 12], n_attributes=2), "not as many attributes as subjects"),
         (FactTable([[0, 0, 1], [2, 1, 0]], n_attributes=3), "not bijective"),
     ],
 )
