@@ -20,7 +20,7 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.tools.randomness import generator
 from georecall.verify.margins.balls import Ball, Floats
 from georecall.verify.margins.margins import Progress, Witness
-from georecall.verify.margins.queries import Numbers, Queries
+from georecall.verify.margins.queries import Numbers, Queries, output_name
 
 Engine = Callable[[Numbers, Numbers], Floats]  # tokens and positions, shape (batch, T), to logits
 
@@ -120,7 +120,7 @@ class Compared:
             margin=float(self.margins[row]),
             question=facts.question(subject, *relations),
             answer_name=facts.attribute_name(answer),
-            got_name=facts.attribute_name(got),
+            got_name=output_name(facts, got),
         )
         return Disagreement(
             witness,

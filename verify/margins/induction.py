@@ -35,7 +35,7 @@ from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.strings import letters, reachable
 from georecall.verify.margins.balls import Ball, Floats
 from georecall.verify.margins.margins import Margins, Progress, check_fits, margins, signs, witness
-from georecall.verify.margins.queries import Numbers, SingleSteps
+from georecall.verify.margins.queries import Numbers, SingleSteps, over_entities
 
 _BLOCK = 1 << 22  # entries of one block of boxes, or of bounds of logit differences
 _U = 2.0**-53
@@ -65,8 +65,9 @@ def induction(
 
     Raises:
         PremiseError: a premise fails.
-        ValueError: the model does not fit the facts.
+        ValueError: the model does not fit the facts, or an answer is no entity.
     """
+    facts = over_entities(facts)
     check_fits(model, facts)
     _check_premises(model, max_hops)
     alike = _ignores_positions(model)
@@ -152,7 +153,7 @@ def _soft(model: Transformer, facts: FactTable, max_hops: int, progress: Progres
     shortest = margins(model, SingleSteps(facts, max_hops, 1), progress=progress)
     box = _Box(model, facts, max_hops)
     lower = np.full(facts.n_facts, -np.inf)
-    size = max(1, _BLOCK // max(box.n_pairs, model.d_model, facts.n_attributes))
+    size = max(1, _BLOCK // max(box.n_pairs, model.d_model, model.d_vocab_out))
     for start in range(0, facts.n_facts, size):
         block = np.arange(start, min(start + size, facts.n_facts))
         lower[block] = box.margins(block)

@@ -26,7 +26,7 @@ from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.protocol import Table
 from georecall.verify.margins.balls import Ball, Floats
 from georecall.verify.margins.codebook import Codebook
-from georecall.verify.margins.queries import Facts, Numbers, Queries
+from georecall.verify.margins.queries import Facts, Numbers, Queries, output_name
 from georecall.verify.margins.rationals import Rational, UndecidableError
 
 Method = Literal["exhaustive", "codebook", "filtered", "induction", "transitions", "measured"]
@@ -187,7 +187,7 @@ def margins(
 
 
 def check_fits(model: Transformer, facts: Table) -> None:
-    """Whether margins of these facts can be asked of that model.
+    """Whether margins of these facts can be asked of that model; its outputs beyond them are never right.
 
     Raises:
         ValueError: the vocabulary does not fit, there is one attribute or no dimension, or a weight is not
@@ -198,13 +198,13 @@ def check_fits(model: Transformer, facts: Table) -> None:
         raise ValueError(
             f"W_E has {model.d_vocab} rows; {N} subjects and {R} relations need {N + R}, in this order"
         )
-    if model.d_vocab_out != A:
+    if model.d_vocab_out < A:
         raise ValueError(f"W_U has {model.d_vocab_out} columns for {A} attributes")
     if model.d_model < 1:
         raise ValueError("W_E has no columns; a residual has at least one coordinate")
     if model.n_ctx < 2:
         raise ValueError(f"W_pos has {model.n_ctx} rows; a prompt of two tokens needs 2")
-    if A < 2:
+    if model.d_vocab_out < 2:
         raise ValueError("with one attribute there is no wrong answer, and so no margin")
     for name, weight in model.weights().items():
         if isinstance(weight, OnDemand):
@@ -377,7 +377,7 @@ def witness(
         margin=margin,
         question=facts.question(subject, *relations),
         answer_name=facts.attribute_name(answer),
-        got_name=facts.attribute_name(got),
+        got_name=output_name(facts, got),
     )
 
 

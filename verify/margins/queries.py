@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from georecall.constructions.transformer.prompts import relations_first, subject_first
-from georecall.theory.facts.fact_table import FactTable
+from georecall.theory.facts.fact_table import FactsError, FactTable
+from georecall.theory.facts.protocol import Table
 from georecall.theory.facts.strings import reachable, spelled
 
 Numbers = NDArray[np.int64]
@@ -50,6 +51,34 @@ class Queries(Protocol):
         """The subject of one query, then its relations, the first hop first."""
 
 
+def over_entities(facts: FactTable) -> FactTable:
+    """The facts with attributes identified with subjects by number, as prompts of several hops need them.
+
+    Outputs beyond the subjects (a model may have logits for its whole vocabulary) are never right.
+
+    Raises:
+        FactsError: an answer is no subject, or attributes have other names than the subjects of their number.
+    """
+    if facts.of_entities:
+        return facts
+    N, named = facts.n_subjects, facts.subjects is not None or facts.attributes is not None
+    if named and facts.subjects != (facts.attributes or ())[:N]:
+        raise FactsError("relations compose only where the attributes are the subjects: use to_entities()")
+    if facts.answers.max() >= N:
+        r, s = np.argwhere(facts.answers >= N)[0]
+        raise FactsError(
+            f"{facts.question(s, r)} is {facts.attribute_name(int(facts.answers[r, s]))}, which is none of "
+            f"the {N} subjects; several hops need answers that are subjects"
+        )
+    names = {"subjects": facts.subjects, "attributes": facts.subjects}
+    return FactTable(facts.answers, relations=facts.relations, n_attributes=N, **names)
+
+
+def output_name(facts: Table, output: int) -> str:
+    """The name of an attribute, or what an output beyond them is called."""
+    return facts.attribute_name(output) if output < facts.n_attributes else f"output {output}"
+
+
 @dataclass(frozen=True, eq=False)
 class Facts:
     """All facts of a table, asked as `[s, r]`: shape (R, N)."""
@@ -82,7 +111,7 @@ class SingleSteps:
     """C3's step i in the shortest context, `[r, x]` at positions i-1 and K+i-1: shape (R, entities).
 
     Args:
-        facts: a table of functions from entities to entities.
+        facts: a table of functions from entities to entities (see `over_entities`).
         max_hops: K.
         step: i.
         entities: of whom it is asked; default: everyone.
@@ -92,6 +121,9 @@ class SingleSteps:
     max_hops: int
     step: int
     entities: Numbers | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "facts", over_entities(self.facts))
 
     @cached_property
     def asked(self) -> Numbers:
@@ -126,7 +158,7 @@ class Chains:
     """Queries of k hops, all N R^k of them or those of some subjects: shape (R, ..., R, subjects).
 
     Args:
-        facts: a table of functions from entities to entities.
+        facts: a table of functions from entities to entities (see `over_entities`).
         alphabet: the relations that each hop may ask for, shape (k, R).
         subjects: whom to ask about; default: everyone.
         step: None: asked in one forward pass, `[s, r_1, ..., r_k]`. Else i: step i of a chain of thought
@@ -139,6 +171,9 @@ class Chains:
     subjects: Numbers | None = None
     step: int | None = None
     max_hops: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "facts", over_entities(self.facts))
 
     @cached_property
     def asked(self) -> Numbers:

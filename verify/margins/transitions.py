@@ -26,7 +26,7 @@ from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.margins.balls import Ball
 from georecall.verify.margins.induction import PremiseError
 from georecall.verify.margins.margins import Margins, Progress, check_fits, margins
-from georecall.verify.margins.queries import Numbers, Prompts
+from georecall.verify.margins.queries import Numbers, Prompts, over_entities
 
 _LIMIT = 1 << 26  # entries of the residuals of all ways that are told apart
 
@@ -82,8 +82,9 @@ def transitions(
 
     Raises:
         PremiseError: a premise fails, arithmetic rounds, or too many residuals are distinct.
-        ValueError: the model does not fit the facts.
+        ValueError: the model does not fit the facts, or an answer is no entity.
     """
+    facts = over_entities(facts)
     check_fits(model, facts)
     found = margins(model, representatives(model, facts, alphabet), progress=progress)
     return replace(found, method="transitions")
@@ -91,7 +92,7 @@ def transitions(
 
 def representatives(model: Transformer, facts: FactTable, alphabet: Numbers) -> Representatives:
     """One query for every distinct residual and answer; errors as of `transitions`."""
-    hops = len(alphabet)
+    hops, facts = len(alphabet), over_entities(facts)
     reads = _positions_read(model, hops)
     floats = model.map(Ball.of)
     N = facts.n_subjects

@@ -15,6 +15,7 @@ from georecall.verify.margins.certify import certify
 from georecall.verify.margins.counting.tally import Counted
 from georecall.verify.margins.induction import PremiseError
 from georecall.verify.margins.margins import Margins, Progress, check_fits, margins
+from georecall.verify.margins.queries import over_entities
 from georecall.verify.verdict.assumed import assumed
 from georecall.verify.verdict.judgement import covered, judged, quantities
 from georecall.verify.verdict.verdict import Verdict
@@ -53,8 +54,8 @@ def check_recall(
         progress: see `verify.check`.
 
     Raises:
-        ValueError: the model does not fit the facts; or a sample is not of its type, or is a prompt of
-            another form than those that would be asked.
+        ValueError: the model does not fit the facts, or several hops are asked and an answer is no subject;
+            or a sample is not of its type, or is a prompt of another form than those that would be asked.
         UsageError: no such engine.
     """
     check_engine(engine)
@@ -63,6 +64,8 @@ def check_recall(
     forms: dict[_Form, list[Sample]] = {} if asked else {_Form(): []}
     for query in asked:
         forms.setdefault(_form(query, model, facts.n_subjects), []).append(query)
+    if any(form.thinks or form.number > 1 for form in forms):
+        facts = over_entities(facts)
     verdict = _worst(
         [_judged(form, forms[form], model, facts, typed, engine, progress) for form in sorted(forms)]
     )

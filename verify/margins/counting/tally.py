@@ -21,6 +21,7 @@ from georecall.theory.facts.protocol import Table
 from georecall.verify.margins.counting.judge import Judge
 from georecall.verify.margins.counting.separated import NotExactError
 from georecall.verify.margins.margins import Method, Progress, Witness
+from georecall.verify.margins.queries import output_name
 
 _PIECE_BYTES = 16 << 20  # of residuals judged together; smaller pieces lose to calls, larger ones to memory
 _PIECES = 8  # of a table at least, the same for any number of threads ...
@@ -218,5 +219,5 @@ def _witness(judge: Judge, total: Tally) -> Witness:
         margin=float(total.least or 0.0),
         question=facts.question(subject, relation),
         answer_name=facts.attribute_name(answer),
-        got_name=facts.attribute_name(got),
+        got_name=output_name(facts, got),
     )
