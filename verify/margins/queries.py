@@ -71,7 +71,7 @@ def over_entities(facts: FactTable) -> FactTable:
             f"the {N} subjects; several hops need answers that are subjects"
         )
     names = {"subjects": facts.subjects, "attributes": facts.subjects}
-    return FactTable(facts.answers, relations=facts.relations, n_attributes=N, **names)
+    return FactTable(facts.answers, relations=facts.relations, n_attributes=N, filled=facts.filled, **names)
 
 
 def output_name(facts: Table, output: int) -> str:
