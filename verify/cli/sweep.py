@@ -104,20 +104,32 @@ def capacity(
 ) -> "list[Cell]":
     """Measure how many dimensions recall takes.
 
+    Of random constructions, the dimension at which half of the draws recall every fact; of all others, and of
+    your own as module:function, one instance each, verified through its weights.
+
     \b
     georecall sweep capacity --preset quick --out results.sqlite
     georecall sweep capacity --subjects 256 --relations 4 --out results.sqlite
+    georecall sweep capacity --construction mine:build --subjects 64 --relations 3 --out results.sqlite
     georecall sweep capacity --subjects 256 --dimension 120 --dimension 136 --out results.sqlite
     """  # noqa: D301 (click wants the backspace)
+    from georecall.constructions import CONSTRUCTIONS
     from georecall.theory.tools.names import meant
     from georecall.verify.claims.readouts import READOUTS
     from georecall.verify.sweep import Cell
 
+    known = [*READOUTS, *(name for name in CONSTRUCTIONS if name not in READOUTS)]
     for construction in constructions:
-        if construction not in READOUTS:
-            known = ", ".join(READOUTS)
-            like = meant(construction, READOUTS)
-            raise click.UsageError(f"capacity is measured of {known}; not of {construction!r}{like}")
+        if construction not in known and ":" not in construction:
+            like = meant(construction, known)
+            raise click.UsageError(
+                f"capacity is measured of {', '.join(known)}, or module:function; "
+                f"not of {construction!r}{like}"
+            )
+        if construction not in READOUTS and dimensions:
+            raise click.UsageError(
+                f"{construction} has the dimension that its facts ask for: it takes no --dimension"
+            )
     _check_counts(subjects, *relations, *dimensions, trials)
     try:
         recalled = Fraction(share)
@@ -128,6 +140,9 @@ def capacity(
     cells = []
     for construction, R, N in product(constructions, relations, subjects):
         at: dict[str, Any] = {"construction": construction, "n_subjects": N, "n_relations": R}
+        if construction not in READOUTS:
+            cells.append(Cell.of("recall", **at, seed=seed))
+            continue
         at |= {"trials": trials, "seed": seed, "share": str(recalled)}
         if dimensions:
             cells += [Cell.of("success", **at, dimension=d) for d in dimensions]

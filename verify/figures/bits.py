@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from georecall.verify.figures.missing import needed
-from georecall.verify.figures.style import COLOURS, axes
+from georecall.verify.figures.style import COLOURS, axes, legend
 
 _SERIES = {  # construction, options -> label, colour, marker
     ("single-hop-in-place", None): ("in place (C1')", "blue", "o"),
@@ -68,5 +68,5 @@ def draw_bits(frame: pd.DataFrame) -> Figure:
         ax.yaxis.set_major_formatter("{x:g}")
         ax.set_xlabel("facts")
         ax.tick_params(axis="x", labelrotation=45)
-    figure.legend(loc="outside lower center", ncols=3)
+    legend(figure, left, columns=3)
     return figure

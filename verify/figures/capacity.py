@@ -1,6 +1,7 @@
-"""Facts recalled against dimension: geometric recall, dense superposition, linear memory, floors."""
+"""Facts recalled against dimension: constructions, dense superposition, linear memory, floors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import cycle
 
 import numpy as np
 import pandas as pd
@@ -9,75 +10,143 @@ from matplotlib.figure import Figure
 
 from georecall.theory.numbers.dense import closed_form_length, exact_length
 from georecall.verify.figures import theory_lines as lines
-from georecall.verify.figures.missing import chosen, needed
-from georecall.verify.figures.style import COLOURS, axes
+from georecall.verify.figures.missing import PlotError, chosen
+from georecall.verify.figures.style import COLOURS, axes, legend
+
+# Constructions with a curve of their own: the curve, its colour, its dash and the marker of instances.
+_CURVES: dict[str, tuple[Callable[[int, int], int], str, str, str, str]] = {
+    "single-hop-quantized": (
+        lambda N, R: lines.in_place_dimension(N, R, 4), "sky", "-.", "v", "quantised, 4 bits (C1-p)"
+    ),
+    "single-hop-in-place": (lines.in_place_dimension, "blue", "-", "D", "in place (C1')"),
+    "single-hop": (lines.separate_dimension, "green", "--", "o", "separate readout (C1)"),
+}  # fmt: skip
+_OTHERS = [(colour, marker) for marker in "Ph*X<>" for colour in ("orange", "black", "purple", "sky")]
 
 
-def draw_capacity(frame: pd.DataFrame) -> Figure:
-    """N = N R facts (R = 4) against d_model; the linear memory holds n facts of one relation."""
-    R = 4
-    dense = needed(frame, "threshold", construction="single-hop-dense", n_relations=R, level=0.5)
-    linear = needed(frame, "threshold", construction="linear-memory", n_relations=1, level=0.5)
-    figure, (ax,) = axes(height=5.0)
-    sizes = [2**i for i in range(3, 13)]
+def draw_capacity(frame: pd.DataFrame, *, relations: int | None = None) -> Figure:
+    """N R facts against d_model, for one R; a linear memory holds n facts of one relation.
+
+    Drawn is what the file holds: thresholds of random constructions with their intervals, verified instances
+    of any construction, and beside them the curves of the theory.
+
+    Args:
+        frame: rows of `sweep capacity`.
+        relations: R; default: that of most rows.
+
+    Raises:
+        PlotError: nothing of that R is in the file.
+    """
+    R = relations or _usual(frame)
+    dense = chosen(frame, "threshold", construction="single-hop-dense", n_relations=R, level=0.5)
+    linear = chosen(frame, "threshold", construction="linear-memory", n_relations=1, level=0.5)
+    instances = _instances(frame, R)
+    if dense.empty and instances.empty:
+        raise PlotError(
+            f"the results file has no cells of {R} relations; `georecall sweep capacity --relations {R} "
+            "--subjects 64,256,1024 --construction single-hop-in-place` makes some"
+        )
+    measured = [N for rows in (dense, instances) if len(rows) for N in rows["n_subjects"]]
+    largest = int(max(2 ** np.ceil(np.log2(max(measured))), 1024 if R == 4 else 0))
+    sizes = [N for i in range(2, 40) if (N := 2**i) <= largest]
     facts = [R * N for N in sizes]
-
+    figure, (ax,) = axes(height=5.0)
+    left = 0.75 * lines.in_place_dimension(4, R, 4)
     for bits, dash in ((1, "-"), (8, "--"), (32, ":")):
         floor = [lines.floor_dimension(N, R, bits) for N in sizes]
-        ax.plot(
-            floor, facts, dash, color=COLOURS["grey"], lw=1, label=f"counting floor, {bits}-bit coordinates"
-        )
-    _stairs(ax, R, lambda N: lines.in_place_dimension(N, R, 4), "sky", "quantised, 4 bits (C1-p)")
-    _stairs(ax, R, lambda N: lines.in_place_dimension(N, R), "blue", "in place (C1')")
-    _stairs(ax, R, lambda N: lines.separate_dimension(N, R), "green", "separate readout (C1)")
-    _verified(ax, frame, R)
-
-    bound = [closed_form_length(N, N, R, 0.5) for N in sizes]
-    exact = [exact_length(N, N, R, 0.5) for N in sizes]
-    ax.plot(bound, facts, "--", color=COLOURS["vermilion"], label="dense, closed form (C2)")
-    ax.plot(exact, facts, ":", color=COLOURS["vermilion"], label="dense, exact $p_m$ (C2)")
-    _measured(ax, dense, R, "vermilion", "o", "dense, measured 50%")
-
-    line = np.geomspace(32, 16384, 60)
-    for factor, dash in ((2, ":"), (8, "--")):
-        d = [lines.linear_dimension(int(n), factor) for n in line]
-        ax.plot(d, line, dash, color=COLOURS["purple"], label=f"linear memory, $d^2 = {factor}n\\ln n$ (C8)")
-    all_facts = linear[linear["share"] == "1"] if "share" in linear else linear
-    if "share" in linear:
-        all_facts = linear[linear["share"].isna() | (linear["share"] == "1")]
-        most = linear[linear["share"] == "99/100"]
-        _measured(ax, most, 1, "purple", "^", "linear memory, 99% of facts, 50%")
-    _measured(ax, all_facts, 1, "purple", "s", "linear memory, all facts, 50%")
-
+        if floor[-1] > left:
+            ax.plot(floor, facts, dash, color=COLOURS["grey"], lw=1, label=f"floor, {bits}-bit coordinates")
+    for dimension, colour, dash, _, label in _CURVES.values():
+        _stairs(ax, R, largest, lambda N, d=dimension: d(N, R), colour, dash, label)  # type: ignore[misc]
+    _verified(ax, instances, R)
+    if len(dense):
+        bound = [closed_form_length(N, N, R, 0.5) for N in sizes]
+        exact = [exact_length(N, N, R, 0.5) for N in sizes if N <= 2**14]
+        ax.plot(bound, facts, "--", color=COLOURS["vermilion"], lw=1, label="dense, closed form (C2)")
+        ax.plot(exact, facts[: len(exact)], ":", color=COLOURS["vermilion"], label="dense, exact $p_m$ (C2)")
+        _measured(ax, dense, R, "vermilion", "o", "dense, measured 50%")
+    if len(linear):
+        line = np.geomspace(32, R * largest, 60)
+        for factor, dash in ((2, ":"), (8, "--")):
+            d = [lines.linear_dimension(int(n), factor) for n in line]
+            ax.plot(
+                d,
+                line,
+                dash,
+                color=COLOURS["purple"],
+                lw=1,
+                label=f"outer-product memory, $d^2 = {factor}n\\ln n$ (C8)",
+            )
+        share = linear.get("share", pd.Series("1", index=linear.index)).fillna("1")
+        _measured(ax, linear[share == "99/100"], 1, "purple", "^", "outer-product memory, 99% of facts, 50%")
+        _measured(ax, linear[share == "1"], 1, "purple", "s", "outer-product memory, all facts, 50%")
     ax.set_xscale("log", base=2)
     ax.set_yscale("log", base=2)
     ax.xaxis.set_major_formatter("{x:g}")
     ax.yaxis.set_major_formatter("{x:g}")
     ax.set_xlabel("dimension $d$ of the residual stream")
-    ax.set_ylabel("facts recalled ($4N$; linear memory: $n$)")
-    ax.set_ylim(28, 20000)
-    ax.set_title("Facts recalled against dimension, $R = 4$ relations")
-    figure.legend(loc="outside lower center", ncols=2)
+    ax.set_ylabel("facts recalled")
+    ax.set_xlim(left=left)
+    ax.set_ylim(R * 4 * 0.9, R * largest * 1.2)
+    ax.set_title(f"Facts recalled against dimension, $R = {R}$ relations")
+    legend(figure, ax)
     return figure
 
 
-def _stairs(ax: Axes, R: int, dimension: Callable[[int], int], colour: str, label: str) -> None:
+def _usual(frame: pd.DataFrame) -> int:
+    """R of most rows, the memories of one relation apart."""
+    rows = frame[frame["kind"].isin(("threshold", "recall")) & (frame["construction"] != "linear-memory")]
+    rows = rows[rows["n_relations"] != 16] if (rows["n_relations"] != 16).any() else rows
+    if rows.empty:
+        raise PlotError(
+            "the results file has no cells of constructions; "
+            "`georecall sweep capacity --preset quick` makes some"
+        )
+    return int(rows["n_relations"].mode().max())
+
+
+def _instances(frame: pd.DataFrame, R: int) -> pd.DataFrame:
+    """Verified instances that recall all their facts."""
+    rows = chosen(frame, "recall", n_relations=R)
+    return rows if rows.empty else rows[rows["recalled"] == rows["n_subjects"] * R]
+
+
+def _stairs(
+    ax: Axes, R: int, largest: int, dimension: Callable[[int], int], colour: str, dash: str, label: str
+) -> None:
     """The most facts at each dimension: N grows along a stair until the code needs another coordinate."""
-    sizes = sorted({min(4096, 2**i + extra) for i in range(3, 13) for extra in (0, 1)})
+    powers = range(2, largest.bit_length())
+    sizes = sorted({min(largest, 2**i + extra) for i in powers for extra in (0, 1)})
     d, facts = [dimension(N) for N in sizes], [R * N for N in sizes]
-    ax.plot(d, facts, color=COLOURS[colour], label=label)
+    ax.plot(d, facts, dash, color=COLOURS[colour], label=label)
 
 
-def _verified(ax: Axes, frame: pd.DataFrame, R: int) -> None:
+def _verified(ax: Axes, rows: pd.DataFrame, R: int) -> None:
     """Instances whose every margin was verified through the weights."""
-    colours = {"single-hop": "green", "single-hop-in-place": "blue"}
-    for construction, colour in colours.items():
-        rows = chosen(frame, "recall", construction=construction, n_relations=R)
-        if not rows.empty:
-            right = rows[rows["recalled"] == rows["n_subjects"] * R]
-            facts = right["n_subjects"] * R
-            ax.plot(right["d_model"], facts, "D", color=COLOURS[colour], ms=3.5)
-    ax.plot([], [], "D", color=COLOURS["grey"], ms=3.5, label="verified, every margin exact")
+    names: Iterable[str] = rows["construction"].unique() if len(rows) else ()
+    others = cycle(_OTHERS)
+    for name in sorted(names):
+        of_it = rows[rows["construction"] == name].sort_values("n_subjects")
+        if name == "single-hop-dense" or name.endswith("-memory"):
+            continue  # thresholds say more than one draw; the facts of a memory are not in its embeddings
+        if name in _CURVES:
+            _, colour, _, marker, _ = _CURVES[name]
+            of_it = of_it[of_it["bits"] == 4] if name == "single-hop-quantized" and "bits" in of_it else of_it
+        else:
+            colour, marker = next(others)
+        own = name not in _CURVES
+        ax.plot(
+            of_it["d_model"],
+            of_it["n_subjects"] * R,
+            marker,
+            color=COLOURS[colour],
+            mfc=COLOURS[colour] if own else "white",
+            ms=3.5 if own else 5,
+            zorder=3 if own else 2.5,
+            label=name if own else None,
+        )
+    if len(rows):
+        ax.plot([], [], "D", color=COLOURS["grey"], mfc="white", ms=4, label="verified, every margin")
 
 
 def _measured(ax: Axes, rows: pd.DataFrame, R: int, colour: str, marker: str, label: str) -> None:

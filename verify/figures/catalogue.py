@@ -1,12 +1,15 @@
 """The kinds of figures: from the rows of a results file to axes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from inspect import signature
 from os import PathLike
 from typing import Any
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from georecall.theory.tools.files import replacing
 from georecall.theory.tools.names import meant
 from georecall.verify.figures.bits import draw_bits
 from georecall.verify.figures.capacity import draw_capacity
@@ -18,15 +21,15 @@ from georecall.verify.figures.margins import draw_margins
 from georecall.verify.figures.missing import PlotError
 from georecall.verify.figures.phase import draw_phase
 from georecall.verify.figures.plane import draw_plane
-from georecall.verify.figures.style import save, style
+from georecall.verify.figures.style import Curves, Sheet, inches, save, style
 from georecall.verify.sweep import Store
 
-FIGURES: dict[str, tuple[str, Callable[[pd.DataFrame], Figure]]] = {
+FIGURES: dict[str, tuple[str, Callable[..., Figure]]] = {
     "capacity": ("Facts recalled against dimension", draw_capacity),
     "phase": ("Success probability of dense superposition", draw_phase),
     "margins": ("Margins, split into signal and crosstalk", draw_margins),
     "bits": ("Bits stored per parameter", draw_bits),
-    "comparison": ("Sixteen relations: geometric recall against linear memory", draw_comparison),
+    "comparison": ("Geometric recall against outer-product memory", draw_comparison),
     "plane": ("Bits in the embeddings against bits elsewhere", draw_plane),
     "learned": ("What training finds: transfer and superposition", draw_learned),
     "dimensions": ("Dimension that gradient descent needs", draw_dimensions),
@@ -48,34 +51,80 @@ _PARAMETERS = (
 )
 
 
-def plot(kind: str, results: str | PathLike[str], out: str | PathLike[str]) -> None:
-    """Draws one figure from one results file.
+def plot(
+    kind: str,
+    results: str | PathLike[str] | Sequence[str | PathLike[str]] | pd.DataFrame,
+    out: str | PathLike[str] | None = None,
+    *,
+    relations: int | None = None,
+    width: str | float | None = None,
+    font_size: float = 9,
+    title: bool = True,
+    format: str | None = None,  # noqa: A002 (Matplotlib's name)
+    data: str | PathLike[str] | None = None,
+    ax: Axes | None = None,
+    curves: Curves | None = None,
+) -> Figure:
+    """Draws one figure from results, for a file, a notebook or axes of one's own.
 
     Args:
         kind: a name of `FIGURES`.
-        results: a results file of `georecall sweep`.
-        out: ends in .svg, .pdf or .png.
+        results: a results file of `georecall sweep`, several of them, or their rows (`Store.frame`).
+        out: where to write it; ends in .svg, .pdf or .png unless `format` says which.
+        relations: R, for figures of one R; default: that of most rows.
+        width: "column" (3.3 inches), "page" (6.9) or inches; default: as in the gallery.
+        font_size: points.
+        title: whether the figure carries its title.
+        format: svg, pdf or png, whatever `out` ends in.
+        data: a CSV file for the rows that were drawn.
+        ax: axes to draw into, for figures of one panel.
+        curves: further curves by label: x and y, in the units of the first panel.
+
+    Returns:
+        The figure, which notebooks show.
 
     Raises:
-        PlotError: an unknown kind, or cells that the figure needs are not in the file.
+        PlotError: an unknown kind, an option that it lacks, or cells that it needs are not there.
         StoreError: no results file.
-        ValueError: another ending.
+        ValueError: another ending or width.
     """
     if kind not in FIGURES:
         raise PlotError(f"no figure is called {kind!r}{meant(kind, FIGURES)}; there are {', '.join(FIGURES)}")
-    title, draw = FIGURES[kind]
-    with Store(results, must_exist=True) as store:
-        frame = store.frame()
+    name, draw = FIGURES[kind]
+    options = {} if relations is None else {"relations": relations}
+    if unknown := options.keys() - signature(draw).parameters.keys():
+        raise PlotError(f"{kind} has no option {', '.join(unknown)}: it shows every R that is in the file")
+    frame = results if isinstance(results, pd.DataFrame) else _rows(results)
     if frame.empty:
         raise PlotError(f"{results} holds no cells yet; `georecall sweep` makes some")
-    try:
-        with style():
-            figure = draw(frame)
-    except KeyError as error:
-        raise PlotError(
-            f"{results} lacks {error}: its cells are of another version; sweep into a new file"
-        ) from error
-    save(figure, out, title=title, about={"figure": kind, **_about(frame)})
+    sheet = Sheet(inches(width), font_size, title, ax, curves or {})
+    with style(sheet):
+        try:
+            figure = draw(frame, **options)
+        except KeyError as error:
+            raise PlotError(
+                f"{results} lacks {error}: its cells are of another version; sweep into a new file"
+            ) from error
+        if not title:
+            for panel in figure.axes if ax is None else [ax]:
+                panel.set_title("")
+    if data is not None:
+        with replacing(data) as temporary:
+            rows = pd.concat(sheet.used).drop_duplicates().dropna(axis="columns", how="all")
+            rows.to_csv(temporary, index=False, lineterminator="\n")
+    if out is not None:
+        about = {"figure": kind, **_about(frame)}
+        save(figure, out, title=name, about=about, sheet=sheet, ending=format)
+    return figure
+
+
+def _rows(results: str | PathLike[str] | Sequence[str | PathLike[str]]) -> pd.DataFrame:
+    """The rows of all files, each cell once."""
+    frames = []
+    for path in [results] if isinstance(results, str | PathLike) else results:
+        with Store(path, must_exist=True) as store:
+            frames.append(store.frame())
+    return pd.concat(frames, ignore_index=True).drop_duplicates(ignore_index=True)
 
 
 def _about(frame: pd.DataFrame) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""R = 16: geometric recall grows exponentially in d, the linear memory as a power of it."""
+"""Geometric recall grows exponentially in d, the outer-product memory as a power of it."""
 
 import numpy as np
 import pandas as pd
@@ -8,29 +8,33 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from georecall.verify.figures.missing import needed
 from georecall.verify.figures.style import COLOURS, axes
 
-RELATIONS = 16
 
-
-def slopes(frame: pd.DataFrame) -> tuple[float, float]:
+def slopes(frame: pd.DataFrame, relations: int) -> tuple[float, float]:
     """The measured slopes, by least squares: log2 N over d in place, and log n over log d."""
-    exact, linear = _exact(frame), _linear(frame)
+    exact, linear = _exact(frame, relations), _linear(frame)
     geometric = np.polyfit(exact["d_model"], np.log2(exact["n_subjects"]), 1)[0]
     power = np.polyfit(np.log(linear["estimate"]), np.log(linear["n_subjects"]), 1)[0]
     return float(geometric), float(power)
 
 
-def draw_comparison(frame: pd.DataFrame) -> Figure:
-    """Left: log2 N against d, with the slope 1/R. Right: log n against log d."""
-    exact, linear = _exact(frame), _linear(frame)
-    geometric, power = slopes(frame)
+def draw_comparison(frame: pd.DataFrame, *, relations: int = 16) -> Figure:
+    """Left: log2 N against d, with the slope 1/R. Right: log n against log d.
+
+    Args:
+        frame: rows of `sweep capacity`.
+        relations: R, of the left panel.
+    """
+    R = relations
+    exact, linear = _exact(frame, R), _linear(frame)
+    geometric, power = slopes(frame, R)
     figure, (left, right) = axes(2, width=7.2, height=3.6)
     blue, purple = COLOURS["blue"], COLOURS["purple"]
     d = exact["d_model"].to_numpy()
     left.plot(d, np.log2(exact["n_subjects"]), "o", color=blue, mfc="white", label="verified, exact margins")
-    left.plot(d, d / RELATIONS, "-", color=blue, lw=1, label="$\\log_2 N = d/R$ (C1')")
+    left.plot(d, d / R, "-", color=blue, lw=1, label="$\\log_2 N = d/R$ (C1')")
     left.set_xlabel("dimension $d$")
-    left.set_ylabel("$\\log_2 N$  ($16 N$ facts)")
-    left.set_title(f"In place: slope {geometric:.4f}, $1/R$ = {1 / RELATIONS:.4f}")
+    left.set_ylabel(f"$\\log_2 N$  (${R} N$ facts)")
+    left.set_title(f"In place: slope {geometric:.4f}, $1/R$ = {1 / R:.4f}")
 
     spread = np.abs(linear[["lower", "upper"]].to_numpy().T - linear["estimate"].to_numpy())
     facts = linear["n_subjects"].to_numpy()
@@ -62,9 +66,9 @@ def draw_comparison(frame: pd.DataFrame) -> Figure:
     return figure
 
 
-def _exact(frame: pd.DataFrame) -> pd.DataFrame:
-    rows = needed(frame, "recall", construction="single-hop-in-place", n_relations=RELATIONS)
-    return rows[rows["recalled"] == rows["n_subjects"] * RELATIONS].sort_values("d_model")
+def _exact(frame: pd.DataFrame, R: int) -> pd.DataFrame:
+    rows = needed(frame, "recall", construction="single-hop-in-place", n_relations=R)
+    return rows[rows["recalled"] == rows["n_subjects"] * R].sort_values("d_model")
 
 
 def _linear(frame: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from georecall.constructions.codes.code import code_length
 from georecall.theory.numbers.dense import exact_length
 from georecall.verify.figures.missing import PlotError, needed
-from georecall.verify.figures.style import COLOURS, axes
+from georecall.verify.figures.style import COLOURS, axes, legend
 
 _RUNS = {
     "sphere": ("gradient descent", "o-", COLOURS["blue"]),
@@ -54,5 +54,5 @@ def draw_dimensions(frame: pd.DataFrame) -> Figure:
     ax.set_xlabel("subjects $N$")
     ax.set_ylabel("dimension $d$ for recall 1")
     ax.set_title(f"$R = {R}$ relations, width $4d$")
-    figure.legend(loc="outside lower center", ncols=2)
+    legend(figure, ax)
     return figure

@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from georecall.verify.figures.missing import needed
+from georecall.verify.figures.style import axes
 from georecall.verify.sweep.learned import BASE
 
 _MEASURES = {"transfer": "transfer accuracy", "r2": "held-out $R^2$ of the superposition"}
@@ -17,9 +18,10 @@ def draw_learned(frame: pd.DataFrame) -> Figure:
     rows = rows[rows["width"] == 4 * rows["dimension"]]
     rows = rows.assign(per=(rows["dimension"] / rows["n_relations"]).round().astype(int))
     relations = sorted(int(R) for R in rows["n_relations"].unique())
-    figure = Figure(figsize=(7.6, 0.8 + 2.7 * len(relations)), layout="constrained")
-    grid = figure.subplots(len(relations), 2, squeeze=False)
-    for line, R in zip(grid, relations, strict=True):
+    height = 0.8 + 2.7 * len(relations)
+    figure, panels = axes(len(_MEASURES), n_rows=len(relations), width=7.6, height=height)
+    for number, R in enumerate(relations):
+        line = panels[number * len(_MEASURES) :][: len(_MEASURES)]
         chosen = rows[rows["n_relations"] == R]
         grid_only = chosen.groupby("per").filter(lambda part: part["n_attributes"].nunique() > 1)
         chosen = grid_only if len(grid_only) else chosen
@@ -38,5 +40,5 @@ def draw_learned(frame: pd.DataFrame) -> Figure:
             ax.set_xlabel("subjects $N = |A|$")
             ax.set_ylabel("dimensions per relation $d/R$")
             ax.set_title(f"{label}, $R = {R}$")
-    figure.colorbar(mesh, ax=grid, shrink=0.8)
+    figure.colorbar(mesh, ax=panels, shrink=0.8)
     return figure

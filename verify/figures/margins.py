@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from georecall.verify.figures.missing import needed
-from georecall.verify.figures.style import COLOURS, axes
+from georecall.verify.figures.style import COLOURS, axes, legend
 
 
 def draw_margins(frame: pd.DataFrame) -> Figure:
@@ -29,6 +29,5 @@ def draw_margins(frame: pd.DataFrame) -> Figure:
     panels[0].set_ylabel("facts")
     N, R = int(rows["n_subjects"].iloc[0]), int(rows["n_relations"].iloc[0])
     figure.suptitle(f"Dense superposition, $N = {N}$, $R = {R}$", fontsize=10)
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    legend(figure, panels[0], columns=3)
     return figure

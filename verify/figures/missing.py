@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+from georecall.verify.figures.style import use
+
 
 class PlotError(ValueError):
     """A figure that cannot be drawn; the message says what is missing and what would help."""
@@ -12,7 +14,7 @@ def chosen(frame: pd.DataFrame, kind: str, **parameters: object) -> pd.DataFrame
     rows = frame[frame["kind"] == kind]
     for name, value in parameters.items():
         rows = rows[rows[name] == value] if name in rows else rows.iloc[:0]
-    return rows.dropna(axis="columns", how="all")
+    return use(rows.dropna(axis="columns", how="all"))
 
 
 def needed(frame: pd.DataFrame, kind: str, *, sweep: str = "capacity", **parameters: object) -> pd.DataFrame:

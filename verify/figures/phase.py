@@ -9,10 +9,16 @@ from georecall.verify.figures.missing import needed
 from georecall.verify.figures.style import COLOURS, axes
 
 
-def draw_phase(frame: pd.DataFrame) -> Figure:
-    """Colour: the share of draws that recall every fact, at R = 4; lines: the two bounds of C2."""
-    R = 4
-    rows = needed(frame, "success", construction="single-hop-dense", n_relations=R)
+def draw_phase(frame: pd.DataFrame, *, relations: int | None = None) -> Figure:
+    """Colour: the share of draws that recall every fact; lines: the two bounds of C2.
+
+    Args:
+        frame: rows of `sweep capacity --dimension ...`.
+        relations: R; default: that of most rows.
+    """
+    rows = needed(frame, "success", construction="single-hop-dense")
+    R = relations or int(rows["n_relations"].mode().max())
+    rows = needed(rows, "success", n_relations=R)
     table = rows.assign(rate=rows["successes"] / rows["trials"]).pivot_table(
         index="dimension", columns="n_subjects", values="rate"
     )
@@ -20,7 +26,7 @@ def draw_phase(frame: pd.DataFrame) -> Figure:
     x, y = np.arange(len(table.columns)), table.index.to_numpy(dtype=float)
     mesh = ax.pcolormesh(x, y, table.to_numpy(), cmap="cividis", vmin=0, vmax=1, shading="nearest")
     bar = figure.colorbar(mesh, ax=ax)
-    bar.set_label("share of draws that recall every fact")
+    bar.set_label("share of draws that succeed")
 
     sizes = [int(N) for N in table.columns]
     closed = [closed_form_length(N, N, R, 0.5) for N in sizes]
@@ -30,8 +36,8 @@ def draw_phase(frame: pd.DataFrame) -> Figure:
     ax.set_xticks(x, [str(N) for N in sizes])
     ax.set_ylim(y.min() - 6, y.max() + 6)
     ax.grid(visible=False)
-    ax.set_xlabel("subjects $N$ ($4N$ facts)")
+    ax.set_xlabel(f"subjects $N$ (${R}N$ facts)")
     ax.set_ylabel("dimension $m$")
-    ax.set_title("Dense superposition, $R = 4$ relations")
+    ax.set_title(f"Dense superposition, $R = {R}$ relations")
     ax.legend(loc="upper left", facecolor="white", framealpha=0.85, frameon=True, edgecolor="none")
     return figure

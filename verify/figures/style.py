@@ -1,12 +1,16 @@
 """One look for all figures, and files that are the same bytes for the same data."""
 
 import json
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -14,6 +18,8 @@ from georecall.theory.tools.files import replacing
 from georecall.theory.tools.version import VERSION
 
 FORMATS = ("svg", "pdf", "png")
+WIDTHS = {"column": 3.3, "page": 6.9}
+"""Inches of what a figure usually stands in."""
 
 # Okabe and Ito's colours, told apart with any colour vision; every series also has a marker or dash.
 COLOURS = {
@@ -52,28 +58,97 @@ _STYLE: dict[str, Any] = {
 }
 
 
-def style() -> AbstractContextManager[None]:
+Curves = Mapping[str, tuple[Sequence[float], Sequence[float]]]
+
+
+@dataclass(eq=False)
+class Sheet:
+    """What one figure is drawn on, and what of the results went into it.
+
+    Args:
+        width: inches; None: as the figure is in the gallery.
+        font_size: points of labels and legends.
+        title: whether figures carry their titles.
+        ax: axes of the caller's own; only for figures of one panel.
+        curves: the caller's own, by label: x and y, in the units of the first panel.
+        used: the rows that were drawn.
+    """
+
+    width: float | None = None
+    font_size: float = 9
+    title: bool = True
+    ax: Axes | None = None
+    curves: Curves = field(default_factory=dict)
+    used: list[pd.DataFrame] = field(default_factory=list)
+
+
+_SHEET: ContextVar[Sheet] = ContextVar("sheet", default=Sheet())  # noqa: B039 (the default is never drawn on)
+
+
+@contextmanager
+def style(sheet: Sheet | None = None) -> Iterator[None]:
     """The look, for a `with` block; the user's own settings stay out of it."""
-    settings: Any = {**mpl.rcParamsDefault, **_STYLE, "backend": mpl.rcParams["backend"]}
-    return mpl.rc_context(settings)
+    sheet = sheet or Sheet()
+    sizes = {"font.size": sheet.font_size, "legend.fontsize": sheet.font_size - 1}
+    sizes |= dict.fromkeys(("axes.labelsize", "axes.titlesize"), sheet.font_size + 1)
+    settings: Any = {**mpl.rcParamsDefault, **_STYLE, **sizes, "backend": mpl.rcParams["backend"]}
+    with mpl.rc_context(settings):
+        token = _SHEET.set(sheet)
+        try:
+            yield
+        finally:
+            _SHEET.reset(token)
 
 
-def save(figure: Figure, path: str | PathLike[str], *, title: str, about: dict[str, Any]) -> None:
+def use(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows that the figure shows: they can be written beside it."""
+    _SHEET.get().used.append(rows)
+    return rows
+
+
+def inches(width: str | float | None) -> float | None:
+    """A width in inches: a name of `WIDTHS`, or a number from 1 to 50.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if width is None or width in WIDTHS:
+        return WIDTHS.get(str(width))
+    try:
+        number = float(width)
+    except ValueError:
+        number = 0.0
+    if not 1 <= number <= 50:
+        raise ValueError(f"a width is {', '.join(WIDTHS)} or 1 to 50 inches, not {width!r}")
+    return number
+
+
+def save(
+    figure: Figure,
+    path: str | PathLike[str],
+    *,
+    title: str,
+    about: dict[str, Any],
+    sheet: Sheet | None = None,
+    ending: str | None = None,
+) -> None:
     """Writes a figure, with its parameters and seeds in the file's metadata and no date.
 
     Args:
         figure: what to write.
-        path: ends in .svg, .pdf or .png.
+        path: ends in .svg, .pdf or .png, unless `ending` says which.
         title: the figure's name.
         about: parameters and seeds, in JSON's own types.
+        sheet: what it was drawn on.
+        ending: svg, pdf or png.
 
     Raises:
         ValueError: another ending.
         OSError: the file cannot be written.
     """
-    ending = Path(path).suffix.lstrip(".").lower()
+    ending = (ending or Path(path).suffix.lstrip(".")).lower()
     if ending not in FORMATS:
-        raise ValueError(f"figures end in .svg, .pdf or .png; got {path}")
+        raise ValueError(f"figures are svg, pdf or png; got {path if Path(path).suffix else ending}")
     described = json.dumps(about, sort_keys=True)
     software = f"georecall {VERSION}"
     kinds: dict[str, dict[str, Any]] = {
@@ -81,14 +156,48 @@ def save(figure: Figure, path: str | PathLike[str], *, title: str, about: dict[s
         "pdf": {"Title": title, "Keywords": described, "Creator": software, "CreationDate": None},
         "png": {"Title": title, "Description": described, "Software": software},
     }
-    with style(), replacing(path) as temporary:
+    with style(sheet), replacing(path) as temporary:
         figure.savefig(temporary, format=ending, metadata=kinds[ending])
 
 
 def axes(
-    n_columns: int = 1, *, width: float = 6.4, height: float = 4.2, **options: Any
+    n_columns: int = 1, *, n_rows: int = 1, width: float = 6.4, height: float = 4.2, **options: Any
 ) -> tuple[Figure, list[Axes]]:
-    """A figure that no window knows of, and its axes in a row."""
+    """A figure that no window knows of, and its axes, row by row; on a narrow sheet, in a column.
+
+    Raises:
+        ValueError: the caller gave axes, and the figure has several panels.
+    """
+    sheet = _SHEET.get()
+    if sheet.ax is not None:
+        if n_columns * n_rows > 1:
+            raise ValueError(f"a figure of {n_columns * n_rows} panels does not go into one `ax`")
+        return sheet.ax.get_figure(root=True), [_with_curves(sheet.ax, sheet)]  # type: ignore[return-value]
+    if sheet.width is not None:
+        if n_columns > 1 and sheet.width < 5:
+            n_rows, width, height = n_rows * n_columns, width / n_columns, 0.75 * height * n_columns
+            n_columns = 1
+        width, height = sheet.width, height * sheet.width / width
     figure = Figure(figsize=(width, height), layout="constrained")
-    made = figure.subplots(1, n_columns, squeeze=False, **options)
-    return figure, list(made[0])
+    made = list(figure.subplots(n_rows, n_columns, squeeze=False, **options).flat)
+    return figure, [_with_curves(made[0], sheet), *made[1:]]
+
+
+def _with_curves(ax: Axes, sheet: Sheet) -> Axes:
+    for label, (x, y) in sheet.curves.items():
+        ax.plot(x, y, color=COLOURS["black"], lw=2, label=label)
+    return ax
+
+
+def legend(figure: Figure, ax: Axes, *, columns: int = 2) -> None:
+    """One legend for all panels: below the figure, or inside the axes that the caller gave."""
+    sheet = _SHEET.get()
+    if sheet.ax is not None:
+        ax.legend()
+        return
+    handles, labels = ax.get_legend_handles_labels()
+    if sheet.width is not None:
+        columns = columns if sheet.width >= 5 or max(map(len, labels)) < 24 else 1
+        rows = -(-len(labels) // columns)
+        figure.set_figheight(0.8 * figure.get_figheight() + rows * sheet.font_size * 1.35 / 72)
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns)

@@ -21,6 +21,7 @@ from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.hops import FAMILY as MULTI_HOP
 from georecall.verify.claims.readouts import READOUTS, split_margins
 from georecall.verify.margins.margins import margins
+from georecall.verify.recall.construction import load
 from georecall.verify.sweep.capacity import draw_succeeds, threshold
 from georecall.verify.sweep.learned import learned_cell
 from georecall.verify.sweep.learned_dimension import learned_dimension_cell
@@ -124,12 +125,28 @@ def threshold_cell(
 
 
 def recall_cell(construction: str, n_subjects: int, n_relations: int, seed: int, **options: Value) -> Result:
-    """One instance of any construction, verified through its weights; options are the construction's own."""
+    """One instance of any construction, verified through its weights; options are the construction's own.
+
+    Args:
+        construction: a name of `constructions.CONSTRUCTIONS`, or module:function.
+        n_subjects: N, of random bijections.
+        n_relations: R.
+        seed: of the facts.
+        options: of the construction.
+    """
     facts = random_bijections(
         n_subjects, n_relations, rng=generator(seed, "bijections", n_subjects, n_relations)
     )
-    model = CONSTRUCTIONS[construction](facts, **options)
-    found = margins(model, facts)
+    hops = {experiment.claim.name: experiment for experiment in MULTI_HOP}
+    if construction in hops:
+        instance = hops[construction].instance(facts, **options)
+        model, found = (made := instance.build()), instance.margins(made, None)
+    else:
+        build = CONSTRUCTIONS.get(construction) or load(construction)
+        model = build(facts, **options)
+        if not isinstance(model, Transformer):
+            raise ValueError(f"{construction} gives no Transformer, whose dimension could be drawn")
+        found = margins(model, facts)
     return {
         "d_model": model.d_model,
         "recalled": found.n_recalled,

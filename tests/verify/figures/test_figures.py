@@ -2,14 +2,18 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import matplotlib.pyplot as plt
+import pandas as pd
 import pytest
 from matplotlib.image import imread
 
 from georecall.bounds.counting import bits_per_subject
+from georecall.constructions.single_hop import narrow_superposition
 from georecall.theory.claims import CLAIMS
 from georecall.theory.claims.symbols import R, m
 from georecall.verify.figures import FIGURES, FORMATS, PlotError, plot, theory_lines
@@ -147,8 +151,8 @@ def test_what_the_file_lacks_is_said(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "other.sqlite"
     with Store(path) as store:
         sweep([Cell.of("recall", construction="single-hop", n_subjects=3, n_relations=3, seed=0)], store)
-    if kind == "bits":
-        plot(kind, path, tmp_path / "bits.svg")  # one series is a figure
+    if kind in ("bits", "capacity"):
+        plot(kind, path, tmp_path / "one.svg")  # one series is a figure
         return
     with pytest.raises(PlotError, match="the results file has no"):
         plot(kind, path, tmp_path / "figure.svg")
@@ -189,3 +193,86 @@ def contrast(colour: str) -> float:
 
 def test_colours_stand_out_from_the_paper() -> None:
     assert all(contrast(colour) > 2 for colour in COLOURS.values())
+
+
+def mine(facts: Any) -> Any:
+    """A construction of a user's own, by `module:function` to a sweep."""
+    return narrow_superposition(facts)
+
+
+@pytest.fixture(scope="module")
+def of_three(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """R = 3: two built-in constructions and one of the user's own."""
+    path = tmp_path_factory.mktemp("plots") / "three.sqlite"
+    names = ("single-hop", "single-hop-in-place", f"{__name__}:mine")
+    sys.modules[__name__] = sys.modules.get(__name__) or SimpleNamespace(mine=mine)  # type: ignore[assignment]
+    with Store(path) as store:
+        cells = [
+            Cell.of("recall", construction=name, n_subjects=N, n_relations=3, seed=0)
+            for name in names
+            for N in (16, 64)
+        ]
+        sweep(cells, store)
+    return path
+
+
+def test_capacity_is_drawn_of_any_number_of_relations_and_of_own_constructions(of_three: Path) -> None:
+    (ax,) = plot("capacity", of_three).axes
+    labels = ax.get_legend_handles_labels()[1]
+    assert f"{__name__}:mine" in labels
+    (points,) = (line for line in ax.lines if line.get_label() == f"{__name__}:mine")
+    assert list(zip(points.get_xdata(), points.get_ydata(), strict=True)) == [(12, 48), (18, 192)]
+    assert "$R = 3$" in ax.get_title()
+
+
+def test_the_dimension_axis_starts_where_constructions_do(of_three: Path) -> None:
+    (ax,) = plot("capacity", of_three).axes
+    assert 1 < ax.get_xlim()[0] < 3 * 2
+
+
+def test_several_files_are_drawn_together_and_what_was_drawn_is_written(
+    results: Path, of_three: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "drawn.csv"
+    plot("capacity", [results, of_three], relations=3, data=data)
+    drawn = pd.read_csv(data)
+    own = drawn[drawn["n_relations"] == 3]
+    assert sorted(own["n_subjects"].unique()) == [16, 64]
+    assert {"d_model", "recalled", "construction"} <= set(drawn.columns)
+    assert not (drawn["n_relations"] == 16).any()
+
+
+@pytest.mark.parametrize("kind", sorted(FIGURES))
+@pytest.mark.parametrize(("width", "inches"), [("column", 3.3), ("page", 6.9), (4.5, 4.5)])
+def test_a_figure_is_as_wide_as_asked_and_without_a_title_where_none_is_wanted(
+    results: Path, kind: str, width: str | float, inches: float
+) -> None:
+    figure = plot(kind, results, width=width, title=False, font_size=7)
+    assert figure.get_figwidth() == pytest.approx(inches)
+    assert all(ax.get_title() == "" for ax in figure.axes)
+
+
+def test_a_figure_goes_into_axes_of_ones_own_beside_curves_of_ones_own(of_three: Path) -> None:
+    figure, (left, right) = plt.subplots(1, 2)
+    drawn = plot("capacity", of_three, ax=right, curves={"my bound": ([8, 16], [40, 300])})
+    assert drawn is figure
+    assert not left.lines
+    assert "my bound" in [text.get_text() for text in right.get_legend().get_texts()]
+    plt.close(figure)
+
+
+def test_what_a_figure_lacks_is_said_in_one_line(results: Path, tmp_path: Path) -> None:
+    with pytest.raises(PlotError, match="no cells of 5 relations; `georecall sweep capacity --relations 5"):
+        plot("capacity", results, relations=5)
+    with pytest.raises(PlotError, match="plane has no option relations"):
+        plot("plane", results, relations=5)
+    with pytest.raises(ValueError, match="a width is column, page or 1 to 50 inches, not 'wide'"):
+        plot("capacity", results, width="wide")
+    with pytest.raises(ValueError, match="2 panels does not go into one `ax`"):
+        plot("bits", results, ax=plt.figure().add_subplot())
+    plt.close("all")
+
+
+def test_the_format_may_differ_from_the_ending(results: Path, tmp_path: Path) -> None:
+    plot("capacity", results, tmp_path / "figure.dat", format="pdf")
+    assert (tmp_path / "figure.dat").read_bytes()[:4] == b"%PDF"
