@@ -143,10 +143,10 @@ def recall_cell(construction: str, n_subjects: int, n_relations: int, seed: int,
         model, found = (made := instance.build()), instance.margins(made, None)
     else:
         build = CONSTRUCTIONS.get(construction) or load(construction)
-        model = build(facts, **options)
-        if not isinstance(model, Transformer):
+        built = build(facts, **options)
+        if not isinstance(built, Transformer):
             raise ValueError(f"{construction} gives no Transformer, whose dimension could be drawn")
-        found = margins(model, facts)
+        model, found = built, margins(built, facts)
     return {
         "d_model": model.d_model,
         "recalled": found.n_recalled,
