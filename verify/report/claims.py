@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from georecall.theory.claims.claim import Claim
 from georecall.verify.margins.margins import Witness
 from georecall.verify.report.checks import CheckedClaim
 from georecall.verify.report.figures import Drawn
@@ -47,6 +48,7 @@ def claim_section(checked: CheckedClaim, figures: Sequence[Drawn], numbers: Mapp
         _hypotheses(checked),
         _quantities(checked),
         _controls(checked),
+        _trust(claim),
         *(figure_element(figure, numbers[figure.name]) for figure in own),
         _see_also(others, numbers),
         element("h4", "Reproduce"),
@@ -180,6 +182,20 @@ def _controls(checked: CheckedClaim) -> Markup:
     heads = ("control", "the theory expects", "got", "outcome")
     return join(
         [element("h4", "Negative controls"), table("Negative controls", heads, rows, name="controls"), at]
+    )
+
+
+def _trust(claim: Claim) -> Markup:
+    """How each step of the claim is known."""
+    rows = [
+        (pretty(step.what), step.how, join([code(name) for name in step.by], ", "), step.machine)
+        if step.how == "proved"
+        else (pretty(step.what), step.how, pretty(step.by[0]), step.machine)
+        for step in claim.trust
+    ]
+    heads = ("step", "how it is known", "by", "machine")
+    return (
+        join([element("h4", "Trust"), table("How each step is known", heads, rows)]) if rows else Markup("")
     )
 
 

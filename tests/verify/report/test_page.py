@@ -70,6 +70,17 @@ def test_every_control_stands_with_what_was_expected_and_got(content: Content, h
         assert all(len("".join(row.itertext())) > 30 for row in rows)
 
 
+def test_every_step_of_a_claim_stands_with_how_it_is_known(content: Content, html: str) -> None:
+    sections = {part.get("aria-labelledby"): part for part in parsed(html).iter("section")}
+    for checked in content.claims:
+        tables = {t.findtext("caption"): t for t in sections[checked.claim.name].iter("table")}
+        rows = tables["How each step is known"].findall("tbody/tr")
+        assert [row.findtext("td") for row in rows] == [step.how for step in checked.claim.trust] != []
+        assert {"".join(part.itertext()) for row in rows for part in row.iter("code")} == set(
+            checked.claim.lemmas
+        )
+
+
 def test_ids_are_unique_and_links_lead_somewhere(html: str) -> None:
     tree = parsed(html)
     ids = Counter(part.get("id") for part in tree.iter() if part.get("id"))
