@@ -186,6 +186,22 @@ def margins(
         return ledger.margins()
 
 
+def float_signs(model: Transformer, queries: Queries) -> NDArray[np.int8]:
+    """What certified floats alone decide: 1 a positive margin, -1 none, 0 undecided; the queries' shape.
+
+    Never slow, whatever ties there are; `margins` decides the rest in rationals.
+
+    Raises:
+        ValueError: see `check_fits`.
+    """
+    check_fits(model, queries.facts)
+    with np.errstate(over="ignore", invalid="ignore"):
+        ledger = _Ledger(model, queries)
+        for block in ledger.blocks():
+            ledger.enter_floats(block)
+    return ledger.signs.reshape(queries.shape)
+
+
 def check_fits(model: Transformer, facts: Table) -> None:
     """Whether margins of these facts can be asked of that model; its outputs beyond them are never right.
 
