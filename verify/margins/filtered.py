@@ -192,7 +192,7 @@ class _Shared:
 
     @classmethod
     def of(cls, certified: Transformer, model: Transformer, facts: FactTable) -> "_Shared | None":
-        block = model.blocks[0] if model.n_layers == 1 else None
+        block = model.blocks[0] if model.plain and model.n_layers == 1 else None
         if block is None or block.attention is None or block.mlp is None:
             return None
         attention = block.attention

@@ -24,6 +24,7 @@ from georecall.constructions.transformer.on_demand import OnDemand
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.protocol import Table
+from georecall.verify.margins import smooth  # noqa: F401 (registers what trained models have besides)
 from georecall.verify.margins.balls import Ball, Floats
 from georecall.verify.margins.codebook import Codebook
 from georecall.verify.margins.queries import Facts, Numbers, Queries, output_name
@@ -210,9 +211,11 @@ def check_fits(model: Transformer, facts: Table) -> None:
             finite.
     """
     N, R, A = facts.n_subjects, facts.n_relations, facts.n_attributes
-    if model.d_vocab != N + R:
+    others = 0 if model.bos is None else 1
+    if model.d_vocab != N + R + others:
         raise ValueError(
-            f"W_E has {model.d_vocab} rows; {N} subjects and {R} relations need {N + R}, in this order"
+            f"W_E has {model.d_vocab} rows; {N} subjects and {R} relations need {N + R + others}, in this "
+            f"order{', bos last' if others else ''}"
         )
     if model.d_vocab_out < A:
         raise ValueError(f"W_U has {model.d_vocab_out} columns for {A} attributes")
