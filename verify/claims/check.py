@@ -15,14 +15,20 @@ from georecall.theory.facts.protocol import Table
 from georecall.verify.claims.controls import controlled
 from georecall.verify.claims.floors import FLOORS, Judge
 from georecall.verify.claims.gradient_descent import gradient_descent_claim
-from georecall.verify.claims.instance import Instance
-from georecall.verify.claims.options import EXPERIMENTS, check_options, facts_asked, no_option, prepare
+from georecall.verify.claims.options import (
+    EXPERIMENTS,
+    Prepared,
+    check_options,
+    facts_asked,
+    no_option,
+    prepare,
+)
+from georecall.verify.claims.path_control import path_control
 from georecall.verify.claims.promise import kept
 from georecall.verify.engines.engine import check_engine, in_engine
 from georecall.verify.margins.certify import certify
-from georecall.verify.margins.counting.tally import Counted
 from georecall.verify.margins.induction import PremiseError
-from georecall.verify.margins.margins import Margins, Progress
+from georecall.verify.margins.margins import Found, Progress
 from georecall.verify.usage import Option, UsageError, require_memory_for_weights
 from georecall.verify.verdict.assumed import assumed
 from georecall.verify.verdict.judgement import covered, judged, quantities, uncertified
@@ -43,6 +49,7 @@ def check(
     engine: str = "numpy",
     implicit: bool = False,
     checkpoint: str | PathLike[str] | None = None,
+    controls: bool = True,
     **options: Any,
 ) -> Verdict:
     """Builds a claim's construction, measures it, runs the controls, and judges.
@@ -62,6 +69,8 @@ def check(
             for single-hop claims.
         engine: "numpy", or "onnxruntime" to ask an exported graph the same besides (see
             `verify.engines.engine`).
+        controls: whether the negative controls run too; without them a verdict is cheaper, and worth less:
+            for property tests, which bring their own.
         options: what the claim's `parameters` name (gate, code_length, bits, ...), and `code`.
 
     Raises:
@@ -84,7 +93,7 @@ def check(
             raise UsageError(
                 f"{name} is about {about}; ", Option("engine"), " goes with the claims that build one"
             )
-        return _check_judged(name, facts, subjects, relations, table, seed, options, progress)
+        return _check_judged(name, facts, subjects, relations, table, seed, options, progress, controls)
     if engine != "numpy" and (implicit or checkpoint is not None):
         raise UsageError("facts on demand and checkpoints are for counting by NumPy, not for another engine")
     start = time.perf_counter()
@@ -118,9 +127,14 @@ def check(
         at = {h.name: f": {h.at(instance.values)}" for h in experiment.claim.hypotheses}
         reason = "; ".join(f"not {name}{at.get(name, '')}" for name in unmet)
         return replace(verdict, reason=reason, seconds=time.perf_counter() - start)
-    verdict = _measured(verdict, experiment.claim, instance, facts, engine, checkpoint, progress)
+    verdict, path = _measured(verdict, prepared, engine, checkpoint, progress, controls)
     verdict = replace(verdict, seconds=time.perf_counter() - start)
-    return controlled(verdict, experiment.controls(), experiment.controls_at())
+    if not controls:
+        return verdict
+    asked = {name: value for name, value in options.items() if value is not None}
+    own = [path_control(instance, path)] if path else []
+    seen = [*experiment.controls(**asked), *filter(None, own)]
+    return controlled(verdict, seen, experiment.controls_at(**asked))
 
 
 def _check_judged(
@@ -132,6 +146,7 @@ def _check_judged(
     seed: int,
     options: dict[str, Any],
     progress: Progress | None,
+    controls: bool,
 ) -> Verdict:
     """The verdict of a claim that has a judge of its own: a floor, or what training finds."""
     judge, parameters = JUDGES[name], CLAIMS[name].parameters
@@ -147,7 +162,7 @@ def _check_judged(
     start = time.perf_counter()
     facts, drawn = facts_asked(facts, subjects, relations, table, seed)
     try:
-        verdict = judge(facts, progress, **options, **draws)
+        verdict = judge(facts, progress, **options, **draws, **({} if controls else {"controls": False}))
     except ImportError as error:
         raise UsageError(str(error)) from error
     options = defaults | options
@@ -169,18 +184,18 @@ def _assumed(facts: Table, options: dict[str, Any]) -> dict[str, Any]:
 
 def _measured(
     verdict: Verdict,
-    claim: Claim,
-    instance: Instance,
-    facts: Table,
+    prepared: Prepared,
     engine: str,
     checkpoint: str | PathLike[str] | None,
     progress: Progress | None,
-) -> Verdict:
-    """Builds and measures; the verdict on the claim before its controls."""
+    controls: bool,
+) -> tuple[Verdict, str | None]:
+    """Builds and measures; the verdict on the claim before its controls, and the way that decided."""
+    claim, instance, facts = prepared.experiment.claim, prepared.instance, prepared.facts
     predicted = claim.predict(instance.values)
     require_memory_for_weights(facts, predicted["d_model"], on_demand=instance.counts and engine == "numpy")
     model = instance.build()
-    found: Margins | Counted
+    found: Found
     try:
         if instance.counts and engine == "numpy":
             work = {"claim": verdict.claim, "seed": verdict.seed} | verdict.parameters
@@ -196,16 +211,16 @@ def _measured(
             found = instance.margins(model, progress)
     except PremiseError as error:
         reason = uncertified(instance.n_queries, error)
-        return replace(verdict, status="inconclusive", predicted=predicted, reason=reason)
+        return replace(verdict, status="inconclusive", predicted=predicted, reason=reason), None
     measured = quantities(model, found, facts)
     verdict = replace(verdict, predicted=predicted, measured=measured)
-    if instance.draws is None or isinstance(found, Counted):
+    if instance.draws is None:
         verdict = judged(verdict, found)
     else:
         verdict = kept(verdict, found, instance.draws, progress)
         measured = verdict.measured
     if verdict.status != "holds":
-        return verdict
+        return verdict, found.path
     for name, value in predicted.items():
         if name in instance.promises:
             agrees = measured[name] >= Fraction(str(value))
@@ -216,10 +231,10 @@ def _measured(
         if not agrees:
             predicted_as = "promised at least" if name in instance.promises else "predicted"
             reason = f"{name} is {measured[name]}, {predicted_as} {value}"
-            return replace(
-                verdict, status="refuted", reason=reason, witness=Mismatch(name, value, measured[name])
-            )
-    return in_engine(covered(verdict, found), model, found, engine, progress)
+            witness = Mismatch(name, value, measured[name])
+            return replace(verdict, status="refuted", reason=reason, witness=witness), found.path
+    verdict = in_engine(covered(verdict, found), model, found, engine, progress, controls=controls)
+    return verdict, found.path
 
 
 __all__ = ["EXPERIMENTS", "UsageError", "check", "prepare"]

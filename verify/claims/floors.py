@@ -6,12 +6,14 @@ parameters asked for, shown to recall, and what it uses is compared with the enc
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
 from georecall import bounds
 from georecall.constructions.codes.code import Code, code_length, sign_code
 from georecall.constructions.codes.distance_codes import distance_code
+from georecall.constructions.hops import composed_hops
 from georecall.constructions.single_hop import block_superposition, in_place_superposition
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims.claim import Claim
@@ -20,11 +22,12 @@ from georecall.theory.claims.hops import COMPOSED_HOPS, DROPPED_BLOCK
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.controls import controlled
-from georecall.verify.claims.hop_controls import hop_controls
+from georecall.verify.claims.hop_controls import COMPANION, hop_controls
 from georecall.verify.claims.hops import FAMILY as MULTI_HOP_FAMILY
 from georecall.verify.claims.hops import Hops, as_entities
 from georecall.verify.claims.hypotheses import hypotheses_of, not_met
-from georecall.verify.claims.instance import built
+from georecall.verify.claims.instance import Instance, built
+from georecall.verify.claims.path_control import path_control
 from georecall.verify.claims.single_hop import FAMILY
 from georecall.verify.margins.induction import PremiseError
 from georecall.verify.margins.margins import Margins, Progress, margins
@@ -36,12 +39,14 @@ from georecall.verify.verdict.verdict import ControlResult, HypothesisResult, Mi
 Outcome = Mismatch | str | None  # a floor beaten, undecided (in words), or not beaten
 Judge = Callable[..., Verdict]  # (facts, progress, **the claim's options)
 
+Paths = dict[str, Instance]  # a way that decided of some construction that it recalls, and one of these
+
 MULTI_HOP = [experiment for experiment in MULTI_HOP_FAMILY if isinstance(experiment, Hops)]
 
 _COMPANION = {"subjects": 16, "relations": 4, "table": "bijections"}
 
 
-def counting_bound(facts: FactTable, progress: Progress | None = None) -> Verdict:
+def counting_bound(facts: FactTable, progress: Progress | None = None, *, controls: bool = True) -> Verdict:
     """C4 at one table of bijections: total fact-dependent bits of every C1 construction against the floor."""
     hypotheses, unmet = hypotheses_of(COUNTING_BOUND, facts, bijective=facts.bijective)
     if unmet:
@@ -49,10 +54,14 @@ def counting_bound(facts: FactTable, progress: Progress | None = None) -> Verdic
     floor = bounds.counting(facts.n_subjects, facts.n_relations)
     measured: dict[str, Any] = {}
     outcomes: list[Outcome] = []
+    paths: Paths = {}
     for experiment in FAMILY:
-        model = built(experiment.claim, experiment.instance(facts))
+        instance = experiment.instance(facts)
+        model = built(experiment.claim, instance)
         bits = _bits_used(model, facts)
-        recalls, not_all = _recalls(margins(model, facts, progress=progress), facts.n_facts)
+        found = margins(model, facts, progress=progress)
+        recalls, not_all = _recalls(found, facts.n_facts)
+        paths[found.path] = instance
         measured[experiment.name] = {"bits": bits, "times_floor": _ratio(bits, floor), "recalls": recalls}
         outcomes.append(
             _against(f"bits of {experiment.name}", floor, bits)
@@ -67,11 +76,11 @@ def counting_bound(facts: FactTable, progress: Progress | None = None) -> Verdic
         {"table_bits": _ends(floor)},
         measured,
         outcomes,
-        _stored_below_the_floor(),
+        _seen(controls, paths, _stored_below_the_floor),
     )
 
 
-def margin_bound(facts: FactTable, progress: Progress | None = None) -> Verdict:
+def margin_bound(facts: FactTable, progress: Progress | None = None, *, controls: bool = True) -> Verdict:
     """C7 for sign codes of growing distance: readout dimension and d_model of C1 against both floors.
 
     At unit norms the margin of C1 with a sign code of length m is the measured one over m. The selector is
@@ -84,6 +93,8 @@ def margin_bound(facts: FactTable, progress: Progress | None = None) -> Verdict:
         return not_met(MARGIN_BOUND, hypotheses, unmet)
     measured: dict[str, Any] = {}
     outcomes: list[Outcome] = []
+    paths: Paths = {}
+    paths["margins"] = FAMILY[0].instance(facts)
     for h in _distances(facts.n_attributes):
         code = sign_code(facts.n_attributes) if h == 1 else distance_code(facts.n_attributes, h)
         require_memory_for_weights(facts, facts.n_relations * code.length)
@@ -108,10 +119,14 @@ def margin_bound(facts: FactTable, progress: Progress | None = None) -> Verdict:
             ("d_model", selector, model.d_model),
         ):
             outcomes.append(_against(f"{quantity} at distance {h}", floor, used))
-    return _judged(MARGIN_BOUND, hypotheses, {}, measured, outcomes, _cut_below_the_floor())
+    return _judged(
+        MARGIN_BOUND, hypotheses, {}, measured, outcomes, _seen(controls, paths, _cut_below_the_floor)
+    )
 
 
-def multi_hop_bound(facts: FactTable, progress: Progress | None = None, hops: int = 2) -> Verdict:
+def multi_hop_bound(
+    facts: FactTable, progress: Progress | None = None, hops: int = 2, *, controls: bool = True
+) -> Verdict:
     """C6: what the constructions without chain of thought store, against the typed and the untyped floor.
 
     The floor on the bits of a subject's embedding is taken at the other bits that the construction has,
@@ -130,6 +145,7 @@ def multi_hop_bound(facts: FactTable, progress: Progress | None = None, hops: in
     floors = {"typed": bounds.multi_hop, "untyped": bounds.multi_hop_untyped}
     measured: dict[str, Any] = {}
     outcomes: list[Outcome] = []
+    paths: Paths = {}
     for kind, experiment in product(tables, MULTI_HOP):
         if kind == "typed" and "typed" not in experiment.claim.parameters:
             continue
@@ -139,7 +155,9 @@ def multi_hop_bound(facts: FactTable, progress: Progress | None = None, hops: in
         assert model.storage is not None
         per_subject, others = subject_bits(model, N) or 0, model.storage.other_bits
         try:
-            recalls, not_all = _recalls(instance.margins(model, progress), instance.n_queries)
+            found = instance.margins(model, progress)
+            recalls, not_all = _recalls(found, instance.n_queries)
+            paths[found.path] = instance
         except PremiseError as error:
             recalls, not_all = None, uncertified(instance.n_queries, error)
         floor = floors[kind](N, R, hops, other_bits=others)
@@ -157,7 +175,9 @@ def multi_hop_bound(facts: FactTable, progress: Progress | None = None, hops: in
             outcomes.append(_against(f"other bits of {what}", elsewhere, others))
         else:
             outcomes.append(f"{what}: {not_all}")
-    return _judged(MULTI_HOP_BOUND, hypotheses, {}, measured, outcomes, _dropped_block())
+    return _judged(
+        MULTI_HOP_BOUND, hypotheses, {}, measured, outcomes, _seen(controls, paths, _dropped_block)
+    )
 
 
 FLOORS: dict[str, Judge] = {
@@ -165,6 +185,13 @@ FLOORS: dict[str, Judge] = {
     COUNTING_BOUND.name: counting_bound,
     MARGIN_BOUND.name: margin_bound,
 }
+
+
+def _seen(controls: bool, paths: Paths, own: Callable[[], ControlResult]) -> list[ControlResult]:
+    """What the controls showed: the claim's own, and that of every way that decided."""
+    if not controls:
+        return []
+    return [own(), *filter(None, (path_control(instance, path) for path, instance in paths.items()))]
 
 
 def _stored_below_the_floor() -> ControlResult:
@@ -180,7 +207,8 @@ def _stored_below_the_floor() -> ControlResult:
         if bounds.approximate_counting(facts.n_subjects, facts.n_relations, e).at_most(bits)
     )
     got = f"{bits} bits, floor {floor.lower_float:.4g}: {lost} of {facts.n_facts} facts lost, {least} must be"
-    return _result(COUNTING_BOUND, got, bool(floor.compare(bits) == 1 and 0 < least <= lost))
+    below = isinstance(_against("bits", floor, bits), Mismatch)
+    return _result(COUNTING_BOUND, got, below and 0 < least <= lost)
 
 
 def _cut_below_the_floor() -> ControlResult:
@@ -188,16 +216,22 @@ def _cut_below_the_floor() -> ControlResult:
     facts = _companion()
     code = distance_code(facts.n_attributes, 4)
     mu = margins(block_superposition(facts, code=code), facts).minimum[0] / code.length
-    length = math.ceil(bounds.margin(facts.n_attributes, mu).lower) - 1
+    floor = bounds.margin(facts.n_attributes, mu)
+    length = math.ceil(floor.lower) - 1
+    below = isinstance(_against("readout dimension", floor, length), Mismatch)
     cut = Code(code.words[:, :length], code.lo, code.hi)
     left = margins(block_superposition(facts, code=cut), facts).minimum[0] / length
     got = f"unit margin {float(mu):g} at {code.length} coordinates, {float(left):g} at {length}"
-    return _result(MARGIN_BOUND, got, left < mu)
+    return _result(MARGIN_BOUND, got, below and left < mu)
 
 
 def _dropped_block() -> ControlResult:
     """C5(a) without one block of its embeddings, fewer bits than its strings need: their queries fail."""
-    return next(c for c in hop_controls(COMPOSED_HOPS, (2,)) if c.name == DROPPED_BLOCK.name)
+    found = hop_controls(COMPOSED_HOPS, composed_hops, (2,))
+    dropped = next(c for c in found if c.name == DROPPED_BLOCK.name)
+    floor = bounds.multi_hop(COMPANION.n_subjects, COMPANION.n_relations, 2, other_bits=0)
+    below = isinstance(_against("bits of a subject", floor, floor.lower_float // 2), Mismatch)
+    return replace(dropped, ok=dropped.ok and below)
 
 
 def _by_formula(n_subjects: int, n_relations: int) -> dict[str, Any]:
@@ -232,7 +266,7 @@ def _recalls(found: Margins, n_queries: int) -> tuple[bool | None, str | None]:
     return {"holds": True, "refuted": False}.get(verdict.status), verdict.reason
 
 
-def _against(quantity: str, floor: bounds.Enclosure, used: int) -> Outcome:
+def _against(quantity: str, floor: bounds.Enclosure, used: float) -> Outcome:
     """None: the floor is not beaten; a mismatch: it is; words: the enclosure is too wide to tell."""
     decided = floor.at_most(used)
     if decided is None:
@@ -254,7 +288,7 @@ def _judged(
     predicted: dict[str, Any],
     measured: dict[str, Any],
     outcomes: list[Outcome],
-    control: ControlResult,
+    controls: list[ControlResult],
 ) -> Verdict:
     beaten = next((outcome for outcome in outcomes if isinstance(outcome, Mismatch)), None)
     close = next((outcome for outcome in outcomes if isinstance(outcome, str)), None)
@@ -268,7 +302,7 @@ def _judged(
         hypotheses=hypotheses,
         witness=beaten,
     )
-    return controlled(verdict, [control], dict(_COMPANION))
+    return controlled(verdict, controls, dict(_COMPANION)) if controls else verdict
 
 
 def _result(claim: Claim, got: str, ok: bool) -> ControlResult:

@@ -1,13 +1,14 @@
 """The negative controls of C3 and C5, each on a small companion whose every margin the theory predicts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from georecall.constructions import chain_of_thought, composed_hops, hybrid_hops
+from georecall.constructions import chain_of_thought
+from georecall.constructions.chain_of_thought import Readout
 from georecall.constructions.codes.code import sign_code
 from georecall.constructions.transformer.arithmetic import dense
 from georecall.constructions.transformer.transformer import MLP, Attention, Transformer
@@ -31,11 +32,11 @@ _WEAK = 0.75
 _MAX_HOPS = 5  # three signs of position
 
 
-def chain_controls(facts: FactTable = COMPANION) -> list[ControlResult]:
+def chain_controls(facts: FactTable = COMPANION, readout: Readout = "in-place") -> list[ControlResult]:
     """C3's controls."""
     words = _CODE.words[facts.answers].astype(float)
-    weak = chain_of_thought(facts, max_hops=_MAX_HOPS, code=_CODE, gate=_WEAK)
-    model = chain_of_thought(facts, max_hops=_MAX_HOPS, code=_CODE)
+    weak = chain_of_thought(facts, max_hops=_MAX_HOPS, code=_CODE, gate=_WEAK, readout=readout)
+    model = chain_of_thought(facts, max_hops=_MAX_HOPS, code=_CODE, readout=readout)
     predicted = {
         "weak": nearest_word_margins(readout_separate(words, _WEAK, -1), _CODE, facts.answers),
         "shared": nearest_word_margins(chain.readout_shared_positions(words, 1.0), _CODE, facts.answers),
@@ -46,13 +47,31 @@ def chain_controls(facts: FactTable = COMPANION) -> list[ControlResult]:
         _uncaught_by_single_steps(chain.CORRUPTED_KEYS, _without_a_key(model), facts),
         _uncaught_by_single_steps(chain.CORRUPTED_TOKENS, _with_a_loud_token(model, facts), facts),
         _altered_step(model, facts),
-        _softer(facts),
+        _softer(facts, readout),
     ]
 
 
-def hop_controls(claim: Claim, lengths: Sequence[int], facts: FactTable = COMPANION) -> list[ControlResult]:
-    """The controls of a claim of C5, on a companion with stages of the given lengths."""
-    companion = _Companion(facts, tuple(lengths))
+def hop_controls(
+    claim: Claim,
+    construct: Callable[..., Transformer],
+    lengths: Sequence[int],
+    facts: FactTable | None = None,
+    **asked: Any,
+) -> list[ControlResult]:
+    """The controls of a claim of C5, on a companion with stages of the given lengths.
+
+    Args:
+        claim: of C5.
+        construct: its construction.
+        lengths: hops of each stage.
+        facts: the companion's; default: 10 entities, 3 relations (typed, for each hop).
+        asked: options that make another construction: typed, merged, readout.
+    """
+    if facts is None:
+        facts = _of_each_hop(sum(lengths)) if asked.get("typed") else COMPANION
+    if "stages" in claim.parameters:
+        asked["stages"] = len(lengths)
+    companion = _Companion(facts, tuple(lengths), construct, asked)
     found = {
         claims.WEAK_GATE.name: companion.weak_gate,
         claims.DROPPED_BLOCK.name: companion.dropped_block,
@@ -65,12 +84,26 @@ def hop_controls(claim: Claim, lengths: Sequence[int], facts: FactTable = COMPAN
     return [found[control.name]() for control in claim.controls]
 
 
+def _of_each_hop(hops: int) -> FactTable:
+    """The typed companion."""
+    return random_bijections(10, 3 * hops, rng=generator(0, "controls", "typed hops", hops))
+
+
 class _Companion:
     """A model of one stage (C5(a)) or two (C5(b), C5(c)), and what the theory says of broken ones."""
 
-    def __init__(self, facts: FactTable, lengths: tuple[int, ...]) -> None:
-        self.facts, self.lengths, self.R = facts, lengths, facts.n_relations
-        self.alphabet = letters(facts, sum(lengths))
+    def __init__(
+        self,
+        facts: FactTable,
+        lengths: tuple[int, ...],
+        construct: Callable[..., Transformer],
+        asked: dict[str, Any],
+    ) -> None:
+        self.facts, self.lengths, self.construct, self.asked = facts, lengths, construct, asked
+        self.merged = bool(asked.get("merged"))
+        self.threshold = _CODE.length if self.merged else _CODE.length - 1
+        self.alphabet = letters(facts, sum(lengths), typed=bool(asked.get("typed")))
+        self.R = self.alphabet.shape[1]
         ends = np.cumsum(lengths)
         self.strings = [
             string_answers(facts, self.alphabet[end - n : end]) for end, n in zip(ends, lengths, strict=True)
@@ -79,10 +112,7 @@ class _Companion:
 
     def model(self, gate: float = 1.0) -> Transformer:
         """The claim's weights at a gate."""
-        hops = sum(self.lengths)
-        if len(self.lengths) == 1:
-            return composed_hops(self.facts, hops=hops, code=_CODE, gate=gate)
-        return hybrid_hops(self.facts, hops=hops, stages=len(self.lengths), code=_CODE, gate=gate)
+        return self.construct(self.facts, hops=sum(self.lengths), code=_CODE, gate=gate, **self.asked)
 
     def margins(self, model: Transformer) -> Margins:
         """Of all queries, shape (R, ..., R, N)."""
@@ -91,14 +121,17 @@ class _Companion:
     def predicted(self, gate: float = 1.0, threshold: float | None = None, erased: bool = True) -> Floats:
         """The margins that the theory predicts, in the same shape."""
         words = [_CODE.words[answers].astype(float) for answers in self.strings]
-        if len(words) == 1:
+        threshold = self.threshold if threshold is None else threshold
+        if self.merged:
+            read = _read_merged(words[0], words[1], gate, threshold, erased)
+        elif len(words) == 1:
             read = claims.readout_composed(words[0], gate, R=self.R, hops=self.lengths[0], lo=-1)
         else:
             read = claims.readout_two_stages(
                 *(words[0], words[1], _CODE.words.astype(float), gate),
                 R=self.R,
                 lengths=(self.lengths[0], self.lengths[1]),
-                threshold=_CODE.length - 1 if threshold is None else threshold,
+                threshold=threshold,
                 erased=erased,
             )
         found = nearest_word_margins(read, _CODE, self.answers)
@@ -141,28 +174,38 @@ class _Companion:
 
     def silent_memory(self) -> ControlResult:
         """A memory that never fires: the readout keeps what the first stage reached."""
-        model = _with_memory(self.model(), b_in=np.full(self.facts.n_subjects, -float(_CODE.length)))
-        found, predicted = self.margins(model), self.predicted(threshold=_CODE.length)
+        found = self.margins(self._with_threshold(self.threshold + 1))
+        predicted = self.predicted(threshold=self.threshold + 1)
         reached = np.broadcast_to(self.strings[0][:, None], self.answers.shape).reshape(found.lower.shape)
         right = self.answers.reshape(found.lower.shape) == reached
-        ok = np.array_equal(found.lower > 0, right)
-        return agreement(claims.SILENT_MEMORY, found, predicted, fails=True, besides=ok)
+        if self.merged:  # nothing but the state holds what was reached
+            control = replace(claims.SILENT_MEMORY, name="silent memory", expected="all logits tie")
+            ok = not found.lower.any()
+        else:
+            control, ok = claims.SILENT_MEMORY, np.array_equal(found.lower > 0, right)
+        return agreement(control, found, predicted, fails=True, besides=ok)
 
     def low_threshold(self) -> ControlResult:
         """A memory that also fires, at a third of the strength, for words at distance 1."""
-        threshold = _CODE.length - 3
-        model = _with_memory(self.model(), b_in=np.full(self.facts.n_subjects, -float(threshold)))
-        return agreement(claims.LOW_THRESHOLD, self.margins(model), self.predicted(threshold=threshold))
+        low = self.threshold - 2
+        found, control = self.margins(self._with_threshold(low)), claims.LOW_THRESHOLD
+        if self.merged:
+            control = replace(control, name="memory threshold m - 2 in place of m")
+        return agreement(control, found, self.predicted(threshold=low))
 
     def state_kept(self) -> ControlResult:
         """The first stage without its erasing neurons and their bias."""
         model = self.model()
-        mlp, n_select = model.blocks[0].mlp, len(self.strings[0]) * _CODE.length
+        mlp = model.blocks[0].mlp
         assert mlp is not None
         assert model.storage is not None
+        state = model.storage.coordinates
         W_out, b_out = dense(mlp.W_out).copy(), mlp.b_out.copy()
-        W_out[n_select:] = 0
-        b_out[model.storage.coordinates] = 0
+        if self.merged:
+            W_out[self.R * self.facts.n_subjects :, state] = 0
+        else:
+            W_out[len(self.strings[0]) * _CODE.length :] = 0
+        b_out[state] = 0
         block = replace(model.blocks[0], mlp=MLP(mlp.W_in, mlp.b_in, W_out, b_out))
         found = self.margins(replace(model, blocks=(block, *model.blocks[1:])))
         return agreement(claims.STATE_KEPT, found, self.predicted(erased=False), fails=True)
@@ -172,25 +215,55 @@ class _Companion:
         string, m = 2, _CODE.length
         entity, coordinate, _ = neighbour(_CODE, self.strings[1][string])
         model = self.model()
-        mlp = model.blocks[1].mlp
+        mlp = model.blocks[self._memory].mlp
         assert mlp is not None
         assert model.storage is not None
-        W_out = dense(mlp.W_out).copy()
-        W_out[entity, model.storage.coordinates[string * m + coordinate]] *= -1
-        found = self.margins(_with_memory(model, W_out=W_out))
+        W_out, N = dense(mlp.W_out).copy(), self.facts.n_subjects
+        neurons = entity + N * np.arange(self.R if self.merged else 1)
+        W_out[neurons, model.storage.coordinates[string * m + coordinate]] *= -1
+        found = self.margins(self._with_memory(model, W_out=W_out))
         through = np.zeros(self.answers.shape, dtype=bool)
         through[:, string] = self.strings[0] == entity
         wrong = found.upper <= 0
         got = f"{wrong.sum()} wrong, {through.sum()} pass through"
         return result(claims.CORRUPTED_MEMORY, got, np.array_equal(wrong, through.reshape(wrong.shape)))
 
+    @property
+    def _memory(self) -> int:
+        """The layer of the first memory."""
+        return 0 if self.merged else 1
 
-def _with_memory(model: Transformer, **weights: Any) -> Transformer:
-    """The model with some weights of its first memory replaced."""
-    memory = model.blocks[1].mlp
-    assert memory is not None
-    changed = replace(model.blocks[1], mlp=replace(memory, **weights))
-    return replace(model, blocks=(model.blocks[0], changed, *model.blocks[2:]))
+    def _with_threshold(self, threshold: int) -> Transformer:
+        """The model whose first memory has another threshold."""
+        model = self.model()
+        memory = model.blocks[self._memory].mlp
+        assert memory is not None
+        b_in = memory.b_in.copy()
+        b_in[: self.facts.n_subjects * (self.R if self.merged else 1)] = -float(threshold)
+        return self._with_memory(model, b_in=b_in)
+
+    def _with_memory(self, model: Transformer, **weights: Any) -> Transformer:
+        """The model with some weights of its first memory replaced."""
+        blocks = list(model.blocks)
+        memory = blocks[self._memory].mlp
+        assert memory is not None
+        blocks[self._memory] = replace(blocks[self._memory], mlp=replace(memory, **weights))
+        return replace(model, blocks=tuple(blocks))
+
+
+def _read_merged(first: Floats, second: Floats, gate: float, threshold: float, erased: bool) -> Floats:
+    """What C5(b), merged, reads after two hops, whole or broken; first and second of shape (R, N, m).
+
+    Neuron (r, x) fires by ReLU(<u(x), block_r> + 1[r asked] - threshold); then C1 reads the state.
+    """
+    R, N, m = first.shape
+    fires = first @ _CODE.words.T + np.eye(R)[..., None, None] - threshold  # (asked, r, N, entity)
+    state = np.maximum(0.0, fires).sum(axis=1) @ second.swapaxes(0, 1).reshape(N, -1)
+    state = state.reshape(R, 1, N, len(second), m)
+    if not erased:
+        state = state + first.swapaxes(0, 1)
+    lifts = 2 * gate * (np.eye(len(second)) - 1)[None, :, None, :, None]
+    return np.asarray(np.maximum(0.0, state + lifts + 1).sum(axis=3) - 1)
 
 
 def _steps(model: Transformer, facts: FactTable) -> Margins:
@@ -262,10 +335,11 @@ def _altered_step(model: Transformer, facts: FactTable) -> ControlResult:
     return result(chain.ALTERED_FACT, got, found.wrong == [(subject, relation)])
 
 
-def _softer(facts: FactTable) -> ControlResult:
+def _softer(facts: FactTable, readout: Readout) -> ControlResult:
     """Softmax with the scores halved: the bound, and the chains that the model is shown, fall short."""
     promised = 1.0
-    model = chain_of_thought(facts, max_hops=_MAX_HOPS, code=_CODE, attention="soft", margin=promised)
+    asked: dict[str, Any] = {"attention": "soft", "margin": promised, "readout": readout}
+    model = chain_of_thought(facts, max_hops=_MAX_HOPS, code=_CODE, **asked)
     softer = _with_attention(model, W_Q=(_attention(model)["W_Q"] / 2,))
     kept = induction(model, facts, max_hops=_MAX_HOPS).minimum[0]
     bound = induction(softer, facts, max_hops=_MAX_HOPS).minimum[0]

@@ -27,6 +27,7 @@ from georecall.theory.facts.strings import letters, reachable
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.hop_controls import chain_controls, hop_controls
 from georecall.verify.claims.instance import Instance, exact_biases
+from georecall.verify.claims.path_control import small_table
 from georecall.verify.margins.hops import chains
 from georecall.verify.margins.induction import PremiseError, induction
 from georecall.verify.margins.margins import Margins, Progress, margins
@@ -37,6 +38,7 @@ from georecall.verify.verdict.verdict import ControlResult, HypothesisResult
 
 _BUDGET = 1 << 33  # products spent on enumerating all queries: less than a minute where floats decide
 _MOST_HOPS = 63  # of margins with an axis for each hop and one for the subjects: NumPy's arrays have 64
+_SHORT, _FEW = 4, 2  # hops, and relations of each, of a companion
 _SOME = 16  # random subjects, where all are too many
 
 
@@ -97,16 +99,20 @@ class ChainOfThought:
                 for i in range(1, k + 1)
             ],
             promises=("min_margin",) if soft else (),
+            again=lambda model, facts, _: induction(model, facts, max_hops=max_hops),
+            companion=lambda: self.instance(
+                small_table(facts, min(R, _FEW)), **options | {"hops": min(max_hops, _SHORT)}
+            ),
             premises=(_selectors_exact(code, Fraction(gate)),),
         )
 
-    def controls(self) -> list[ControlResult]:
+    def controls(self, **options: Any) -> list[ControlResult]:
         """All controls of the claim, on a small companion table that is always the same."""
-        return chain_controls()
+        return chain_controls(**_asked(options))
 
-    def controls_at(self) -> dict[str, Any]:
+    def controls_at(self, **options: Any) -> dict[str, Any]:
         """The parameters of the companion instance that the controls run on."""
-        return {"subjects": 10, "relations": 3, "table": "bijections", "hops": 5}
+        return {"subjects": 10, "relations": 3, "table": "bijections", "hops": 5} | _asked(options)
 
 
 @dataclass(frozen=True)
@@ -166,16 +172,33 @@ class Hops:
             n_queries=n_queries,
             samples=lambda: [sample(Chains(facts, alphabet), _last(R, hops) * facts.n_subjects)],
             premises=(_selectors_exact(code, Fraction(dyadic(gate)), stage_lengths(hops, stages)),),
+            again=lambda model, facts, path: (
+                transitions(model, facts, alphabet)
+                if path == "transitions"
+                else margins(model, Chains(facts, alphabet))
+            ),
+            companion=lambda: self._companion(facts, R, options | {"hops": hops, "stages": stages}),
         )
 
-    def controls(self) -> list[ControlResult]:
-        """All controls of the claim, on a small companion table that is always the same."""
-        return hop_controls(self.claim, self.controls_lengths)
+    def _companion(self, facts: FactTable, R: int, options: dict[str, Any]) -> Instance:
+        """The same claim and options at few entities, relations and hops."""
+        hops, R = min(options["hops"], _SHORT), min(R, _FEW)
+        options = options | {"hops": hops, "stages": min(options["stages"], hops)}
+        return self.instance(small_table(facts, R * hops if options.get("typed") else R), **options)
 
-    def controls_at(self) -> dict[str, Any]:
+    def controls(self, **options: Any) -> list[ControlResult]:
+        """All controls of the claim, on a small companion table that is always the same."""
+        return hop_controls(self.claim, self.construct, self.controls_lengths, **_asked(options))
+
+    def controls_at(self, **options: Any) -> dict[str, Any]:
         """The parameters of the companion instance that the controls run on."""
-        at: dict[str, Any] = {"subjects": 10, "relations": 3, "table": "bijections"}
-        return at | {"hops": sum(self.controls_lengths), "stages": len(self.controls_lengths)}
+        hops, asked = sum(self.controls_lengths), _asked(options)
+        at: dict[str, Any] = {
+            "subjects": 10,
+            "relations": 3 * hops if asked.get("typed") else 3,
+            "table": "bijections",
+        }
+        return at | {"hops": hops, "stages": len(self.controls_lengths)} | asked
 
 
 def all_margins(
@@ -246,6 +269,11 @@ def as_entities(facts: FactTable) -> tuple[FactTable, int]:
 def _rounded(gate: float) -> dict[str, Any]:
     """The gate as the weights have it, and as it was asked for where that is another."""
     return {"gate": dyadic(gate)} | ({"gate_asked": gate} if dyadic(gate) != gate else {})
+
+
+def _asked(options: dict[str, Any]) -> dict[str, Any]:
+    """The options that make another construction, which the controls must be about."""
+    return {name: options[name] for name in ("typed", "merged", "readout") if options.get(name)}
 
 
 def _last(R: int, hops: int) -> int:

@@ -9,7 +9,7 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims.claim import Claim, Values
 from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.claims.promise import Promise
-from georecall.verify.margins.margins import Margins, Progress
+from georecall.verify.margins.margins import Found, Margins, Progress
 from georecall.verify.usage import require_memory_for_weights
 from georecall.verify.verdict.verdict import ControlResult, HypothesisResult
 
@@ -32,6 +32,9 @@ class Instance:
         counts: whether the queries are the facts, asked as `[s, r]`, so that they may be counted by the
             billion (see `verify.margins.counting.tally`) where nobody asks for their margins one by one.
         draws: where the claim is about a share of all draws: what is promised, and how to draw.
+        again: decides by the way named (see `Found.path`) what the weights recall of other facts; None where
+            that way does not apply.
+        companion: the same claim with the same options on a small table, for a control that goes that way.
     """
 
     facts: FactTable
@@ -45,6 +48,8 @@ class Instance:
     premises: tuple[HypothesisResult, ...] = ()
     counts: bool = False
     draws: Promise | None = None
+    again: Callable[[Transformer, FactTable, str], Found | None] | None = None
+    companion: "Callable[[], Instance] | None" = None
 
 
 def built(claim: Claim, instance: Instance) -> Transformer:
@@ -77,8 +82,8 @@ class Experiment(Protocol):
     def instance(self, facts: FactTable, **options: Any) -> Instance:
         """The claim at these facts and options; options have been checked against the claim's parameters."""
 
-    def controls(self) -> list[ControlResult]:
-        """Runs the claim's negative controls on a companion instance."""
+    def controls(self, **options: Any) -> list[ControlResult]:
+        """Runs the claim's negative controls on a companion instance, with the options asked for."""
 
-    def controls_at(self) -> dict[str, Any]:
+    def controls_at(self, **options: Any) -> dict[str, Any]:
         """The parameters of that companion instance."""

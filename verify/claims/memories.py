@@ -32,15 +32,13 @@ from georecall.verify.claims import readouts
 from georecall.verify.claims.controls import agreement, nearest_word_margins, result
 from georecall.verify.claims.dense import DEFAULT_DELTA, first_subject
 from georecall.verify.claims.instance import Instance
-from georecall.verify.claims.promise import DEFAULT_TRIALS, Promise
+from georecall.verify.claims.path_control import again, small_table
+from georecall.verify.claims.promise import DEFAULT_TRIALS, Promise, put_to_test
 from georecall.verify.claims.readouts import Floats, Readouts
 from georecall.verify.margins.margins import margins
-from georecall.verify.verdict.intervals import reaches
 from georecall.verify.verdict.verdict import ControlResult
 
 _COMPANION = random_bijections(12, 3, rng=generator(0, "controls", "memories"))
-_DRAWS = 256
-_CONTROL_ERROR = Fraction(1, 10**6)
 _BLOCK = 1 << 22  # entries of one block of a kernel: 32 MiB
 
 
@@ -127,6 +125,8 @@ class HebbianMemory:
             margins=lambda model, progress: margins(model, facts, progress=progress),
             n_queries=facts.n_facts,
             samples=lambda: first_subject(facts),
+            again=again,
+            companion=lambda: self.instance(small_table(facts), **options),
             promises=("success",),
             draws=Promise(1 - Fraction(str(delta)), trial, trials),
         )
@@ -144,13 +144,13 @@ class HebbianMemory:
             failures: Fraction(frozen.failures(d)),
         }
 
-    def controls_at(self) -> dict[str, Any]:
+    def controls_at(self, **_: Any) -> dict[str, Any]:
         """The parameters of the companion instance that the controls run on."""
         at = {"subjects": _COMPANION.n_subjects, "relations": _COMPANION.n_relations, "table": "bijections"}
         d = self.dimension(_COMPANION, DEFAULT_DELTA)
         return {**at, "code_length": d, "short_code_length": _short(d)}
 
-    def controls(self) -> list[ControlResult]:
+    def controls(self, **_: Any) -> list[ControlResult]:
         """All controls of the claim, on a small companion table that is always the same."""
         d = self.dimension(_COMPANION, DEFAULT_DELTA)
         return [
@@ -164,10 +164,13 @@ class HebbianMemory:
         short = _short(d)
         frozen = self.freeze(facts, short, generator(0, "controls", self.name))
         rng = generator(0, "controls", self.name, "words")
-        drawn = (signs(rng, facts.n_attributes, short) for _ in range(_DRAWS))
-        failed = sum(readouts.n_wrong(frozen.readouts(u), facts) > 0 for u in drawn)
-        got = f"{_DRAWS - failed} of {_DRAWS} draws succeed"
-        return result(claims.SHORT_DRAW, got, reaches(failed, _DRAWS, Fraction(1, 10), _CONTROL_ERROR))
+
+        def trial(_: int) -> bool:
+            u = signs(rng, facts.n_attributes, short)
+            return readouts.n_wrong(frozen.readouts(u), facts) == 0
+
+        found = put_to_test(Promise(Fraction(9, 10), trial))
+        return result(claims.SHORT_DRAW, f"{found} of the draws succeed", found.side == "below")
 
     def _equal_keys(self, facts: FactTable, d: int) -> ControlResult:
         model = self.construct(facts, dimension=d, rng=generator(0, "controls", self.name))
@@ -206,6 +209,8 @@ class SignCodeMemory:
             margins=lambda model, progress: margins(model, facts, progress=progress),
             n_queries=facts.n_facts,
             samples=lambda: first_subject(facts),
+            again=again,
+            companion=lambda: self.instance(small_table(facts), **options),
         )
 
     def values(self, facts: FactTable, code: Code, names: Code) -> Values:
@@ -222,11 +227,11 @@ class SignCodeMemory:
             levels: code.n_levels,
         }
 
-    def controls_at(self) -> dict[str, Any]:
+    def controls_at(self, **_: Any) -> dict[str, Any]:
         """The parameters of the companion instance that the controls run on."""
         return {"subjects": _COMPANION.n_subjects, "relations": _COMPANION.n_relations, "table": "bijections"}
 
-    def controls(self) -> list[ControlResult]:
+    def controls(self, **_: Any) -> list[ControlResult]:
         """All controls of the claim, on a small companion table that is always the same."""
         return [
             control(_COMPANION) for control in (self._low_threshold, self._short_code, self._altered_fact)

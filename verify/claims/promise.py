@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from georecall.verify.margins.margins import Margins, Progress
-from georecall.verify.verdict.intervals import sequential_test
+from georecall.verify.margins.margins import Found, Progress
+from georecall.verify.verdict.intervals import Estimate, sequential_test
 from georecall.verify.verdict.verdict import Mismatch, Verdict
 
 DEFAULT_TRIALS = 512
@@ -31,7 +31,14 @@ class Promise:
     error: float = ERROR
 
 
-def kept(verdict: Verdict, found: Margins, promise: Promise, progress: Progress | None = None) -> Verdict:
+def put_to_test(promise: Promise, progress: Progress | None = None) -> Estimate:
+    """Draws until the share of successes is on one side of what is promised, or the trials are spent."""
+    return sequential_test(
+        promise.trial, promise.level, trials=promise.trials, error=promise.error, progress=progress
+    )
+
+
+def kept(verdict: Verdict, found: Found, promise: Promise, progress: Progress | None = None) -> Verdict:
     """The verdict on a promise: `holds` if the interval's lower end reaches it, `refuted` if the upper end
     falls short of it, else `inconclusive`.
 
@@ -44,12 +51,8 @@ def kept(verdict: Verdict, found: Margins, promise: Promise, progress: Progress 
     if found.n_recalled + found.n_wrong < found.n_facts:
         return replace(verdict, status="inconclusive", reason="the sign of some margins is not decided")
 
-    def trial(i: int) -> bool:
-        return promise.trial(i) if i else found.n_wrong == 0
-
-    estimate = sequential_test(
-        trial, promise.level, trials=promise.trials, error=promise.error, progress=progress
-    )
+    drawn = replace(promise, trial=lambda i: promise.trial(i) if i else found.n_wrong == 0)
+    estimate = put_to_test(drawn, progress)
     measured: dict[str, Any] = {
         **verdict.measured,
         "success": Fraction(estimate.successes, estimate.trials),

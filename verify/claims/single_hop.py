@@ -21,6 +21,7 @@ from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.controls import agreement, nearest_word_margins, neighbour, result
 from georecall.verify.claims.instance import Instance, exact_biases
+from georecall.verify.claims.path_control import again, small_table
 from georecall.verify.margins.margins import Margins, margins
 from georecall.verify.margins.queries import Facts, sample
 from georecall.verify.verdict.verdict import ControlResult
@@ -82,6 +83,8 @@ class SingleHop:
             margins=lambda model, progress: margins(model, facts, progress=progress),
             n_queries=facts.n_facts,
             counts=True,
+            again=again,
+            companion=lambda: self.instance(small_table(facts), **options),
             premises=(exact_biases(self._biases(code, Fraction(at_gate), bits)),),
             samples=lambda: [sample(Facts(facts), r * facts.n_subjects) for r in range(facts.n_relations)],
         )
@@ -121,12 +124,12 @@ class SingleHop:
         scales = {(1 << size) - 1 for size in groups}
         return {scale * bias for scale in scales for bias in self.biases(at_gate, code)}
 
-    def controls_at(self) -> dict[str, Any]:
+    def controls_at(self, **_: Any) -> dict[str, Any]:
         """The parameters of the companion instance that the controls run on."""
         at = {"subjects": _COMPANION.n_subjects, "relations": _COMPANION.n_relations, "table": "bijections"}
         return at | {"bits": _COMPANION_BITS} if "bits" in self.claim.parameters else at
 
-    def controls(self) -> list[ControlResult]:
+    def controls(self, **_: Any) -> list[ControlResult]:
         """All controls of the claim, on a small companion table that is always the same."""
         controls = (self._weak_gate, self._short_code, self._altered_fact, self._moved_coordinate)
         return [control(_COMPANION) for control in controls]

@@ -17,10 +17,11 @@ from georecall.constructions.files.onnx import onnx_graph
 from georecall.constructions.transformer.arithmetic import dense
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.strings import letters
-from georecall.verify.engines.agreement import Compared, Engine, agreement
+from georecall.verify.engines.agreement import Engine, agreement
 from georecall.verify.margins.balls import Ball, Floats
-from georecall.verify.margins.counting.tally import Counted
-from georecall.verify.margins.margins import Margins, Progress
+from georecall.verify.margins.filtered import Some
+from georecall.verify.margins.hops import UpTo
+from georecall.verify.margins.margins import Found, Margins, Progress
 from georecall.verify.margins.queries import Chains, Numbers, Queries, SingleSteps
 from georecall.verify.usage import UsageError
 from georecall.verify.verdict.verdict import ControlResult, Status, Verdict
@@ -75,6 +76,8 @@ def onnxruntime_engine(model: Transformer, *, dtype: str = "float64") -> Engine:
 def everything_asked(found: Margins) -> list[Queries]:
     """The queries that margins speak for; of chains of thought every step of every one, short ones too."""
     queries = found.queries
+    if isinstance(queries, UpTo):
+        queries = queries.longest
     if isinstance(queries, SingleSteps):
         alphabet = letters(queries.facts, queries.max_hops)
     elif isinstance(queries, Chains) and queries.step is None and queries.max_hops:
@@ -93,9 +96,11 @@ def everything_asked(found: Margins) -> list[Queries]:
 def in_engine(
     verdict: Verdict,
     model: Transformer,
-    found: Margins | Counted,
+    found: Found,
     name: str,
     progress: Progress | None = None,
+    *,
+    controls: bool = True,
 ) -> Verdict:
     """The verdict, after an engine has been asked the same.
 
@@ -109,11 +114,12 @@ def in_engine(
         found: their margins; facts that were counted are asked of NumPy alone.
         name: of `ENGINES`.
         progress: see `agreement`.
+        controls: whether the engine is given a graph that it must disagree with.
 
     Raises:
         ImportError: see `onnxruntime_engine`.
     """
-    if name == "numpy" or isinstance(found, Counted) or verdict.status != "holds":
+    if name == "numpy" or not isinstance(found, Margins) or verdict.status != "holds":
         return verdict
     asked = everything_asked(found)
     try:
@@ -121,7 +127,7 @@ def in_engine(
     except ValueError as error:  # a model that no graph can hold
         return replace(verdict, status="inconclusive", reason=f"{name} was not asked: {error}")
     result = agreement(model, asked, engine, progress=progress)
-    control = altered_weight(model, asked[0], onnxruntime_engine)
+    own = (altered_weight(model, asked[0], onnxruntime_engine),) if controls else ()
     verdict = replace(
         verdict,
         measured={
@@ -129,7 +135,7 @@ def in_engine(
             "engine_queries": result.n_compared,
             "engine_min_margin": Fraction(result.least) if np.isfinite(result.least) else None,
         },
-        controls=(*verdict.controls, control),
+        controls=(*verdict.controls, *own),
     )
     if result.first is not None:
         wrong = result.first.turned and not result.first.witness.margin > 0
@@ -143,28 +149,30 @@ def in_engine(
     if result.n_open:
         reason = f"rounding may turn {result.n_open} answers: {name} cannot be held to them"
         return replace(verdict, status="inconclusive", reason=reason)
-    if not control.ok:
-        return replace(verdict, status="inconclusive", reason=f"control not as predicted: {control.name}")
+    failed = [control.name for control in own if not control.ok]
+    if failed:
+        return replace(verdict, status="inconclusive", reason=f"control not as predicted: {failed[0]}")
     return verdict
 
 
 def altered_weight(
     model: Transformer, queries: Queries, engine: Callable[[Transformer], Engine]
 ) -> ControlResult:
-    """The control: the graph of a model with one weight of W_U negated, one that the first query reads."""
+    """The control: the graph of a model with one weight of W_U negated, one that some query reads most.
+
+    It goes the way of the verdict, through `agreement`.
+    """
     numbers = np.arange(min(_SAMPLE, prod(queries.shape)))
-    tokens, positions, answers = queries.prompts(numbers)
-    floats = model.map(Ball.of)
-    x, W_U = floats.residual(tokens[:1], positions).mid[0], dense(model.W_U).astype(np.float64)
-    W_U[np.unravel_index(np.abs(x[:, None] * W_U).argmax(), W_U.shape)] *= -1
-    computed = engine(replace(model, W_U=W_U))(tokens, positions)
-    found = Compared.of(floats.logits(tokens, positions), computed, answers)
-    seen = int(found.different.sum())
+    tokens, positions, _ = queries.prompts(numbers)
+    read, W_U = model.map(Ball.of).residual(tokens, positions), dense(model.W_U).astype(np.float64)
+    most = np.abs(read.mid).max(axis=0)[:, None] * np.abs(W_U)
+    W_U[np.unravel_index(most.argmax(), W_U.shape)] *= -1
+    found = agreement(model, [Some(queries, numbers)], engine(replace(model, W_U=W_U)))
     return ControlResult(
         name="one weight of the graph negated",
         expected="the engine disagrees",
-        got=f"the engine disagrees on {seen} of {len(numbers)} queries",
-        ok=bool(found.different[0]),
+        got=f"the engine disagrees on {found.n_different} of {found.n_compared} queries",
+        ok=found.n_different > 0,
     )
 
 

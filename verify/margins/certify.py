@@ -8,9 +8,9 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.protocol import Table
 from georecall.verify.margins.counting.checkpoint import CheckpointError, Keeper, begun, identity
-from georecall.verify.margins.counting.tally import Counted, count
+from georecall.verify.margins.counting.tally import count
 from georecall.verify.margins.filtered import filtered
-from georecall.verify.margins.margins import Margins, Progress, check_fits
+from georecall.verify.margins.margins import Found, Margins, Progress, check_fits, margins
 from georecall.verify.usage import UsageError, require_memory_for_weights
 
 _MANY = 1 << 24  # logits from which a filter pays; of fewer, margins are made exact where that can be done
@@ -24,7 +24,7 @@ def certify(
     work: dict[str, Any] | None = None,
     checkpoint: str | PathLike[str] | None = None,
     progress: Progress | None = None,
-) -> Margins | Counted:
+) -> Found:
     """Judges every fact, asked as `[s, r]`.
 
     Args:
@@ -40,6 +40,7 @@ def certify(
         UsageError: the checkpoint cannot be used, or weights that must be held do not fit the memory.
     """
     check_fits(model, facts)
+    found: Found | None
     if checkpoint is None:
         found = count(model, facts, progress=progress)
     else:
@@ -57,7 +58,14 @@ def certify(
         return found
     require_memory_for_weights(facts, model.d_model)
     if isinstance(facts, FactTable) and facts.n_facts * facts.n_attributes >= _MANY:
-        screened = filtered(model, facts, progress=progress)
-        if screened is not None:
-            return screened
+        found = filtered(model, facts, progress=progress)
+        if found is not None:
+            return found
     return one_by_one()
+
+
+def certify_by(path: str, model: Transformer, facts: FactTable) -> Found | None:
+    """The same by one of the three ways alone (see `Found.path`); None where it does not apply."""
+    if path == "counting":
+        return count(model, facts, workers=1)
+    return filtered(model, facts) if path == "filtered" else margins(model, facts)

@@ -4,17 +4,16 @@ Each step is asked after right ones: a chain is answered rightly exactly if all 
 """
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass
+from math import prod
 
 import numpy as np
-from numpy.typing import NDArray
 
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.strings import letters
 from georecall.verify.margins.margins import Margins, margins
-from georecall.verify.margins.queries import Chains, Queries
+from georecall.verify.margins.queries import Chains, Numbers, Prompts, Queries
 
 Ask = Callable[[Queries], Margins]
 
@@ -42,21 +41,54 @@ def steps(ask: Ask, facts: FactTable, hops: int, *, max_hops: int) -> Margins:
 
 
 def chains(ask: Ask, facts: FactTable, hops: int, *, max_hops: int) -> Margins:
-    """The least margin over every chain of k hops and every shorter chain that it begins with.
+    """The margins of every chain of at most k hops, the shorter ones first.
 
-    The shorter ones are prompts of their own, `[r_1, s]` before `[r_1, r_2, s]`; arguments as of `steps`.
+    A chain of fewer hops is a prompt of its own, `[r_1, s]` beside `[r_1, r_2, s]`; arguments as of `steps`.
+
+    Returns:
+        Margins of shape (queries,).
     """
-    shorter = [_lengthened(steps(ask, facts, k, max_hops=max_hops), hops) for k in range(1, hops + 1)]
-    return Margins.least(shorter, Chains(facts, letters(facts, hops), max_hops=max_hops))
+    found = [steps(ask, facts, k, max_hops=max_hops) for k in range(1, hops + 1)]
+    return Margins.joined(found, UpTo(tuple(part.queries for part in found)))
 
 
-def _lengthened(found: Margins, hops: int) -> Margins:
-    """Margins of chains as those of all longer chains that begin so."""
-    *strings, subjects = found.lower.shape
-    missing = hops - len(strings)
-    shape = (*strings, *[strings[0]] * missing, subjects)
+@dataclass(frozen=True, eq=False)
+class UpTo:
+    """Chains of thought of several lengths, one length after the other: shape (queries,)."""
 
-    def longer(array: NDArray[Any]) -> NDArray[Any]:
-        return np.broadcast_to(array.reshape(*strings, *[1] * missing, subjects), shape)
+    parts: tuple[Queries, ...]
 
-    return replace(found, lower=longer(found.lower), upper=longer(found.upper), signs=longer(found.signs))
+    @property
+    def facts(self) -> FactTable:
+        """The table asked about."""
+        return self.parts[0].facts
+
+    @property
+    def longest(self) -> Queries:
+        """Those of most hops."""
+        return self.parts[-1]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(queries,)."""
+        return (sum(prod(part.shape) for part in self.parts),)
+
+    def occurring(self) -> Numbers:
+        """The entities that are the answer to some chain, in increasing order."""
+        return np.unique(np.concatenate([part.occurring() for part in self.parts]))
+
+    def prompts(self, numbers: Numbers) -> Prompts:
+        """None: a chain is several prompts.
+
+        Raises:
+            TypeError: always.
+        """
+        return self.longest.prompts(numbers)
+
+    def query(self, number: int) -> tuple[int, ...]:
+        """Subject and relations of one chain."""
+        for part in self.parts:
+            if number < prod(part.shape):
+                return part.query(number)
+            number -= prod(part.shape)
+        raise IndexError(number)

@@ -81,7 +81,7 @@ def induction(
         entities = reachable(facts, letters(facts, i - 1))  # of nobody else is step i ever asked
         step = margins(model, SingleSteps(facts, max_hops, i, entities), progress=progress)
         found.append(_spread(step, entities, first))
-    return replace(Margins.least(found, first.queries), method="induction")
+    return replace(Margins.least(found, first.queries), method="induction", path="induction")
 
 
 def _spread(step: Margins, entities: Numbers, first: Margins) -> Margins:
@@ -101,8 +101,6 @@ def _spread(step: Margins, entities: Numbers, first: Margins) -> Margins:
 
 
 def _check_premises(model: Transformer, max_hops: int) -> None:
-    if not model.plain:
-        raise PremiseError("the model must be plain: ReLU, no norms, no biases of attention, no first token")
     attention = model.blocks[0].attention if model.n_layers == 1 else None
     if attention is None or len(attention.W_Q) != 1:
         raise PremiseError("the model must have one layer with one head")
@@ -176,6 +174,7 @@ def _soft(model: Transformer, facts: FactTable, max_hops: int, progress: Progres
         method="induction",
         worst=worst,
         signs=decided,
+        path="induction",
     )
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import prod
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +24,11 @@ from georecall.constructions.transformer.on_demand import OnDemand
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.protocol import Table
-from georecall.verify.margins import smooth  # noqa: F401 (registers what trained models have besides)
 from georecall.verify.margins.balls import Ball, Floats
 from georecall.verify.margins.codebook import Codebook
 from georecall.verify.margins.queries import Facts, Numbers, Queries, output_name
 from georecall.verify.margins.rationals import Rational, UndecidableError
+from georecall.verify.usage import show
 
 Method = Literal["exhaustive", "codebook", "filtered", "induction", "transitions", "measured"]
 Progress = Callable[[int, int], None]
@@ -70,6 +70,49 @@ class Witness:
         return f"{self.question}: right {self.answer_name}, got {self.got_name}, margin {self.margin:g}"
 
 
+class Found(Protocol):
+    """What a verdict asks of margins, kept one by one or only counted."""
+
+    @property
+    def n_facts(self) -> int:
+        """How many queries there are."""
+
+    @property
+    def n_recalled(self) -> int:
+        """Queries whose margin is certainly positive."""
+
+    @property
+    def n_wrong(self) -> int:
+        """Queries whose margin is certainly zero or negative."""
+
+    @property
+    def how_many_wrong(self) -> str:
+        """That, in words."""
+
+    @property
+    def minimum(self) -> tuple[Fraction, Fraction]:
+        """The interval in which the least margin lies."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether every margin is known without error."""
+
+    @property
+    def method(self) -> Method:
+        """How they were obtained."""
+
+    @property
+    def path(self) -> str:
+        """Which code decided: counting, filtered, margins, transitions, induction or measured."""
+
+    @property
+    def worst(self) -> Witness | None:
+        """The query with the least margin; of a count, if it is wrong."""
+
+    def gap(self, n_queries: int) -> str | None:
+        """What was asked, in words, where it does not stand for so many queries."""
+
+
 @dataclass(frozen=True, eq=False)
 class Margins:
     """The margins of all queries under a model: at one hop, of all facts of a table.
@@ -84,6 +127,7 @@ class Margins:
         worst: the query with the least margin (by its lower bound).
         signs: the same shape: 1 recalled, -1 not, 0 not decided. A positive margin below the least float has
             bounds 0 and that float, and sign 1.
+        path: which code decided (see `Found`); the controls go the same way.
     """
 
     queries: Queries
@@ -94,6 +138,7 @@ class Margins:
     method: Method
     worst: Witness
     signs: NDArray[np.int8]
+    path: str = "margins"
 
     @property
     def n_facts(self) -> int:
@@ -111,6 +156,20 @@ class Margins:
         return int((self.signs < 0).sum())
 
     @property
+    def how_many_wrong(self) -> str:
+        """That, in words."""
+        return f"{self.n_wrong} of {self.n_facts} {'facts' if self.lower.ndim == 2 else 'queries'} wrong"
+
+    def gap(self, n_queries: int) -> str | None:
+        """What was asked, in words, where neither it nor its certificate stands for so many queries."""
+        if self.method in ("induction", "transitions") or self.n_facts >= n_queries:
+            return None
+        return (
+            f"only {self.n_facts} of {show(n_queries)} queries verified, all strings of "
+            f"{self.lower.shape[-1]} of the subjects, drawn at random; all of those are recalled"
+        )
+
+    @property
     def wrong(self) -> list[tuple[int, ...]]:
         """The queries that are certainly wrong: (subject, relation), or (subject, relation, ...)."""
         return [self.queries.query(int(number)) for number in np.flatnonzero(self.signs < 0)]
@@ -123,27 +182,36 @@ class Margins:
             several: margins of the same shape.
             queries: what their entries are now about.
         """
-        first = several[0]
-        wrong = [found for found in several if found.n_wrong]  # the witness must be one of theirs
-        worst = min(wrong or several, key=lambda found: found.minimum[1 if wrong else 0])
-        return Margins(
-            queries=queries,
-            lower=np.min([found.lower for found in several], axis=0),
-            upper=np.min([found.upper for found in several], axis=0),
-            minimum=(
-                min(found.minimum[0] for found in several),
-                min(found.minimum[1] for found in several),
-            ),
-            exact=all(found.exact for found in several),
-            method=first.method if len({found.method for found in several}) == 1 else "exhaustive",
-            worst=worst.worst,
-            signs=np.min([found.signs for found in several], axis=0),
-        )
+        return _together(several, queries, lambda arrays: np.min(arrays, axis=0))
+
+    @staticmethod
+    def joined(several: "Sequence[Margins]", queries: Queries) -> "Margins":
+        """The margins of several kinds of queries, one kind after the other; arguments as of `least`."""
+        return _together(several, queries, lambda arrays: np.concatenate([a.ravel() for a in arrays]))
 
     def __repr__(self) -> str:
         low, high = self.minimum
         least = f"{float(low):g}" if low == high else f"in [{float(low):.17g}, {float(high):.17g}]"
         return f"Margins({self.n_recalled} of {self.n_facts} recalled, least {least}, {self.method})"
+
+
+def _together(
+    several: Sequence[Margins], queries: Queries, merged: Callable[[list[NDArray[Any]]], NDArray[Any]]
+) -> Margins:
+    first = several[0]
+    wrong = [found for found in several if found.n_wrong]  # the witness must be one of theirs
+    worst = min(wrong or several, key=lambda found: found.minimum[1 if wrong else 0])
+    return Margins(
+        queries=queries,
+        lower=merged([found.lower for found in several]),
+        upper=merged([found.upper for found in several]),
+        minimum=(min(found.minimum[0] for found in several), min(found.minimum[1] for found in several)),
+        exact=all(found.exact for found in several),
+        method=first.method if len({found.method for found in several}) == 1 else "exhaustive",
+        worst=worst.worst,
+        signs=merged([found.signs for found in several]),
+        path=first.path,
+    )
 
 
 def margins(
@@ -187,22 +255,6 @@ def margins(
         return ledger.margins()
 
 
-def float_signs(model: Transformer, queries: Queries) -> NDArray[np.int8]:
-    """What certified floats alone decide: 1 a positive margin, -1 none, 0 undecided; the queries' shape.
-
-    Never slow, whatever ties there are; `margins` decides the rest in rationals.
-
-    Raises:
-        ValueError: see `check_fits`.
-    """
-    check_fits(model, queries.facts)
-    with np.errstate(over="ignore", invalid="ignore"):
-        ledger = _Ledger(model, queries)
-        for block in ledger.blocks():
-            ledger.enter_floats(block)
-    return ledger.signs.reshape(queries.shape)
-
-
 def check_fits(model: Transformer, facts: Table) -> None:
     """Whether margins of these facts can be asked of that model; its outputs beyond them are never right.
 
@@ -211,11 +263,9 @@ def check_fits(model: Transformer, facts: Table) -> None:
             finite.
     """
     N, R, A = facts.n_subjects, facts.n_relations, facts.n_attributes
-    others = 0 if model.bos is None else 1
-    if model.d_vocab != N + R + others:
+    if model.d_vocab != N + R:
         raise ValueError(
-            f"W_E has {model.d_vocab} rows; {N} subjects and {R} relations need {N + R + others}, in this "
-            f"order{', bos last' if others else ''}"
+            f"W_E has {model.d_vocab} rows; {N} subjects and {R} relations need {N + R}, in this order"
         )
     if model.d_vocab_out < A:
         raise ValueError(f"W_U has {model.d_vocab_out} columns for {A} attributes")

@@ -87,7 +87,7 @@ def transitions(
     facts = over_entities(facts)
     check_fits(model, facts)
     found = margins(model, representatives(model, facts, alphabet), progress=progress)
-    return replace(found, method="transitions")
+    return replace(found, method="transitions", path="transitions")
 
 
 def representatives(model: Transformer, facts: FactTable, alphabet: Numbers) -> Representatives:
@@ -189,8 +189,6 @@ def _attended(
 
 def _positions_read(model: Transformer, hops: int) -> list[list[int]]:
     """For each layer the position that each head reads at the last one; checks the premises."""
-    if not model.plain:
-        raise PremiseError("the model must be plain: ReLU, no norms, no biases of attention, no first token")
     if model.attention != "hard":
         raise PremiseError("attention must be hard")
     if model.W_pos is None:

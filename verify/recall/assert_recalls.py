@@ -7,21 +7,24 @@ from typing import Any
 
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
+from georecall.theory.facts.strings import letters
+from georecall.verify.claims.controls import controlled
+from georecall.verify.claims.path_control import wrong_answer
+from georecall.verify.margins.hops import UpTo
 from georecall.verify.margins.margins import Margins, Progress
 from georecall.verify.margins.queries import SingleSteps
-from georecall.verify.recall.battery import RECALL, UNUSABLE, Battery, Claimed, tables
+from georecall.verify.recall.battery import RECALL, UNUSABLE, Battery, Claimed, Passed, tables
 from georecall.verify.recall.construction import (
     Asking,
     Construction,
     ConstructionError,
-    UndecidedError,
-    build,
 )
+from georecall.verify.recall.controls import wrong_answer_of
 from georecall.verify.recall.counterexample import Counterexample
 from georecall.verify.recall.laws import Law
 from georecall.verify.verdict.assumed import assumed
 from georecall.verify.verdict.stored_bits import subject_bits
-from georecall.verify.verdict.verdict import Verdict
+from georecall.verify.verdict.verdict import ControlResult, Verdict
 
 
 def assert_recalls(
@@ -124,9 +127,10 @@ def check_construction(
     start = time.perf_counter()
     asking = _asking(hops, chain_of_thought)
     battery = Battery(construction, asking)
-    passed: list[Margins] = []
+    passed: list[Passed] = []
     if facts is not None:
         found = battery.first(facts, passed)
+        found = battery.told(found) if found is not None else None
     else:
         found, passed = battery.run(_reported(list(tables(asking)), progress), vary=True)
     if found is not None and found.law == UNUSABLE:
@@ -134,10 +138,31 @@ def check_construction(
         raise ConstructionError(
             f"{found.says} (on N = {f.n_subjects}, R = {f.n_relations}, |A| = {f.n_attributes})"
         )
-    verdict = _verdict(passed, asking) if found is None else _refused(found, battery)
-    if facts is not None:
-        verdict = replace(verdict, measured=_quantities(construction, facts, verdict))
+    if found is None:
+        built: Passed | None = passed[-1]
+        verdict = _verdict([margins for _, margins in passed], asking)
+    else:
+        built, verdict = found.built, _refused(found, asking)
+    if built is not None:
+        model, margins = built
+        if facts is not None:
+            verdict = replace(verdict, measured=_quantities(model, facts, verdict))
+        if verdict.status == "holds":
+            verdict = controlled(verdict, [_control(model, margins, asking)], {})
     return replace(verdict, seconds=time.perf_counter() - start)
+
+
+def _control(model: Any, found: Margins, asking: Asking) -> ControlResult:
+    """The model of the verdict, asked for one wrong answer, the same way."""
+    facts = found.queries.facts
+    if isinstance(model, Transformer):
+        alphabet = letters(facts, asking.hops) if asking.hops > 1 and not asking.chain_of_thought else None
+        K = model.n_ctx // 2 if asking.chain_of_thought else None
+        return wrong_answer_of(model, facts, found, alphabet=alphabet, max_hops=K)
+    at = f"subjects {facts.n_subjects}, relations {facts.n_relations}"
+    return wrong_answer(
+        facts, found.path, lambda table, _: found if table is facts else asking(model, table), at
+    )
 
 
 def _reported(tried: Sequence[FactTable], progress: Progress | None) -> Iterator[FactTable]:
@@ -165,18 +190,17 @@ def _verdict(passed: Sequence[Margins], asking: Asking) -> Verdict:
     )
 
 
-def _refused(found: Counterexample, battery: Battery) -> Verdict:
+def _refused(found: Counterexample, asking: Asking) -> Verdict:
     """Of a construction with a counterexample; what is no wrong answer is inconclusive."""
     facts = found.facts
-    try:
-        margins = battery.asking(build(battery.construction, facts), facts)
-    except UndecidedError as error:
-        return Verdict(claim="recall", status="inconclusive", reason=str(error), n_facts=facts.n_facts)
+    if found.built is None:  # no certificate applies
+        return Verdict(claim="recall", status="inconclusive", reason=found.says, n_facts=facts.n_facts)
+    _, margins = found.built
     few = facts.n_facts <= 100
     return Verdict(
         claim="recall",
         status="refuted" if found.law == RECALL else "inconclusive",
-        reason=found.says.partition(";")[0] if found.law == RECALL else f"not so: {found.law}; {found.says}",
+        reason=_reason(found) if found.law == RECALL else f"not so: {found.law}; {found.says}",
         n_facts=facts.n_facts,
         n_queries=_n_queries(margins),
         min_margin=margins.minimum[0],
@@ -188,9 +212,16 @@ def _refused(found: Counterexample, battery: Battery) -> Verdict:
             "relations": facts.n_relations,
             "attributes": facts.n_attributes,
         }
-        | _asked(margins, battery.asking)
+        | _asked(margins, asking)
         | ({"answers": facts.answers.tolist()} if few else {}),
     )
+
+
+def _reason(found: Counterexample) -> str:
+    """How many are wrong; the witness stands elsewhere."""
+    n_wrong, _, rest = found.says.partition("; ")
+    _, other, again = rest.partition("; ")
+    return n_wrong + other + again
 
 
 def _n_queries(found: Margins) -> int:
@@ -216,12 +247,13 @@ def _asked(found: Margins, asking: Asking) -> dict[str, Any]:
 def _hops(found: Margins) -> int:
     """Of how many hops the queries are that margins speak for."""
     queries = found.queries
+    if isinstance(queries, UpTo):
+        queries = queries.longest
     return queries.max_hops if isinstance(queries, SingleSteps) else len(queries.shape) - 1
 
 
-def _quantities(construction: Construction, facts: FactTable, verdict: Verdict) -> dict[str, Any]:
+def _quantities(model: Any, facts: FactTable, verdict: Verdict) -> dict[str, Any]:
     """The measured quantities of a construction at one table; of a function of tokens only the margin."""
-    model = build(construction, facts)
     measured: dict[str, Any] = {"min_margin": verdict.min_margin}
     if isinstance(model, Transformer):
         measured = {

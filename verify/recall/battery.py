@@ -1,7 +1,7 @@
 """The battery: everything that a construction is put through, table by table, the smallest first."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -17,11 +17,15 @@ from georecall.verify.recall.construction import (
     Asking,
     Construction,
     ConstructionError,
+    Logits,
     UndecidedError,
     build,
 )
 from georecall.verify.recall.counterexample import Counterexample, shrunk
 from georecall.verify.recall.laws import Law
+
+Model = Transformer | Logits
+Passed = tuple[Model, Margins]  # what was built for a table, and its margins
 
 Claimed = float | Fraction | Callable[[FactTable], float | Fraction]
 
@@ -52,14 +56,14 @@ class Battery:
 
     def run(
         self, tables: Iterable[FactTable], *, vary: bool = False
-    ) -> tuple[Counterexample | None, list[Margins]]:
-        """The shrunken counterexample, if some table has one, and the margins of the tables before it.
+    ) -> tuple[Counterexample | None, list[Passed]]:
+        """The shrunken counterexample, if some table has one, and models and margins of the tables before it.
 
         Args:
             tables: what is tried, in this order.
             vary: whether each table's variants (see `variants`) must be recalled too.
         """
-        passed: list[Margins] = []
+        passed: list[Passed] = []
         for facts in tables:
             found, again = self.first(facts, passed), self.first
             for other in variants(facts, self.asking, self.bijective) if vary and found is None else ():
@@ -67,44 +71,62 @@ class Battery:
                 if found is not None:
                     break
             if found is not None:
-                return shrunk(found, again, bijective=self.bijective, entities=self.asking.entities), passed
+                small = shrunk(found, again, bijective=self.bijective, entities=self.asking.entities)
+                return self.told(small), passed
         return None, passed
 
-    def recalls(self, facts: FactTable, passed: list[Margins] | None = None) -> Counterexample | None:
-        """What is wrong with the answers, the margin and the dimensions on one table; None if nothing is."""
+    def recalls(self, facts: FactTable, passed: list[Passed] | None = None) -> Counterexample | None:
+        """What is wrong with the answers, the margin and the dimensions on one table; None if nothing is.
+
+        All that is said is about one build.
+        """
         try:
             model = build(self.construction, facts)
             found = self.asking(model, facts)
             broken = self._recalled(found, facts) or self._claimed(model, found, facts)
+            if broken is not None:
+                return replace(broken, built=(model, found))
         except ConstructionError as error:
             return _unjudged(error, facts)
-        if broken is None and passed is not None:
-            passed.append(found)
-        return broken
+        if passed is not None:
+            passed.append((model, found))
+        return None
 
-    def first(self, facts: FactTable, passed: list[Margins] | None = None) -> Counterexample | None:
+    def first(self, facts: FactTable, passed: list[Passed] | None = None) -> Counterexample | None:
         """What is wrong with the construction on one table, the most basic first; None if nothing is."""
+        passed = [] if passed is None else passed
         broken = self.recalls(facts, passed)
         if broken is not None:
             return broken
+        model, found = passed[-1]
         try:
-            if not self._steady(facts):
-                return Counterexample(STEADY, facts, "building twice from these facts gives two models")
+            if not self._steady(model, facts):
+                says = "building twice from these facts gives two models"
+                return Counterexample(STEADY, facts, says, built=(model, found))
             for law in self.laws:
                 fails = law(self.construction, facts, asking=self.asking, seed=facts.n_facts)
                 if fails is not None:
-                    asked = facts.question(fails.subject, *fails.relations)
-                    says = f"{asked}: {fails.says}"
-                    return Counterexample(f"law of {fails.law}", facts, says, fails.subject, fails.relations)
+                    says = f"{facts.question(fails.subject, *fails.relations)}: {fails.says}"
+                    asked = (fails.subject, fails.relations)
+                    return Counterexample(f"law of {fails.law}", facts, says, *asked, built=(model, found))
         except ConstructionError as error:
             return _unjudged(error, facts)
         return None
 
+    def told(self, found: Counterexample) -> Counterexample:
+        """The counterexample, which also says where another build is another model."""
+        if found.built is None or found.law == STEADY:
+            return found
+        try:
+            steady = self._steady(found.built[0], found.facts)
+        except ConstructionError as error:
+            return replace(found, says=f"{found.says}; building again: {error}")
+        return found if steady else replace(found, says=f"{found.says}; building again gives another model")
+
     def _recalled(self, found: Margins, facts: FactTable) -> Counterexample | None:
         worst = found.worst
         if found.n_wrong:
-            asked = "facts" if found.lower.ndim == 2 else "queries"
-            says = f"{found.n_wrong} of {found.n_facts} {asked} wrong; {worst}"
+            says = f"{found.how_many_wrong}; {worst}"
             return Counterexample(RECALL, facts, says, worst.subject, worst.relations, worst)
         if found.n_recalled < found.n_facts:
             says = f"the sign of {found.n_facts - found.n_recalled} margins is not decided; {worst}"
@@ -128,9 +150,9 @@ class Battery:
         says += "" if certain else " (not decided within the error of the margin)"
         return Counterexample(MARGIN, facts, says, worst.subject, worst.relations, worst, certain=certain)
 
-    def _steady(self, facts: FactTable) -> bool:
-        """Whether building twice gives the same weights, or the same margins up to noise."""
-        model, again = build(self.construction, facts), build(self.construction, facts)
+    def _steady(self, model: Model, facts: FactTable) -> bool:
+        """Whether building again gives the same weights, or the same margins up to noise."""
+        again = build(self.construction, facts)
         if isinstance(model, Transformer) and isinstance(again, Transformer):
             one, two = model.weights(), again.weights()
             return model is again or (one.keys() == two.keys() and all(_same(one[n], two[n]) for n in one))

@@ -219,6 +219,7 @@ def measured(model: Logits, queries: Queries) -> Margins:
             got_name=facts.attribute_name(int(got[worst])),
         ),
         signs=signs.reshape(queries.shape),
+        path="measured",
     )
 
 

@@ -1,12 +1,13 @@
 """Counterexamples: shrunk to a table that a person can read, and shown as one."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from georecall.theory.facts.fact_table import FactTable
-from georecall.verify.margins.margins import Witness
+from georecall.verify.margins.margins import Margins, Witness
 
 _ATTEMPTS = 400  # constructions built while shrinking: a second or two on small tables
 _SHOWN = 12  # rows and columns of a table that are printed
@@ -24,6 +25,7 @@ class Counterexample:
         relations: of that query, the first hop first.
         witness: right and given answer and the margin, where a query was answered wrongly.
         certain: whether it is proved, or at least measured beyond noise; False if it could not be decided.
+        built: the model that all this is about, and its margins.
     """
 
     law: str
@@ -33,6 +35,7 @@ class Counterexample:
     relations: tuple[int, ...] = ()
     witness: Witness | None = None
     certain: bool = True
+    built: tuple[Any, Margins] | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         """What went wrong, the table with the query marked, and what does not hold."""

@@ -9,13 +9,14 @@ from georecall.constructions.files.weights import answers_digest
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.strings import Numbers, letters
+from georecall.verify.claims.controls import controlled
 from georecall.verify.claims.hops import all_margins, chain_margins
 from georecall.verify.engines.engine import check_engine, in_engine
 from georecall.verify.margins.certify import certify
-from georecall.verify.margins.counting.tally import Counted
 from georecall.verify.margins.induction import PremiseError
-from georecall.verify.margins.margins import Margins, Progress, check_fits, margins
+from georecall.verify.margins.margins import Found, Margins, Progress, check_fits, margins
 from georecall.verify.margins.queries import over_entities
+from georecall.verify.recall.controls import wrong_answer_of
 from georecall.verify.verdict.assumed import assumed
 from georecall.verify.verdict.judgement import covered, judged, quantities
 from georecall.verify.verdict.verdict import Verdict
@@ -132,7 +133,8 @@ def _judged(
         parameters=sizes | {"engine": engine},
     )
     hops, R = form.number, facts.n_relations
-    found: Margins | Counted
+    found: Found
+    alphabet, max_hops = None, None
 
     def one_by_one() -> Margins:
         return margins(model, facts, progress=progress)
@@ -140,7 +142,8 @@ def _judged(
     try:
         if form.thinks:
             hops = max(sum(token >= facts.n_subjects for token in query["tokens"]) for query in samples)
-            found = chain_margins(model, facts, hops, max_hops=form.number, progress=progress)
+            max_hops = form.number
+            found = chain_margins(model, facts, hops, max_hops=max_hops, progress=progress)
             hops = form.number if found.method == "induction" else hops
         elif hops > 1:
             alphabet = _alphabet(facts, hops, samples, typed)
@@ -153,7 +156,11 @@ def _judged(
         return replace(verdict, reason=str(error))
     verdict.parameters.update(assumed(facts, hops, typed=facts.n_relations > R))
     verdict = replace(verdict, n_queries=facts.n_subjects * R**hops, measured=quantities(model, found, facts))
-    return in_engine(covered(judged(verdict, found), found), model, found, engine, progress)
+    verdict = in_engine(covered(judged(verdict, found), found), model, found, engine, progress)
+    if verdict.status != "holds":
+        return verdict
+    control = wrong_answer_of(model, facts, found, alphabet=alphabet, max_hops=max_hops)
+    return controlled(verdict, [control], {})
 
 
 def _worst(several: Sequence[Verdict]) -> Verdict:

@@ -5,24 +5,17 @@ from typing import Any
 
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.protocol import Table
-from georecall.verify.margins.counting.tally import Counted
-from georecall.verify.margins.margins import Margins
+from georecall.verify.margins.margins import Found
 from georecall.verify.usage import show
 from georecall.verify.verdict.stored_bits import subject_bits
 from georecall.verify.verdict.verdict import Verdict
 
 
-def judged(verdict: Verdict, found: Margins | Counted) -> Verdict:
+def judged(verdict: Verdict, found: Found) -> Verdict:
     """The recall verdict: refuted by a fact that is certainly wrong, inconclusive if one is undecided."""
     verdict = replace(verdict, min_margin=found.minimum[0], exact=found.exact, method=found.method)
     if found.n_wrong:
-        if isinstance(found, Counted):
-            first = "" if found.complete else f" the first {found.tally.n_facts} of"
-            reason = f"{found.n_wrong} of{first} {found.n_facts} facts wrong"
-        else:
-            asked = "facts" if found.lower.ndim == 2 else "queries"
-            reason = f"{found.n_wrong} of {found.n_facts} {asked} wrong"
-        return replace(verdict, status="refuted", reason=reason, witness=found.worst)
+        return replace(verdict, status="refuted", reason=found.how_many_wrong, witness=found.worst)
     undecided = found.n_facts - found.n_recalled
     if undecided:
         return replace(
@@ -31,21 +24,12 @@ def judged(verdict: Verdict, found: Margins | Counted) -> Verdict:
     return replace(verdict, status="holds")
 
 
-def covered(verdict: Verdict, found: Margins | Counted) -> Verdict:
+def covered(verdict: Verdict, found: Found) -> Verdict:
     """What holds of the queries asked is inconclusive where they, and no certificate, stand for all."""
-    if (
-        isinstance(found, Counted)
-        or verdict.status != "holds"
-        or found.method in ("induction", "transitions")
-    ):
+    gap = found.gap(verdict.n_queries or 0)
+    if verdict.status != "holds" or gap is None:
         return verdict
-    if found.n_facts >= (verdict.n_queries or 0):
-        return verdict
-    reason = (
-        f"only {found.n_facts} of {show(verdict.n_queries)} queries verified, all strings of "
-        f"{found.lower.shape[-1]} of the subjects, drawn at random; all of those are recalled"
-    )
-    return replace(verdict, status="inconclusive", reason=reason)
+    return replace(verdict, status="inconclusive", reason=gap)
 
 
 def uncertified(n_queries: int | None, error: Exception) -> str:
@@ -53,7 +37,7 @@ def uncertified(n_queries: int | None, error: Exception) -> str:
     return f"{show(n_queries)} queries are too many to enumerate, and no certificate applies: {error}"
 
 
-def quantities(model: Transformer, found: Margins | Counted, facts: Table) -> dict[str, Any]:
+def quantities(model: Transformer, found: Found, facts: Table) -> dict[str, Any]:
     """What every claim about a construction predicts, read off the weights."""
     return {
         "d_model": model.d_model,

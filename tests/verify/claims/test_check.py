@@ -23,6 +23,7 @@ from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.verify.claims import options as asked
 from georecall.verify.claims import single_hop as single_hop_module
 from georecall.verify.claims.check import EXPERIMENTS, UsageError, check
+from georecall.verify.claims.path_control import WRONG_ANSWER
 from georecall.verify.recall.weights import check_recall
 from georecall.verify.verdict.verdict import Mismatch
 
@@ -44,7 +45,7 @@ SMALL = random_bijections(20, 4, rng=np.random.default_rng(5))
 def test_the_family_holds_on_real_facts(name, facts):
     verdict = check(name, load(facts))
     assert (verdict.status, verdict.exact, verdict.min_margin) == ("holds", True, MARGIN[name])
-    assert [c.name for c in verdict.controls] == CONTROLS
+    assert [c.name for c in verdict.controls] == [*CONTROLS, WRONG_ANSWER.name]
     assert all(c.ok for c in verdict.controls)
     assert verdict.measured == verdict.predicted
 
@@ -79,7 +80,7 @@ def test_the_family_holds_at_its_defaults_a_thousand_subjects_and_eight_relation
 )
 def test_the_family_holds_on_every_table(random_table, seed, N, R, A, name, kind):
     with pytest.MonkeyPatch.context() as patch:  # the controls do not depend on the table
-        patch.setattr(type(EXPERIMENTS[name]), "controls", lambda self: [])
+        patch.setattr(type(EXPERIMENTS[name]), "controls", lambda self, **_: [])
         verdict = check(name, random_table(seed, N, R, A, kind))
     assert (verdict.status, verdict.exact) == ("holds", True)
     assert verdict.measured == verdict.predicted
@@ -548,7 +549,8 @@ def test_recall_of_anyones_weights(name):
     verdict = check_recall(model, SMALL)
     assert (verdict.claim, verdict.status, verdict.exact, verdict.reason) == ("recall", "holds", True, None)
     assert verdict.measured["d_model"] == model.d_model
-    assert (verdict.controls, verdict.predicted) == ((), {})
+    assert ([c.name for c in verdict.controls], verdict.predicted) == ([WRONG_ANSWER.name], {})
+    assert verdict.controls[0].ok
 
 
 @pytest.mark.parametrize("name", FAMILY)

@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from georecall.constructions import sign_code
+from georecall.constructions import chain_of_thought, sign_code
 from georecall.constructions.questions import answer, understand
 from georecall.theory.facts import datasets
 from georecall.theory.facts.fact_table import FactsError, FactTable, random_functions
 from georecall.theory.facts.strings import letters
 from georecall.verify.claims import check as checking
+from georecall.verify.claims import hop_controls as hop_controls_module
 from georecall.verify.claims import hops as multi_hop
 from georecall.verify.claims.check import UsageError, check, prepare
 from georecall.verify.claims.hop_controls import hop_controls
@@ -119,19 +120,57 @@ def test_c3_holds_at_any_size(seed, n, r, hops, readout, soft, table, monkeypatc
 def monkeypatch_controls():
     """Controls do not depend on the instance; elsewhere they are run once."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(multi_hop, "chain_controls", list)
-    patch.setattr(multi_hop, "hop_controls", lambda claim, lengths: [])
+    patch.setattr(multi_hop, "chain_controls", lambda **_: [])
+    patch.setattr(multi_hop, "hop_controls", lambda *_, **__: [])
     yield
     patch.undo()
 
 
-@pytest.mark.parametrize("family", multi_hop.FAMILY[1:], ids=lambda experiment: experiment.name)
-def test_controls_of_c5_come_out_as_predicted_and_can_fail(family):
-    found = hop_controls(family.claim, family.controls_lengths)
+AS_ASKED = [
+    (family, asked)
+    for family in multi_hop.FAMILY[1:]
+    for asked in (
+        {},
+        {"typed": True},
+        {"merged": True},
+        {"typed": True, "merged": True},
+        {"readout": "in-place"},
+    )
+    if set(asked) <= set(family.claim.parameters)
+]
+
+
+@pytest.mark.parametrize(("family", "asked"), AS_ASKED, ids=lambda value: getattr(value, "name", str(value)))
+def test_controls_of_c5_build_what_was_asked_come_out_as_predicted_and_can_fail(family, asked):
+    built = []
+
+    def construct(facts, **options):
+        built.append(options)
+        return family.construct(facts, **options)
+
+    found = hop_controls(family.claim, construct, family.controls_lengths, **asked)
     assert [(c.name, c.got) for c in found if not c.ok] == []
-    assert {c.name for c in found} == {c.name for c in family.claim.controls}
-    constant = FactTable(np.tile(np.arange(10), (3, 1)))  # all strings agree: nothing can leak
-    assert not all(c.ok for c in hop_controls(family.claim, family.controls_lengths, constant))
+    assert len(found) == len(family.claim.controls)
+    assert built
+    assert all(asked.items() <= options.items() for options in built)
+    assert asked.items() <= family.controls_at(**asked).items()
+    constant = FactTable(np.tile(np.arange(10), (6 if asked.get("typed") else 3, 1)))  # nothing can leak
+    if not (family.name == "hybrid-hops" and asked):
+        seen = hop_controls(family.claim, construct, family.controls_lengths, constant, **asked)
+        assert not all(c.ok for c in seen)
+
+
+@pytest.mark.parametrize("readout", ["in-place", "separate"])
+def test_controls_of_c3_build_the_readout_that_was_asked_for(readout, monkeypatch):
+    built = []
+
+    def construct(facts, **options):
+        built.append(options["readout"])
+        return chain_of_thought(facts, **options)
+
+    monkeypatch.setattr(hop_controls_module, "chain_of_thought", construct)
+    assert all(c.ok for c in multi_hop.FAMILY[0].controls(readout=readout))
+    assert set(built) == {readout}
 
 
 def test_facts_of_other_things_do_not_meet_the_hypotheses():

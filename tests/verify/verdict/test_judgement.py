@@ -32,10 +32,10 @@ class Stub:
     def __init__(self, claim, *controls):
         self.claim, self._controls = claim, controls
 
-    def controls(self):
+    def controls(self, **_):
         return list(self._controls)
 
-    def controls_at(self):
+    def controls_at(self, **_):
         return {"subjects": 2}
 
 
@@ -46,7 +46,7 @@ def judged(monkeypatch):
     def verdict(facts=FACTS, controls=(PASSED,), **changes):
         prepared = prepare("single-hop-in-place", facts)
         claim = prepared.experiment.claim
-        changes = {"counts": False} | changes  # margins one by one
+        changes = {"counts": False, "companion": None} | changes  # margins one by one, no control of that
         changed = Prepared(
             Stub(claim, *controls), facts, replace(prepared.instance, **changes), prepared.parameters
         )
@@ -271,7 +271,7 @@ def test_memory_is_asked_for_before_weights_that_must_be_held(any_engine, monkey
 
 @pytest.mark.parametrize("ask", [check, check_recall])
 def test_another_engine_is_asked_the_same_and_may_take_the_verdict_back(any_engine, monkeypatch, ask):
-    def disagree(verdict, model, found, engine, progress):
+    def disagree(verdict, model, found, engine, progress, **_):
         if engine == "numpy":
             return verdict
         assert (engine, found.n_facts) == ("onnxruntime", 4)

@@ -67,7 +67,7 @@ def test_a_verdict_that_holds_in_json(verdicts):
     assert all(set(h) == {"name", "holds"} for h in found["hypotheses"])
     assert all(set(c) == {"name", "expected", "got", "ok"} for c in found["controls"])
     assert [h["holds"] for h in found["hypotheses"]] == [True] * 3
-    assert [c["ok"] for c in found["controls"]] == [True] * 4
+    assert [c["ok"] for c in found["controls"]] == [True] * 5
     assert found["controls_at"]["subjects"] > 1
     assert found["seconds"] > 0
     assert found["parameters"]["gate"] == 1

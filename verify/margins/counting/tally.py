@@ -108,6 +108,20 @@ class Counted:
         return self.tally.n_wrong
 
     @property
+    def how_many_wrong(self) -> str:
+        """That, in words."""
+        first = "" if self.complete else f" the first {self.tally.n_facts} of"
+        return f"{self.n_wrong} of{first} {self.n_facts} facts wrong"
+
+    @property
+    def path(self) -> str:
+        """Which code decided."""
+        return "counting"
+
+    def gap(self, n_queries: int) -> None:
+        """None: every fact was asked, or enough of them to refute."""
+
+    @property
     def minimum(self) -> tuple[Fraction, Fraction]:
         """The least margin counted, twice."""
         least = Fraction(self.tally.least or 0)

@@ -1,0 +1,62 @@
+"""The control of a recall verdict: the same model, asked for one wrong answer, by the way that decided."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from georecall.constructions.transformer.transformer import Transformer
+from georecall.theory.facts.fact_table import FactTable
+from georecall.theory.facts.strings import Numbers
+from georecall.verify.claims.hops import chain_margins
+from georecall.verify.claims.path_control import wrong_answer
+from georecall.verify.margins.certify import certify_by
+from georecall.verify.margins.margins import Found, margins
+from georecall.verify.margins.queries import Chains
+from georecall.verify.margins.transitions import transitions
+from georecall.verify.verdict.verdict import ControlResult
+
+_FEW = 16  # subjects that are asked about
+
+
+def wrong_answer_of(
+    model: Transformer,
+    facts: FactTable,
+    found: Found,
+    *,
+    alphabet: Numbers | None = None,
+    max_hops: int | None = None,
+) -> ControlResult:
+    """The control of a verdict on weights.
+
+    Args:
+        model: the weights.
+        facts: what was asked.
+        found: what came out, and which way decided it.
+        alphabet: where hops of one pass were asked: their relations.
+        max_hops: where chains of thought were: K.
+    """
+    N = facts.n_subjects
+    few = np.arange(max(0, N - _FEW), N)
+
+    def again(table: FactTable, path: str) -> Found | None:
+        if path in ("induction", "transitions") and table is facts:
+            return found
+        if max_hops is not None:
+            return chain_margins(model, table, 1, max_hops=max_hops)
+        assert alphabet is not None
+        if path == "transitions":
+            return transitions(model, table, alphabet)
+        return margins(model, Chains(table, alphabet, subjects=few))
+
+    if alphabet is None and max_hops is None:
+        rows = np.concatenate([few, np.arange(N, model.d_vocab)])
+        cut = replace(model, W_E=model.W_E[rows], storage=None)
+        facts = facts.restricted(subjects=few.tolist())
+        return wrong_answer(
+            facts, found.path, lambda table, path: certify_by(path, cut, table), _at(facts, len(few))
+        )
+    return wrong_answer(facts, found.path, again, _at(facts, N))
+
+
+def _at(facts: FactTable, n_subjects: int) -> str:
+    return f"subjects {n_subjects}, relations {facts.n_relations}"
