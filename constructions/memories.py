@@ -60,30 +60,10 @@ def linear_associative_memory(
 
     Source: theory/pages/c8.md, C8; arXiv 2412.06538, Theorem 1 (the scaling).
     """
-    N, R, A = facts.n_subjects, facts.n_relations, facts.n_attributes
     d = linear_dimension(facts, delta) if dimension is None else dimension
-    _check_dimension(d)
-    rng = generator(seed, "linear-memory", N, R, A, d) if rng is None else rng
-    e, D = signs(rng, N, d), signs(rng, R, d)
-    u = _words(facts, d, code, rng)
+    e, D, u = frozen(facts, d, code, seed, rng)
     W = hebbian((e * turn for turn in D), facts, u)
-
-    identity = np.eye(d)
-    twice = np.arange(2 * d).reshape(2, d)  # neurons ReLU(x_j), then ReLU(-x_j)
-    memory = MLP(
-        W_in=placed((d, 2 * d), np.arange(d), twice, [[1.0], [-1.0]]),
-        b_in=np.zeros(2 * d),
-        W_out=np.concatenate([W - identity, W + identity]),  # |x| W - x
-        b_out=-W.sum(axis=0),
-    )
-    return Transformer(
-        W_E=np.concatenate([e, D / 2]),
-        W_pos=np.zeros((N_CTX, d)),
-        blocks=(Block(uniform_attention(d, 2.0), memory),),
-        W_U=np.ascontiguousarray(u.T),
-        b_U=np.zeros(A),
-        storage=Storage(_NOTHING, 2, d * d * facts.n_facts.bit_length(), frozen=True),
-    )
+    return remembering(e, D, u, W, other_bits=d * d * facts.n_facts.bit_length())
 
 
 def random_feature_memory(
@@ -211,6 +191,46 @@ def sign_code_memory(
         W_U=W_U,
         b_U=nearest_neighbour_bias(code),
         storage=Storage(_NOTHING, 2, N * R * m * each, frozen=True),
+    )
+
+
+def frozen(
+    facts: FactTable, d: int, code: Code | None = None, seed: int = 0, rng: np.random.Generator | None = None
+) -> tuple[Floats, Floats, Floats]:
+    """C8's keys e, diagonals D and words u, signs, drawn in this order."""
+    _check_dimension(d)
+    N, R, A = facts.n_subjects, facts.n_relations, facts.n_attributes
+    rng = generator(seed, "linear-memory", N, R, A, d) if rng is None else rng
+    e, D = signs(rng, N, d), signs(rng, R, d)
+    return e, D, _words(facts, d, code, rng)
+
+
+def remembering(e: Floats, D: Floats, u: Floats, W: Floats, *, other_bits: int) -> Transformer:
+    """The linear memory's weights for any matrix W: the readout of (s, r) is D_r e_s W.
+
+    Args:
+        e: keys of the subjects, signs, shape (N, d).
+        D: diagonals of the relations, signs, shape (R, d).
+        u: words of the attributes, signs, shape (|A|, d).
+        W: shape (d, d).
+        other_bits: what W holds.
+    """
+    d = W.shape[0]
+    identity = np.eye(d)
+    twice = np.arange(2 * d).reshape(2, d)  # neurons ReLU(x_j), then ReLU(-x_j)
+    memory = MLP(
+        W_in=placed((d, 2 * d), np.arange(d), twice, [[1.0], [-1.0]]),
+        b_in=np.zeros(2 * d),
+        W_out=np.concatenate([W - identity, W + identity]),  # |x| W - x
+        b_out=-W.sum(axis=0),
+    )
+    return Transformer(
+        W_E=np.concatenate([e, D / 2]),
+        W_pos=np.zeros((N_CTX, d)),
+        blocks=(Block(uniform_attention(d, 2.0), memory),),
+        W_U=np.ascontiguousarray(u.T),
+        b_U=np.zeros(len(u)),
+        storage=Storage(_NOTHING, 2, other_bits, frozen=True),
     )
 
 

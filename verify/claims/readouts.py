@@ -13,8 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from georecall.constructions.best_memory import keys, separated
 from georecall.constructions.dense import bound_sum, gaussian_maps, orthogonal_maps, signs
-from georecall.constructions.memories import GRAIN, feature_width, features, hebbian, mean_of_feature
+from georecall.constructions.memories import (
+    GRAIN,
+    feature_width,
+    features,
+    frozen,
+    hebbian,
+    mean_of_feature,
+)
 from georecall.theory.facts.fact_table import FactTable
 
 Floats = NDArray[np.float64]
@@ -71,6 +79,13 @@ def linear_memory(facts: FactTable, d: int, rng: np.random.Generator) -> Readout
     return Readouts(u, ((e * turn) @ W for turn in D), strength=d)
 
 
+def best_linear(facts: FactTable, d: int, rng: np.random.Generator) -> Readouts:
+    """C8: e_x W for the W that training finds, in whole numbers."""
+    e, D, u = frozen(facts, d, rng=rng)
+    W, _ = separated(keys(e, D), facts.answers.ravel(), u)
+    return Readouts(u, ((e * turn) @ W for turn in D))
+
+
 def random_feature_memory(facts: FactTable, d: int, rng: np.random.Generator) -> Readouts:
     """C8: phi(x) W, at the default width d^2/4."""
     e, D = signs(rng, facts.n_subjects, d), signs(rng, facts.n_relations, d)
@@ -86,6 +101,7 @@ READOUTS: dict[str, Read] = {
     "single-hop-dense-gaussian": dense_gaussian,
     "single-hop-dense-orthogonal": dense_orthogonal,
     "linear-memory": linear_memory,
+    "best-linear-memory": best_linear,
     "random-feature-memory": random_feature_memory,
 }
 

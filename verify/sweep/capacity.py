@@ -187,6 +187,8 @@ def guide(construction: str, n_subjects: int, n_relations: int, level: float) ->
     def noise(d: int) -> float:
         if construction == "linear-memory":
             return linear_noise(n, n_relations, d)
+        if construction == "best-linear-memory":  # about a third of the outer product's d
+            return linear_noise(n, n_relations, 3 * d)
         return feature_noise(n, n_relations, d, feature_width(d) // 2)
 
     return memory_dimension(n * max(1, n_subjects - 1), delta, noise)

@@ -1,0 +1,125 @@
+"""C8, a fair baseline: the best linear memory over the same frozen keys and words.
+
+The outer product is one W among many. That W recalls every fact x is <e_x W, u_f(x) - u_b> > 0 for all b:
+linear in W and free of scale, so that convex training finds such a W wherever there is one, in the end.
+"""
+
+from math import ceil, log, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from georecall.constructions.codes.code import Code
+from georecall.constructions.memories import frozen, remembering
+from georecall.constructions.transformer.transformer import Transformer
+from georecall.theory.facts.fact_table import FactTable
+
+Floats = NDArray[np.float64]
+
+LEVELS = 1 << 20  # entries of W are whole numbers up to this size: all sums stay exact
+ITERATIONS = 3000
+
+
+def best_linear_memory(
+    facts: FactTable,
+    *,
+    dimension: int | None = None,
+    code: Code | None = None,
+    seed: int = 0,
+    rng: np.random.Generator | None = None,
+) -> Transformer:
+    """C8: a W that recalls every fact, if training finds one; d_model = d, d_mlp = 2 d.
+
+    Keys and words are those of `linear_associative_memory` at the same d and seed. W is made whole numbers
+    of at most 2^20, so that margins are exact; where no W is found, the last one is returned, which fails.
+
+    Args:
+        facts: any table of functions.
+        dimension: d; default: sqrt(2 n ln n) rounded up, n = N R (arXiv 2605.05189 conjectures that this
+            is what the best W needs as n grows; smaller d do at small n).
+        code: sign code of the attributes, of length d; default: random signs.
+        seed: of the draw, which the sizes determine further.
+        rng: draws instead of the seed.
+
+    Raises:
+        ValueError: d < 1, or a code that is not of signs of length d.
+
+    Source: theory/pages/c8.md, a fair baseline.
+    """
+    n = facts.n_facts
+    d = ceil(sqrt(2 * n * log(max(2, n)))) if dimension is None else dimension
+    e, D, u = frozen(facts, d, code, seed, rng)
+    W, _ = separated(keys(e, D), facts.answers.ravel(), u)
+    return remembering(e, D, u, W, other_bits=d * d * (2 * LEVELS).bit_length())
+
+
+def keys(e: Floats, D: Floats) -> Floats:
+    """e_x = D_r e_s of every fact, relation by relation: shape (N R, d)."""
+    return np.asarray((D[:, None] * e[None]).reshape(-1, e.shape[1]))
+
+
+def separated(
+    keys: Floats, answers: NDArray[np.int64], u: Floats, *, iterations: int = ITERATIONS
+) -> tuple[Floats, Floats]:
+    """The W that convex training ends at, and multipliers that certify failure where it fails.
+
+    It minimises the cross-entropy of the logits e_x W u^T, whose infimum is 0 iff some W separates.
+    Elsewhere the minimum is attained (unless no W separates strictly but some weakly), its gradient is 0,
+    and the softmax probabilities are nonnegative multipliers with sum lambda_{x,b} e_x^T (u_f(x) - u_b)
+    near 0.
+
+    Args:
+        keys: shape (n, d).
+        answers: shape (n,).
+        u: shape (|A|, d).
+        iterations: of L-BFGS, at most; it stops as soon as W, in whole numbers, separates.
+
+    Returns:
+        W, whole numbers, shape (d, d); multipliers, shape (n, |A|), 0 at the answers.
+    """
+    from scipy.optimize import minimize
+
+    n, d = keys.shape
+    rows = np.arange(n)
+
+    def loss(w: Floats) -> tuple[float, Floats]:
+        logits = (keys @ w.reshape(d, d)) @ u.T
+        logits -= logits[rows, answers][:, None]
+        P = np.exp(logits - logits.max(axis=1, keepdims=True))
+        total = P.sum(axis=1)
+        value = np.log(total) + logits.max(axis=1)  # minus the right answer's logarithm
+        P /= total[:, None]
+        P[rows, answers] -= 1.0
+        return float(value.sum()), np.asarray(keys.T @ (P @ u)).ravel()
+
+    best = (keys.T @ u[answers]).ravel() / (d * d)  # the outer product
+
+    def look(w: Floats) -> None:
+        nonlocal best, step
+        best, step = w.copy(), step + 1
+        if step % 10 == 0 and _separates(whole(w.reshape(d, d)), keys, answers, u):
+            raise StopIteration  # which ends the search
+
+    step = 0
+    options = {"maxiter": iterations, "maxcor": 20, "maxfun": 2 * iterations, "ftol": 0.0, "gtol": 1e-9}
+    best = minimize(loss, best, jac=True, method="L-BFGS-B", callback=look, options=options).x
+    W = best.reshape(d, d)
+    logits = (keys @ W) @ u.T
+    P = np.exp(logits - logits.max(axis=1, keepdims=True))
+    P /= P.sum(axis=1, keepdims=True)
+    P[rows, answers] = 0.0
+    return whole(W), P
+
+
+def whole(W: Floats) -> Floats:
+    """W scaled to whole numbers of at most 2^20."""
+    largest = np.abs(W).max()
+    return np.rint(W * (LEVELS / largest)) if largest else W
+
+
+def _separates(W: Floats, keys: Floats, answers: NDArray[np.int64], u: Floats) -> bool:
+    logits = (keys @ W) @ u.T
+    rows = np.arange(len(keys))
+    right = logits[rows, answers].copy()
+    logits[rows, answers] = -np.inf
+    return bool((right > logits.max(axis=1)).all())
