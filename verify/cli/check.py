@@ -10,6 +10,7 @@ from georecall.verify.cli.options import (
     facts_options,
     flag,
     input_errors,
+    read_answers,
     read_facts,
 )
 
@@ -23,7 +24,11 @@ from georecall.verify.cli.options import (
     metavar="M.safetensors",
     help="Judge the recall of these weights, not a claim, at every number of hops that their samples show.",
 )
-@click.option("--answers", metavar="A.npy", help="With --model: the answers, int64, shape (R, N).")
+@click.option(
+    "--answers",
+    metavar="A.npy",
+    help="With --model or --construction: the answers in numbers, int64, shape (R, N).",
+)
 @click.option(
     "--engine",
     type=click.Choice(["numpy", "onnxruntime"]),
@@ -83,14 +88,14 @@ def command(
         if table is not None and missing is not None and claim is not None and asks_hops(claim):
             table = table.to_entities(missing=missing)
         if construction is not None:
-            if claim is not None or model is not None or answers is not None:
-                raise click.UsageError(
-                    "--construction is judged alone: not with a claim, --model or --answers"
-                )
+            if claim is not None or model is not None:
+                raise click.UsageError("--construction is judged alone: not with a claim or --model")
             if implicit or checkpoint is not None or engine != "numpy":
                 raise click.UsageError("--implicit, --checkpoint and --engine do not go with --construction")
+            if answers is not None:
+                table = read_answers(answers, facts)
             verdict = _check_construction(
-                construction, table, facts, missing, chain_of_thought, given, progress
+                construction, table, facts or answers, missing, chain_of_thought, given, progress
             )
         elif chain_of_thought:
             raise click.UsageError(
@@ -108,7 +113,9 @@ def command(
                     "which claim? give its name (`georecall claims` lists them), --model or --construction"
                 )
             if answers is not None:
-                raise click.UsageError("--answers goes with --model; facts of a claim come with --facts")
+                raise click.UsageError(
+                    "--answers goes with --model or --construction; facts of a claim come with --facts"
+                )
             from georecall.verify.claims.check import check
 
             verdict = check(

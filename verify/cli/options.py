@@ -181,6 +181,18 @@ def read_facts(facts: str | None, missing: Any) -> FactTable | None:
     return table
 
 
+def read_answers(path: str, facts: str | None) -> FactTable:
+    """The table that --answers gives in numbers, for whom has no names."""
+    from georecall.constructions.files.reading import load_answers
+
+    if facts is not None:
+        raise FactsError("give --facts, or --answers in numbers, not both")
+    try:
+        return FactTable(load_answers(path))
+    except ValueError as error:
+        raise FactsError(str(error)) from error
+
+
 def asks_hops(claim: str) -> bool:
     """Whether a claim is about chains of relations, for which attributes must be subjects."""
     from georecall.theory.claims import CLAIMS

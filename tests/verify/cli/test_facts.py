@@ -5,6 +5,7 @@ import json
 import os
 import sys
 
+import numpy as np
 import pytest
 
 from georecall.verify.cli import run
@@ -88,6 +89,18 @@ def test_weights_and_constructions_say_what_was_filled(said, lands, tmp_path):
         assert verdict["status"] == "holds"
         assert verdict["parameters"]["filled_cells"] == 6
         assert verdict["parameters"]["stated_queries"] == 4
+
+
+def test_a_construction_is_judged_on_answers_in_numbers(said, tmp_path):
+    path = tmp_path / "A.npy"
+    np.save(path, np.array([[1, 2, 0], [3, 3, 1]], dtype=np.int32))
+    build = ("check", "--construction", "georecall.constructions:in_place_superposition", "--answers", path)
+    verdict = json.loads(said(*build, "--json")[1])
+    assert (verdict["status"], verdict["n_facts"]) == ("holds", 6)
+    assert verdict["parameters"]["attributes"] == 4
+    assert "not both" in said(*build, "--facts", "elements")[2]
+    np.save(path, np.array([[0.5]]))
+    assert "must hold one array of integers" in said(*build)[2]
 
 
 def test_facts_that_are_stated_in_full_say_nothing_of_filling(said):
