@@ -28,11 +28,11 @@ def inert(text: object) -> str:
         >>> print(inert("a\x1b[31m \u202eb"))
         a\x1b[31m \u202eb
     """
-    return "".join(c.encode("unicode_escape").decode() if _unsafe(c) else c for c in str(text))
+    return "".join(c.encode("unicode_escape").decode() if acts(c) else c for c in str(text))
 
 
-def _unsafe(character: str) -> bool:
-    """Controls, surrogates, ends of lines, and marks of direction; joiners of letters and emoji are none."""
+def acts(character: str) -> bool:
+    """Whether a character does something where it is shown; joiners of letters and emoji do nothing else."""
     return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or (
         unicodedata.category(character) == "Cf" and character not in "\u200c\u200d"
     )

@@ -20,6 +20,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from georecall.theory.tools.names import acts
 from georecall.theory.tools.numerals import exactly
 from georecall.verify.cli.options import every_digit
 from georecall.verify.cli.streams import encodable
@@ -38,6 +39,8 @@ def print_json(value: Any) -> None:
     """One JSON object on standard output; whole numbers in full, however long."""
     with every_digit():
         text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+        if not text.isascii() and any(acts(c) for c in set(text) - {"\n"}):
+            text = "".join(json.dumps(c)[1:-1] if acts(c) and c != "\n" else c for c in text)
         if encodable(text, sys.stdout.encoding or "utf-8") != text:
             text = json.dumps(value, indent=2, allow_nan=False)
         print(text)

@@ -24,6 +24,7 @@ from georecall.constructions.transformer.on_demand import OnDemand
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.protocol import Table
+from georecall.theory.tools.names import inert
 from georecall.verify.margins.balls import Ball, Floats
 from georecall.verify.margins.codebook import Codebook
 from georecall.verify.margins.queries import Facts, Numbers, Queries, output_name
@@ -67,7 +68,8 @@ class Witness:
 
     def __str__(self) -> str:
         """In words: 'r1 of s5: right a0, got a1, margin -2'."""
-        return f"{self.question}: right {self.answer_name}, got {self.got_name}, margin {self.margin:g}"
+        right, got = inert(self.answer_name), inert(self.got_name)
+        return f"{self.question}: right {right}, got {got}, margin {self.margin:g}"
 
 
 class Found(Protocol):

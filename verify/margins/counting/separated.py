@@ -66,9 +66,9 @@ class Separated:
 
     @cached_property
     def common(self) -> NDArray[np.int64]:
-        """For each neuron the shift that most relations have, shape (d_mlp,)."""
-        counts = np.array([(self.shifts == shift).sum(axis=0) for shift in self.shifts])
-        return np.asarray(np.take_along_axis(self.shifts, counts.argmax(axis=0)[None], axis=0)[0])
+        """For each neuron the shift in the middle, shape (d_mlp,): where most relations share one, theirs."""
+        middle = len(self.shifts) // 2
+        return np.partition(np.ascontiguousarray(self.shifts.T), middle, axis=1)[:, middle]
 
     @cached_property
     def changed(self) -> list[tuple[Any, "LinearMap"]]:
