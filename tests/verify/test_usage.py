@@ -10,12 +10,38 @@ from georecall.verify.claims import hops as multi_hop
 from georecall.verify.claims.check import check, prepare
 from georecall.verify.margins.induction import PremiseError
 from georecall.verify.recall.weights import check_recall
-from georecall.verify.usage import UsageError, require_memory, require_memory_for_weights
+from georecall.verify.usage import UsageError, memory, require_memory, require_memory_for_weights
 
 
 def test_what_fits_is_not_refused():
     require_memory(0, "nothing")
     require_memory(1 << 20, "a MiB")
+
+
+def test_a_container_has_what_its_control_group_allows(tmp_path):
+    there = memory(tmp_path, tmp_path / "own")
+    assert there is not None
+    (tmp_path / "own").write_text("0::/a/b\n4:memory:/a/b\n")
+    for name, size in (
+        ("memory.max", 3 << 20),
+        ("memory/a/b/memory.limit_in_bytes", 2 << 20),
+        ("a/b/memory.max", 5),
+    ):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{size}\n")
+        memory.cache_clear()
+        assert memory(tmp_path, tmp_path / "own") == size
+    for name in limits:
+        (tmp_path / name).write_text("max\n")
+    memory.cache_clear()
+    assert memory(tmp_path, tmp_path / "own") == there
+
+
+def test_many_relations_are_refused_by_what_they_really_take(monkeypatch):
+    monkeypatch.setattr(limits, "memory", lambda: 24 << 30)
+    with pytest.raises(UsageError, match=r"weights of 3 outputs and d_model 40002 would take 53\.6 GiB"):
+        check("single-hop", subjects=3, relations=20_000)
 
 
 @pytest.mark.parametrize(("size", "says"), [(2**90, "1.15e+18 GiB"), (10**400, "9.31e+390 GiB")])
@@ -31,7 +57,7 @@ def test_rows_on_demand_need_no_memory_but_outputs_and_relations_do(monkeypatch)
     facts = KeyedBijections(1000, 3, seed=0)
     require_memory_for_weights(facts, 50)
     require_memory_for_weights(facts, 50, on_demand=True)
-    assert asked == [8 * ((1000 + 3 + 2 * 1000) * 50 + 1000), 8 * (3 * 50 + 1000)]
+    assert asked == [8 * ((1000 + 3 + 2 * 1000) * 50 + 1000), 8 * (9 * 3 * 50 + 1000)]
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,8 @@ def check_options(claim: Claim, options: dict[str, Any]) -> dict[str, Any]:
         if name == "delta" and not 0 < value < 1:
             raise UsageError(option, f" must lie between 0 and 1, got {value}")
         if name == "hops":
-            require_memory(16 * int(value) ** 2, f"attention at the positions of {show(value)} hops")
+            each = 50 if "attention" in claim.parameters else 16  # bytes of a pair of positions
+            require_memory(each * int(value) ** 2, f"attention at the positions of {show(value)} hops")
         if name in ("code_length", "code_distance"):
             require_memory(8 * int(value), f"a word of {show(value)} coordinates")
         if name in _CHOICES and value not in _CHOICES[name]:
