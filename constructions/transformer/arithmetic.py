@@ -5,13 +5,15 @@ pass needs x + y, x[tokens], x[:, -1:] and `shape`.
 """
 
 from functools import singledispatch
-from math import prod
+from math import pi, prod, sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array
+from scipy.special import ndtr
 
+GELU_NEW = (2 * sqrt(2 / pi), 2 * sqrt(2 / pi) * 0.044715)  # of x and of x^3, under a sigmoid
 _FEW_TERMS = 16  # up to so many entries a column, gathering coordinates beats scipy's transposed product
 _AS_STORED = ("bsr", "coo", "csc", "csr")  # sparse formats of which csr takes over all entries, zeros too
 
@@ -57,6 +59,29 @@ def mix(pattern: Any, values: Any) -> Any:
 def relu(x: Any) -> Any:
     """max(x, 0), entry by entry."""
     return np.maximum(x, 0)
+
+
+@singledispatch
+def gelu(x: Any, form: str) -> Any:
+    """Entry by entry x Phi(x), form "gelu"; or "gelu_new", which has a sigmoid of x and x^3 for Phi."""
+    if form == "gelu":
+        return x * ndtr(x)
+    with np.errstate(over="ignore"):  # far below 0 it is 0
+        return x / (1 + np.exp(-x * (GELU_NEW[0] + GELU_NEW[1] * (x * x))))
+
+
+@singledispatch
+def normalised(x: Any, eps: float, centred: bool) -> Any:
+    """X over the root of its mean square plus eps, along the last axis; centred, its mean is taken off."""
+    if centred:
+        x = x - x.mean(axis=-1, keepdims=True)
+    return x / np.sqrt((x * x).mean(axis=-1, keepdims=True) + eps)
+
+
+@singledispatch
+def scaled(x: Any, w: Any) -> Any:
+    """X times a factor for each entry of the last axis."""
+    return x * w
 
 
 @singledispatch

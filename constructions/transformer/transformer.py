@@ -2,7 +2,8 @@
 
 Weights carry the field's names and shapes; vectors are rows, x @ W. theory/pages/setting.md is the
 specification: x_t = W_E[token] + W_pos[position]; each block adds attention, then its MLP; the logits are
-x_last W_U + b_U. There are no layer norms, and scores are q.k times `attn_scale` (default 1).
+x_last W_U + b_U. There are no layer norms, and scores are q.k times `attn_scale` (default 1). What trained
+models have besides is in `constructions.transformer.trained`.
 
 The forward pass is written once. The type of the weights decides the arithmetic: NumPy arrays compute in
 floats; `verify` maps the same model to floats with proved errors, or to rationals, and runs it again.
@@ -18,7 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
-from georecall.constructions.transformer.arithmetic import dense, hardmax, inner, mix, relu, softmax, times
+from georecall.constructions.transformer.arithmetic import (
+    dense,
+    hardmax,
+    inner,
+    mix,
+    normalised,
+    relu,
+    scaled,
+    softmax,
+    times,
+)
 
 # A matrix is an ndarray, a scipy.sparse array, anything with `shape`, `dtype` and rows on demand (W_E,
 # W_U), or a type of another arithmetic (see constructions.transformer.arithmetic).
@@ -26,6 +37,46 @@ Matrix = Any
 AttentionKind = Literal["soft", "hard"]
 
 _ANY_LENGTH = 1 << 31  # positions of a model that has none
+_HEADS = ("W_Q", "W_K", "W_V", "W_O")
+_PART = {"attention": "attn"}  # fields that the field's names spell otherwise
+Shapes = tuple[tuple[int, ...], tuple[int, ...]]  # what a weight has, and must have
+
+
+@dataclass(frozen=True, eq=False)
+class Norm:
+    """What trained models have before their layers: x over the root of its mean square, times w, plus b.
+
+    Args:
+        w: shape (d_model,).
+        b: shape (d_model,).
+        eps: what is added to the mean square, at least 0.
+        centred: whether the mean is taken off first (LayerNorm) or not (RMSNorm).
+    """
+
+    w: Matrix
+    b: Matrix
+    eps: float = 1e-5
+    centred: bool = True
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.eps) and self.eps >= 0):
+            raise ValueError(f"eps must be a finite number, at least 0, got {self.eps}")
+
+    def __call__(self, x: Matrix) -> Matrix:
+        """The residuals x, shape (..., d_model), normalised."""
+        return scaled(normalised(x, self.eps, self.centred), self.w) + self.b
+
+    def map(self, function: Callable[[Matrix], Matrix]) -> "Norm":
+        """The same with a function applied to both weights."""
+        return replace(self, w=function(self.w), b=function(self.b))
+
+    def weights(self) -> dict[str, Matrix]:
+        """Both weights by name."""
+        return {"w": self.w, "b": self.b}
+
+    def shapes(self, d: int) -> dict[str, Shapes]:
+        """For each weight its shape and the shape that it must have."""
+        return {name: (weight.shape, (d,)) for name, weight in self.weights().items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,14 +97,35 @@ class Attention:
 
     def __call__(self, queries: Matrix, context: Matrix, *, kind: AttentionKind, scale: float) -> Matrix:
         """What the heads add at the last positions of a context, given the residuals there."""
-        future = _future(queries.shape[-2], context.shape[-2])
+        ahead = future(queries.shape[-2], context.shape[-2])
         out = None
         for W_Q, W_K, W_V, W_O in zip(self.W_Q, self.W_K, self.W_V, self.W_O, strict=True):
             scores = inner(times(queries, W_Q), times(context, W_K), scale)
-            pattern = softmax(scores, future) if kind == "soft" else hardmax(scores, future)
+            pattern = softmax(scores, ahead) if kind == "soft" else hardmax(scores, ahead)
             head = times(mix(pattern, times(context, W_V)), W_O)
             out = head if out is None else out + head
         return out
+
+    def map(self, function: Callable[[Matrix], Matrix]) -> "Attention":
+        """The same heads with a function applied to every weight of each."""
+        return replace(self, **{name: tuple(map(function, heads)) for name, heads in vars(self).items()})
+
+    def weights(self) -> dict[str, Matrix]:
+        """All weights by name, one entry per head: `W_Q.0` and so on."""
+        return {f"{name}.{h}": head for name, heads in vars(self).items() for h, head in enumerate(heads)}
+
+    def shapes(self, d: int) -> dict[str, Shapes]:
+        """For each weight its shape and the shape that it must have."""
+        n_heads = max(1, len(self.W_Q))
+        shapes: dict[str, Shapes] = {}
+        for name in _HEADS:
+            shapes[f"{name} (heads)"] = ((len(getattr(self, name)),), (n_heads,))
+        for h, (W_Q, W_K, W_V, W_O) in enumerate(zip(self.W_Q, self.W_K, self.W_V, self.W_O, strict=False)):
+            shapes[f"W_Q.{h}"] = (W_Q.shape, (d, W_Q.shape[-1]))
+            shapes[f"W_K.{h}"] = (W_K.shape, W_Q.shape)
+            shapes[f"W_V.{h}"] = (W_V.shape, (d, W_V.shape[-1]))
+            shapes[f"W_O.{h}"] = (W_O.shape, (W_V.shape[-1], d))
+        return shapes
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +146,25 @@ class MLP:
 
     def __call__(self, x: Matrix) -> Matrix:
         """What the MLP adds to the residuals x, shape (..., d_model)."""
-        return times(relu(times(x, self.W_in) + self.b_in), self.W_out) + self.b_out
+        return times(self.activated(times(x, self.W_in) + self.b_in), self.W_out) + self.b_out
+
+    def activated(self, x: Matrix) -> Matrix:
+        """ReLU."""
+        return relu(x)
+
+    def map(self, function: Callable[[Matrix], Matrix]) -> "MLP":
+        """The same with a function applied to every weight."""
+        return type(self)(*map(function, vars(self).values()))
+
+    def weights(self) -> dict[str, Matrix]:
+        """All weights by name."""
+        return dict(vars(self))
+
+    def shapes(self, d: int) -> dict[str, Shapes]:
+        """For each weight its shape and the shape that it must have."""
+        width = int(self.W_in.shape[-1])
+        wants = ((d, width), (width,), (width, d), (d,))
+        return {name: (w.shape, want) for (name, w), want in zip(vars(self).items(), wants, strict=True)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +173,35 @@ class Block:
 
     attention: Attention | None = None
     mlp: MLP | None = None
+
+    def __call__(self, last: Matrix, context: Matrix, *, kind: AttentionKind, scale: float) -> Matrix:
+        """The residuals at the last positions of a context after this layer."""
+        if self.attention is not None:
+            last = last + self.attention(last, context, kind=kind, scale=scale)
+        return last if self.mlp is None else last + self.mlp(last)
+
+    def map(self, function: Callable[[Matrix], Matrix]) -> "Block":
+        """The same with a function applied to every weight."""
+        return replace(self, **{name: part.map(function) for name, part in self.parts().items()})
+
+    def parts(self) -> dict[str, Any]:
+        """The parts that there are, by field."""
+        return {name: part for name, part in vars(self).items() if hasattr(part, "map")}
+
+    def weights(self) -> dict[str, Matrix]:
+        """All weights by name."""
+        named: dict[str, Matrix] = {}
+        for field, part in self.parts().items():
+            named |= {f"{_PART.get(field, field)}.{name}": w for name, w in part.weights().items()}
+        return named
+
+    def shapes(self, d: int) -> dict[str, Shapes]:
+        """For each weight its shape and the shape that it must have."""
+        return {
+            f"{_PART.get(field, field)}.{name}": shapes
+            for field, part in self.parts().items()
+            for name, shapes in part.shapes(d).items()
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +239,8 @@ class Transformer:
         attention: "soft" (softmax) or "hard" (uniform over the largest scores).
         attn_scale: factor on the scores q.k.
         storage: where the facts are kept, if the construction says so.
+        ln_final: what the last residual goes through before it is read out.
+        bos: the token, the last of the vocabulary, that stands before every prompt, at position 0.
 
     Raises:
         ValueError: shapes that do not fit together; the message names the weight.
@@ -133,6 +254,8 @@ class Transformer:
     attention: AttentionKind = "soft"
     attn_scale: float = 1.0
     storage: Storage | None = None
+    ln_final: Norm | None = None
+    bos: int | None = None
 
     def __post_init__(self) -> None:
         if self.attention not in get_args(AttentionKind):
@@ -145,6 +268,8 @@ class Transformer:
         for name in ("W_E", "W_pos"):  # whose rows are looked up
             if issparse(getattr(self, name)):
                 object.__setattr__(self, name, dense(getattr(self, name)))
+        if self.bos is not None and self.bos != self.d_vocab - 1:
+            raise ValueError(f"bos must be the last token, {self.d_vocab - 1}, got {self.bos}")
         for name in ("W_E", *(("W_pos",) if self.W_pos is not None else ()), "W_U"):
             if len(getattr(self, name).shape) != 2:
                 raise ValueError(f"{name} has shape {getattr(self, name).shape}, want two axes")
@@ -169,19 +294,25 @@ class Transformer:
             positions = np.arange(tokens.shape[-1])
         if np.max(positions, initial=-1) >= self.n_ctx:
             raise ValueError(f"W_pos has {self.n_ctx} rows; there is no position {np.max(positions)}")
+        if self.bos is not None:
+            first = np.full((len(tokens), 1), self.bos)
+            tokens, positions = np.hstack([first, tokens]), _after_first(positions, len(tokens))
         x = self.W_E[tokens] if self.W_pos is None else self.W_E[tokens] + self.W_pos[positions]
         for number, block in enumerate(self.blocks, start=1):
-            after = x if number < len(self.blocks) else x[:, -1:]  # only the last position is read out
-            if block.attention is not None:
-                after = after + block.attention(after, x, kind=self.attention, scale=self.attn_scale)
-            if block.mlp is not None:
-                after = after + block.mlp(after)
-            x = after
-        return x[:, -1]
+            last = x if number < len(self.blocks) else x[:, -1:]  # only the last position is read out
+            x = block(last, x, kind=self.attention, scale=self.attn_scale)
+        return x[:, -1] if self.ln_final is None else self.ln_final(x[:, -1])
 
     def logits(self, tokens: NDArray[np.integer], positions: NDArray[np.integer] | None = None) -> Matrix:
         """The logits at the last position: shape (batch, d_vocab_out)."""
         return times(self.residual(tokens, positions), self.W_U) + self.b_U
+
+    @property
+    def plain(self) -> bool:
+        """Whether it has no more than the theory's setting: ReLU, no norms or biases of attention, no bos."""
+        kinds = {Block, Attention, MLP, type(None)}
+        parts = {type(part) for block in self.blocks for part in (block, block.attention, block.mlp)}
+        return parts <= kinds and self.ln_final is None and self.bos is None
 
     @property
     def d_model(self) -> int:
@@ -200,8 +331,8 @@ class Transformer:
 
     @property
     def n_ctx(self) -> int:
-        """Number of positions; without W_pos, more than any prompt has."""
-        return _ANY_LENGTH if self.W_pos is None else int(self.W_pos.shape[0])
+        """Number of positions of a prompt; without W_pos, more than any has."""
+        return _ANY_LENGTH if self.W_pos is None else int(self.W_pos.shape[0]) - (self.bos is not None)
 
     @property
     def n_layers(self) -> int:
@@ -230,27 +361,19 @@ class Transformer:
         """
         outer = {"W_E": self.W_E, "W_pos": self.W_pos, "W_U": self.W_U, "b_U": self.b_U}
         named = {name: weight for name, weight in outer.items() if weight is not None}
+        if self.ln_final is not None:
+            named |= {f"ln_final.{name}": weight for name, weight in self.ln_final.weights().items()}
         for number, block in enumerate(self.blocks):
-            if block.attention is not None:
-                for name, heads in vars(block.attention).items():
-                    named |= {f"blocks.{number}.attn.{name}.{h}": head for h, head in enumerate(heads)}
-            if block.mlp is not None:
-                named |= {f"blocks.{number}.mlp.{name}": weight for name, weight in vars(block.mlp).items()}
+            named |= {f"blocks.{number}.{name}": weight for name, weight in block.weights().items()}
         return named
 
     def map(self, function: Callable[[Matrix], Matrix]) -> "Transformer":
         """The same model with a function applied to every weight (of one head at a time)."""
-        blocks = tuple(
-            Block(
-                block.attention
-                and Attention(*(tuple(map(function, heads)) for heads in vars(block.attention).values())),
-                block.mlp and MLP(*map(function, vars(block.mlp).values())),
-            )
-            for block in self.blocks
-        )
+        blocks = tuple(block.map(function) for block in self.blocks)
         outer = {name: getattr(self, name) for name in ("W_E", "W_pos", "W_U", "b_U")}
         mapped = {name: function(weight) for name, weight in outer.items() if weight is not None}
-        return replace(self, blocks=blocks, **mapped)
+        final = self.ln_final and self.ln_final.map(function)
+        return replace(self, blocks=blocks, ln_final=final, **mapped)
 
     def placed(self, n_ctx: int) -> "Transformer":
         """The same model with a W_pos: its own, or zeros for that many positions."""
@@ -263,33 +386,25 @@ class Transformer:
     def _shapes(self) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:
         """For each weight its shape and the shape that it must have."""
         d = self.d_model
-        shapes = {
-            **({} if self.W_pos is None else {"W_pos": (self.W_pos.shape, (self.n_ctx, d))}),
+        shapes: dict[str, Shapes] = {
+            **({} if self.W_pos is None else {"W_pos": (self.W_pos.shape, (self.W_pos.shape[0], d))}),
             "W_U": (self.W_U.shape, (d, self.d_vocab_out)),
             "b_U": (self.b_U.shape, (self.d_vocab_out,)),
         }
+        if self.ln_final is not None:
+            shapes |= {f"ln_final.{name}": found for name, found in self.ln_final.shapes(d).items()}
         for number, block in enumerate(self.blocks):
-            if block.attention is not None:
-                n_heads = max(1, len(block.attention.W_Q))
-                for name, heads in vars(block.attention).items():
-                    shapes[f"blocks.{number}.attn.{name} (heads)"] = ((len(heads),), (n_heads,))
-                for h, (W_Q, W_K, W_V, W_O) in enumerate(zip(*vars(block.attention).values(), strict=False)):
-                    at = f"blocks.{number}.attn.{{}}.{h}"
-                    shapes[at.format("W_Q")] = (W_Q.shape, (d, W_Q.shape[-1]))
-                    shapes[at.format("W_K")] = (W_K.shape, W_Q.shape)
-                    shapes[at.format("W_V")] = (W_V.shape, (d, W_V.shape[-1]))
-                    shapes[at.format("W_O")] = (W_O.shape, (W_V.shape[-1], d))
-            if block.mlp is not None:
-                width = int(block.mlp.W_in.shape[-1])
-                at = f"blocks.{number}.mlp."
-                shapes[at + "W_in"] = (block.mlp.W_in.shape, (d, width))
-                shapes[at + "b_in"] = (block.mlp.b_in.shape, (width,))
-                shapes[at + "W_out"] = (block.mlp.W_out.shape, (width, d))
-                shapes[at + "b_out"] = (block.mlp.b_out.shape, (d,))
+            shapes |= {f"blocks.{number}.{name}": found for name, found in block.shapes(d).items()}
         return {name: (tuple(got), tuple(want)) for name, (got, want) in shapes.items()}
 
 
-def _future(n_queries: int, n_context: int) -> NDArray[np.bool_]:
+def future(n_queries: int, n_context: int) -> NDArray[np.bool_]:
     """Which positions lie ahead of each of the last `n_queries` ones: shape (n_queries, n_context)."""
     positions = np.arange(n_context)
     return positions > positions[n_context - n_queries :, None]
+
+
+def _after_first(positions: NDArray[np.integer], batch: int) -> NDArray[np.integer]:
+    """Positions of a prompt after one more token at position 0."""
+    wide = np.broadcast_to(positions, (batch, np.shape(positions)[-1]))
+    return np.pad(wide + 1, ((0, 0), (1, 0)))

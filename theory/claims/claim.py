@@ -75,8 +75,8 @@ class Step:
     Args:
         what: the step, in words.
         how: "proved" for all inputs, "checked" at the parameters asked, "prose", or "open".
-        by: the lemmas that prove it, or "proof"; or in words, what checks it or where the argument stands.
-        machine: the theorems (`theory/proofs`) in which Coq has checked it, whole or in the case they name.
+        by: the lemmas that prove it; or in words, what checks it or where the argument stands.
+        machine: the theorem that Coq has checked.
     """
 
     what: str
@@ -137,9 +137,7 @@ class Claim:
     @property
     def lemmas(self) -> tuple[str, ...]:
         """The names of the lemmas that it rests on."""
-        return tuple(
-            name for step in self.trust if step.how == "proved" for name in step.by if name != "proof"
-        )
+        return tuple(name for step in self.trust if step.how == "proved" for name in step.by)
 
     def symbols(self) -> dict[str, str]:
         """The symbols of hypotheses and predictions, and what each means."""

@@ -45,8 +45,7 @@ permuted, in $\prod_r e_r! \le (N!)^{\lfloor e/N \rfloor} (e \bmod N)!$ ways by 
         "e": "answers per table that may be wrong",
     },
     trust=(
-        Step("counting tables", "proved", ("proof",), "counting_floor, bits_per_subject"),
-        Step("counting tables with errors", "prose", ("proof",)),
+        Step("counting tables, with and without errors", "prose", ("proof",)),
         Step(
             "log2(N!)/N - log2 N tends to -1.4427, and is above it",
             "proved",
@@ -142,7 +141,6 @@ answers are their equality pattern $P$ plus, by symmetry, uniform injective labe
             "prose",
             ("proof; equal to the enumerated number and entropy in small cases (tests)",),
         ),
-        Step("closed form, typed", "proved", ("proof",), "multi_hop_floor, multi_hop_bits"),
         Step("untyped floors", "prose", ("proof; never above the enumerated entropy (tests)",)),
         Step("the numbers", "checked", ("Arb enclosures; laws of sizes with accounted truncation",)),
         Step("a model below the floor fails", "checked", ("control, a dropped block",)),

@@ -64,12 +64,7 @@ _MEMORY_NEURON = Step(
     ("sign-product", "memory-neuron", *(f"memory-neuron-{length}" for length in range(1, 5))),
 )
 _ERASE = Step("erasing signs and lifts", "proved", ("erase",))
-_STAGES = Step(
-    "C5(b), C5(c): all layers, for all sizes, tables and gates, not merged",
-    "proved",
-    ("proof",),
-    "staged_hops",
-)
+_STATES = Step("states from layer to layer", "prose", ("proof",))
 _CHECKED = Step(
     "these weights answer these queries, least margin D/2",
     "checked",
@@ -110,17 +105,7 @@ other blocks.""",
     controls=(WEAK_GATE, DROPPED_BLOCK, CORRUPTED_WEIGHT),
     parameters=("hops", "typed", "gate", "code_length", "readout"),
     notation={"j": "a position"},
-    trust=(
-        _GATE_OF_LETTERS,
-        _IN_PLACE,
-        Step(
-            "C5(a): the whole layer, for all sizes, tables, value codes and gates",
-            "proved",
-            ("proof",),
-            "composed_hops, composed_hops_in_place",
-        ),
-        _CHECKED,
-    ),
+    trust=(_GATE_OF_LETTERS, _IN_PLACE, _CHECKED),
 )
 
 SEQUENTIAL_HOPS = Claim(
@@ -177,8 +162,7 @@ state is that entity's embedding and the code is $0$, as at hop 1. Untyped memor
         _MEMORY_NEURON,
         Step("the merged neuron", "proved", ("merged-neuron",)),
         _ERASE,
-        _STAGES,
-        Step("C5(b) merged: states from layer to layer", "prose", ("proof",)),
+        _STATES,
         _CHECKED,
     ),
 )
@@ -227,7 +211,7 @@ memories before stages of one length are equal.""",
     controls=_OF_MEMORIES,
     parameters=("hops", "stages", "typed", "gate", "code_length"),
     notation={"i": "hops of one stage", "j": "hops of the longest stage"},
-    trust=(_GATE_OF_LETTERS, _MEMORY_NEURON, _ERASE, _STAGES, _CHECKED),
+    trust=(_GATE_OF_LETTERS, _MEMORY_NEURON, _ERASE, _STATES, _CHECKED),
 )
 
 

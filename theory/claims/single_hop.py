@@ -32,6 +32,7 @@ CORRUPTED_WEIGHT = Control(
 )
 CONTROLS = (WEAK_GATE, SHORT_CODE, ALTERED_FACT, CORRUPTED_WEIGHT)
 
+_SUMS = Step("from one coordinate to blocks, sums and argmax", "prose", ("proof",))
 _MARGIN = Step(
     "what a coordinate adds to a logit difference", "proved", ("single-hop-margin", "in-place-margin")
 )
@@ -40,13 +41,6 @@ _CHECKED = Step(
     "checked",
     ("every fact, exactly (codebook or exhaustive)",),
 )
-
-
-def _layer(label: str, theorem: str) -> Step:
-    what = f"{label}: the whole layer, for all N, R, m, tables, value codes and gates"
-    return Step(what, "proved", ("proof",), theorem)
-
-
 _IN_PLACE = Step(
     "max(z, hi) in place",
     "proved",
@@ -85,6 +79,7 @@ neurons are silent. The block asked for holds $v_j + 2\,\mathrm{gate}$, and its 
     parameters=("gate", "code_length", "code_distance"),
     trust=(
         Step("a neuron is off or passes its coordinate, signs", "proved", ("single-hop-gate",)),
+        Step("the same for value codes", "prose", ("proof of C1",)),
         Step(
             "the neurons of R = 2, 3, 4 blocks sum to the asked coordinate",
             "proved",
@@ -96,7 +91,7 @@ neurons are silent. The block asked for holds $v_j + 2\,\mathrm{gate}$, and its 
             "proved",
             ("single-hop-leak", "single-hop-leak-threshold", "single-hop-leak-sharp"),
         ),
-        _layer("C1", "single_hop"),
+        _SUMS,
         _CHECKED,
     ),
 )
@@ -119,7 +114,7 @@ the first block, the blocks sum to $v(\pi_r(s))$, which $R$ copies of $v_a$ in $
     source=_DERIVED.format("C1'"),
     controls=CONTROLS,
     parameters=("gate", "code_length", "code_distance"),
-    trust=(_IN_PLACE, _MARGIN, _layer("C1'", "single_hop_in_place"), _CHECKED),
+    trust=(_IN_PLACE, _MARGIN, _SUMS, _CHECKED),
 )
 
 SINGLE_HOP_NARROW = Claim(
@@ -152,7 +147,7 @@ for $R$: all are silent, for $v_r - v_R - (2\,\mathrm{gate} - V) \le V$, and the
             ("narrow-selector", "narrow-readout-2", "narrow-readout-3", "narrow-readout-4"),
         ),
         _MARGIN,
-        _layer("C1''", "single_hop_narrow"),
+        _SUMS,
         _CHECKED,
         Step("width of exact selectors", "prose", ("proof above",)),
     ),
@@ -176,7 +171,7 @@ $D \ge 1$.""",
     trust=(
         _IN_PLACE,
         Step("distinct numerals are a margin 1/2 apart", "proved", ("quantized-margin",)),
-        _layer("C1'", "single_hop_in_place"),
+        _SUMS,
         _CHECKED,
     ),
 )
@@ -213,7 +208,7 @@ $2\,\mathrm{gate}\,(2^p - 1)$. Distinct sums of a group differ by at least 2, so
         ),
         _MARGIN,
         Step("distinct packed words are a margin 2 apart", "proved", ("packed-margin",)),
-        _layer("C1-w", "single_hop_packed"),
+        _SUMS,
         _CHECKED,
         Step("width of argmax selectors", "prose", ("docstring of the bound, which computes with integers",)),
     ),

@@ -89,13 +89,16 @@ def _print(whole: dict[str, Any]) -> None:
     to.print("  " + ", ".join(f"{n} {show(v)}" for n, v in recipe.items()), soft_wrap=True)
     shown = table("", *(f"seed {run['seed']}" for run in runs))
     for name in SHOWN:
-        shown.add_row(name, *(f"{run[name]:.3f}" for run in runs))
+        shown.add_row(name, *(show_share(run[name]) for run in runs))
         interval = f"{name}_interval"
         if interval in runs[0]:
             shown.add_row("  95% interval", *(_interval(run[interval]) for run in runs))
     to.print(shown)
     recalled = [f"{run['n_recalled']} of {run['n_facts']}" for run in runs]
     to.print(f"  recalled {', '.join(recalled)} facts, proved by margins ({runs[0]['method']})")
+    sampled = sum(run["over_all_tables"] != "all tuples" for run in runs)
+    how = "an interval; the worst is at most that of a table found by search" if sampled else "exact"
+    to.print(f"  expected and worst transfer over all tables: {how}", soft_wrap=True)
     for run in runs:
         if not run["discriminates"]:
             to.print(f"  [red]seed {run['seed']}: an untrained MLP transfers as well: nothing is shown[/red]")
@@ -108,3 +111,10 @@ def _print(whole: dict[str, Any]) -> None:
 
 def _interval(ends: list[float]) -> str:
     return f"{ends[0]:.3f}..{ends[1]:.3f}"
+
+
+def show_share(value: float | list[float]) -> str:
+    """A share, or an enclosure of one, with three decimals."""
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return f"{value[0]:.3f}" if value[0] == value[1] else _interval(value)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from georecall.constructions.transformer.transformer import Transformer
+from georecall.verify.margins import smooth  # noqa: F401 (registers what trained models have besides)
 from georecall.verify.margins.balls import FORMATS, SUMMED_IN, Format, format_needed
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
+from georecall.verify.learned.all_tables import over_all_tables
 from georecall.verify.learned.selection import alignment, gating, swaps
 from georecall.verify.learned.superposition import fit_fails, probes, superposition_r2
 from georecall.verify.learned.transfer import discriminates, transfer
@@ -46,10 +47,15 @@ def transfers(
     tables: int = 1,
     seed: int = 0,
 ) -> dict[str, dict[str, Any]]:
-    """Transfer by several procedures: see `verify.learned.transfer.transfer`, and `discriminates`."""
+    """Transfer by several procedures: see `verify.learned.transfer.transfer`, and `discriminates`.
+
+    Of the superposition also over all tables: see `verify.learned.all_tables`.
+    """
     parts = Parts.of(model, facts.n_subjects)
     found: dict[str, dict[str, Any]] = {}
     for procedure in procedures:
         row: dict[str, Any] = dict(transfer(parts, facts, procedure, tables=tables, seed=seed))
         found[procedure] = row | {"discriminates": discriminates(row)}
+        if procedure == "superposition":
+            found[procedure] |= over_all_tables(parts, facts, seed=seed).described()
     return found

@@ -8,6 +8,7 @@ from georecall.constructions.gradient_descent import trained
 from georecall.constructions.training.recipe import Recipe, recipe_for
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable, several_bijections
+from georecall.verify.learned.all_tables import over_all_tables
 from georecall.verify.learned.measured import structure
 from georecall.verify.learned.selection import swapped
 from georecall.verify.learned.superposition import probed
@@ -29,6 +30,7 @@ SHOWN = (
     ),
     *("rank", "overlap", "overlap_random", "angle", "cosine"),
     *("transfer", "transfer_untrained", "transfer_shuffled", "transfer_random"),
+    *("expected_transfer", "worst_transfer"),
 )
 
 
@@ -80,7 +82,8 @@ def run(
         The model, and in JSON's own types: `seed`, `n_facts`, `n_recalled`, `recall`, `min_margin`, `exact`,
         `method` (all of them proved, see `verify.margins`), everything of `verify.learned.structure`, the
         shares of `transferred` by the superposition as `transfer` and `transfer_...`, and for probes, swaps
-        and transfer the 95% Clopper-Pearson interval over subjects asked one relation each.
+        and transfer the 95% Clopper-Pearson interval over subjects asked one relation each; and of transfer
+        over all tables what `over_all_tables` describes, enclosures as [low, high].
 
     Raises:
         MissingExtraError: JAX or optax is not installed.
@@ -107,6 +110,7 @@ def run(
         **{_named(name): float(asked.mean()) for name, asked in moved.items()},
         **{f"{name}_interval": list(clopper_pearson(*one_each(asked))) for name, asked in counted.items()},
         "discriminates": discriminates({name: float(asked.mean()) for name, asked in moved.items()}),
+        **over_all_tables(parts, facts, seed=seed).described(),
     }
 
 

@@ -83,9 +83,11 @@ class Superposition:
     offset: Floats
 
     def __call__(self, facts: FactTable) -> Floats:
-        """The embeddings that a table gives its subjects: shape (N, d)."""
-        turned = (self.attributes[row] @ M for row, M in zip(facts.answers, self.maps, strict=True))
-        return np.asarray(self.offset + sum(turned))
+        """The embeddings that a table gives its subjects: shape (N, d); the same bits for the same tuple."""
+        found = np.repeat(self.offset[None], facts.n_subjects, axis=0)
+        for row, turned in zip(facts.answers, self.attributes @ self.maps, strict=True):
+            found += turned[row]
+        return found
 
 
 def superposition(parts: Parts, facts: FactTable, rows: Rows | None = None) -> Superposition:

@@ -51,6 +51,8 @@ class Parts:
             raise ValueError(
                 f"structure is measured in one layer with an MLP; here are {model.n_layers} layers"
             )
+        if not model.plain:
+            raise ValueError("structure is measured with ReLU, without norms, biases of attention and bos")
         E = np.asarray(model.W_E[:n_subjects], dtype=np.float64)
         coordinates = np.flatnonzero((E[:1] != E).any(axis=0))
         if not coordinates.size:

@@ -35,13 +35,13 @@ from georecall.constructions.transformer.transformer import Transformer
 
 Floats = NDArray[np.float64]
 
-_U = 2.0**-53
+U = 2.0**-53
 _SLACK = 1.0 + 2.0**-20  # covers the rounding of the radii themselves: sums of up to 2^30 terms
 # Bounds follow from the weights alone, so that they hold for every prompt, until they need so many digits;
 # then the numbers at hand bound themselves. More than float32 has: a format found for some prompts that is
 # no wider than that is right for all.
 _DIGITS_KEPT = 30
-_TINY = 2.0**-1000  # covers underflow of up to 2^70 products, each off by at most 2^-1074
+TINY = 2.0**-1000  # covers underflow of up to 2^70 products, each off by at most 2^-1074
 
 
 class Format(NamedTuple):
@@ -67,7 +67,7 @@ class Format(NamedTuple):
         return Format(max(f.digits for f in every), min(f.low for f in every), max(f.high for f in every))
 
 
-_NONE = Format(1 << 20, 0, 1 << 20)  # of numbers that may be too large for any
+UNREPRESENTED = Format(1 << 20, 0, 1 << 20)  # of numbers that may be too large for any
 FORMATS = {
     "float64": Format(53, -1074, 1023),
     "float32": Format(24, -149, 127),
@@ -141,7 +141,7 @@ class Ball:
             return replace(self, needs=self.needs.joined(other.needs))  # + 0
         mid, bound = self.mid + other.mid, self.bound + other.bound
         step = min(self.granule, other.granule)
-        return _result(mid, bound, step, (self, other), lambda: self.radius + other.radius + _U * abs(mid))
+        return _result(mid, bound, step, (self, other), lambda: self.radius + other.radius + U * abs(mid))
 
 
 def format_needed(model: Transformer, queries: Iterable[Mapping[str, Any]]) -> Format:
@@ -155,7 +155,7 @@ def format_needed(model: Transformer, queries: Iterable[Mapping[str, Any]]) -> F
     needs = Format(0, 0, 0)
     for query in queries:
         logits = certified.logits(np.array([query["tokens"]]), np.array(query["positions"]))
-        needs = needs.joined(logits.needs if logits.exact else _NONE)
+        needs = needs.joined(logits.needs if logits.exact else UNREPRESENTED)
     return needs
 
 
@@ -207,7 +207,7 @@ def _format(bound: Floats, step: int) -> Format:
     """What holds multiples of 2^step up to these magnitudes."""
     largest = float(np.max(bound, initial=0.0)) * _SLACK
     if not math.isfinite(largest):
-        return _NONE
+        return UNREPRESENTED
     high = math.frexp(largest)[1] if largest else step
     return Format(high - step, step, high)
 
@@ -220,21 +220,23 @@ def _result(
     needs = own.joined(*(part.needs for part in parts))
     if all(part.exact for part in parts) and FORMATS["float64"].represents(own):
         return Ball(mid, None, bound, step, needs)
-    return Ball(mid, _widened(radius()), bound, step, needs)
+    return Ball(mid, widened(radius()), bound, step, needs)
 
 
-def _gamma(n: int) -> float:
-    return (n + 1) * _U * _SLACK  # (n + 1): one more than the n roundings, against the rounding here
+def gamma(n: int) -> float:
+    """The relative error of a sum of n products."""
+    return (n + 1) * U * _SLACK  # (n + 1): one more than the n roundings, against the rounding here
 
 
-def _widened(radius: Floats) -> Floats:
-    return radius * _SLACK + _TINY
+def widened(radius: Floats) -> Floats:
+    """Radii that also cover their own rounding, and underflow."""
+    return radius * _SLACK + TINY
 
 
 @times.register
 def _(x: Ball, W: Ball) -> Ball:
     def radius() -> Floats:
-        rounding = _gamma(W.shape[0]) * times(abs(x.mid), W.absolute)
+        rounding = gamma(W.shape[0]) * times(abs(x.mid), W.absolute)
         return np.asarray(rounding + times(x.radius, W.absolute))  # weights are exact
 
     bound = np.asarray(x.bound @ W.absolute)
@@ -245,8 +247,8 @@ def _(x: Ball, W: Ball) -> Ball:
 def _(queries: Ball, keys: Ball, scale: float) -> Ball:
     def radius() -> Floats:
         q, k, factor = abs(queries.mid), abs(keys.mid), abs(scale)
-        rounding = _gamma(queries.shape[-1] + 1) * inner(q, k, factor)
-        underflow = _TINY * max(1.0, factor)  # before the scale is applied
+        rounding = gamma(queries.shape[-1] + 1) * inner(q, k, factor)
+        underflow = TINY * max(1.0, factor)  # before the scale is applied
         spread = inner(q, keys.radius, factor) + inner(queries.radius, k + keys.radius, factor)
         return np.asarray(rounding + spread + underflow)
 
@@ -262,7 +264,7 @@ def _(queries: Ball, keys: Ball, scale: float) -> Ball:
 @mix.register
 def _(pattern: Ball, values: Ball) -> Ball:
     def radius() -> Floats:
-        rounding = _gamma(pattern.shape[-1]) * mix(pattern.mid, abs(values.mid))
+        rounding = gamma(pattern.shape[-1]) * mix(pattern.mid, abs(values.mid))
         spread = mix(pattern.mid, values.radius) + mix(pattern.radius, abs(values.mid) + values.radius)
         return np.asarray(rounding + spread)
 
@@ -301,11 +303,11 @@ def _(scores: Ball, masked: NDArray[np.bool_]) -> Ball:
         return _uniform(allowed, np.True_, scores.needs)
     weights = softmax(scores.mid, masked)
     # exp(t_i), t_i = s_i - max, is off by a factor exp(+-(r_i + |t_i| u + 4 ulp)); so is the sum, which
-    # adds n roundings, and the quotient one more. Weights below 2^-1074 underflow: see _TINY.
+    # adds n roundings, and the quotient one more. Weights below 2^-1074 underflow: see TINY.
     distance = np.minimum(np.where(allowed, largest - scores.mid, 0.0), 746.0)
-    each = np.where(allowed, scores.radius, 0.0) + _U * distance + 8 * _U
-    exponent = 2.0 * each.max(axis=-1, keepdims=True) + (scores.shape[-1] + 2) * _U
-    near = _widened(weights * np.expm1(np.minimum(exponent, 1.0)))
+    each = np.where(allowed, scores.radius, 0.0) + U * distance + 8 * U
+    exponent = 2.0 * each.max(axis=-1, keepdims=True) + (scores.shape[-1] + 2) * U
+    near = widened(weights * np.expm1(np.minimum(exponent, 1.0)))
     radius = np.where(exponent < 1.0, np.minimum(near, 1.0), 1.0) * allowed  # weights lie in [0, 1]
     return _pattern(weights, radius, 0, scores.needs)
 
@@ -317,7 +319,7 @@ def _uniform(candidates: NDArray[np.bool_], certain: Any, needs: Format) -> Ball
     dyadic = (count & (count - 1)) == 0
     if bool(np.all(certain)) and bool(dyadic.all()):
         return _pattern(weights, None, 1 - int(count.max()).bit_length(), needs)
-    return _pattern(weights, np.where(certain, np.where(dyadic, 0.0, _U), 1.0) * candidates, 0, needs)
+    return _pattern(weights, np.where(certain, np.where(dyadic, 0.0, U), 1.0) * candidates, 0, needs)
 
 
 def _pattern(weights: Floats, radius: Floats | None, step: int, needs: Format) -> Ball:

@@ -23,7 +23,7 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.margins.balls import Ball, Floats, granule
 from georecall.verify.margins.counting.separated import scores_vanish
-from georecall.verify.margins.margins import Margins, Progress, margins, signs
+from georecall.verify.margins.margins import Margins, Progress, float_signs, margins, signs
 from georecall.verify.margins.queries import Facts, Numbers, Prompts, Queries
 
 _U = 2.0**-24
@@ -74,26 +74,16 @@ def filtered(model: Transformer, facts: FactTable, *, progress: Progress | None 
         None where the forward pass is exact, or its numbers do not fit single precision: then
         `verify.margins` has more to say.
     """
-    queries = Facts(facts)
-    with np.errstate(over="ignore", invalid="ignore"):
-        screen = _Screen.of(model)
-        lower, upper = np.full(facts.answers.shape, -np.inf), np.full(facts.answers.shape, np.inf)
-        done = 0
-        for relation, subjects, y in _readouts(model, facts):
-            if y.exact or screen is None:
-                return None
-            answers = facts.answers[relation, subjects]
-            lower[relation, subjects], upper[relation, subjects] = screen.bounds(y, answers)
-            done += len(answers)
-            if progress is not None:
-                progress(done, facts.n_facts)
-    lower, upper = np.nan_to_num(lower, nan=-np.inf), np.nan_to_num(upper, nan=np.inf)
+    queries, bounds = Facts(facts), _screened(model, facts, progress)
+    if bounds is None:
+        return None
+    lower, upper = bounds
     doubtful = np.flatnonzero((lower.ravel() <= 0) | (lower.ravel() <= upper.min()))
     if 2 * len(doubtful) > facts.n_facts:
         return None  # the filter lets everything through
     again = margins(model, Some(queries, doubtful), method="exhaustive", progress=None)
-    for bounds, better in ((lower, again.lower), (upper, again.upper)):
-        bounds.ravel()[doubtful] = better
+    for bound, better in ((lower, again.lower), (upper, again.upper)):
+        bound.ravel()[doubtful] = better
     found = signs(lower, upper)
     found.ravel()[doubtful] = again.signs
     return replace(
@@ -106,6 +96,38 @@ def filtered(model: Transformer, facts: FactTable, *, progress: Progress | None 
         signs=found,
         path="filtered",
     )
+
+
+def decided(model: Transformer, facts: FactTable) -> NDArray[np.int8]:
+    """What floats alone decide of all facts: 1 recalled, -1 not, 0 undecided; shape (R, N).
+
+    Single precision first, then double for what it leaves open: `verify.margins.margins.float_signs`.
+    """
+    bounds = _screened(model, facts, None)
+    found = np.zeros(facts.answers.shape, dtype=np.int8) if bounds is None else signs(*bounds)
+    open_ = np.flatnonzero(found == 0)
+    if len(open_):
+        found.ravel()[open_] = float_signs(model, Some(Facts(facts), open_))
+    return found
+
+
+def _screened(
+    model: Transformer, facts: FactTable, progress: Progress | None
+) -> tuple[Floats, Floats] | None:
+    """Bounds of all margins in single precision; None where they do not apply."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        screen = _Screen.of(model)
+        lower, upper = np.full(facts.answers.shape, -np.inf), np.full(facts.answers.shape, np.inf)
+        done = 0
+        for relation, subjects, y in _readouts(model, facts):
+            if y.exact or screen is None:
+                return None
+            answers = facts.answers[relation, subjects]
+            lower[relation, subjects], upper[relation, subjects] = screen.bounds(y, answers)
+            done += len(answers)
+            if progress is not None:
+                progress(done, facts.n_facts)
+    return np.nan_to_num(lower, nan=-np.inf), np.nan_to_num(upper, nan=np.inf)
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +199,7 @@ class _Shared:
 
     @classmethod
     def of(cls, certified: Transformer, model: Transformer, facts: FactTable) -> "_Shared | None":
-        block = model.blocks[0] if model.n_layers == 1 else None
+        block = model.blocks[0] if model.plain and model.n_layers == 1 else None
         if block is None or block.attention is None or block.mlp is None:
             return None
         attention = block.attention

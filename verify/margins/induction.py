@@ -101,6 +101,8 @@ def _spread(step: Margins, entities: Numbers, first: Margins) -> Margins:
 
 
 def _check_premises(model: Transformer, max_hops: int) -> None:
+    if not model.plain:
+        raise PremiseError("the model must be plain: ReLU, no norms, no biases of attention, no first token")
     attention = model.blocks[0].attention if model.n_layers == 1 else None
     if attention is None or len(attention.W_Q) != 1:
         raise PremiseError("the model must have one layer with one head")

@@ -25,6 +25,7 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.protocol import Table
 from georecall.theory.tools.names import inert
+from georecall.verify.margins import smooth  # noqa: F401 (registers what trained models have besides)
 from georecall.verify.margins.balls import Ball, Floats
 from georecall.verify.margins.codebook import Codebook
 from georecall.verify.margins.queries import Facts, Numbers, Queries, output_name
@@ -257,6 +258,22 @@ def margins(
         return ledger.margins()
 
 
+def float_signs(model: Transformer, queries: Queries) -> NDArray[np.int8]:
+    """What certified floats alone decide: 1 a positive margin, -1 none, 0 undecided; the queries' shape.
+
+    Never slow, whatever ties there are; `margins` decides the rest in rationals.
+
+    Raises:
+        ValueError: see `check_fits`.
+    """
+    check_fits(model, queries.facts)
+    with np.errstate(over="ignore", invalid="ignore"):
+        ledger = _Ledger(model, queries)
+        for block in ledger.blocks():
+            ledger.enter_floats(block)
+    return ledger.signs.reshape(queries.shape)
+
+
 def check_fits(model: Transformer, facts: Table) -> None:
     """Whether margins of these facts can be asked of that model; its outputs beyond them are never right.
 
@@ -265,9 +282,11 @@ def check_fits(model: Transformer, facts: Table) -> None:
             finite.
     """
     N, R, A = facts.n_subjects, facts.n_relations, facts.n_attributes
-    if model.d_vocab != N + R:
+    others = 0 if model.bos is None else 1
+    if model.d_vocab != N + R + others:
         raise ValueError(
-            f"W_E has {model.d_vocab} rows; {N} subjects and {R} relations need {N + R}, in this order"
+            f"W_E has {model.d_vocab} rows; {N} subjects and {R} relations need {N + R + others}, in this "
+            f"order{', bos last' if others else ''}"
         )
     if model.d_vocab_out < A:
         raise ValueError(f"W_U has {model.d_vocab_out} columns for {A} attributes")

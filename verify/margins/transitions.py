@@ -189,6 +189,8 @@ def _attended(
 
 def _positions_read(model: Transformer, hops: int) -> list[list[int]]:
     """For each layer the position that each head reads at the last one; checks the premises."""
+    if not model.plain:
+        raise PremiseError("the model must be plain: ReLU, no norms, no biases of attention, no first token")
     if model.attention != "hard":
         raise PremiseError("attention must be hard")
     if model.W_pos is None:

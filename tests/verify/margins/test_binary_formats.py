@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from georecall.verify.margins.balls import FORMATS, Format, _gamma
+from georecall.verify.margins.balls import FORMATS, Format, gamma
 
 
 @pytest.mark.parametrize("name", ["float64", "float32", "float16"])
@@ -30,8 +30,8 @@ def test_a_format_represents_what_needs_no_more_digits_nothing_finer_and_nothing
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 100, 1 << 20])
 def test_rounding_is_charged_at_highams_gamma_and_one_rounding_more(n):
     u = Fraction(1, 1 << 53)
-    assert Fraction(_gamma(n)) > (n + 1) * u / (1 - (n + 1) * u)
-    assert Fraction(_gamma(n)) < (n + 1) * u * Fraction(1001, 1000)
+    assert Fraction(gamma(n)) > (n + 1) * u / (1 - (n + 1) * u)
+    assert Fraction(gamma(n)) < (n + 1) * u * Fraction(1001, 1000)
 
 
 def test_formats_join_to_the_least_that_represents_all():

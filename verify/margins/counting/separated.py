@@ -86,7 +86,7 @@ class Separated:
             gather: P, shape (d_model, m).
         """
         model = model.placed(2)
-        if model.n_layers != 1 or model.blocks[0].mlp is None or model.n_ctx < 2:
+        if not model.plain or model.n_layers != 1 or model.blocks[0].mlp is None or model.n_ctx < 2:
             return None
         attention, mlp = model.blocks[0].attention, model.blocks[0].mlp
         if attention is None or not scores_vanish(attention):

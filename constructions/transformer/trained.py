@@ -1,0 +1,123 @@
+"""What trained models have beside the theory's setting: biases of attention, norms, smooth activations.
+
+Such models are decided in floats with proved error (see `verify.margins.smooth`), never in exact arithmetic.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from georecall.constructions.transformer.arithmetic import gelu, hardmax, inner, mix, softmax, times
+from georecall.constructions.transformer.transformer import (
+    MLP,
+    Attention,
+    AttentionKind,
+    Block,
+    Matrix,
+    Norm,
+    Shapes,
+    future,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class BiasedAttention(Attention):
+    """Heads with biases.
+
+    Args:
+        b_Q: shape (n_heads, d_head), added to the queries.
+        b_K: the same, to the keys.
+        b_V: the same, to the values.
+        b_O: shape (d_model,), added once.
+    """
+
+    b_Q: Sequence[Matrix]
+    b_K: Sequence[Matrix]
+    b_V: Sequence[Matrix]
+    b_O: Matrix
+
+    def __call__(self, queries: Matrix, context: Matrix, *, kind: AttentionKind, scale: float) -> Matrix:
+        """What the heads add at the last positions of a context, given the residuals there."""
+        ahead = future(queries.shape[-2], context.shape[-2])
+        out = None
+        for W_Q, W_K, W_V, W_O, b_Q, b_K, b_V in zip(*self._heads().values(), strict=True):
+            q, k, v = times(queries, W_Q) + b_Q, times(context, W_K) + b_K, times(context, W_V) + b_V
+            scores = inner(q, k, scale)
+            pattern = softmax(scores, ahead) if kind == "soft" else hardmax(scores, ahead)
+            head = times(mix(pattern, v), W_O)
+            out = head if out is None else out + head
+        return out + self.b_O
+
+    def _heads(self) -> dict[str, Sequence[Matrix]]:
+        return {name: weight for name, weight in vars(self).items() if name != "b_O"}
+
+    def map(self, function: Callable[[Matrix], Matrix]) -> "BiasedAttention":
+        """The same heads with a function applied to every weight of each."""
+        heads = {name: tuple(map(function, several)) for name, several in self._heads().items()}
+        return replace(self, **heads, b_O=function(self.b_O))
+
+    def weights(self) -> dict[str, Matrix]:
+        """All weights by name, one entry per head: `W_Q.0` and so on; `b_O` is of all."""
+        heads = self._heads().items()
+        return {f"{name}.{h}": w for name, several in heads for h, w in enumerate(several)} | {
+            "b_O": self.b_O
+        }
+
+    def shapes(self, d: int) -> dict[str, Shapes]:
+        """For each weight its shape and the shape that it must have."""
+        shapes = super().shapes(d) | {"b_O": (self.b_O.shape, (d,))}
+        for name, W in (("b_Q", self.W_Q), ("b_K", self.W_K), ("b_V", self.W_V)):
+            biases = getattr(self, name)
+            shapes[f"{name} (heads)"] = ((len(biases),), (len(W),))
+            for h, (b, head) in enumerate(zip(biases, W, strict=False)):
+                shapes[f"{name}.{h}"] = (b.shape, (head.shape[-1],))
+        return shapes
+
+
+class GeluMLP(MLP):
+    """MLP(x) = GELU(x W_in + b_in) W_out + b_out, GELU(x) = x Phi(x)."""
+
+    def activated(self, x: Matrix) -> Matrix:
+        """GELU."""
+        return gelu(x, "gelu")
+
+
+class GeluNewMLP(MLP):
+    """The same with the approximation of GELU by a hyperbolic tangent."""
+
+    def activated(self, x: Matrix) -> Matrix:
+        """GELU, approximated."""
+        return gelu(x, "gelu_new")
+
+
+ACTIVATIONS: dict[str, type[MLP]] = {"relu": MLP, "gelu": GeluMLP, "gelu_new": GeluNewMLP}
+
+
+@dataclass(frozen=True, eq=False)
+class NormedBlock(Block):
+    """One layer with norms.
+
+    Args:
+        ln1: of attention.
+        ln2: of the MLP.
+        post: whether a norm is taken of the sum, after it is added, and not of what attention or MLP read.
+    """
+
+    ln1: Norm | None = None
+    ln2: Norm | None = None
+    post: bool = False
+
+    def __call__(self, last: Matrix, context: Matrix, *, kind: AttentionKind, scale: float) -> Matrix:
+        """The residuals at the last positions of a context after this layer."""
+        ln1, ln2 = self.ln1 or _none, self.ln2 or _none
+        if self.attention is not None and self.post:
+            last = ln1(last + self.attention(last, context, kind=kind, scale=scale))
+        elif self.attention is not None:
+            last = last + self.attention(ln1(last), ln1(context), kind=kind, scale=scale)
+        if self.mlp is not None:
+            last = ln2(last + self.mlp(last)) if self.post else last + self.mlp(ln2(last))
+        return last
+
+
+def _none(x: Matrix) -> Matrix:
+    """No norm."""
+    return x
