@@ -181,8 +181,8 @@ def _cycle(p: Sequence[int], q: Sequence[int]) -> list[int]:
         at: dict[int, int] = {root: 0}  # attribute -> its place on the path
         stack = [iter(out[root])] if root not in done else []
         while stack:
-            s = next(stack[-1], None)
-            if s is None:
+            s = next(stack[-1], -1)
+            if s < 0:
                 stack.pop()
                 last = path.pop() if path else None
                 leaving = root if last is None else q[last]
@@ -201,7 +201,7 @@ def _along_the_edges(answers: Table) -> Additive:
     """The model of at most two relations whose graph has no cycle: attributes numbered along the edges."""
     from graphlib import TopologicalSorter
 
-    p, q = (answers * 2)[:2]
+    p, q = answers[0], answers[-1]
     graph: dict[int, set[int]] = {a: set() for a in (*p, *q)}
     for a, b in zip(p, q, strict=True):
         if a != b:
@@ -232,10 +232,11 @@ def _program(answers: Table) -> Certificate | Additive | None:
                 entries.append((i, names.setdefault(name, len(names)), sign))
     n = len(names)
     rows, columns, signs = zip(*entries, *((i, n, 1) for i in range(len(margins))), strict=True)
-    A = coo_array((signs, (rows, columns)), shape=(len(margins), n + 1)).tocsr()
+    A: Any = coo_array((signs, (rows, columns)), shape=(len(margins), n + 1)).tocsr()
     cost = np.zeros(n + 1)
     cost[n] = -1
-    found = linprog(cost, A_ub=A, b_ub=np.zeros(len(margins)), bounds=[(-1e4, 1e4)] * n + [(0, 1)])
+    box: Any = [(-1e4, 1e4)] * n + [(0.0, 1.0)]
+    found: Any = linprog(cost, A_ub=A, b_ub=np.zeros(len(margins)), bounds=box)
     if found.status != 0:
         return None
     if found.x[n] > 0.5:

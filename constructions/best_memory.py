@@ -4,7 +4,9 @@ The outer product is one W among many. That W recalls every fact x is <e_x W, u_
 linear in W and free of scale, so that convex training finds such a W wherever there is one, in the end.
 """
 
+from itertools import count
 from math import ceil, log, sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,18 +94,17 @@ def separated(
         P[rows, answers] -= 1.0
         return float(value.sum()), np.asarray(keys.T @ (P @ u)).ravel()
 
-    best = (keys.T @ u[answers]).ravel() / (d * d)  # the outer product
+    steps = count(1)
 
     def look(w: Floats) -> None:
-        nonlocal best, step
-        best, step = w.copy(), step + 1
-        if step % 10 == 0 and _separates(whole(w.reshape(d, d)), keys, answers, u):
+        if next(steps) % 10 == 0 and _separates(whole(w.reshape(d, d)), keys, answers, u):
             raise StopIteration  # which ends the search
 
-    step = 0
-    options = {"maxiter": iterations, "maxcor": 20, "maxfun": 2 * iterations, "ftol": 0.0, "gtol": 1e-9}
-    best = minimize(loss, best, jac=True, method="L-BFGS-B", callback=look, options=options).x
-    W = best.reshape(d, d)
+    outer: Any = (keys.T @ u[answers]).ravel() / (d * d)
+    options: Any = {"maxiter": iterations, "maxcor": 20, "maxfun": 2 * iterations, "ftol": 0.0, "gtol": 1e-9}
+    search: Any = minimize  # whose stubs do not know such a callback
+    best = search(loss, outer, jac=True, method="L-BFGS-B", callback=look, options=options).x
+    W = np.asarray(best).reshape(d, d)
     logits = (keys @ W) @ u.T
     P = np.exp(logits - logits.max(axis=1, keepdims=True))
     P /= P.sum(axis=1, keepdims=True)

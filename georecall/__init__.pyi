@@ -55,6 +55,8 @@ from georecall.verify.recall.assert_recalls import check_construction as check_c
 from georecall.verify.recall.construction import Construction as Construction
 from georecall.verify.recall.construction import ConstructionError as ConstructionError
 from georecall.verify.recall.weights import check_recall as check_recall
+from georecall.verify.sweep.presets import capacity_cells as capacity_cells
+from georecall.verify.sweep.presets import hop_cells as hop_cells
 from georecall.verify.sweep.run import sweep as sweep
 from georecall.verify.usage import UsageError as UsageError
 from georecall.verify.verdict.verdict import Verdict as Verdict

@@ -2,10 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from fractions import Fraction
 from functools import wraps
 from importlib import import_module
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -113,42 +111,22 @@ def capacity(
     georecall sweep capacity --construction mine:build --subjects 64 --relations 3 --out results.sqlite
     georecall sweep capacity --subjects 256 --dimension 120 --dimension 136 --out results.sqlite
     """  # noqa: D301 (click wants the backspace)
-    from georecall.constructions import CONSTRUCTIONS
-    from georecall.theory.tools.names import meant
-    from georecall.verify.claims.readouts import READOUTS
-    from georecall.verify.sweep import Cell
+    from georecall.verify.sweep import capacity_cells
 
-    known = [*READOUTS, *(name for name in CONSTRUCTIONS if name not in READOUTS)]
-    for construction in constructions:
-        if construction not in known and ":" not in construction:
-            like = meant(construction, known)
-            raise click.UsageError(
-                f"capacity is measured of {', '.join(known)}, or module:function; "
-                f"not of {construction!r}{like}"
-            )
-        if construction not in READOUTS and dimensions:
-            raise click.UsageError(
-                f"{construction} has the dimension that its facts ask for: it takes no --dimension"
-            )
     _check_counts(subjects, *relations, *dimensions, trials)
     try:
-        recalled = Fraction(share)
-    except (ValueError, ZeroDivisionError):
-        raise click.UsageError(f"--share must be a number such as 0.99 or 99/100, got {share}") from None
-    if not 0 < recalled <= 1 or not 0 < level < 1:
-        raise click.UsageError("--share must lie in (0, 1] and --level in (0, 1)")
-    cells = []
-    for construction, R, N in product(constructions, relations, subjects):
-        at: dict[str, Any] = {"construction": construction, "n_subjects": N, "n_relations": R}
-        if construction not in READOUTS:
-            cells.append(Cell.of("recall", **at, seed=seed))
-            continue
-        at |= {"trials": trials, "seed": seed, "share": str(recalled)}
-        if dimensions:
-            cells += [Cell.of("success", **at, dimension=d) for d in dimensions]
-        else:
-            cells.append(Cell.of("threshold", **at, level=level))
-    return cells
+        return capacity_cells(
+            constructions,
+            subjects,
+            relations,
+            dimensions=dimensions,
+            level=level,
+            share=share,
+            trials=trials,
+            seed=seed,
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
 
 
 @command.command(name="hops", short_help="Measure dimension against depth (C5).")

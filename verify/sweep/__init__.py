@@ -1,7 +1,7 @@
 """Grids of measurements that survive kills, full disks and each other; results as tidy tables."""
 
 from georecall.verify.sweep.cells import KINDS, Cell, measure
-from georecall.verify.sweep.presets import HOP_PRESETS, LEARNED_PRESETS, PRESETS, hop_cells
+from georecall.verify.sweep.presets import HOP_PRESETS, LEARNED_PRESETS, PRESETS, capacity_cells, hop_cells
 from georecall.verify.sweep.run import SweepError, cluster, sweep
 from georecall.verify.sweep.store import Store, StoreError
 
@@ -14,6 +14,7 @@ __all__ = [
     "Store",
     "StoreError",
     "SweepError",
+    "capacity_cells",
     "cluster",
     "hop_cells",
     "measure",

@@ -1,9 +1,15 @@
 """The cells behind the figures: a quick set that takes less than a minute, and the one in the README."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
+from itertools import product
+from typing import Any
 
+from georecall.constructions import CONSTRUCTIONS
 from georecall.constructions.codes.code import code_length
 from georecall.theory.numbers.dense import closed_form_length, exact_length
+from georecall.theory.tools.names import meant
+from georecall.verify.claims.readouts import READOUTS
 from georecall.verify.sweep.cells import Cell
 from georecall.verify.sweep.learned import runs, shared, variants
 from georecall.verify.sweep.learned_dimension import searches
@@ -42,6 +48,63 @@ def paper(seed: int = 0) -> list[Cell]:
         *_comparison(range(4, 18), (90, 180, 270, 400, 560, 740, 1060), trials=100, seed=seed),
         *_margins((256, 1024), 4, seed=seed),
     ]
+
+
+def capacity_cells(
+    constructions: Iterable[str],
+    subjects: Iterable[int],
+    relations: Iterable[int] = (4,),
+    *,
+    dimensions: Iterable[int] = (),
+    level: float = 0.5,
+    share: str = "1",
+    trials: int = 200,
+    seed: int = 0,
+) -> list[Cell]:
+    """The cells of capacity against dimension, at one's own parameters.
+
+    Args:
+        constructions: random ones (`verify.claims.readouts.READOUTS`), for each of which a threshold is
+            searched for; all others of the public list, or module:function, of which one instance is
+            verified.
+        subjects: N.
+        relations: R.
+        dimensions: where to measure the success of random constructions; default: search for the threshold.
+        level: the probability of success searched for.
+        share: of the facts that a success recalls, a number such as 0.99 or 99/100.
+        trials: draws at one dimension, at most.
+        seed: of the draws.
+
+    Raises:
+        ValueError: an unknown construction, or a number that means nothing.
+    """
+    known = [*READOUTS, *(name for name in CONSTRUCTIONS if name not in READOUTS)]
+    dimensions = list(dimensions)
+    try:
+        recalled = Fraction(share)
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"--share must be a number such as 0.99 or 99/100, got {share}") from None
+    if not 0 < recalled <= 1 or not 0 < level < 1:
+        raise ValueError("--share must lie in (0, 1] and --level in (0, 1)")
+    cells: list[Cell] = []
+    for construction, R, N in product(constructions, list(relations), list(subjects)):
+        at: dict[str, Any] = {"construction": construction, "n_subjects": N, "n_relations": R, "seed": seed}
+        if construction in READOUTS:
+            at |= {"trials": trials, "share": str(recalled)}
+            cells += [Cell.of("success", **at, dimension=d) for d in dimensions] or [
+                Cell.of("threshold", **at, level=level)
+            ]
+        elif construction not in known and ":" not in construction:
+            like = meant(construction, known)
+            raise ValueError(
+                f"capacity is measured of {', '.join(known)}, or module:function; "
+                f"not of {construction!r}{like}"
+            )
+        elif dimensions:
+            raise ValueError(f"{construction} has the dimension its facts ask for: it takes no --dimension")
+        else:
+            cells.append(Cell.of("recall", **at))
+    return cells
 
 
 def hop_cells(

@@ -5,6 +5,9 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import closing, contextmanager, nullcontext
+from os import PathLike
+
+import pandas as pd
 
 from georecall.theory.tools.processes import processes
 from georecall.verify.sweep.cells import Cell, Result, measure
@@ -21,28 +24,34 @@ class SweepError(RuntimeError):
 
 def sweep(
     cells: Iterable[Cell],
-    store: Store,
+    store: Store | str | PathLike[str],
     *,
     workers: int = 1,
     executor: Executor | None = None,
     progress: Progress | None = None,
-) -> None:
+) -> pd.DataFrame:
     """Measures every cell that the store lacks; each is entered as soon as it is finished.
 
     It may be killed at any moment and run again, and several processes may share one store.
 
     Args:
         cells: what to measure.
-        store: where results go.
+        store: where results go, or the path of its file, which is made or continued.
         workers: processes to use; with 1 this process does the work.
         executor: used instead, for example a Dask cluster's (`cluster`); it is not shut down.
         progress: called with the number of cells done and of all cells.
+
+    Returns:
+        All rows of the store, sorted by their keys, typed: kind, parameters, results.
 
     Raises:
         SweepError: some cells could not be measured; all others have been.
         ChildProcessError: a worker was ended from outside; finished cells are kept.
         StoreError: the store cannot be written; finished cells are kept.
     """
+    if not isinstance(store, Store):
+        with Store(store) as opened:
+            return sweep(cells, opened, workers=workers, executor=executor, progress=progress)
     wanted = list(dict.fromkeys(cells))
     missing = [cell for cell in wanted if cell not in store]
     done = len(wanted) - len(missing)
@@ -67,6 +76,7 @@ def sweep(
             f"{len(failed)} of {len(wanted)} cells failed, "
             f"the first {cell.key}: {type(error).__name__}: {error}"
         )
+    return store.frame()
 
 
 @contextmanager

@@ -29,7 +29,7 @@ def test_a_sweep_and_a_figure(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert run(["plot", "phase", str(out), "--out", str(figure)]) == 0
     assert figure.read_text().startswith("<?xml")
     capsys.readouterr()
-    assert "has no threshold cells" in refused(capsys, "plot", "capacity", str(out), "--out", str(figure))
+    assert "no cells of constructions" in refused(capsys, "plot", "capacity", str(out), "--out", str(figure))
 
 
 def test_without_dimensions_the_threshold_is_searched(
