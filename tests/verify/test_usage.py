@@ -22,17 +22,14 @@ def test_a_container_has_what_its_control_group_allows(tmp_path):
     there = memory(tmp_path, tmp_path / "own")
     assert there is not None
     (tmp_path / "own").write_text("0::/a/b\n4:memory:/a/b\n")
-    for name, size in (
-        ("memory.max", 3 << 20),
-        ("memory/a/b/memory.limit_in_bytes", 2 << 20),
-        ("a/b/memory.max", 5),
-    ):
+    sizes = {"memory.max": 3 << 20, "memory/a/b/memory.limit_in_bytes": 2 << 20, "a/b/memory.max": 5}
+    for name, size in sizes.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{size}\n")
         memory.cache_clear()
         assert memory(tmp_path, tmp_path / "own") == size
-    for name in limits:
+    for name in sizes:
         (tmp_path / name).write_text("max\n")
     memory.cache_clear()
     assert memory(tmp_path, tmp_path / "own") == there
