@@ -8,7 +8,7 @@ import json
 import math
 import re
 import reprlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any
@@ -17,13 +17,18 @@ import numpy as np
 
 from georecall.constructions.files.safetensors import read
 from georecall.constructions.files.weights import MEANING, ORIGIN
-from georecall.constructions.transformer.transformer import MLP, Attention, Block, Transformer
+from georecall.constructions.transformer.trained import ACTIVATIONS, BiasedAttention, NormedBlock
+from georecall.constructions.transformer.transformer import Attention, Block, Norm, Transformer
 
-_OUTER = {"W_E": 2, "W_pos": 2, "W_U": 2, "b_U": 1}
+_OUTER = {"W_E": 2, "W_pos": 2, "W_U": 2, "b_U": 1, "ln_final.w": 1, "ln_final.b": 1}
 _PARTS = {
-    "attn": {"W_Q": 3, "W_K": 3, "W_V": 3, "W_O": 3},
+    "attn": {"W_Q": 3, "W_K": 3, "W_V": 3, "W_O": 3, "b_Q": 2, "b_K": 2, "b_V": 2, "b_O": 1},
     "mlp": {"W_in": 2, "b_in": 1, "W_out": 2, "b_out": 1},
+    "ln1": {"w": 1, "b": 1},
+    "ln2": {"w": 1, "b": 1},
 }
+_PLACES = ("ln1", "ln2", "ln_final")
+_NORMS = ("LN", "RMS", "LNPre", "RMSPre")  # of the last two, w = 1 and b = 0 are folded into what follows
 _NAME = re.compile(r"blocks\.(0|[1-9][0-9]{0,8})\.(\w+)\.(\w+)", re.ASCII)
 _SAMPLE = ("subject", "relations", "tokens", "positions", "answer")
 
@@ -80,7 +85,9 @@ def stored(path: str | PathLike[str], metadata: Mapping[str, str], weights: dict
     """What metadata and tensors (of heads also a tuple) make; `path` is for messages; errors as of `load`."""
     try:
         known = _known(metadata)
-        blocks = _blocks(weights)
+        numbers = _numbers(weights)
+        norms = _Norms(weights, known)
+        blocks = tuple(_block(weights, number, norms, known) for number in numbers)
         model = Transformer(
             W_E=_taken(weights, "W_E"),
             W_pos=weights.get("W_pos"),
@@ -89,11 +96,15 @@ def stored(path: str | PathLike[str], metadata: Mapping[str, str], weights: dict
             b_U=weights.get("b_U", np.zeros(weights["W_U"].shape[1])),
             attention=known.get("attention", "soft"),
             attn_scale=known.get("attn_scale", 1.0),
+            ln_final=norms.at("ln_final", True),
+            bos=known.get("bos"),
         )
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: {error}") from error
     attends = any(block.attention is not None for block in blocks)
     said = {"attention": "soft", "attn_scale": "1"} if attends else {}
+    if not model.plain:
+        said |= {"activation": "relu"} | ({"eps": "1e-05", "norm_position": "pre"} if "norm" in known else {})
     said |= {"W_pos": "none, positions write nothing"} | ({} if "b_U" in weights else {"b_U": "0"})
     made = known.get("parameters")
     return Stored(
@@ -117,6 +128,11 @@ def _known(metadata: Mapping[str, str]) -> dict[str, Any]:
     wants: dict[str, tuple[str, Callable[[Any], bool]]] = {
         "attention": ('"soft" or "hard"', lambda value: value in ("soft", "hard")),
         "attn_scale": ("a finite number", _is_number),
+        "activation": (f"one of {', '.join(ACTIVATIONS)}", lambda value: value in list(ACTIVATIONS)),
+        "norm": (f"one of {', '.join(_NORMS)}", lambda value: value in _NORMS),
+        "eps": ("a finite number, at least 0", lambda value: _is_number(value) and value >= 0),
+        "norm_position": ('"pre" or "post"', lambda value: value in ("pre", "post")),
+        "bos": ("a whole number", lambda value: type(value) is int),
         "typed": ("true or false", lambda value: isinstance(value, bool)),
         "answers_sha256": ("64 hexadecimal digits", _is_digest),
         "facts_sha256": ("64 hexadecimal digits", _is_digest),
@@ -124,6 +140,9 @@ def _known(metadata: Mapping[str, str]) -> dict[str, Any]:
     for name, (want, right) in wants.items():
         if name in known and not right(known[name]):
             raise ValueError(f"the metadata {name!r} must be {want}, got {reprlib.repr(metadata[name])}")
+    for name in ("eps", "norm_position"):
+        if name in known and "norm" not in known:
+            raise ValueError(f"the metadata {name!r} is about norms, but there is no 'norm'")
     queries = known.get("query", [])
     if not isinstance(queries, list) or not all(map(_is_query, queries)):
         raise ValueError(
@@ -160,15 +179,15 @@ def _is_query(value: Any) -> bool:
     return all(type(value.get(name, 0)) is int for name in ("subject", "answer"))
 
 
-def _blocks(weights: dict[str, Any]) -> tuple[Block, ...]:
-    """The layers; every tensor has a name of the format and its number of axes."""
+def _numbers(weights: dict[str, Any]) -> range:
+    """The layers' numbers; every tensor has a name of the format and its number of axes."""
     numbers = set()
     for name, weight in weights.items():
         inner = _NAME.fullmatch(name)
         parts = _PARTS.get(inner[2], {}) if inner else _OUTER
         if (part := inner[3] if inner else name) not in parts:
             raise ValueError(
-                f"{name!r} is not understood: names are W_E, W_pos, W_U, b_U, "
+                f"{name!r} is not understood: names are {', '.join(_OUTER)}, "
                 + ", ".join(f"blocks.0.{kind}.{{{','.join(of)}}}" for kind, of in _PARTS.items())
             )
         heads = weight if isinstance(weight, tuple) else (weight,)
@@ -181,19 +200,58 @@ def _blocks(weights: dict[str, Any]) -> tuple[Block, ...]:
     if numbers and max(numbers) >= len(numbers):
         missing = next(number for number in range(len(numbers) + 1) if number not in numbers)
         raise ValueError(f"a block is numbered {max(numbers)}, but there is no block {missing}")
-    return tuple(_block(weights, number) for number in range(len(numbers)))
+    return range(len(numbers))
 
 
-def _block(weights: Mapping[str, Any], number: int) -> Block:
-    def part(kind: str) -> Sequence[Any]:
-        keys = [f"blocks.{number}.{kind}.{name}" for name in _PARTS[kind]]
-        present = [key for key in keys if key in weights]
-        if present and len(present) < len(keys):
-            raise ValueError(f"no {next(key for key in keys if key not in weights)} beside {present[0]}")
-        return [weights[key] for key in present]
+class _Norms:
+    """The norms of a file, by where they are."""
 
-    attention, mlp = part("attn"), part("mlp")
-    return Block(Attention(*attention) if attention else None, MLP(*mlp) if mlp else None)
+    def __init__(self, weights: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+        self.weights, self.kind = weights, known.get("norm")
+        self.eps, self.width = float(known.get("eps", 1e-5)), int(_taken(weights, "W_E").shape[-1])
+        there = [name for name in weights if name.rpartition(".")[0].rpartition(".")[2] in _PLACES]
+        folded = self.kind in ("LNPre", "RMSPre")
+        if there and (self.kind is None or folded):
+            why = f"the metadata 'norm' is {self.kind}" if folded else "the metadata lack 'norm', LN or RMS"
+            raise ValueError(f"there is {there[0]}, but {why}")
+        if self.kind in ("LN", "RMS") and not there:
+            raise ValueError(f"the metadata 'norm' is {self.kind}, but there is no weight of a norm")
+
+    def at(self, place: str, used: bool) -> Norm | None:
+        """The norm of that name, of a part that is used or not; None where there is none."""
+        w, b = (self.weights.get(f"{place}.{name}") for name in "wb")
+        if b is not None and w is None:
+            raise ValueError(f"no {place}.w beside {place}.b")
+        if w is not None and not used:
+            raise ValueError(f"{place}.w is of a part that there is not")
+        if self.kind is None or not used or (w is None and self.kind in ("LN", "RMS")):
+            return None
+        ones, zeros = np.ones(self.width), np.zeros(self.width)
+        return Norm(ones if w is None else w, zeros if b is None else b, self.eps, self.kind.startswith("LN"))
+
+
+def _block(weights: Mapping[str, Any], number: int, norms: _Norms, known: Mapping[str, Any]) -> Block:
+    def part(kind: str) -> list[Any]:
+        names = list(_PARTS[kind])[:4]  # of attention, biases are for those who have them
+        keys = [f"blocks.{number}.{kind}.{name}" for name in names]
+        there = [name for name in weights if name.startswith(f"blocks.{number}.{kind}.")]
+        if there and (missing := [key for key in keys if key not in weights]):
+            raise ValueError(f"no {missing[0]} beside {there[0]}")
+        return [weights[key] for key in keys] if there else []
+
+    heads, mlp = part("attn"), part("mlp")
+    attention: Attention | None = Attention(*heads) if heads else None
+    at = f"blocks.{number}.attn"
+    biases = [weights.get(f"{at}.{name}") for name in ("b_Q", "b_K", "b_V", "b_O")]
+    if any(bias is not None for bias in biases):
+        zeros = [*([np.zeros(W.shape[-1]) for W in several] for several in heads[:3]), np.zeros(norms.width)]
+        filled = [z if bias is None else bias for z, bias in zip(zeros, biases, strict=True)]
+        attention = BiasedAttention(*heads, *filled)
+    ln1, ln2 = (norms.at(f"blocks.{number}.{name}", bool(of)) for name, of in (("ln1", heads), ("ln2", mlp)))
+    block = Block(attention, ACTIVATIONS[known.get("activation", "relu")](*mlp) if mlp else None)
+    if ln1 is None and ln2 is None:
+        return block
+    return NormedBlock(block.attention, block.mlp, ln1, ln2, known.get("norm_position") == "post")
 
 
 def _taken(weights: Mapping[str, Any], name: str) -> Any:

@@ -21,12 +21,14 @@ from numpy.typing import NDArray
 
 from georecall.constructions.files.safetensors import DTYPES, encoded, write
 from georecall.constructions.transformer.arithmetic import dense
+from georecall.constructions.transformer.trained import ACTIVATIONS, NormedBlock
 from georecall.constructions.transformer.transformer import Attention, Transformer
 from georecall.theory.tools.files import replacing
 
 _LIMIT = 1 << 33  # bytes of one file: sparse weights of wide models are too large when dense
 # Metadata that say how the forward pass is meant, and those that say where the weights come from.
-MEANING = ("attention", "attn_scale", "query", "answers_sha256", "typed")
+TRAINED = ("activation", "norm", "eps", "norm_position", "bos")  # of models that are not plain
+MEANING = ("attention", "attn_scale", "query", "answers_sha256", "typed", *TRAINED)
 ORIGIN = ("claim", "parameters", "version", "arithmetic", "facts_sha256", "format")
 
 
@@ -44,15 +46,18 @@ def tensors(model: Transformer, dtype: str = "float64") -> dict[str, NDArray[Any
     size = (heads + others) * DTYPES[dtype].bits.itemsize
     if size > _LIMIT:
         raise ValueError(f"the dense weights would take {size / 2**30:.1f} GiB in {dtype}, more than 8 GiB")
-    named: dict[str, Any] = {name: w for name, w in model.weights().items() if "." not in name}
+    named: dict[str, Any] = {name: w for name, w in model.weights().items() if not name.startswith("blocks")}
     for number, block in enumerate(b for b in model.blocks if b.attention or b.mlp):  # no numbers with gaps
         if block.attention is not None:
             width = _d_head(block.attention)
             for name, matrices in vars(block.attention).items():
                 padded = [_padded(dense(head), width, rows=name == "W_O") for head in matrices]
-                named[f"blocks.{number}.attn.{name}"] = np.stack(padded)
+                named[f"blocks.{number}.attn.{name}"] = np.stack(padded)  # of b_O, its numbers
         if block.mlp is not None:
             named |= {f"blocks.{number}.mlp.{name}": weight for name, weight in vars(block.mlp).items()}
+        for name in ("ln1", "ln2") if isinstance(block, NormedBlock) else ():
+            if (norm := getattr(block, name)) is not None:
+                named |= {f"blocks.{number}.{name}.{part}": w for part, w in norm.weights().items()}
     return {name: encoded(name, dense(weight), dtype) for name, weight in named.items()}
 
 
@@ -113,7 +118,30 @@ def description(
         "answers_sha256": answers_digest(answers),
         **(metadata or {}),
     }
-    return {name: json.dumps(value) for name, value in stored.items()}
+    return {name: json.dumps(value) for name, value in (stored | _trained(model)).items()}
+
+
+def _trained(model: Transformer) -> dict[str, Any]:
+    """The metadata of what a model has beside the theory's setting; of plain models none.
+
+    Raises:
+        ValueError: layers differ in what a file says once.
+    """
+    normed = [block for block in model.blocks if isinstance(block, NormedBlock)]
+    norms = [norm for block in normed for norm in (block.ln1, block.ln2)] + [model.ln_final]
+    kinds = {("LN" if norm.centred else "RMS", norm.eps) for norm in norms if norm is not None}
+    places = {"post" if block.post else "pre" for block in normed if block.ln1 or block.ln2}
+    names = {mlp: name for name, mlp in ACTIVATIONS.items()}
+    activations = {names[type(block.mlp)] for block in model.blocks if block.mlp is not None}
+    for several in (kinds, places, activations):
+        if len(several) > 1:
+            raise ValueError(f"a file has one activation and one kind of norm, not {sorted(several)}")
+    said: dict[str, Any] = {} if model.bos is None else {"bos": model.bos}
+    if activations and not model.plain:
+        said["activation"] = activations.pop()
+    for kind, eps in kinds:
+        said |= {"norm": kind, "eps": eps, "norm_position": places.pop() if places else "pre"}
+    return said
 
 
 def answers_digest(answers: NDArray[np.int64]) -> str:
@@ -137,7 +165,9 @@ def _d_head(attention: Attention) -> int:
 
 
 def _padded(matrix: NDArray[Any], width: int, *, rows: bool) -> NDArray[Any]:
-    """A head's matrix with zeros up to d_head = width: columns, of W_O rows."""
+    """A head's matrix, or bias, with zeros up to d_head = width: columns, of W_O rows."""
+    if matrix.ndim < 2:  # a number of b_O is no head
+        return np.pad(matrix, (0, width - matrix.size)) if matrix.ndim else matrix
     missing = width - matrix.shape[0 if rows else 1]
     return np.pad(matrix, ((0, missing), (0, 0)) if rows else ((0, 0), (0, missing)))
 

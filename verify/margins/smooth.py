@@ -1,26 +1,19 @@
 """Norms and GELU with proved error: square roots and the normal distribution, enclosed.
 
-Square roots are rounded rightly (IEEE 754). Phi is a polynomial about the nearest multiple of 1/16: by
-Cramer's inequality |He_n(x)| exp(-x^2 / 2) <= 1.09 sqrt(n!), so that terms from the ninth on add less than
-2^-56 where |x - t| <= 1/32; its coefficients come from 40 digits. Of the exponential the same is assumed as
-in `verify.margins.balls`. Both forms of GELU have slopes of at most 1.13 in magnitude. In rationals neither
-has a value: what floats leave open stays open.
+Square roots are rounded rightly (IEEE 754); of Phi see `constructions.transformer.normal`, and of the
+exponential the same is assumed as in `verify.margins.balls`. Both forms of GELU have slopes of at most 1.13
+in magnitude. In rationals none of them has a value: what floats leave open stays open.
 """
 
-from functools import cache
-
 import numpy as np
-from mpmath import mp
 
 from georecall.constructions.transformer.arithmetic import GELU_NEW, gelu, normalised, scaled
+from georecall.constructions.transformer.normal import phi
 from georecall.verify.margins.balls import TINY, UNREPRESENTED, Ball, Floats, U, gamma, widened
 from georecall.verify.margins.rationals import Rational, UndecidableError
 
-_STEPS = 16  # nodes of Phi per unit
-_LAST = 9  # beyond, |x| Phi(-|x|) < exp(-81 / 2) / sqrt(2 pi) < 2^-59
-_TERMS = 8
 _SLOPE = 1.13
-_ERROR = 16 * U  # of Phi, or of the sigmoid, and of the product with x: see `_phi` and `_gelu`
+_ERROR = 16 * U  # of Phi, or of the sigmoid, and of the product with x: see `phi` and `_sigmoid`
 
 
 @scaled.register
@@ -49,7 +42,7 @@ def _(x: Ball, eps: float, centred: bool) -> Ball:
 
 @gelu.register
 def _(x: Ball, form: str) -> Ball:
-    share = _phi(x.mid) if form == "gelu" else _sigmoid(x.mid)
+    share = phi(x.mid) if form == "gelu" else _sigmoid(x.mid)
     mid = x.mid * share
     return _rounded(mid, _SLOPE * x.radius + _ERROR * abs(x.mid) + 2.0**-59, x.bound)
 
@@ -72,32 +65,3 @@ def _sigmoid(x: Floats) -> Floats:
     """GELU_NEW's share of x: 8 roundings of the exponent w, and w s(w) (1 - s(w)) < 1/4; 8 of the rest."""
     with np.errstate(over="ignore"):
         return np.asarray(1 / (1 + np.exp(-x * (GELU_NEW[0] + GELU_NEW[1] * (x * x)))))
-
-
-def _phi(x: Floats) -> Floats:
-    """Phi, within 8 u: half a rounding of the value at the node, and of the rest, which is small, a few."""
-    within = np.nan_to_num(np.clip(x, -_LAST, _LAST))
-    node = np.rint(within * _STEPS)
-    step = within - node / _STEPS  # exact: they are within a factor of two of each other, or node is 0
-    rows = node.astype(np.intp) + _LAST * _STEPS
-    table = _table()
-    total = np.zeros(x.shape)
-    for term in range(_TERMS, 0, -1):
-        total = (total + table[term][rows]) * step
-    found = table[0][rows] + total
-    return np.where(x < -_LAST, 0.0, np.where(x > _LAST, 1.0, found))
-
-
-@cache
-def _table() -> Floats:
-    """Phi and its derivatives, over factorials, at all nodes: shape (terms + 1, nodes)."""
-    with mp.workdps(40):
-        rows = []
-        for node in range(-_LAST * _STEPS, _LAST * _STEPS + 1):
-            t = mp.mpf(node) / _STEPS
-            hermite = [mp.mpf(1), t]
-            for n in range(1, _TERMS):
-                hermite.append(t * hermite[n] - n * hermite[n - 1])
-            derivatives = [(-1) ** n * hermite[n] * mp.npdf(t) / mp.factorial(n + 1) for n in range(_TERMS)]
-            rows.append([float(mp.ncdf(t)), *map(float, derivatives)])
-    return np.array(rows).T

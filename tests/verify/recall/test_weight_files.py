@@ -7,6 +7,7 @@ lead to a verdict.
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ from georecall.constructions.files import loading
 from georecall.constructions.files.loading import load
 from georecall.constructions.files.safetensors import write
 from georecall.constructions.files.weights import description, tensors
+from georecall.constructions.transformer.trained import BiasedAttention, GeluMLP, NormedBlock
+from georecall.constructions.transformer.transformer import Norm
 from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.margins.queries import Chains, Facts, sample
 from georecall.verify.recall.weights import check_recall
@@ -34,15 +37,14 @@ def independent(weights, metadata, tokens, positions):
     meaning = {k: json.loads(v) for k, v in metadata.items() if k != "format"}
     take = left.pop
     W_E, W_U = take("W_E"), take("W_U")
+    if (bos := meaning.pop("bos", None)) is not None:
+        tokens, positions = np.append(bos, tokens), np.append(0, positions + 1)
     x = W_E[tokens] + (take("W_pos")[positions] if "W_pos" in left else 0.0)
     n_blocks = len({name.split(".")[1] for name in left if name.startswith("blocks.")})
     kind, eps = meaning.pop("norm", None), meaning.pop("eps", 1e-5)
     post = meaning.pop("norm_position", "pre") == "post"
     activation = meaning.pop("activation", "relu")
     scale, hard = meaning.pop("attn_scale", 1.0), meaning.pop("attention", "soft") == "hard"
-    bos = meaning.pop("bos", None)
-    if bos is not None:
-        raise NotKnownError("bos")
 
     def norm(at, y):
         w, b = take(f"{at}.w", None), take(f"{at}.b", None)
@@ -108,6 +110,8 @@ ADDED = (
 )
 KEYS = (
     "norm",
+    "norm_position",
+    "bos",
     "eps",
     "activation",
     "attn_scale",
@@ -141,7 +145,7 @@ def altered(rng, weights, metadata):
     name = names[rng.integers(len(names))]
     n_blocks = 1 + max((int(n.split(".")[1]) for n in names if n.startswith("blocks.")), default=0)
     choices = [text.format(l=rng.integers(n_blocks), n=n_blocks) for text in ADDED.split("|")]
-    what = rng.choice(["add", "rename", "reshape", "drop", "key", "value"])
+    what = rng.choice(["add", "rename", "reshape", "drop", "key", "value", "both"])
     if what in ("add", "rename"):
         chosen = str(rng.choice(choices))
         shapes = [(weights["W_E"].shape[1],), weights[name].shape, weights["W_U"].shape]
@@ -154,6 +158,10 @@ def altered(rng, weights, metadata):
         weights[name] = np.ascontiguousarray(ways[rng.integers(len(ways))])
     elif what == "drop":
         del weights[name]
+    elif what == "both":
+        at = str(rng.choice(["ln_final", "blocks.0.ln1", "blocks.0.ln2"]))
+        metadata["norm"] = str(rng.choice(['"LN"', '"RMS"', '"LNPre"']))
+        weights[f"{at}.w"] = rng.integers(-3, 4, size=weights["W_E"].shape[1]) * 1.0
     elif what == "key":
         name = str(rng.choice(KEYS))
         metadata[name] = str(rng.choice(VALUES))
@@ -174,8 +182,17 @@ def originals(random_model):
         "single-hop": (block_superposition(FACTS), facts),
         "in place": (in_place_superposition(FACTS), facts),
         "chain": (chain_of_thought(FACTS, max_hops=2), steps),
-        "trained": (random_model(5, halves, **shape), facts),
+        "random": (random_model(5, halves, **shape), facts),
     }
+    plain = models["single-hop"][0]
+    block, d = plain.blocks[0], plain.d_model
+    heads = list(vars(block.attention).values())
+    zeros = [np.zeros((1, W[0].shape[-1])) for W in heads[:3]]
+    biased = NormedBlock(BiasedAttention(*heads, *zeros, np.zeros(d)), block.mlp)
+    models["biased"] = replace(plain, blocks=(biased,)), facts
+    norm, gelu = Norm(np.ones(d), np.zeros(d)), GeluMLP(*vars(block.mlp).values())
+    normed = NormedBlock(biased.attention, gelu, norm, norm)
+    models["normed"] = replace(plain, blocks=(normed,), ln_final=norm), facts
     return [
         (
             tensors(model),
@@ -235,7 +252,7 @@ def test_five_thousand_files_lead_to_no_verdict_about_another_function(originals
 
 def test_a_loader_that_passes_over_what_it_does_not_know_is_seen(originals, tmp_path, monkeypatch):
     """The control: names that are not understood are dropped, as they once were."""
-    known = loading._blocks
+    known = loading._numbers
 
     def tolerant(weights):
         for name in list(weights):
@@ -244,6 +261,6 @@ def test_a_loader_that_passes_over_what_it_does_not_know_is_seen(originals, tmp_
                 del weights[name]
         return known(weights)
 
-    monkeypatch.setattr(loading, "_blocks", tolerant)
+    monkeypatch.setattr(loading, "_numbers", tolerant)
     _, wrong = study(originals, tmp_path, 200)
     assert len(wrong) > 10
