@@ -156,6 +156,9 @@ class Enclosure:
         low, high = self.decimals(digits)
         return f"{low}..{high} {self.unit}"
 
+    def __repr__(self) -> str:
+        return f"<Enclosure {self}>"
+
     def _ends(self, other: Enclosure | Number) -> tuple[Fraction, Fraction | None]:
         if not isinstance(other, Enclosure):
             number = rational("the number compared with", other)

@@ -314,6 +314,17 @@ class Transformer:
         parts = {type(part) for block in self.blocks for part in (block, block.attention, block.mlp)}
         return parts <= kinds and self.ln_final is None and self.bos is None
 
+    def __repr__(self) -> str:
+        layers = "; ".join(
+            f"{len(block.attention.W_Q) if block.attention else 0} heads, {width} neurons"
+            for block, width in zip(self.blocks, self.d_mlp_per_layer, strict=True)
+        )
+        context = "any length" if self.W_pos is None else f"n_ctx={self.W_pos.shape[0]}"
+        return (
+            f"<Transformer d_vocab={self.d_vocab}, d_model={self.d_model}, {context}, {self.attention} "
+            f"attention, layers [{layers}], d_vocab_out={self.W_U.shape[1]}>"
+        )
+
     @property
     def d_model(self) -> int:
         """Dimension of the residual stream."""

@@ -169,3 +169,6 @@ class Proof:
     def __str__(self) -> str:
         why = f": {self.counterexample}" if self.counterexample else f": {self.reason}" if self.reason else ""
         return f"{self.lemma.name} ({self.lemma.source}) is {self.status}{why}"
+
+    def __repr__(self) -> str:
+        return f"<Proof: {self}>"

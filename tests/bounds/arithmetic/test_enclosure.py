@@ -180,3 +180,7 @@ def test_text_shows_no_more_digits_than_are_known():
     assert str(Enclosure(Fraction(0), Fraction(15, 10**5), "1")) == "0.000..0.001 1"  # 1.5e-4: not four
     assert Enclosure(Fraction(0), Fraction(1, 4), "1").decimals(1) == ("0.0", "0.3")
     assert Enclosure(Fraction(5, 2), Fraction(5, 2), "1").decimals(0) == ("2", "3")
+
+
+def test_an_enclosure_is_shown_in_one_line() -> None:
+    assert repr(Enclosure(Fraction(1, 3), Fraction(2, 3), "bits")) == "<Enclosure 0.33..0.67 bits>"

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csc_array, csr_array
 
-from georecall.constructions import MLP, Attention, Block, Storage, Transformer
+from georecall.constructions import MLP, Attention, Block, Storage, Transformer, block_superposition
 from georecall.constructions.transformer.arithmetic import times
+from georecall.theory.facts.fact_table import FactTable
 
 SEEDS = st.integers(0, 2**32 - 1)
 MODELS = st.fixed_dictionaries(
@@ -291,3 +292,11 @@ def test_storage_counts_bits_from_values():
     assert Storage(np.arange(6), 17).subject_bits == 30
     assert Storage(np.arange(0), 2).subject_bits == 0
     assert MLP(*(np.zeros(1),) * 4).b_in.shape == (1,)
+
+
+def test_a_model_is_shown_as_its_shapes_in_one_line() -> None:
+    model = block_superposition(FactTable([[0, 1, 2], [1, 0, 2]]))
+    assert repr(model) == (
+        "<Transformer d_vocab=5, d_model=6, n_ctx=2, soft attention, "
+        "layers [1 heads, 4 neurons], d_vocab_out=3>"
+    )
