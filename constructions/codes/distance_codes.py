@@ -4,7 +4,7 @@ Both codes are linear, so their least distance is the least weight of a non-zero
 not estimated. Bits b are written as signs 2 b - 1; a margin of C1 is then twice the Hamming distance.
 """
 
-from math import comb
+from bisect import bisect_left
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +26,20 @@ def gilbert_varshamov_length(n_attributes: int, distance: int) -> int:
         >>> [gilbert_varshamov_length(1024, h) for h in (1, 2, 4, 8)]
         [10, 14, 21, 33]
     """
-    m = max(1, (n_attributes - 1).bit_length(), distance)
-    while n_attributes * sum(comb(m, i) for i in range(distance)) > 1 << m:
-        m += 1
-    return m
+
+    def fits(m: int) -> bool:
+        ball = term = 1
+        for i in range(1, distance):
+            term = term * (m - i + 1) // i
+            ball += term
+        return n_attributes * ball <= 1 << m
+
+    # the share of all words that lie in the ball, P(Bin(m, 1/2) < h), falls with m
+    low = max(1, (n_attributes - 1).bit_length(), distance)
+    high = low
+    while not fits(high):
+        high *= 2
+    return low + bisect_left(range(low, high), True, key=fits)
 
 
 def greedy_code(n_attributes: int, *, distance: int, length: int | None = None) -> Code:

@@ -21,6 +21,7 @@ LARGEST_SQUARED_DISTANCE = 1 << 52
 _BLOCK = 1 << 20  # entries of one block of distances: 8 MiB of float64
 _STREAM = 1 << 15  # words looked at together
 _MAP_BITS = 28  # keys up to this long are looked up in a table of one byte each: 256 MiB
+_TRIED = 64  # lightest words by which a neighbour is looked for
 _NEVER = np.iinfo(np.int64).max
 _KEY_BITS = 50  # longest word that is packed into one integer, by way of a float
 
@@ -232,15 +233,29 @@ def _among(keys: NDArray[Any], sorted_keys: NDArray[Any]) -> NDArray[np.bool_]:
 def _by_comparison(
     columns: Columns, n: int, asked: Numbers, spans: _Spans, counts: Numbers
 ) -> NDArray[np.int64]:
-    """The same by comparing with every word."""
-    nearest = np.full(len(asked), _NEVER)
+    """The same by comparing with every word, or in a linear code with the word 0 alone."""
     squares = spans.squares(counts)
     used = np.flatnonzero(spans.top > 0)
-    by_bits = len(used) and (spans.top[used] == 1).all() and (squares[used] == squares[used[0]]).all()
-    described = _bits(spans, used) if by_bits else _floats(spans, counts)
-    distances: Callable[[Any, Any], Any] = _differing_bits if by_bits else _squares
-    unit = int(squares[used[0]]) if by_bits else 1
-    far = float(1 << 32) - 1 if by_bits else 2.0**53  # further than any two words are
+    if len(used) and (spans.top[used] == 1).all() and (squares[used] == squares[used[0]]).all():
+        described, unit = _bits(spans, used), int(squares[used[0]])
+        nearest = _in_linear_code(columns, n, asked, described)
+        left = np.flatnonzero(nearest < 0)
+        if len(left):
+            far = float(1 << 32) - 1  # further than any two words are
+            nearest[left] = _of_all_pairs(columns, n, asked[left], described, _differing_bits, far)
+        return nearest * unit
+    return _of_all_pairs(columns, n, asked, _floats(spans, counts), _squares, 2.0**53)
+
+
+def _of_all_pairs(
+    columns: Columns,
+    n: int,
+    asked: Numbers,
+    described: Callable[[NDArray[Any]], NDArray[Any]],
+    distances: Callable[[Any, Any], Any],
+    far: float,
+) -> NDArray[np.int64]:
+    nearest = np.full(len(asked), _NEVER)
     own = np.concatenate([described(columns(asked[block])) for block in blocks(len(asked), _STREAM)])
     for others in blocks(n, _STREAM):
         theirs = described(columns(others))
@@ -251,7 +266,30 @@ def _by_comparison(
             inside = np.flatnonzero((itself >= 0) & (itself < len(theirs)))
             found[inside, itself[inside]] = far
             nearest[some] = np.minimum(nearest[some], found.min(axis=1).astype(np.int64))
-    return nearest * unit if by_bits else nearest
+    return nearest
+
+
+def _in_linear_code(
+    columns: Columns, n: int, asked: Numbers, described: Callable[[NDArray[Any]], NDArray[np.uint64]]
+) -> NDArray[np.int64]:
+    """Hamming distances to the nearest other word where word a differs from word 0 by a sum over a's bits.
+
+    Then words a and b differ by what belongs to a ^ b: none is nearer than the lightest sum, and one is as
+    near if a ^ x is the number of a word, x a lightest sum. -1 where none is, or the code is not linear.
+    """
+    nearest = np.full(len(asked), -1, dtype=np.int64)
+    words = np.concatenate([described(columns(block)) for block in blocks(n, _STREAM)])
+    sums = np.zeros((1, words.shape[1]), dtype=np.uint64)
+    for j in range((n - 1).bit_length()):
+        sums = np.concatenate([sums, sums ^ words[1 << j] ^ words[0]])
+    if not np.array_equal(sums[:n], words ^ words[0]):
+        return nearest
+    weights = np.bitwise_count(sums).sum(axis=1, dtype=np.int64)[1:]
+    for x in np.flatnonzero(weights == weights.min())[:_TRIED] + 1:
+        nearest[(asked ^ x) < n] = weights.min()
+        if (nearest >= 0).all():
+            break
+    return nearest
 
 
 def _bits(spans: _Spans, used: Numbers) -> Callable[[NDArray[Any]], NDArray[np.uint64]]:

@@ -5,16 +5,21 @@ sum_j (1 - w_j)(1 + z_j). On the D coordinates where the two codes differ it is 
 independent signs, so that the competitor wins or ties if Bin(D (R-1), 1/2) <= D (R-2)/2.
 """
 
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from fractions import Fraction
 from functools import lru_cache
 from math import ceil, comb, expm1, log, log1p
 
+_MOST_EXACT = 1 << 16  # m R up to which p_m is exact: a second or two
+_MOST_ROUNDED = 10**9  # digits written up to which it is computed at all: some ten seconds
+
 
 @lru_cache(maxsize=256)
 def pair_failure(m: int, R: int) -> Fraction:
-    """p_m of C2, exactly: the probability that a given competitor wins or ties against a given fact.
+    """p_m of C2: the probability that a given competitor wins or ties against a given fact.
 
-    The tails F_D = P(Bin(D (R-1), 1/2) <= D (R-2)/2) are counted by going from one D to the next:
+    Exactly, up to m R = 2^16; beyond, where integers of m R bits take minutes, rounded up in its 40th digit
+    or later. The tails F_D = P(Bin(D (R-1), 1/2) <= D (R-2)/2) are counted by going from one D to the next:
     sum_{k <= K} C(n+1, k) = 2 sum_{k <= K} C(n, k) - C(n, K), so that p_m costs O(m R) integer operations.
 
     Args:
@@ -31,6 +36,8 @@ def pair_failure(m: int, R: int) -> Fraction:
         raise ValueError(f"p_m needs m >= 1 and R >= 1, got {m} and {R}")
     if R == 1:
         return Fraction(1, 2**m)  # one relation has no crosstalk: only D = 0 fails
+    if m * R > _MOST_EXACT:
+        return _rounded_up(m, R)
     n = K = 0
     tail = term = 1  # sum_{k <= K} C(n, k) and C(n, K)
     total = 1 << (m * (R - 1))  # D = 0, over the common denominator 2^(m R)
@@ -47,8 +54,39 @@ def pair_failure(m: int, R: int) -> Fraction:
     return Fraction(total, 1 << (m * R))
 
 
+def _rounded_up(m: int, R: int) -> Fraction:
+    """The same sum in decimals, and what its roundings may come to.
+
+    p_m = sum_D C(m, D) 2^-m F_D, and F_D is a sum of at most m R terms C(n, K) 2^-n <= 1, each made by at
+    most 4 m R roundings: all in all off by less than 8 (m R)^2 units of the last digit. The digits are those
+    that rho^m, which p_m is not far below, has before its first, and 80 more.
+    """
+    digits = 80 + ceil(-m * log_rho(R) / log(10))
+    if m * R * digits > _MOST_ROUNDED:
+        raise ValueError(f"p_m at m = {m} and R = {R} would take minutes: {m * R} steps of {digits} digits")
+    near = Context(prec=digits, Emax=MAX_EMAX, Emin=MIN_EMIN)
+    add, subtract, multiply, divide = near.add, near.subtract, near.multiply, near.divide
+    half = Decimal("0.5")
+    n = K = 0
+    tail = term = Decimal(1)  # P(Bin(n, 1/2) <= K) and P(Bin(n, 1/2) = K)
+    weight = total = near.power(half, m)
+    for D in range(1, m + 1):
+        for _ in range(R - 1):
+            term = multiply(term, half)
+            tail = subtract(tail, term)
+            term = divide(multiply(term, n + 1), n + 1 - K)
+            n += 1
+        while K < D * (R - 2) // 2:
+            term = divide(multiply(term, n - K), K + 1)
+            K += 1
+            tail = add(tail, term)
+        weight = divide(multiply(weight, m - D + 1), D)
+        total = add(total, multiply(weight, tail))
+    return Fraction(total) + Fraction(8 * (m * R) ** 2, 10 ** (digits - 1))
+
+
 def table_failure(n_subjects: int, n_attributes: int, R: int, m: int) -> Fraction:
-    """N (|A|-1) R p_m, exactly: the expected number of (fact, competitor) pairs that go wrong."""
+    """N (|A|-1) R p_m: the expected number of (fact, competitor) pairs that go wrong."""
     return n_subjects * (n_attributes - 1) * R * pair_failure(m, R)
 
 
@@ -82,7 +120,7 @@ def closed_form_length(n_subjects: int, n_attributes: int, R: int, delta: float)
 
 
 def exact_length(n_subjects: int, n_attributes: int, R: int, delta: float) -> int:
-    """An m with N (|A|-1) R p_m <= delta such that m - 1 does not suffice; p_m exactly.
+    """An m with N (|A|-1) R p_m <= delta such that m - 1 does not suffice.
 
     Example:
         >>> [exact_length(256, 256, R, 0.5) for R in (2, 4, 8)], exact_length(1024, 1024, 4, 0.5)

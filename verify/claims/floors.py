@@ -29,6 +29,8 @@ from georecall.verify.claims.hypotheses import hypotheses_of, not_met
 from georecall.verify.claims.instance import Instance, built
 from georecall.verify.claims.path_control import path_control
 from georecall.verify.claims.single_hop import FAMILY
+from georecall.verify.margins.certify import certify
+from georecall.verify.margins.counting.tally import Counted
 from georecall.verify.margins.induction import PremiseError
 from georecall.verify.margins.margins import Margins, Progress, margins
 from georecall.verify.usage import require_memory_for_table, require_memory_for_weights
@@ -59,7 +61,7 @@ def counting_bound(facts: FactTable, progress: Progress | None = None, *, contro
         instance = experiment.instance(facts)
         model = built(experiment.claim, instance)
         bits = _bits_used(model, facts)
-        found = margins(model, facts, progress=progress)
+        found = _verified(model, facts, progress)
         recalls, not_all = _recalls(found, facts.n_facts)
         paths[found.path] = instance
         measured[experiment.name] = {"bits": bits, "times_floor": _ratio(bits, floor), "recalls": recalls}
@@ -94,12 +96,12 @@ def margin_bound(facts: FactTable, progress: Progress | None = None, *, controls
     measured: dict[str, Any] = {}
     outcomes: list[Outcome] = []
     paths: Paths = {}
-    paths["margins"] = FAMILY[0].instance(facts)
     for h in _distances(facts.n_attributes):
         code = sign_code(facts.n_attributes) if h == 1 else distance_code(facts.n_attributes, h)
         require_memory_for_weights(facts, facts.n_relations * code.length)
         model = block_superposition(facts, code=code)
-        found = margins(model, facts, progress=progress)
+        found = _verified(model, facts, progress)
+        paths[found.path] = FAMILY[0].instance(facts)
         recalls, not_all = _recalls(found, facts.n_facts)
         if not recalls:
             outcomes.append(f"C1 at distance {h}: {not_all}")
@@ -259,7 +261,12 @@ def _bits_used(model: Transformer, facts: FactTable) -> int:
     return facts.n_subjects * (subject_bits(model, facts.n_subjects) or 0) + model.storage.other_bits
 
 
-def _recalls(found: Margins, n_queries: int) -> tuple[bool | None, str | None]:
+def _verified(model: Transformer, facts: FactTable, progress: Progress | None) -> Margins | Counted:
+    """Counted where that can be done, as the claims of C1 are."""
+    return certify(model, facts, lambda: margins(model, facts, progress=progress), progress=progress)
+
+
+def _recalls(found: Margins | Counted, n_queries: int) -> tuple[bool | None, str | None]:
     """Whether a construction recalls every query (None: not known), and why not: no floor binds it then."""
     asked = Verdict(claim="recall", status="inconclusive", n_queries=n_queries)
     verdict = covered(judged(asked, found), found)

@@ -8,12 +8,16 @@ the union bound all intervals of one test hold together with probability at leas
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from fractions import Fraction
 from functools import lru_cache
 from math import comb, inf, nextafter
 from typing import Literal
 
 Side = Literal["above", "below"]
+
+_DIGITS = Context(prec=60, Emax=MAX_EMAX, Emin=MIN_EMIN)
+_NOTHING = Decimal("1e-200")  # a tail that is written in full would take as many digits
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,34 @@ def upper_tail(k: int, n: int, p: Fraction) -> Fraction:
 @lru_cache(maxsize=4096)
 def reaches(successes: int, trials: int, level: Fraction, error: Fraction) -> bool:
     """Whether the lower end of the interval is at least the level, exactly: P(Bin(n, level) >= k) <= e/2."""
+    tail, slack = _rounded_tail(successes, trials, level)
+    gap = Fraction(tail) - error / 2
+    if abs(gap) > slack:
+        return gap < 0
     return upper_tail(successes, trials, level) <= error / 2
+
+
+def _rounded_tail(k: int, n: int, p: Fraction) -> tuple[Decimal, Fraction]:
+    """P(Bin(n, p) >= k) in decimals of 60 digits, and what it is off by at most.
+
+    A term is made by at most 5 n + 5 roundings (shares and their powers, then four for each ratio to the term
+    before), each by a share of at most 10^-59; terms are positive, and their sum is at most 1.
+    """
+    if not 0 < p < 1:
+        return Decimal(0), Fraction(1)
+    fewer = k > n - k + 1  # sum the shorter tail
+    first, last = (k, n) if fewer else (0, k - 1)
+    a, b, c = (_DIGITS.create_decimal(x) for x in (p.numerator, p.denominator - p.numerator, p.denominator))
+    odds = _DIGITS.divide(a, b)
+    term = _DIGITS.create_decimal(comb(n, first))
+    for share, power in ((_DIGITS.divide(a, c), first), (_DIGITS.divide(b, c), n - first)):
+        term = _DIGITS.multiply(term, _DIGITS.power(share, power))
+    total = Decimal(0)
+    for i in range(first, last + 1):
+        total = _DIGITS.add(total, term)
+        term = _DIGITS.multiply(term, _DIGITS.divide(_DIGITS.multiply(odds, n - i), i + 1))
+    tail = total if fewer else _DIGITS.subtract(1, total)
+    return (tail if tail > _NOTHING else Decimal(0)), Fraction(20 * (n + 1), 10**59)
 
 
 def falls_short(successes: int, trials: int, level: Fraction, error: Fraction) -> bool:

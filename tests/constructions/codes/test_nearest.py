@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from georecall.constructions.codes import nearest
+from georecall.constructions.codes.distance_codes import distance_code
 from georecall.constructions.codes.nearest import nearest_squared_distances
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -81,3 +82,23 @@ def test_long_words_of_large_entries_are_exact():
 def test_words_too_far_apart_for_exact_products_are_refused(entry):
     with pytest.raises(ValueError, match=r"2\^52"):
         nearest_squared_distances(np.array([[entry], [0]]))
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 8, 21, 64, 100])
+@pytest.mark.parametrize("distance", [1, 3, 5])
+def test_a_linear_code_needs_no_pairs(n, distance):
+    words = distance_code(n, distance).words
+    m = words.shape[1]
+    spans = nearest._Spans.of(lambda some: words.T[:, some], n, m, np.ones(m, dtype=int))
+    described = nearest._bits(spans, np.arange(m))
+    found = nearest._in_linear_code(lambda some: words.T[:, some], n, np.arange(n), described)
+    wanted = [min((words[a] != words[b]).sum() for b in range(n) if b != a) for a in range(n)]
+    assert [w for w, f in zip(wanted, found, strict=True) if f >= 0] == found[found >= 0].tolist()
+    assert n & (n - 1) or (found >= 0).all()
+
+
+def test_a_code_with_one_bit_changed_is_not_linear():
+    words = distance_code(16, 3).words.copy()
+    words[11, 2] *= -1
+    wanted = [min(((words[a] - words[b]) ** 2).sum() for b in range(16) if b != a) for a in range(16)]
+    assert nearest.nearest_squared_distances(words).tolist() == wanted

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from georecall.theory.claims.dense import CLOSED_FORM_LENGTH, P_M, RHO
 from georecall.theory.claims.symbols import A, N, R, delta, m
+from georecall.theory.numbers import dense
 from georecall.theory.numbers.dense import (
     closed_form_length,
     exact_length,
@@ -79,3 +80,19 @@ def test_the_exact_length_suffices_and_one_less_does_not(n: int, relations: int,
 def test_a_share_outside_the_unit_interval_is_refused(share: float) -> None:
     with pytest.raises(ValueError, match="delta must lie between 0 and 1"):
         closed_form_length(4, 4, 2, share)
+
+
+@pytest.mark.parametrize(("m", "R"), [(5, 2), (40, 3), (100, 8), (40, 16), (200, 5)])
+def test_what_is_rounded_is_just_above_the_exact_probability(m, R):
+    exact, above = pair_failure(m, R), dense._rounded_up(m, R)
+    assert exact < above < exact * (1 + Fraction(1, 10**40))
+
+
+def test_many_relations_take_no_minutes_and_what_would_is_refused():
+    assert 0 < pair_failure(2100, 32) < log_rho_power(2100, 32)
+    with pytest.raises(ValueError, match="would take minutes"):
+        pair_failure(10**6, 128)
+
+
+def log_rho_power(m, R):
+    return exp(m * dense.log_rho(R))

@@ -8,6 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import special, stats
 
+from georecall.verify.verdict import intervals
 from georecall.verify.verdict.intervals import (
     Estimate,
     clopper_pearson,
@@ -142,3 +143,22 @@ def test_looks_are_fixed_beforehand() -> None:
         looks(0)
     with pytest.raises(ValueError, match="successes must lie between 0 and"):
         clopper_pearson(4, 3)
+
+
+@given(COUNTS, st.fractions(Fraction(1, 50), Fraction(49, 50), max_denominator=60))
+def test_rounded_tails_are_as_near_as_they_say(counts: tuple[int, int], p: Fraction) -> None:
+    k, n = counts
+    tail, off = intervals._rounded_tail(k, n, p)
+    assert abs(Fraction(tail) - upper_tail(k, n, p)) <= off < Fraction(1, 10**50)
+
+
+def test_a_tail_that_is_half_the_error_is_decided_exactly() -> None:
+    assert reaches(2, 2, Fraction(1, 2), Fraction(1, 2))
+    assert not reaches(2, 2, Fraction(1, 2), Fraction(1, 2) - Fraction(1, 10**80))
+
+
+def test_ten_thousand_trials_need_no_exact_sum(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intervals, "upper_tail", None)
+    lower, upper = clopper_pearson(9000, 10_000)
+    wanted = stats.binomtest(9000, 10_000).proportion_ci(0.95, method="exact")
+    assert (lower, upper) == (pytest.approx(wanted.low), pytest.approx(wanted.high))

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csc_array
+from scipy.sparse import csc_array, issparse
 
 from georecall.constructions.transformer.arithmetic import dense, float64, stored
 from georecall.constructions.transformer.on_demand import OnDemand, run
@@ -299,14 +299,25 @@ def _times(A: Any, B: Any) -> Any:
 
 def _plus(A: Any, B: Any) -> Any:
     """A + B, if no sum is rounded."""
-    _held(abs(A) + abs(B), min(granule(A), granule(B)))
+    largest = _size(A) + _size(B)
+    if not _fits(largest, min(granule(A), granule(B))):
+        _held(abs(A) + abs(B), min(granule(A), granule(B)))
     return A + B
 
 
 def _held(magnitudes: Any, step: int) -> None:
-    largest = float(np.max(stored(magnitudes), initial=0.0)) * (1 + 2.0**-20)
-    if not -1000 < step < 900 or not largest < 2.0 ** (53 + step):
+    if not _fits(_size(magnitudes), step):
         raise NotExactError("float64 would round the maps")
+
+
+def _size(W: Any) -> float:
+    """The largest magnitude."""
+    entries = W.data if issparse(W) else W
+    return max(float(np.max(entries, initial=0.0)), -float(np.min(entries, initial=0.0)))
+
+
+def _fits(largest: float, step: int) -> bool:
+    return -1000 < step < 900 and largest * (1 + 2.0**-20) < 2.0 ** (53 + step)
 
 
 def _rows_in_use(W: Any) -> NDArray[np.bool_]:
