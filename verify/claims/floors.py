@@ -30,9 +30,8 @@ from georecall.verify.claims.instance import Instance, built
 from georecall.verify.claims.path_control import path_control
 from georecall.verify.claims.single_hop import FAMILY
 from georecall.verify.margins.certify import certify
-from georecall.verify.margins.counting.tally import Counted
 from georecall.verify.margins.induction import PremiseError
-from georecall.verify.margins.margins import Margins, Progress, margins
+from georecall.verify.margins.margins import Found, Progress, margins
 from georecall.verify.usage import require_memory_for_table, require_memory_for_weights
 from georecall.verify.verdict.judgement import covered, judged, uncertified
 from georecall.verify.verdict.stored_bits import subject_bits
@@ -261,12 +260,12 @@ def _bits_used(model: Transformer, facts: FactTable) -> int:
     return facts.n_subjects * (subject_bits(model, facts.n_subjects) or 0) + model.storage.other_bits
 
 
-def _verified(model: Transformer, facts: FactTable, progress: Progress | None) -> Margins | Counted:
+def _verified(model: Transformer, facts: FactTable, progress: Progress | None) -> Found:
     """Counted where that can be done, as the claims of C1 are."""
     return certify(model, facts, lambda: margins(model, facts, progress=progress), progress=progress)
 
 
-def _recalls(found: Margins | Counted, n_queries: int) -> tuple[bool | None, str | None]:
+def _recalls(found: Found, n_queries: int) -> tuple[bool | None, str | None]:
     """Whether a construction recalls every query (None: not known), and why not: no floor binds it then."""
     asked = Verdict(claim="recall", status="inconclusive", n_queries=n_queries)
     verdict = covered(judged(asked, found), found)

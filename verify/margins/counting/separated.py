@@ -312,7 +312,8 @@ def _held(magnitudes: Any, step: int) -> None:
 
 def _size(W: Any) -> float:
     """The largest magnitude."""
-    entries = W.data if issparse(W) else W
+    sparse: bool = issparse(W)
+    entries = W.data if sparse else W
     return max(float(np.max(entries, initial=0.0)), -float(np.min(entries, initial=0.0)))
 
 
