@@ -1,7 +1,6 @@
 """Which way recall is certified, and that a run that was cut off goes on."""
 
 import json
-import os
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 from georecall.constructions import in_place_superposition
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.facts.keyed import KeyedBijections
+from georecall.verify import usage
 from georecall.verify.margins import certify
 from georecall.verify.margins.counting import checkpoint, tally
 from georecall.verify.margins.counting.tally import Counted
@@ -78,7 +78,7 @@ def test_a_model_that_does_not_fit_is_refused_first():
 
 
 def test_memory_is_asked_for_only_where_weights_must_be_held(monkeypatch):
-    monkeypatch.setattr(os, "sysconf", lambda name: 8)  # a machine of 64 bytes
+    monkeypatch.setattr(usage, "memory", lambda: 64)  # bytes
     assert certify.certify(WHOLE, FACTS, unasked).n_wrong == 0
     with pytest.raises(UsageError, match="this machine has"):
         certify.certify(REAL, FEW, unasked)
