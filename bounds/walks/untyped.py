@@ -27,13 +27,8 @@ from georecall.bounds.arithmetic import balls
 from georecall.bounds.walks import unions
 from georecall.bounds.walks.typed import excess
 
-AFFORDABLE = 100_000
-"""Polynomial coefficients that one hop of three may take, and three hops of more: about three seconds' worth,
-at 10 us each (measured)."""
-
-
-FOLLOWED = 400
-"""Hops that are looked at one by one; from then on no less is reached."""
+AFFORDABLE = 400_000
+"""Polynomial coefficients that one hop may take: about four seconds' worth, at 10 us each (measured)."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +55,8 @@ def search(N: int, R: int, k: int, T: int, *, avoid: bool = False) -> Reached | 
     """
     states: dict[tuple[int, int], Any] = {(0, T): balls.ball(1)}
     lost, pruned = balls.ball(0), False
-    for hop in range(k - 2):
-        if states and all(d == 0 for _, d in states):
-            break
-        if hop == FOLLOWED or not lost < balls.ball(Fraction(1, 50)):
-            return None
-        states, dropped = _pruned(N, R, states, hops=k - 1)
+    for _ in range(k - 2):
+        states, dropped = _pruned(N, R, states)
         lost, pruned = lost + dropped, pruned or not dropped.is_zero()
         after: dict[tuple[int, int], Any] = {}
         for (w, d), mass in states.items():
@@ -75,7 +66,7 @@ def search(N: int, R: int, k: int, T: int, *, avoid: bool = False) -> Reached | 
                 after[w + d, new] = after.get((w + d, new), 0) + mass * p
         states, dropped = unions.trim(after)
         lost += dropped
-    states, dropped = _pruned(N, R, states, hops=k - 1)
+    states, dropped = _pruned(N, R, states)
     lost, pruned = lost + dropped, pruned or not dropped.is_zero()
     if not lost < balls.ball(Fraction(1, 50)):
         return None
@@ -109,11 +100,9 @@ def _step(N: int, R: int, w: int, d: int, avoid: bool) -> unions.Law:
     return unions.Law({u - start: x_unhit * p for u, p in law.masses.items()}, x_unhit * law.lost)
 
 
-def _pruned(
-    N: int, R: int, states: dict[tuple[int, int], Any], *, hops: int
-) -> tuple[dict[tuple[int, int], Any], Any]:
+def _pruned(N: int, R: int, states: dict[tuple[int, int], Any]) -> tuple[dict[tuple[int, int], Any], Any]:
     """The likeliest states, as many as are affordable, and the probability of the others."""
-    affordable = AFFORDABLE * 3 // max(3, hops) // _cost_of_a_state(N, R, states)
+    affordable = AFFORDABLE // _cost_of_a_state(N, R, states)
     if len(states) <= affordable:
         return states, balls.ball(0)
     kept = heapq.nlargest(affordable, states, key=lambda state: float(states[state].mid()))
@@ -134,8 +123,6 @@ def _cost_of_a_state(N: int, R: int, states: dict[tuple[int, int], Any]) -> int:
 def brackets(N: int, R: int, k: int, T: int, delta: Fraction) -> list[tuple[int, int]]:
     """Ends for v_{-1} = 0, v_0 = T, v_1, .., v_{k-1} that hold together but for probability 2 k delta.
 
-    Of very many hops, for the first `FOLLOWED` and the last three, but for that many times 2 delta.
-
     One relation r hits, of the F = N - v - u fresh points not yet hit by the ones before it, a
     hypergeometric number with mean d F / P, P = N - v_{t-1} free points, and is off by s with probability at
     most exp(-2 s^2 / d) either way (Hoeffding 1963, section 6). Both x -> x + d (N - x) / P for the total
@@ -145,7 +132,7 @@ def brackets(N: int, R: int, k: int, T: int, delta: Fraction) -> list[tuple[int,
     w_low = w_high = 0
     v_low = v_high = d_low = d_high = T
     ends = [(0, 0), (T, T)]
-    for _ in range(min(k - 1, FOLLOWED)):
+    for _ in range(k - 1):
         s = excess(d_high, delta / R)
         x_low, x_high, u_low, u_high = v_low, v_high, 0, 0
         least = Fraction(d_low, max(1, N - w_low))  # of d / P
@@ -158,4 +145,4 @@ def brackets(N: int, R: int, k: int, T: int, delta: Fraction) -> list[tuple[int,
         w_low, w_high, v_low, v_high = v_low, v_high, x_low, x_high
         d_low, d_high = u_low, u_high
         ends.append((v_low, v_high))
-    return ends if k - 1 <= FOLLOWED else [*ends, *[(v_low, N)] * 3]
+    return ends

@@ -29,7 +29,7 @@ from georecall.verify.engines.engine import check_engine, in_engine
 from georecall.verify.margins.certify import certify
 from georecall.verify.margins.induction import PremiseError
 from georecall.verify.margins.margins import Found, Progress
-from georecall.verify.usage import Option, UsageError, require_memory_for_weights
+from georecall.verify.usage import Option, UsageError, require_memory_for_weights, show
 from georecall.verify.verdict.assumed import assumed
 from georecall.verify.verdict.judgement import covered, judged, quantities, uncertified
 from georecall.verify.verdict.verdict import HypothesisResult, Mismatch, Verdict
@@ -230,11 +230,17 @@ def _measured(
             agrees = measured[name] == value
         if not agrees:
             predicted_as = "promised at least" if name in instance.promises else "predicted"
-            reason = f"{name} is {measured[name]}, {predicted_as} {value}"
+            reason = f"{name} is {_short(measured[name])}, {predicted_as} {_short(value)}"
             witness = Mismatch(name, value, measured[name])
             return replace(verdict, status="refuted", reason=reason, witness=witness), found.path
     verdict = in_engine(covered(verdict, found), model, found, engine, progress, controls=controls)
     return verdict, found.path
+
+
+def _short(value: Any) -> str:
+    """A number in full, unless that is no number for a line."""
+    long = isinstance(value, Fraction) and value.numerator.bit_length() + value.denominator.bit_length() > 100
+    return show(value) if long else str(value)
 
 
 __all__ = ["EXPERIMENTS", "UsageError", "check", "prepare"]

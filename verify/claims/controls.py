@@ -14,13 +14,13 @@ from georecall.verify.margins.margins import Margins
 from georecall.verify.verdict.verdict import ControlResult, Verdict
 
 
-def controlled(verdict: Verdict, controls: Sequence[ControlResult], at: dict[str, Any]) -> Verdict:
+def controlled(verdict: Verdict, controls: Sequence[ControlResult], at: dict[str, Any] | None) -> Verdict:
     """The verdict with its controls; one that comes out otherwise than the theory says takes it back.
 
     Args:
         verdict: of the claim, and perhaps with controls of its own.
         controls: the further ones.
-        at: the parameters of the companion instance that they ran on.
+        at: the parameters of the companion instance that they ran on, if one is.
     """
     verdict = replace(verdict, controls=(*verdict.controls, *controls), controls_at=at)
     failed = [control.name for control in verdict.controls if not control.ok]

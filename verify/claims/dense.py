@@ -19,7 +19,7 @@ from georecall.verify.claims import readouts
 from georecall.verify.claims.controls import agreement, result
 from georecall.verify.claims.instance import Instance
 from georecall.verify.claims.path_control import again, small_table
-from georecall.verify.claims.promise import DEFAULT_TRIALS, Promise, put_to_test
+from georecall.verify.claims.promise import Promise, put_to_test
 from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import Facts, sample
 from georecall.verify.verdict.intervals import reaches
@@ -47,16 +47,16 @@ class Dense:
         sizes = facts.n_subjects, facts.n_attributes, facts.n_relations
         length = options.get("code_length") or closed_form_length(*sizes, delta)
         at_gate = options.get("gate", facts.n_relations / 2)
-        trials = options.get("trials", DEFAULT_TRIALS)
 
         def trial(i: int) -> bool:
             rng = generator(seed, "dense", facts.digest, length, i)
             return readouts.n_wrong(readouts.dense(facts, length, rng), facts) == 0
 
+        draws = Promise(1 - Fraction(str(delta)), trial, options.get("trials"))
         return Instance(
             facts=facts,
             values=self.values(facts, length, at_gate, delta),
-            parameters={"delta": delta, "code_length": length, "gate": at_gate, "trials": trials},
+            parameters={"delta": delta, "code_length": length, "gate": at_gate, **draws.parameters},
             build=lambda: dense_superposition(facts, length=length, gate=at_gate, seed=seed),
             margins=lambda model, progress: margins(model, facts, progress=progress),
             n_queries=facts.n_facts,
@@ -64,7 +64,8 @@ class Dense:
             again=again,
             companion=lambda: self.instance(small_table(facts), **options),
             promises=("success",),
-            draws=Promise(1 - Fraction(str(delta)), trial, trials),
+            draws=draws,
+            redraw=lambda i: self.instance(facts, **options | {"seed": seed + i}),
         )
 
     def values(self, facts: FactTable, length: int, at_gate: float, delta: float) -> Values:

@@ -19,7 +19,6 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims.claim import Claim
 from georecall.theory.claims.floors import COUNTING_BOUND, MARGIN_BOUND, MULTI_HOP_BOUND
 from georecall.theory.claims.hops import COMPOSED_HOPS, DROPPED_BLOCK
-from georecall.theory.claims.two_sided import TWO_SIDED_BOUND
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.controls import controlled
@@ -30,7 +29,6 @@ from georecall.verify.claims.hypotheses import hypotheses_of, not_met
 from georecall.verify.claims.instance import Instance, built
 from georecall.verify.claims.path_control import path_control
 from georecall.verify.claims.single_hop import FAMILY
-from georecall.verify.claims.two_sided_floor import two_sided_bound
 from georecall.verify.margins.certify import certify
 from georecall.verify.margins.induction import PremiseError
 from georecall.verify.margins.margins import Found, Progress, margins
@@ -185,7 +183,6 @@ def multi_hop_bound(
 
 FLOORS: dict[str, Judge] = {
     MULTI_HOP_BOUND.name: multi_hop_bound,
-    TWO_SIDED_BOUND.name: two_sided_bound,
     COUNTING_BOUND.name: counting_bound,
     MARGIN_BOUND.name: margin_bound,
 }

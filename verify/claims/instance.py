@@ -13,6 +13,8 @@ from georecall.verify.margins.margins import Found, Margins, Progress
 from georecall.verify.usage import require_memory_for_weights
 from georecall.verify.verdict.verdict import ControlResult, HypothesisResult
 
+_SEEDS = 64  # tried for a draw that recalls
+
 
 @dataclass(frozen=True)
 class Instance:
@@ -32,6 +34,7 @@ class Instance:
         counts: whether the queries are the facts, asked as `[s, r]`, so that they may be counted by the
             billion (see `verify.margins.counting.tally`) where nobody asks for their margins one by one.
         draws: where the claim is about a share of all draws: what is promised, and how to draw.
+        redraw: the instance with draw 0 of the i-th seed from this one, at the same facts.
         again: decides by the way named (see `Found.path`) what the weights recall of other facts; None where
             that way does not apply.
         companion: the same claim with the same options on a small table, for a control that goes that way.
@@ -48,6 +51,7 @@ class Instance:
     premises: tuple[HypothesisResult, ...] = ()
     counts: bool = False
     draws: Promise | None = None
+    redraw: "Callable[[int], Instance] | None" = None
     again: Callable[[Transformer, FactTable, str], Found | None] | None = None
     companion: "Callable[[], Instance] | None" = None
 
@@ -60,6 +64,24 @@ def built(claim: Claim, instance: Instance) -> Transformer:
     """
     require_memory_for_weights(instance.facts, claim.predict(instance.values).get("d_model", 0))
     return instance.build()
+
+
+def recalling(claim: Claim, instance: Instance) -> tuple[Transformer, int | None]:
+    """The weights of a claim at an instance; of a random one a draw that recalls all facts, if soon found.
+
+    Returns:
+        The weights, and how many seeds further on they were drawn: 0 nearly always; None where draw 0 of no
+        seed tried recalls everything, and the weights are those of the first.
+    """
+    first = built(claim, instance)
+    if instance.redraw is None or instance.margins(first, None).n_wrong == 0:
+        return first, 0
+    for i in range(1, _SEEDS):
+        again = instance.redraw(i)
+        model = again.build()
+        if again.margins(model, None).n_wrong == 0:
+            return model, i
+    return first, None
 
 
 def exact_biases(biases: Iterable[Fraction]) -> HypothesisResult:

@@ -33,7 +33,7 @@ from georecall.verify.claims.controls import agreement, nearest_word_margins, re
 from georecall.verify.claims.dense import DEFAULT_DELTA, first_subject
 from georecall.verify.claims.instance import Instance
 from georecall.verify.claims.path_control import again, small_table
-from georecall.verify.claims.promise import DEFAULT_TRIALS, Promise, put_to_test
+from georecall.verify.claims.promise import Promise, put_to_test
 from georecall.verify.claims.readouts import Floats, Readouts
 from georecall.verify.margins.margins import margins
 from georecall.verify.verdict.verdict import ControlResult
@@ -107,7 +107,6 @@ class HebbianMemory:
         """The claim at one table; options `delta`, `code_length` (d), `trials` and `seed`."""
         delta, seed = options.get("delta", DEFAULT_DELTA), options.get("seed", 0)
         d = options.get("code_length") or self.dimension(facts, delta)
-        trials = options.get("trials", DEFAULT_TRIALS)
         frozen = self.freeze(facts, d, self._generator(facts, d, seed))
 
         def trial(i: int) -> bool:
@@ -117,10 +116,11 @@ class HebbianMemory:
         def construct() -> Transformer:
             return self.construct(facts, dimension=d, rng=self._generator(facts, d, seed))
 
+        draws = Promise(1 - Fraction(str(delta)), trial, options.get("trials"))
         return Instance(
             facts=facts,
             values=self.values(facts, d, delta, frozen),
-            parameters={"delta": delta, "code_length": d, "trials": trials},
+            parameters={"delta": delta, "code_length": d, **draws.parameters},
             build=construct,
             margins=lambda model, progress: margins(model, facts, progress=progress),
             n_queries=facts.n_facts,
@@ -128,7 +128,8 @@ class HebbianMemory:
             again=again,
             companion=lambda: self.instance(small_table(facts), **options),
             promises=("success",),
-            draws=Promise(1 - Fraction(str(delta)), trial, trials),
+            draws=draws,
+            redraw=lambda i: self.instance(facts, **options | {"seed": seed + i}),
         )
 
     def values(self, facts: FactTable, d: int, delta: float, frozen: Frozen) -> Values:

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
+from georecall.theory.tools.numerals import exactly
 from georecall.verify.margins.margins import Found, Progress
-from georecall.verify.verdict.intervals import Estimate, sequential_test
+from georecall.verify.verdict.intervals import Estimate, looks, looks_for, sequential_test
 from georecall.verify.verdict.verdict import Mismatch, Verdict
 
-DEFAULT_TRIALS = 512
 ERROR = 0.01  # of the interval that a verdict rests on
 
 
@@ -21,20 +21,31 @@ class Promise:
         level: the probability that is promised at least.
         trial: the i-th draw, i >= 1, independent of the others; whether every fact is recalled, decided
             exactly. Draw 0 is the instance that is built and measured.
-        trials: the most draws; looks are at fractions of it (see `verify.verdict.intervals`).
+        trials: the most draws; looks are at fractions of it (see `verify.verdict.intervals.looks`). None: as
+            many as decide, up to a cap (`looks_for`).
         error: of the interval.
     """
 
     level: Fraction
     trial: Callable[[int], bool]
-    trials: int = DEFAULT_TRIALS
+    trials: int | None = None
     error: float = ERROR
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """The numbers of draws at which the test looks; none where no feasible number decides."""
+        return looks(self.trials) if self.trials is not None else looks_for(self.level, self.error)
+
+    @property
+    def parameters(self) -> dict[str, int | None]:
+        """What a verdict says of the trials: the most that there may be."""
+        return {"trials": self.looks[-1] if self.looks else None}
 
 
 def put_to_test(promise: Promise, progress: Progress | None = None) -> Estimate:
     """Draws until the share of successes is on one side of what is promised, or the trials are spent."""
     return sequential_test(
-        promise.trial, promise.level, trials=promise.trials, error=promise.error, progress=progress
+        promise.trial, promise.level, trials=promise.looks, error=promise.error, progress=progress
     )
 
 
@@ -50,7 +61,9 @@ def kept(verdict: Verdict, found: Found, promise: Promise, progress: Progress | 
     """  # noqa: D205
     if found.n_recalled + found.n_wrong < found.n_facts:
         return replace(verdict, status="inconclusive", reason="the sign of some margins is not decided")
-
+    if not promise.looks:
+        reason = f"to decide {exactly(promise.level)} takes more draws than are made without --trials"
+        return replace(verdict, status="inconclusive", reason=reason)
     drawn = replace(promise, trial=lambda i: promise.trial(i) if i else found.n_wrong == 0)
     estimate = put_to_test(drawn, progress)
     measured: dict[str, Any] = {
@@ -59,9 +72,15 @@ def kept(verdict: Verdict, found: Found, promise: Promise, progress: Progress | 
         "success_interval": [estimate.lower, estimate.upper],
         "success_error": promise.error,
         "trials": estimate.trials,
+        "draw_0": f"{found.n_recalled} of {found.n_facts} recalled",
     }
     verdict = replace(
-        verdict, measured=measured, min_margin=found.minimum[0], exact=found.exact, method=found.method
+        verdict,
+        measured=measured,
+        min_margin=found.minimum[0],
+        exact=found.exact,
+        method=found.method,
+        margins_of="draw 0",
     )
     if estimate.side == "above":
         return replace(verdict, status="holds")

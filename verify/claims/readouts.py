@@ -8,10 +8,12 @@ That, and deciding in single precision what single precision can decide, makes c
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from georecall.constructions.best_memory import keys, separated
 from georecall.constructions.dense import bound_sum, gaussian_maps, orthogonal_maps, signs
@@ -27,6 +29,7 @@ from georecall.theory.facts.fact_table import FactTable
 
 Floats = NDArray[np.float64]
 
+_WORTH_THREADS = 1 << 20  # logits of a product below which threads of their own wait for each other
 _BLOCK = 1 << 22  # logits computed at a time: 16 MiB in single precision
 
 
@@ -113,14 +116,21 @@ def n_wrong(drawn: Readouts, facts: FactTable, *, allowed: int = 0) -> int:
     """
     words = drawn.words.astype(np.float32)
     wrong = 0
-    for y, answers in zip(drawn.each, facts.answers, strict=True):
-        size = max(1, _BLOCK // facts.n_attributes)
-        for start in range(0, len(answers), size):
-            block = slice(start, start + size)
-            wrong += int((~_recalled(y[block], drawn, words, answers[block])).sum())
-            if wrong > allowed:
-                return wrong
+    small = facts.n_subjects * facts.n_attributes < _WORTH_THREADS
+    with _blas().limit(limits=1 if small else None):
+        for y, answers in zip(drawn.each, facts.answers, strict=True):
+            size = max(1, _BLOCK // facts.n_attributes)
+            for start in range(0, len(answers), size):
+                block = slice(start, start + size)
+                wrong += int((~_recalled(y[block], drawn, words, answers[block])).sum())
+                if wrong > allowed:
+                    return wrong
     return wrong
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def margins_read(drawn: Readouts, facts: FactTable) -> Floats:

@@ -51,7 +51,7 @@ def _export(claim: str, table: Any, out: str, dtype: str, options: dict[str, Any
     from georecall.constructions.files.safetensors import DTYPES
     from georecall.constructions.files.weights import save_safetensors
     from georecall.theory.tools.version import VERSION
-    from georecall.verify.claims.instance import built
+    from georecall.verify.claims.instance import recalling
     from georecall.verify.claims.options import prepare
     from georecall.verify.engines.formats import arithmetic, what_rounds
     from georecall.verify.usage import UsageError
@@ -64,7 +64,16 @@ def _export(claim: str, table: Any, out: str, dtype: str, options: dict[str, Any
     if dtype not in dtypes:
         raise UsageError(f"--dtype must be one of {', '.join(dtypes)} for {path.suffix}, got {dtype}")
     prepared = prepare(claim, table, **options)
-    model = built(prepared.experiment.claim, prepared.instance)
+    model, further = recalling(prepared.experiment.claim, prepared.instance)
+    if further is None:
+        click.echo("georecall: warning: this draw does not recall every fact, nor did any tried", err=True)
+    elif further:
+        prepared.parameters["draw_seed"] = int(options.get("seed", 0)) + further
+        click.echo(
+            "georecall: the draw of this seed does not recall every fact; exported that of seed "
+            f"{prepared.parameters['draw_seed']}, which does",
+            err=True,
+        )
     samples = prepared.instance.samples()
     stored = {"claim": claim, "parameters": prepared.parameters, "version": VERSION}
     if "typed" in prepared.parameters:  # hops of one pass; a sample query alone may be of either kind

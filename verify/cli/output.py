@@ -70,8 +70,11 @@ def print_verdict(verdict: Verdict) -> None:
         to.print(f"  [red]witness[/red]  {escape(told)}", soft_wrap=True)
     for h in verdict.hypotheses:
         to.print(f"  {_mark(h.holds)} hypothesis: {escape(h.name)}", soft_wrap=True)
+    if verdict.controls_at:
+        to.print(f"  controls at {escape(show(verdict.controls_at))}:", soft_wrap=True)
     for c in verdict.controls:
-        to.print(f"  {_mark(c.ok)} control: {escape(c.name)}: {escape(c.got)}", soft_wrap=True)
+        told = f"control: {c.name}: expected: {c.expected}; got: {c.got}"
+        to.print(f"  {_mark(c.ok)} {escape(told)}", soft_wrap=True)
 
 
 def _setting(verdict: Verdict) -> list[str]:
@@ -88,7 +91,8 @@ def _setting(verdict: Verdict) -> list[str]:
         how = f"verified by {verdict.method}, {verdict.how_exact}"
         if verdict.method == "measured":
             how = "measured in the floats of a function that is not known, not certified"
-        parts.append(f"{show(verdict.n_queries)} queries {how}, in {verdict.seconds:.2f} s")
+        of = f"{verdict.margins_of}: " if verdict.margins_of else ""
+        parts.append(f"{of}{show(verdict.n_queries)} queries {how}, in {verdict.seconds:.2f} s")
     if filled is not None:
         of = f"{show(stated)} of {show(verdict.n_queries)}"
         parts.append(f"{show(filled)} missing cells are filled; {of} queries are about stated facts")
@@ -105,7 +109,8 @@ def _quantities(verdict: Verdict) -> Table:
     made = table("quantity", "measured", *(["predicted"] if verdict.predicted else []))
     for name, measured in verdict.measured.items():
         row = [measured, *([verdict.predicted.get(name)] if verdict.predicted else [])]
-        made.add_row(escape(name), *(escape(show(value)) for value in row))
+        of = f" of {verdict.margins_of}" if verdict.margins_of and name == "min_margin" else ""
+        made.add_row(escape(name + of), *(escape(show(value)) for value in row))
     return made
 
 

@@ -148,7 +148,7 @@ def check_construction(
         if facts is not None:
             verdict = replace(verdict, measured=_quantities(model, facts, verdict))
         if verdict.status == "holds":
-            verdict = controlled(verdict, [_control(model, margins, asking)], {})
+            verdict = controlled(verdict, [_control(model, margins, asking)], None)
     return replace(verdict, seconds=time.perf_counter() - start)
 
 

@@ -160,7 +160,7 @@ def _judged(
     if verdict.status != "holds":
         return verdict
     control = wrong_answer_of(model, facts, found, alphabet=alphabet, max_hops=max_hops)
-    return controlled(verdict, [control], {})
+    return controlled(verdict, [control], None)
 
 
 def _worst(several: Sequence[Verdict]) -> Verdict:

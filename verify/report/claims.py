@@ -130,8 +130,8 @@ def _hypotheses(checked: CheckedClaim) -> Markup:
 
 def _quantities(checked: CheckedClaim) -> Markup:
     claim, verdict = checked.claim, checked.verdict
-    measured = verdict.measured if verdict else {}
-    predicted = verdict.predicted if verdict else {}
+    measured = verdict.measured if verdict is not None else {}
+    predicted = verdict.predicted if verdict is not None else {}
     compared = bool(measured) and all(isinstance(row, dict) for row in measured.values())
     valued = bool(measured) and not compared
     rows: list[list[object]] = []

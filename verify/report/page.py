@@ -131,9 +131,9 @@ def _glance(content: Content) -> Markup:
     rows = []
     for checked in content.claims:
         claim, verdict = checked.claim, checked.verdict
-        controls = [control.ok for control in verdict.controls] if verdict else []
+        controls = [control.ok for control in verdict.controls] if verdict is not None else []
         said = f"{sum(controls)}/{counted(len(controls), 'control')}" if controls else ""
-        at = listed(checked.given) if verdict else checked.missing
+        at = listed(checked.given) if verdict is not None else checked.missing
         rows.append(
             (
                 element("a", claim.label, href=f"#{claim.name}"),

@@ -6,16 +6,17 @@ rounded outward. Looks happen at sample sizes fixed beforehand, and the error is
 the union bound all intervals of one test hold together with probability at least 1 - error.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from fractions import Fraction
 from functools import lru_cache
-from math import comb, inf, nextafter
+from math import ceil, comb, inf, log, nextafter
 from typing import Literal
 
 Side = Literal["above", "below"]
 
+_FIRST, _DOUBLINGS, _MOST = 64, 9, 1 << 17  # looks of a test that goes on
 _DIGITS = Context(prec=60, Emax=MAX_EMAX, Emin=MIN_EMIN)
 _NOTHING = Decimal("1e-200")  # a tail that is written in full would take as many digits
 
@@ -146,11 +147,31 @@ def looks(trials: int) -> tuple[int, ...]:
     return tuple(sorted({max(1, trials // part) for part in (8, 4, 2, 1)}))
 
 
+def looks_for(level: Fraction, error: float) -> tuple[int, ...]:
+    """The sample sizes of a test of a level near 1 that goes on until it is decided: doubling, to a cap.
+
+    The first is 64, or as many draws as decide if all succeed; the last at most 16384, or four times the
+    first. Empty where that is more than 131072.
+
+    Example:
+        >>> looks_for(Fraction(9, 10), 0.01)
+        (73, 146, 292, 584, 1168, 2336, 4672, 9344)
+        >>> looks_for(Fraction(999, 1000), 0.01), looks_for(1 - Fraction(1, 10**6), 0.01)
+        ((7494, 14988, 29976), ())
+    """
+    share = error / 2 / _DOUBLINGS
+    first = max(_FIRST, ceil(log(share) / log(level)) + 1)
+    cap = max(_FIRST << _DOUBLINGS - 1, 4 * first)
+    if cap > _MOST:
+        return ()
+    return tuple(first << i for i in range(_DOUBLINGS) if first << i <= cap)
+
+
 def sequential_test(
     trial: Callable[[int], bool],
     level: Fraction,
     *,
-    trials: int,
+    trials: int | Sequence[int],
     error: float,
     progress: Callable[[int, int], None] | None = None,
 ) -> Estimate:
@@ -159,14 +180,14 @@ def sequential_test(
     Args:
         trial: the i-th draw, i = 0, 1, ...; whether it is a success. Draws are independent.
         level: a probability; an interval that ends exactly there counts as beside it.
-        trials: the most that are drawn; `looks` says where it looks.
+        trials: the most that are drawn; `looks` says where it looks. Or the sizes at which it looks.
         error: of the whole test, split evenly over the looks.
         progress: called with the number of trials done and the most there may be.
 
     Returns:
         The estimate at the look that stopped it; its error is that of the whole test.
     """
-    planned = looks(trials)
+    planned = looks(trials) if isinstance(trials, int) else tuple(trials)
     share = Fraction(str(error)) / len(planned)
     successes = 0
     side: Side | None = None
@@ -175,7 +196,7 @@ def sequential_test(
         for i in range(done, size):
             successes += bool(trial(i))
             if progress is not None:
-                progress(i + 1, trials)
+                progress(i + 1, planned[-1])
         done = size
         if reaches(successes, done, level, share):
             side = "above"

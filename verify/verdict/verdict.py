@@ -2,7 +2,10 @@
 
 import dataclasses
 import html
+import math
+import sys
 from dataclasses import dataclass, field
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -61,6 +64,8 @@ class Verdict:
             table that was refuted before all facts were judged (`reason` says so).
         exact: whether every margin is known without error.
         method: how the margins were obtained (see `verify.margins.margins`).
+        margins_of: what `min_margin`, `exact` and `method` are about where the claim is about a share of all
+            draws: "draw 0"; a key of JSON only then.
         predicted: the claim's quantities at these parameters.
         measured: the same quantities, read off the weights.
         hypotheses: each, and whether it holds.
@@ -81,6 +86,7 @@ class Verdict:
     min_margin: Fraction | None = None
     exact: bool | None = None
     method: str | None = None
+    margins_of: str | None = None
     predicted: dict[str, Any] = field(default_factory=dict)
     measured: dict[str, Any] = field(default_factory=dict)
     hypotheses: tuple[HypothesisResult, ...] = ()
@@ -93,11 +99,36 @@ class Verdict:
     version: str = VERSION
 
     def to_json(self) -> dict[str, Any]:
-        """The verdict in JSON's own types; exact integers stay integers."""
+        """The verdict in JSON's own types; exact integers stay integers.
+
+        `min_margin_exact`, the fraction as text, is there where the float `min_margin` is not exact.
+        """
         plain = {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__}
+        least = self.min_margin
+        if isinstance(least, Fraction) and Fraction(plain["min_margin"]) != least:
+            plain["min_margin_exact"] = "/".join(f"{Decimal(part)}" for part in least.as_integer_ratio())
+        if self.margins_of is None:
+            del plain["margins_of"]
         for which in ("predicted", "measured"):
             plain[which] = dict.fromkeys(QUANTITIES) | plain[which]
         return plain
+
+    def __bool__(self) -> bool:
+        """Refused: a verdict is one of four, and `assert check(...)` would assert nothing.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError("a verdict is no yes or no: ask for its status, or use verdict.assert_holds()")
+
+    def assert_holds(self) -> None:
+        """Passes if the claim holds.
+
+        Raises:
+            AssertionError: it does not; the message is the verdict.
+        """
+        if self.status != "holds":
+            raise AssertionError(str(self))
 
     @property
     def how_exact(self) -> str:
@@ -122,6 +153,14 @@ class Verdict:
         return f"<table><caption>{html.escape(self.claim)}</caption>{body}</table>"
 
 
+def _nearest(value: Fraction) -> float:
+    """The nearest float, but neither 0 nor infinite."""
+    try:
+        return float(value) or (math.ulp(0.0) if value > 0 else -math.ulp(0.0))
+    except OverflowError:
+        return sys.float_info.max if value > 0 else -sys.float_info.max
+
+
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
@@ -130,7 +169,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, Fraction):
-        return int(value) if value.denominator == 1 else float(value)
+        return int(value) if value.denominator == 1 else _nearest(value)
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value

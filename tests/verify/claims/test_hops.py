@@ -169,7 +169,7 @@ def test_controls_of_c3_build_the_readout_that_was_asked_for(readout, monkeypatc
         return chain_of_thought(facts, **options)
 
     monkeypatch.setattr(hop_controls_module, "chain_of_thought", construct)
-    assert all(c.ok for c in multi_hop.FAMILY[0].controls(readout=readout))
+    assert all(c.ok for c in hop_controls_module.chain_controls(readout=readout))
     assert set(built) == {readout}
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from georecall.constructions import block_superposition
 from georecall.theory.facts.fact_table import random_bijections
-from georecall.verify.claims.check import EXPERIMENTS, UsageError, check
+from georecall.verify.claims.check import EXPERIMENTS, UsageError, check, prepare
+from georecall.verify.claims.instance import recalling
 from georecall.verify.claims.promise import Promise, kept
 from georecall.verify.margins.margins import margins
 from georecall.verify.verdict.intervals import clopper_pearson
@@ -49,17 +50,19 @@ def test_what_the_draws_do_not_decide_is_inconclusive(rate: float, trials: int) 
     assert str(verdict.reason).endswith("0.9 is inside; more --trials decide")
 
 
-def test_unless_told_otherwise_512_draws_at_most_decide_with_an_error_of_a_hundredth() -> None:
-    """Nine draws of ten succeed, as promised: after each of four looks, at a quarter of the error, go on."""
+def test_unless_told_otherwise_draws_go_on_to_a_cap_with_an_error_of_a_hundredth() -> None:
+    """Nine draws of ten succeed, as promised: after each of eight looks, at an eighth of the error, go on."""
     told: list[tuple[int, int]] = []
     promise = Promise(Fraction(9, 10), lambda i: i % 10 != 9)
     verdict = kept(ASKED, FOUND, promise, progress=lambda *done: told.append(done))
-    assert told == [(i, 512) for i in range(1, 513)]
+    assert promise.looks == (73, 146, 292, 584, 1168, 2336, 4672, 9344)
+    assert told == [(i, 9344) for i in range(1, 9345)]
     assert verdict.measured == {
-        "success": Fraction(512 - 51, 512),
-        "success_interval": list(clopper_pearson(512 - 51, 512, 0.01 / 4)),
+        "success": Fraction(9344 - 934, 9344),
+        "success_interval": list(clopper_pearson(9344 - 934, 9344, 0.01 / 8)),
         "success_error": 0.01,
-        "trials": 512,
+        "trials": 9344,
+        "draw_0": "16 of 16 recalled",
     }
 
 
@@ -74,6 +77,33 @@ def test_what_is_known_of_draw_0_is_in_the_verdict() -> None:
     found = replace(FOUND, minimum=(Fraction(3), Fraction(4)), exact=False, method="filtered")
     verdict = kept(ASKED, found, Promise(Fraction(9, 10), lambda i: True))
     assert (verdict.min_margin, verdict.exact, verdict.method) == (3, False, "filtered")
+    assert (verdict.margins_of, verdict.to_json()["margins_of"]) == ("draw 0", "draw 0")
+
+
+def test_a_promise_near_1_is_decided_and_one_that_no_feasible_number_decides_is_said_so() -> None:
+    for level in (Fraction(99, 100), Fraction(999, 1000)):
+        verdict = kept(ASKED, FOUND, Promise(level, lambda i: True))
+        assert verdict.status == "holds"
+    verdict = kept(ASKED, FOUND, Promise(1 - Fraction(1, 10**9), lambda i: bool(1 // 0)))
+    assert (verdict.status, verdict.measured) == ("inconclusive", {})
+    assert verdict.reason == "to decide 0.999999999 takes more draws than are made without --trials"
+
+
+def test_the_default_number_of_draws_decides_what_512_left_open() -> None:
+    verdict = check("single-hop-dense", subjects=12, relations=2)
+    assert (verdict.status, verdict.measured["trials"]) == ("holds", 2336)
+
+
+def test_of_a_draw_that_does_not_recall_another_is_exported() -> None:
+    prepared = prepare("single-hop-dense", subjects=16, relations=2)
+    first = prepared.instance.build()
+    assert margins(first, prepared.facts).n_wrong == 2
+    model, further = recalling(prepared.experiment.claim, prepared.instance)
+    assert (margins(model, prepared.facts).n_wrong, further) == (0, 1)
+    short = prepare("single-hop-dense", subjects=16, relations=2, code_length=3)
+    model, further = recalling(short.experiment.claim, short.instance)
+    assert further is None
+    assert margins(model, short.facts).n_wrong > 0
 
 
 def test_draw_0_is_the_instance_that_was_measured() -> None:

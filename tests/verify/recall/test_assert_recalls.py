@@ -377,7 +377,9 @@ def test_a_verdict_on_given_facts_has_the_quantities_of_that_model():
 
 def without_seconds(verdict):
     assert verdict.seconds > 0
-    return replace(verdict, seconds=None)
+    """Without the control too, which is there where it holds, and then as predicted."""
+    assert [control.ok for control in verdict.controls] == [True] * (verdict.status == "holds")
+    return replace(verdict, seconds=None, controls=())
 
 
 def test_everything_in_a_verdict_on_given_facts():

@@ -1,6 +1,8 @@
 """Intervals against SciPy, and sequential tests against the error that they promise."""
 
+import time
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from georecall.verify.verdict.intervals import (
     clopper_pearson,
     falls_short,
     looks,
+    looks_for,
     reaches,
     sequential_test,
     upper_tail,
@@ -40,6 +43,25 @@ def test_the_interval_is_scipys_rounded_outward(counts: tuple[int, int], error: 
         assert upper_tail(k, n, Fraction(lower)) <= Fraction(str(error)) / 2
     if k < n:
         assert upper_tail(n - k, n, 1 - Fraction(upper)) <= Fraction(str(error)) / 2
+
+
+def test_an_interval_of_ten_thousand_draws_is_a_matter_of_a_second() -> None:
+    start = time.process_time()
+    lower, upper = clopper_pearson(9500, 10000)
+    wanted = stats.binomtest(9500, 10000).proportion_ci(0.95, method="exact")
+    assert (lower, upper) == (pytest.approx(wanted.low, abs=1e-9), pytest.approx(wanted.high, abs=1e-9))
+    assert time.process_time() - start < 5
+
+
+def test_looks_that_go_on_double_to_a_cap_and_the_first_decides_if_all_succeed() -> None:
+    for level in (Fraction(9, 10), Fraction(1, 2), Fraction(987, 1000), Fraction(999, 1000)):
+        planned = looks_for(level, 0.01)
+        assert all(later == 2 * earlier for earlier, later in pairwise(planned))
+        assert reaches(planned[0], planned[0], level, Fraction(1, 100) / len(planned))
+        assert planned[-1] <= max(16384, 4 * planned[0])
+    assert looks_for(1 - Fraction(1, 10**6), 0.01) == ()
+    told = sequential_test(lambda i: i % 10 != 9, Fraction(9, 10), trials=(10, 20), error=0.1)
+    assert told == Estimate(18, 20, *clopper_pearson(18, 20, 0.05), error=0.1, side=None)
 
 
 @pytest.mark.parametrize("off", [1e-11, 1.2e-9, 0.3])

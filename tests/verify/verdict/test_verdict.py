@@ -141,6 +141,30 @@ def test_verdicts_are_never_a_bare_yes_or_no(verdicts):
         verdicts["holds"].status = "refuted"
 
 
+@pytest.mark.parametrize(
+    ("least", "number", "exact"),
+    [
+        (Fraction(3, 2), 1.5, None),
+        (Fraction(1, 3), 1 / 3, "1/3"),
+        (Fraction(1, 10**1900), 5e-324, f"1/1{'0' * 1900}"),
+        (Fraction(-1, 10**5000), -5e-324, f"-1/1{'0' * 5000}"),
+        (Fraction(10**400, 3), 1.7976931348623157e308, f"1{'0' * 400}/3"),
+    ],
+)
+def test_a_least_margin_is_a_number_and_the_fraction_where_that_is_not_exact(least, number, exact):
+    found = as_json(Verdict(claim="recall", status="holds", min_margin=least))
+    assert (found["min_margin"], found.get("min_margin_exact")) == (number, exact)
+
+
+def test_a_verdict_is_no_yes_or_no_and_is_asserted_by_name(verdicts):
+    with pytest.raises(TypeError, match=r"ask for its status, or use verdict.assert_holds\(\)"):
+        assert verdicts["holds"]
+    verdicts["holds"].assert_holds()
+    for which in ("refuted", "hypotheses-not-met", "bare"):
+        with pytest.raises(AssertionError):
+            verdicts[which].assert_holds()
+
+
 def test_a_notebook_shows_status_quantities_and_controls_escaped():
     verdict = Verdict(
         claim="<claim>",
