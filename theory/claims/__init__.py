@@ -38,4 +38,27 @@ CLAIMS: dict[str, Claim] = {
     )
 }
 
-__all__ = ["CLAIMS"]
+
+def claim_name(name: str) -> str:
+    """The name of the claim that a name or a label means; what is neither stays as it is.
+
+    Raises:
+        ValueError: a label that several claims share; the message names them.
+
+    Example:
+        >>> claim_name("C1"), claim_name("c5b"), claim_name("C1'"), claim_name("C99")
+        ('single-hop', 'sequential-hops', 'single-hop-in-place', 'C99')
+    """
+    found = [claim.name for claim in CLAIMS.values() if _bare(claim.label) == _bare(name)]
+    if name in CLAIMS or not found:
+        return name
+    if len(found) > 1:
+        raise ValueError(f"{name} is the label of {', '.join(found)}: say which by its name")
+    return found[0]
+
+
+def _bare(label: str) -> str:
+    return label.casefold().translate(str.maketrans("\u2019\u2032", "''", "() "))
+
+
+__all__ = ["CLAIMS", "claim_name"]

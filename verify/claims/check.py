@@ -20,6 +20,7 @@ from georecall.verify.claims.options import (
     Prepared,
     check_options,
     facts_asked,
+    named,
     no_option,
     prepare,
 )
@@ -83,7 +84,7 @@ def check(
         >>> check("single-hop", subjects=100, relations=3, gate=0.75).reason
         'not gate at least half the spread of the code: gate >= V/2 at V = 2, gate = 0.75'
     """
-    name = claim if isinstance(claim, str) else claim.name
+    name = named(claim)
     check_engine(engine)
     if name in JUDGES:
         for option in ("implicit",) * implicit + ("checkpoint",) * (checkpoint is not None):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from georecall.constructions.codes.code import Code
-from georecall.theory.claims import CLAIMS
+from georecall.theory.claims import CLAIMS, claim_name
 from georecall.theory.claims.claim import Claim
 from georecall.theory.facts.fact_table import FactTable, random_bijections, random_functions
 from georecall.theory.facts.keyed import KeyedBijections
@@ -86,7 +86,7 @@ def prepare(
 
 
 def _experiment(claim: str | Claim) -> Experiment:
-    name = claim if isinstance(claim, str) else claim.name
+    name = named(claim)
     if name in FLOORS:
         raise UsageError(f"{name} is about all models; weights have {', '.join(EXPERIMENTS)}")
     if name not in EXPERIMENTS:
@@ -94,6 +94,18 @@ def _experiment(claim: str | Claim) -> Experiment:
         wrong = "is stated, but has no check yet" if name in CLAIMS else f"is no claim{meant(name, known)}"
         raise UsageError(f"{name!r} {wrong}; there are {', '.join(known)}")
     return EXPERIMENTS[name]
+
+
+def named(claim: str | Claim) -> str:
+    """The name of a claim, by its name or label.
+
+    Raises:
+        UsageError: a label that several claims share.
+    """
+    try:
+        return claim_name(claim) if isinstance(claim, str) else claim.name
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def no_option(claim: str, option: str) -> UsageError:

@@ -5,11 +5,12 @@ Exit status: 0 holds or done, 1 refuted, 2 bad usage or input, 3 inconclusive or
 GEORECALL_DEBUG=1.
 """
 
+import io
 import os
 import sys
 import traceback
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import redirect_stderr, suppress
 from importlib import import_module
 from typing import Any
 
@@ -35,11 +36,28 @@ COMMANDS = {
     "doctor": "Show where georecall and its dependencies come from.",
 }
 
+_COMPLETE = "_GEORECALL_COMPLETE"  # click's name for the variable by which shells ask
 EXIT_USAGE, EXIT_INTERNAL, EXIT_INTERRUPTED = 2, 70, 130
 
 
 class _InterruptedError(Exception):
     """The user pressed Ctrl-C."""
+
+
+def _hush(ctx: click.Context, _: click.Parameter, quiet: bool) -> None:
+    """Lets what is said on the way go nowhere, and at the end all but JSON."""
+    if quiet:
+        ctx.with_resource(redirect_stderr(io.StringIO()))
+        ctx.call_on_close(lambda: ctx.params.get("as_json") or sys.stdout.truncate(0))
+
+
+_QUIET = click.Option(
+    ["-q", "--quiet"],
+    is_flag=True,
+    expose_value=False,
+    callback=_hush,
+    help="Say nothing but errors, and JSON where it is asked for.",
+)
 
 
 class LazyGroup(click.Group):
@@ -54,6 +72,9 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(f"georecall.verify.cli.{cmd_name}").command
+        for leaf in command.commands.values() if isinstance(command, click.Group) else (command,):
+            if _QUIET not in leaf.params:
+                leaf.params.append(_QUIET)
         return command
 
     def resolve_command(
@@ -90,6 +111,8 @@ def georecall() -> None:
     \b
     georecall check single-hop --facts countries
     georecall claims
+
+    Names are completed after `eval "$(_GEORECALL_COMPLETE=bash_source georecall)"` (or zsh, fish).
     """  # noqa: D301 (click wants the backspace)
 
 
@@ -98,6 +121,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if sys.stdout is None or sys.stderr is None:
         nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (as long as the process)
         sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
+    if _COMPLETE in os.environ:
+        georecall.main(prog_name="georecall", complete_var=_COMPLETE)
     os.environ["MPLBACKEND"] = "agg"  # no command opens a window, and a notebook's backend may not be here
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 

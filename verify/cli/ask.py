@@ -5,12 +5,19 @@ from typing import Any
 import click
 
 from georecall.theory.tools.names import inert
+from georecall.verify.cli.complete import Word, data_sets
 from georecall.verify.cli.options import input_errors, read_facts
 
 
 @click.command(name="ask")
 @click.argument("words", nargs=-1, required=True, metavar="QUESTION")
-@click.option("--facts", required=True, metavar="FILE|NAME", help="Facts from a file, or a shipped data set.")
+@click.option(
+    "--facts",
+    required=True,
+    type=Word(data_sets, files=True),
+    metavar="FILE|NAME",
+    help="Facts from a file, or a shipped data set.",
+)
 @click.option("--missing", type=click.Choice(["unknown"]), help="Read a missing cell as 'unknown'.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(words: tuple[str, ...], facts: str, missing: Any, as_json: bool) -> None:

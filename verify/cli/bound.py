@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from georecall.bounds.parameters import PARAMETERS
+from georecall.verify.cli.complete import Word, bounds
 from georecall.verify.cli.options import Count, Rational, every_digit
 
 EXIT_NO_STATEMENT = 3
@@ -30,7 +31,7 @@ def _with_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command(name="bound")
-@click.argument("name", required=False)
+@click.argument("name", required=False, type=Word(bounds))
 @_with_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @every_digit()

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from georecall.verify.cli.complete import ClaimName
 from georecall.verify.cli.options import (
     asks_hops,
     claim_options,
@@ -16,7 +17,7 @@ from georecall.verify.cli.options import (
 
 
 @click.command(name="check")
-@click.argument("claim", required=False)
+@click.argument("claim", required=False, type=ClaimName())
 @facts_options
 @claim_options
 @click.option(

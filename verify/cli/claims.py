@@ -4,12 +4,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from georecall.verify.cli.complete import ClaimName
+
 if TYPE_CHECKING:
     from georecall.theory.claims.claim import Claim
 
 
 @click.command(name="claims")
-@click.argument("name", required=False)
+@click.argument("name", required=False, type=ClaimName())
 @click.option("--latex", is_flag=True, help="Print a LaTeX document that states the claim (or all of them).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(name: str | None, latex: bool, as_json: bool) -> None:

@@ -5,11 +5,12 @@ from typing import Any
 
 import click
 
+from georecall.verify.cli.complete import ClaimName
 from georecall.verify.cli.options import asks_hops, claim_options, facts_options, input_errors, read_facts
 
 
 @click.command(name="export")
-@click.argument("claim")
+@click.argument("claim", type=ClaimName())
 @facts_options
 @claim_options
 @click.option("--out", required=True, metavar="FILE.safetensors|onnx", help="Where to; answers go beside it.")

@@ -14,10 +14,11 @@ import click
 
 from georecall.theory.facts.fact_table import FactsError, FactTable
 from georecall.theory.facts.spelling import FactsWarning
+from georecall.verify.cli.complete import Word, data_sets
 
 
 class Count(click.ParamType):  # type: ignore[type-arg]
-    """A whole number, written 1048576, 1_048_576 or 2^20."""
+    """A whole number, written 1048576, 1_048_576, 1e6 or 2^20."""
 
     name = "count"
 
@@ -25,11 +26,33 @@ class Count(click.ParamType):  # type: ignore[type-arg]
         """The number; small enough that a slip such as 10^999 is an error and not a hang."""
         if isinstance(value, int):
             return value
-        match = re.fullmatch(r"\s*([+-]?\d[\d_]{0,18})(?:(?:\^|\*\*)(\d{1,2}))?\s*", value)
+        match = re.fullmatch(r"\s*([+-]?\d[\d_]{0,18})(?:(\^|\*\*|[eE]\+?)(\d{1,2}))?\s*", value)
         if match is None:
-            self.fail(f"{value!r} is not a whole number such as 1000 or 2^20", param, ctx)
-        number: int = int(match[1]) ** int(match[2] or 1)
-        return number
+            several = "; here it is one number" if "," in value else ""
+            self.fail(f"{value!r} is not a whole number such as 1000, 1e6 or 2^20{several}", param, ctx)
+        number, exponent = int(match[1]), int(match[3] or 1)
+        if match[2] in (None, "^", "**"):
+            return int(number**exponent)
+        return int(number * 10**exponent)
+
+
+class CountList(click.ParamType):  # type: ignore[type-arg]
+    """Whole numbers, written 64,128,256."""
+
+    name = "counts"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        """The numbers, in order."""
+        if isinstance(value, tuple):
+            return value
+        return tuple(Count().convert(part, param, ctx) for part in value.split(","))
+
+
+def in_one(ctx: click.Context, param: click.Parameter, given: Any) -> tuple[int, ...]:  # noqa: ARG001
+    """The numbers of an option that may be given several times."""
+    return tuple(number for numbers in given for number in numbers)
 
 
 class Rational(click.ParamType):  # type: ignore[type-arg]
@@ -95,6 +118,7 @@ def facts_options(function: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--facts",
+            type=Word(data_sets, files=True),
             metavar="FILE|NAME",
             help="Facts from a file (CSV, tabs, JSON, triples; -), or a shipped data set.",
         ),

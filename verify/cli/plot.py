@@ -4,12 +4,13 @@ from typing import Any
 
 import click
 
+from georecall.verify.cli.complete import Word, figures
 from georecall.verify.cli.options import Count, input_errors
 from georecall.verify.cli.sweep import store_errors
 
 
 @click.command(name="plot")
-@click.argument("kind")
+@click.argument("kind", type=Word(figures))
 @click.argument("results", metavar="RESULTS.sqlite...", nargs=-1, required=True)
 @click.option("--out", required=True, metavar="FIGURE.svg|pdf|png", help="Where to; the ending says what.")
 @click.option("--format", metavar="svg|pdf|png", help="What, whatever --out ends in.")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from georecall.verify.cli.options import Count, input_errors
+from georecall.verify.cli.complete import Word, constructions
+from georecall.verify.cli.options import Count, CountList, in_one, input_errors
 from georecall.verify.cli.training_options import KIND
 
 if TYPE_CHECKING:
@@ -73,16 +74,20 @@ def command() -> None:
 @click.option(
     "--construction",
     "constructions",
+    type=Word(constructions),
     multiple=True,
     help="What to measure, several times for several; default single-hop-dense.",
 )
-@click.option("--subjects", type=Count(), multiple=True, help="N, several times for several.")
-@click.option("--relations", type=Count(), multiple=True, help="R, several times for several; default 4.")
+@click.option("--subjects", type=CountList(), multiple=True, callback=in_one, help="N, also several: 64,128.")
+@click.option(
+    "--relations", type=CountList(), multiple=True, callback=in_one, help="R, also several; default 4."
+)
 @click.option(
     "--dimension",
     "dimensions",
-    type=Count(),
+    type=CountList(),
     multiple=True,
+    callback=in_one,
     help="Measure the success probability here; without it, search for the threshold.",
 )
 @click.option("--level", type=float, help="Success probability searched for; default 0.5.")
@@ -146,9 +151,20 @@ def hops(
 
 
 @command.command(name="learned", short_help="Train models, measure transfer (C9).")
-@click.option("--subjects", type=Count(), multiple=True, help="N = |A|, several times for several.")
-@click.option("--relations", type=Count(), multiple=True, help="R, several times for several; default 2.")
-@click.option("--dimension", "dimensions", type=Count(), multiple=True, help="d per relation; default 20.")
+@click.option(
+    "--subjects", type=CountList(), multiple=True, callback=in_one, help="N = |A|, also several: 64,128,256."
+)
+@click.option(
+    "--relations", type=CountList(), multiple=True, callback=in_one, help="R, also several; default 2."
+)
+@click.option(
+    "--dimension",
+    "dimensions",
+    type=CountList(),
+    multiple=True,
+    callback=in_one,
+    help="d per relation; default 20.",
+)
 @click.option("--seeds", type=Count(), help="Training runs per point, from --seed on; default 3.")
 @click.option("--width", type=Count(), help="Neurons per dimension; default 4.")
 @click.option("--tables", type=Count(), help="Tables of bijections that share the attributes; default 1.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from georecall.verify.cli.complete import Word, data_sets
 from georecall.verify.cli.options import Count, read_facts
 
 if TYPE_CHECKING:
@@ -21,7 +22,12 @@ def training_options(function: Callable[..., Any]) -> Callable[..., Any]:
     options = (
         click.option("--subjects", type=Count(), help="N of random bijections; default 512."),
         click.option("--relations", type=Count(), help="R of random bijections; default 2."),
-        click.option("--facts", metavar="FILE.csv|NAME", help="Facts from a file, or a shipped data set."),
+        click.option(
+            "--facts",
+            type=Word(data_sets, files=True),
+            metavar="FILE|NAME",
+            help="Facts from a file, or a shipped data set.",
+        ),
         click.option("--seed", type=Count(), default=0, show_default=True, help="Of table and training."),
         click.option("--preset", type=_PRESETS, help="Facts and settings that show the effect."),
         click.option("--dimension", type=Count(), help="d of embeddings; default 20 R."),
