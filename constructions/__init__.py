@@ -17,6 +17,7 @@ from georecall.constructions.memories import (
     random_feature_memory,
     sign_code_memory,
 )
+from georecall.constructions.selector import disjoint_superposition, selecting_heads
 from georecall.constructions.single_hop import (
     block_superposition,
     in_place_superposition,
@@ -42,6 +43,7 @@ CONSTRUCTIONS: dict[str, Callable[..., Transformer]] = {
     "sign-code-memory": sign_code_memory,
     "random-feature-memory": random_feature_memory,
     "gradient-descent": gradient_descent,
+    "disjoint-attributes": disjoint_superposition,
 }
 
 __all__ = [
@@ -57,6 +59,7 @@ __all__ = [
     "chain_of_thought",
     "composed_hops",
     "dense_superposition",
+    "disjoint_superposition",
     "generate",
     "gradient_descent",
     "greedy_code",
@@ -69,6 +72,7 @@ __all__ = [
     "quantized_superposition",
     "random_feature_memory",
     "random_linear_code",
+    "selecting_heads",
     "sequential_hops",
     "sign_code",
     "sign_code_memory",

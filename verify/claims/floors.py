@@ -19,6 +19,7 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims.claim import Claim
 from georecall.theory.claims.floors import COUNTING_BOUND, MARGIN_BOUND, MULTI_HOP_BOUND
 from georecall.theory.claims.hops import COMPOSED_HOPS, DROPPED_BLOCK
+from georecall.theory.claims.selector import SELECTOR_NECESSARY
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.controls import controlled
@@ -28,6 +29,7 @@ from georecall.verify.claims.hops import Hops, as_entities
 from georecall.verify.claims.hypotheses import hypotheses_of, not_met
 from georecall.verify.claims.instance import Instance, built
 from georecall.verify.claims.path_control import path_control
+from georecall.verify.claims.selector import selector_necessary
 from georecall.verify.claims.single_hop import FAMILY
 from georecall.verify.margins.certify import certify
 from georecall.verify.margins.induction import PremiseError
@@ -185,6 +187,7 @@ FLOORS: dict[str, Judge] = {
     MULTI_HOP_BOUND.name: multi_hop_bound,
     COUNTING_BOUND.name: counting_bound,
     MARGIN_BOUND.name: margin_bound,
+    SELECTOR_NECESSARY.name: selector_necessary,
 }
 
 

@@ -21,12 +21,14 @@ from georecall.verify.claims.gradient_descent import LEARNED
 from georecall.verify.claims.hops import FAMILY as MULTI_HOP
 from georecall.verify.claims.instance import Experiment, Instance
 from georecall.verify.claims.memories import MEMORIES
+from georecall.verify.claims.selector import DISJOINT
 from georecall.verify.claims.single_hop import FAMILY as SINGLE_HOP
 from georecall.verify.claims.single_hop import SingleHop
 from georecall.verify.usage import Option, UsageError, require_memory, require_memory_for_table, show
 
 EXPERIMENTS: dict[str, Experiment] = {
-    experiment.claim.name: experiment for experiment in (*SINGLE_HOP, *MULTI_HOP, DENSE, *MEMORIES, LEARNED)
+    experiment.claim.name: experiment
+    for experiment in (*SINGLE_HOP, *MULTI_HOP, DENSE, *MEMORIES, LEARNED, DISJOINT)
 }
 TABLES: dict[str, Callable[..., FactTable]] = {"bijections": random_bijections, "functions": random_functions}
 _LARGEST = 2.0**500  # of a gate or margin: weights and logits made of it stay far from float64's largest
@@ -74,6 +76,9 @@ def prepare(
         asked, drawn = _keyed(facts, subjects, relations, table, seed)
     else:
         asked, drawn = facts_asked(facts, subjects, relations, table, seed)
+        if facts is None and hasattr(experiment, "of_random"):
+            asked, shape = facts_asked(experiment.of_random(asked), None, None, None, seed)
+            drawn = shape | {"table": drawn["table"]}
     if "trials" in experiment.claim.parameters:
         options["seed"] = seed  # it also draws the instances
     try:

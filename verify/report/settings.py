@@ -32,6 +32,8 @@ _QUICK: Mapping[str, dict[str, Any]] = {
     "sign-code-memory": {"subjects": 500, "relations": 4},
     "random-feature-memory": _MEMORY,
     "gradient-descent": {"subjects": 256, "relations": 2, "trials": 1},
+    "selector-necessary": {"subjects": 200, "relations": 2},
+    "disjoint-attributes": {"subjects": 200, "relations": 8},
 }
 _PAPER: Mapping[str, dict[str, Any]] = {
     **_QUICK,

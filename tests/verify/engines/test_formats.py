@@ -33,6 +33,7 @@ ALLOWED = {
     "linear-memory": ("float32",),
     "sign-code-memory": ("float32",),
     "random-feature-memory": (),
+    "disjoint-attributes": NARROW,
 }
 
 

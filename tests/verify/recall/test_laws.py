@@ -47,6 +47,11 @@ UNDER_TEST = {  # construction, how it is asked, and the laws that hold exactly
         ONE,
         (laws.scaling_the_readout,),
     ),
+    "disjoint-attributes": (
+        CONSTRUCTIONS["disjoint-attributes"],
+        ONE,
+        (laws.renaming_subjects, laws.scaling_the_readout, laws.equal_relations),
+    ),
     "gradient-descent": (
         partial(CONSTRUCTIONS["gradient-descent"], dimension=16, steps=250),
         ONE,
