@@ -14,6 +14,7 @@ from georecall.constructions.codes.distance_codes import random_linear_code as r
 from georecall.constructions.dense import dense_superposition as dense_superposition
 from georecall.constructions.files.loading import load_safetensors as load_safetensors
 from georecall.constructions.files.onnx import save_onnx as save_onnx
+from georecall.constructions.files.torch import from_torch as from_torch
 from georecall.constructions.files.weights import save_safetensors as save_safetensors
 from georecall.constructions.gradient_descent import gradient_descent as gradient_descent
 from georecall.constructions.hops import composed_hops as composed_hops
