@@ -27,6 +27,7 @@ nb_execution_raise_on_error = True
 nb_merge_streams = True
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"
+default_role = "code"
 html_theme = "furo"
 html_title = f"georecall {release}"
 html_math_renderer = "mathml"
@@ -36,7 +37,7 @@ suppress_warnings = ["myst.xref_missing"]  # pages also link to files of the rep
 
 def _mathml(self: Any, node: Any) -> None:
     block = node.tagname == "math_block"
-    latex = re.sub(r"\\lvert|\\rvert", "|", node.astext())
+    latex = re.sub(r"\||\\rvert", "|", node.astext())
     math = convert(latex, display="block" if block else "inline")
     self.body.append(f"<div class='math'>{math}</div>" if block else math)
     raise nodes.SkipNode
@@ -58,7 +59,19 @@ class PublicNames(SphinxDirective):
         return self.parse_text_to_nodes("\n".join(lines))
 
 
+def _as_text(*event: Any) -> None:
+    """Bars are bars: |A| is a number of attributes, no substitution; what stands in backticks is code."""
+    lines: list[str] = event[-1]
+    for number, line in enumerate(lines):
+        pieces = line.split("`")
+        lines[number] = "`".join(
+            piece if i % 2 else piece.replace("|", "\\|").replace("*", "\\*")
+            for i, piece in enumerate(pieces)
+        )
+
+
 def setup(app: Sphinx) -> None:
     """Formulas as MathML, which browsers show without a script or a network."""
     app.add_html_math_renderer("mathml", (_mathml, None), (_mathml, None))
     app.add_directive("public-names", PublicNames)
+    app.connect("autodoc-process-docstring", _as_text, priority=100)  # before the sections are read

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from chromium import Chromium, installed
 from hypothesis import HealthCheck, settings
 from reference import ENTRIES, BruteForce, Plain
 from reference import random_model as drawn_model
@@ -62,3 +63,16 @@ def interruptible() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    """A browser; without one the test is skipped, or fails where GEORECALL_REQUIRE_CHROMIUM is set."""
+    binary = installed()
+    if binary is None:
+        if os.environ.get("GEORECALL_REQUIRE_CHROMIUM"):
+            pytest.fail("GEORECALL_REQUIRE_CHROMIUM is set, and no Chromium is installed")
+        pytest.skip("no Chromium: apt-get install chromium")
+    browser = Chromium(binary, tmp_path_factory.mktemp("chromium"))
+    yield browser
+    browser.close()

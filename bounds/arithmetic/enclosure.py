@@ -22,8 +22,7 @@ class Enclosure:
         lower: exact lower end.
         upper: exact upper end; None if the value is not bounded above.
         unit: what is counted: "bits", "bits per subject", "dimensions", "coordinates", "neurons",
-        "codewords",
-            or "1" for a pure number.
+            "codewords", or "1" for a pure number.
 
     Raises:
         ValueError: an end is not a Fraction, or upper is below lower.
