@@ -59,9 +59,14 @@ def upper_tail(k: int, n: int, p: Fraction) -> Fraction:
         (Fraction(1, 4), Fraction(5, 9))
     """
     a, b = p.numerator, p.denominator - p.numerator
+    if not b:
+        return Fraction(k <= n)
     fewer = k > n - k + 1  # sum the shorter tail
-    terms = range(k, n + 1) if fewer else range(k)
-    total = sum(comb(n, i) * a**i * b ** (n - i) for i in terms)
+    first, last = (k, n) if fewer else (0, k - 1)
+    total, term = 0, comb(n, first) * a**first * b ** (n - first)
+    for i in range(first, last + 1):
+        total += term
+        term = term * ((n - i) * a) // ((i + 1) * b)  # the next one, a whole number again
     tail = Fraction(total, p.denominator**n)
     return tail if fewer else 1 - tail
 
