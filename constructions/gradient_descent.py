@@ -8,16 +8,17 @@ writes to the second and W_U reads there, as in C1 with a separate readout. floa
 the same numbers in float64.
 """
 
+from dataclasses import replace
 from os import PathLike
 from typing import Any
 
 import numpy as np
 
-from georecall.constructions.codes.code import code_length
-from georecall.constructions.training.loop import Floats32, Progress, initial, placed, train
-from georecall.constructions.training.recipe import AttentionLearned, Kind, Recipe
+from georecall.constructions.training.loop import NORM_EPS, Floats32, Progress, initial, placed, train
+from georecall.constructions.training.recipe import Recipe, recipe_for
 from georecall.constructions.transformer.parts import uniform_attention
-from georecall.constructions.transformer.transformer import MLP, Attention, Block, Transformer
+from georecall.constructions.transformer.trained import ACTIVATIONS, NormedBlock
+from georecall.constructions.transformer.transformer import Attention, Block, Norm, Transformer
 from georecall.theory.facts.fact_table import FactTable
 
 N_CTX = 2  # the prompt [s, r]
@@ -26,14 +27,6 @@ N_CTX = 2  # the prompt [s, r]
 def gradient_descent(
     facts: FactTable,
     *,
-    dimension: int | None = None,
-    width: int | None = None,
-    attributes: Kind = "sphere",
-    attention: AttentionLearned = "uniform",
-    residual: bool = False,
-    noise: float = 0.0,
-    weight_decay: float = 0.01,
-    steps: int = 1000,
     seed: int = 0,
     checkpoint: str | PathLike[str] | None = None,
     progress: Progress | None = None,
@@ -43,18 +36,11 @@ def gradient_descent(
 
     Args:
         facts: any table of functions, R relations over N subjects.
-        dimension: d of embeddings and attributes; default: four times C1's R m, at least 16.
-        width: of the hidden layer; default: 2 d.
-        attributes: see `Recipe`, as are the following.
-        attention: see there.
-        residual: see there.
-        noise: see there.
-        weight_decay: see there.
-        steps: see there.
         seed: of all random draws.
         checkpoint: see `constructions.training.loop.train`.
         progress: called with the number of steps done and of all steps.
-        settings: the other fields of `Recipe`.
+        settings: fields of `Recipe` that differ from `recipe_for(facts)`; where the dimension does, the width
+            is four times it.
 
     Raises:
         MissingExtraError: JAX or optax is not installed (extra `learn`).
@@ -63,19 +49,9 @@ def gradient_descent(
 
     Source: theory/pages/c9.md, C9; arXiv 2605.12426 (abstract).
     """
-    d = dimension if dimension is not None else default_dimension(facts)
-    recipe = Recipe(
-        dimension=d,
-        width=width if width is not None else 2 * d,
-        attributes=attributes,
-        attention=attention,
-        residual=residual,
-        noise=noise,
-        weight_decay=weight_decay,
-        steps=steps,
-        seed=seed,
-        **settings,
-    )
+    if "dimension" in settings:
+        settings = {"width": 4 * settings["dimension"]} | settings
+    recipe = replace(recipe_for(facts, seed), **settings)
     return trained(facts, recipe, checkpoint=checkpoint, progress=progress)
 
 
@@ -96,11 +72,6 @@ def untrained(facts: FactTable, recipe: Recipe) -> Transformer:
     return as_transformer(initial(facts, recipe), recipe)
 
 
-def default_dimension(facts: FactTable) -> int:
-    """Four times what C1' needs: ample for a descent of a thousand steps."""
-    return max(16, 4 * facts.n_relations * code_length(facts.n_attributes))
-
-
 def as_transformer(parameters: dict[str, Floats32], recipe: Recipe) -> Transformer:
     """The same computation as `constructions.training.loop.logits`, as a transformer in float64.
 
@@ -113,23 +84,29 @@ def as_transformer(parameters: dict[str, Floats32], recipe: Recipe) -> Transform
     for name in ("attributes", "subjects"):
         used[name] = placed(np.asarray(used[name], dtype=np.float32), getattr(recipe, name))
     p = {name: np.asarray(value, dtype=np.float64) for name, value in used.items()}
-    d, apart = recipe.dimension, 0 if recipe.residual else recipe.dimension
+    apart = 0 if recipe.residual or recipe.mlp == "none" else recipe.dimension
+    d_model = recipe.dimension + apart
     u = p["attributes"]
-    relations, attention = p["relations"] / 2, uniform_attention(d + apart, 2.0)
+    relations, attention = p["relations"] / 2, uniform_attention(d_model, 2.0)
     if recipe.attention == "trained":
         relations = p["relations"]
         heads = ([np.pad(p[name], (0, apart))] for name in ("W_Q", "W_K", "W_V", "W_O"))
         attention = Attention(*heads)
-    mlp = MLP(
-        W_in=np.pad(p["W_in"], ((0, apart), (0, 0))),
-        b_in=p["b_in"],
-        W_out=np.pad(p["W_out"], ((0, 0), (apart, 0))),
-        b_out=np.pad(p["b_out"], (apart, 0)),
-    )
+    mlp = None
+    if recipe.mlp != "none":
+        mlp = ACTIVATIONS[recipe.activation](
+            W_in=np.pad(p["W_in"], ((0, apart), (0, 0))),
+            b_in=p["b_in"],
+            W_out=np.pad(p["W_out"], ((0, 0), (apart, 0))),
+            b_out=np.pad(p["b_out"], (apart, 0)),
+        )
+    norm = Norm(np.ones(d_model), np.zeros(d_model), eps=NORM_EPS) if recipe.norm else None
+    block = NormedBlock(attention, mlp, ln1=norm, ln2=norm) if norm else Block(attention, mlp)
     return Transformer(
         W_E=np.pad(np.concatenate([p["subjects"], relations]), ((0, 0), (0, apart))),
-        W_pos=np.zeros((N_CTX, d + apart)),
-        blocks=(Block(attention, mlp),),
+        W_pos=np.zeros((N_CTX, d_model)),
+        blocks=(block,),
         W_U=np.pad(u.T, ((apart, 0), (0, 0))),
         b_U=np.zeros(len(u)),
+        ln_final=norm,
     )

@@ -30,6 +30,7 @@ Chunk = Callable[[State, Parameters, NDArray[np.int32]], tuple[State, Any]]
 Progress = Callable[[int, int], None]
 
 CHUNK = 250  # steps between two looks at progress and checkpoint
+NORM_EPS = 1e-5
 MLP_WEIGHTS = ("W_in", "b_in", "W_out", "b_out")
 _UNDECAYED = ("b_in", "b_out")
 
@@ -72,8 +73,13 @@ def initial(facts: FactTable, recipe: Recipe) -> dict[str, Floats32]:
         "W_out": normal(w, d, variance=1 / w),
         "b_out": np.zeros(d, np.float32),
     }
+    if recipe.mlp == "none":
+        drawn = {name: weight for name, weight in drawn.items() if name not in MLP_WEIGHTS}
     if recipe.attention == "trained":
         drawn |= {name: normal(d, d, variance=1 / d) for name in ("W_Q", "W_K", "W_V", "W_O")}
+    if recipe.norm:  # scores and logits of unit size, as a language model starts
+        drawn["W_Q"] /= np.float32(d**0.5)
+        drawn["attributes"] /= np.float32(d**0.5)
     for name in ("attributes", "subjects"):
         if getattr(recipe, name) == "frozen":
             drawn[name] = on_sphere(drawn[name])
@@ -113,15 +119,27 @@ def logits(parameters: Parameters, subjects: Any, recipe: Recipe) -> Any:
     """
     import jax
 
-    p = parameters
+    p, read = parameters, normalised if recipe.norm else lambda x: x
     e_s, e_r = subjects[None], strings(p["relations"], recipe.hops)[:, None]
     x = e_s + e_r
     if recipe.attention == "trained":  # the last position attends to both, q.k unscaled as in the Transformer
-        scores = [((e_r @ p["W_Q"]) * (e @ p["W_K"])).sum(-1, keepdims=True) for e in (e_s, e_r)]
+        s, r = read(e_s), read(e_r)
+        scores = [((r @ p["W_Q"]) * (e @ p["W_K"])).sum(-1, keepdims=True) for e in (s, r)]
         weight = jax.nn.sigmoid(scores[0] - scores[1])
-        x = e_r + (weight * e_s + (1 - weight) * e_r) @ p["W_V"] @ p["W_O"]
-    y = jax.nn.relu(x @ p["W_in"] + p["b_in"]) @ p["W_out"] + p["b_out"]
-    return (y + x if recipe.residual else y) @ placed(p["attributes"], recipe.attributes).T
+        x = e_r + (weight * s + (1 - weight) * r) @ p["W_V"] @ p["W_O"]
+    attributes = placed(p["attributes"], recipe.attributes).T
+    if recipe.mlp == "none":
+        return read(x) @ attributes
+    z = read(x) @ p["W_in"] + p["b_in"]
+    h = jax.nn.relu(z) if recipe.activation == "relu" else jax.nn.gelu(z, approximate=False)
+    y = h @ p["W_out"] + p["b_out"]
+    return read(y + x if recipe.residual else y) @ attributes
+
+
+def normalised(x: Any) -> Any:
+    """LayerNorm without a gain, as `constructions.transformer` has it."""
+    centred = x - x.mean(-1, keepdims=True)
+    return centred / ((centred**2).mean(-1, keepdims=True) + NORM_EPS) ** 0.5
 
 
 def train(

@@ -1,4 +1,4 @@
-"""How a model is trained: the controlled setting of C9, one choice of settings."""
+"""How a model is trained: the controlled setting of C9, and its defaults, here and nowhere else."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
@@ -28,8 +28,12 @@ class Recipe:
         steps: of AdamW.
         batch: subjects per step, each asked all relations; 0: all of them.
         attention: "uniform", which makes x = e_s + e_r; or one head, "trained" with the rest.
-        mlp: "learned", or "frozen" as it was drawn: a control, what embeddings do around a random MLP.
+        mlp: "learned"; "frozen" as it was drawn: a control, what embeddings do around a random MLP; or
+            "none": x itself is read out.
         residual: whether the MLP's output is added to x or stands alone.
+        activation: "relu" or "gelu".
+        norm: LayerNorms before attention, MLP and readout, as language models have them (their gains are
+            folded into what reads them); with a residual and a trained head only.
         hops: 1; or k, where the facts are the answers to all strings of k relations, and what is added to e_s
             is the sum of the letters' embeddings, hop by hop.
         seed: of all random draws, which the sizes and the facts determine further.
@@ -43,14 +47,16 @@ class Recipe:
     attributes: Kind = "sphere"
     subjects: Kind = "sphere"
     initial: float = 0.01
-    noise: float = 0.0
-    weight_decay: float = 0.1
+    noise: float = 0.6
+    weight_decay: float = 0.3
     learning_rate: float = 0.01
     steps: int = 2000
     batch: int = 0
     attention: AttentionLearned = "uniform"
     residual: bool = False
-    mlp: Literal["learned", "frozen"] = "learned"
+    mlp: Literal["learned", "frozen", "none"] = "learned"
+    activation: Literal["relu", "gelu"] = "relu"
+    norm: bool = False
     hops: int = 1
     seed: int = 0
 
@@ -65,10 +71,13 @@ class Recipe:
             if not 0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
         kinds = {"attributes": Kind, "subjects": Kind, "attention": AttentionLearned}
-        choices = {name: get_args(kind) for name, kind in kinds.items()} | {"mlp": ("learned", "frozen")}
+        choices: dict[str, tuple[str, ...]] = {name: get_args(kind) for name, kind in kinds.items()}
+        choices |= {"mlp": ("learned", "frozen", "none"), "activation": ("relu", "gelu")}
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
+        if self.norm and not (self.residual and self.attention == "trained"):
+            raise ValueError("norm needs residual and attention 'trained': the sum e_s + e_r has no norms")
 
     def described(self) -> dict[str, Any]:
         """The settings in JSON's own types."""
@@ -82,14 +91,4 @@ def recipe_for(facts: FactTable, seed: int = 0) -> Recipe:
     """
     d = 20 * facts.n_relations
     batch = 256 if facts.n_subjects > 256 else 0
-    return Recipe(
-        dimension=d,
-        width=4 * d,
-        attributes="sphere",
-        subjects="sphere",
-        noise=0.6,
-        weight_decay=0.3,
-        batch=batch,
-        steps=2000,
-        seed=seed,
-    )
+    return Recipe(dimension=d, width=4 * d, batch=batch, seed=seed)

@@ -17,7 +17,7 @@ from georecall.constructions.training.loop import (
 )
 from georecall.constructions.training.recipe import Recipe
 from georecall.constructions.training.state import CheckpointError
-from georecall.theory.facts.fact_table import random_bijections
+from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.verify.margins.margins import margins
 
 TABLE = random_bijections(16, 2, rng=np.random.default_rng(0))
@@ -54,6 +54,41 @@ def test_the_transformer_computes_what_was_trained(attention, residual, kind):
     assert model.d_model == (16 if residual else 32)
     want = np.asarray(logits(parameters, placed(parameters["subjects"], kind), recipe)).reshape(32, 16)
     np.testing.assert_allclose(model.logits(PROMPTS), want, rtol=2e-4, atol=2e-4)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"mlp": "none"},
+        {"mlp": "none", "attention": "trained"},
+        {"mlp": "none", "attention": "trained", "residual": True, "norm": True},
+        {"attention": "trained", "residual": True, "norm": True, "activation": "gelu"},
+        {"activation": "gelu"},
+    ],
+)
+def test_norms_smooth_neurons_and_no_mlp_are_computed_as_they_were_trained(settings):
+    recipe = replace(RECIPE, initial=1.0, **settings)
+    parameters = initial(TABLE, recipe)
+    model = as_transformer(parameters, recipe)
+    assert (model.blocks[0].mlp is None) == (recipe.mlp == "none")
+    subjects = placed(parameters["subjects"], recipe.subjects)
+    want = np.asarray(logits(parameters, subjects, recipe)).reshape(32, 16)
+    np.testing.assert_allclose(model.logits(PROMPTS), want, rtol=2e-4, atol=2e-4)
+
+
+def test_norms_without_a_stream_are_refused():
+    with pytest.raises(ValueError, match="norm needs residual and attention 'trained'"):
+        replace(RECIPE, norm=True)
+
+
+def test_the_sum_alone_recalls_disjoint_attributes_and_cannot_recall_shared_ones():
+    """C11 by descent: shared attributes need something that selects."""
+    alone = {"mlp": "none", "noise": 0.0, "weight_decay": 0.0, "steps": 500}
+    apart = FactTable(TABLE.answers + 16 * np.arange(2)[:, None], n_attributes=32)
+    found = margins(gradient_descent(apart, dimension=16, **alone), apart)
+    assert found.n_recalled == 32
+    shared = margins(gradient_descent(TABLE, dimension=16, **alone), TABLE)
+    assert shared.n_recalled < 32
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(model):

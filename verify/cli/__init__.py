@@ -32,6 +32,7 @@ COMMANDS = {
     "report": "Check every claim and write one page that shows it all.",
     "learn": "Train a model and look for superposition, selection and transfer.",
     "transfer": "Answer new bijections through a frozen MLP, with its controls.",
+    "structure": "Look for superposition, selection and transfer in anyone's model.",
     "export": "Write a construction's weights and answers to files.",
     "doctor": "Show where georecall and its dependencies come from.",
 }

@@ -64,6 +64,9 @@ def command(
             found = transfers(weights, table, procedures=procedures or PROCEDURES, tables=tables, seed=seed)
         except ValueError as error:
             raise UsageError(str(error)) from error
+        if all("not_applicable" in row for row in found.values()):
+            reasons = "; ".join(f"{name}: {row['not_applicable']}" for name, row in found.items())
+            raise UsageError(f"nothing that was asked for applies to this model: {reasons}")
     if as_json:
         print_json({"n_facts": table.n_facts, "tables": tables, "seed": seed, "procedures": found})
     else:
@@ -89,15 +92,24 @@ def _loaded(path: str, answers: str | None) -> Any:
 
 
 def _print(found: dict[str, dict[str, Any]]) -> None:
+    from georecall.verify.cli.learn import show_share
     from georecall.verify.cli.terminal import console, table
 
     to = console()
     shown = table("procedure", "transfer", "untrained MLP", "shuffled", "random", "discriminates")
-    for name, row in found.items():
+    applied = {name: row for name, row in found.items() if "not_applicable" not in row}
+    for name, row in applied.items():
         shares = (row.get(key) for key in ("transfer", "untrained", "shuffled", "random"))
-        told = "yes" if row["discriminates"] else "no"
+        told = "-" if "discriminates" not in row else "yes" if row["discriminates"] else "no"
         shown.add_row(name, *("-" if share is None else f"{share:.3f}" for share in shares), told)
     to.print(shown)
-    if not all(row["discriminates"] for row in found.values()):
+    for row in applied.values():
+        if "expected_transfer" in row:
+            expected, worst = show_share(row["expected_transfer"]), show_share(row["worst_transfer"])
+            how = "" if row["over_all_tables"] == "all tuples" else " (by sampled tuples, and a search)"
+            to.print(f"  over all tables: expected {expected}, worst {worst}{how}", soft_wrap=True)
+    for name in found.keys() - applied.keys():
+        to.print(f"  not measured: {name} ({found[name]['not_applicable']})", soft_wrap=True)
+    if not all(row.get("discriminates", True) for row in applied.values()):
         told = "where a procedure does not discriminate, an untrained MLP does it too: nothing is shown"
         to.print(f"  {told}", soft_wrap=True)

@@ -1,61 +1,141 @@
-"""All measurements of one model at once."""
+"""All measurements of one model, or of vectors alone, at once."""
 
+from collections.abc import Callable
 from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.learned.all_tables import over_all_tables
 from georecall.verify.learned.selection import alignment, gating, swaps
 from georecall.verify.learned.superposition import fit_fails, probes, superposition_r2
-from georecall.verify.learned.transfer import discriminates, transfer
-from georecall.verify.learned.vectors import Parts, right
+from georecall.verify.learned.transfer import PROCEDURES, discriminates, transfer
+from georecall.verify.learned.vectors import Parts, Vectors, right
+from georecall.verify.margins.margins import check_fits
+
+MEASURES: dict[str, tuple[tuple[str, ...], str]] = {  # controls, and what it is
+    "recall": ((), "facts whose right logit leads"),
+    "r2": (("r2_shuffled", "r2_random"), "variance of held-out embeddings that is a sum of attributes' maps"),
+    "probe": (
+        ("probe_shuffled",),
+        "attributes that a linear map reads off held-out subjects, worst relation",
+    ),
+    "swap": (("swap_random", "swap_untrained"), "one attribute exchanged: exactly that answer follows"),
+    "exclusive": (("exclusive_untrained",), "activation that falls to each neuron's foremost relation"),
+    "gated": (("gated_untrained",), "variance of neurons on and off that the relation explains"),
+    "overlap": (("overlap_random",), "of two relations' subspaces: 0 blocks, 1 turned copies"),
+    "transfer": (
+        ("transfer_shuffled", "transfer_random", "transfer_untrained"),
+        "a new table answered by the fitted superposition",
+    ),
+    "expected_transfer": ((), "the same on average over all tables"),
+    "worst_transfer": ((), "and at its worst; up to a table found by search, beyond two relations"),
+}
 
 
-def structure(model: Transformer, facts: FactTable, *, seed: int = 0) -> dict[str, Any]:
-    """Superposition, probes, swaps, gating and alignment of a one-layer model, each with its control.
+def structure(
+    model: Transformer | ArrayLike, facts: FactTable, *, attributes: ArrayLike | None = None, seed: int = 0
+) -> dict[str, Any]:
+    """Superposition, probes, swaps, gating, alignment and transfer of a model, each beside its controls.
 
     Args:
-        model: one layer with an MLP.
+        model: of any depth, with or without MLP; or subjects' vectors, shape (N, d), of which superposition
+            and probes alone are measured.
         facts: what it was made for.
+        attributes: with vectors: the attributes' vectors, shape (|A|, m); default: one direction each, which
+            held-out subjects can confirm only where attributes occur more than once.
         seed: of the held-out subjects and of the controls.
 
     Returns:
-        `recall` and the keys that the measurements name (`superposition_r2`, `probes`, `swaps`, `gating`,
-        `alignment`), in JSON's own types; `fit_fails`, see there: with a name in it the maps mean nothing.
+        By name the measures of `MEASURES` and their controls, and what else the measurements name, in JSON's
+        own types; `fit_fails`, see there: with a name in it the maps mean nothing; `not_applicable`, what was
+        not measured, by name, with the reason.
 
     Raises:
-        ValueError: see `Parts.of`.
+        ValueError: the model or the vectors do not fit the facts.
     """
-    parts = Parts.of(model, facts.n_subjects)
-    explained = superposition_r2(parts, facts, seed=seed)
-    return {
-        "recall": float(right(parts.model, facts).mean()),
-        **explained,
-        "fit_fails": fit_fails(explained),
-        **probes(parts, facts, seed=seed),
-        **swaps(parts, facts, seed=seed),
-        **gating(parts, facts, seed=seed),
-        **alignment(parts, facts),
-    }
+    found: dict[str, Any] = {}
+    absent: dict[str, str] = {}
+
+    def ask(name: str, measure: Callable[[], dict[str, Any]]) -> None:
+        try:
+            found.update(measure())
+        except ValueError as error:
+            absent[name] = str(error)
+
+    if isinstance(model, Transformer):
+        if attributes is not None:
+            raise ValueError("attributes go with vectors: a model's are its unembedding")
+        check_fits(model, facts)
+        parts: Vectors = Parts.of(model, facts.n_subjects)
+    else:
+        parts = _vectors(model, facts, attributes)
+        needs = "vectors answer nothing: this needs a model"
+        absent = dict.fromkeys(("recall", "swaps", "gating", "transfer"), needs)
+    found |= superposition_r2(parts, facts, seed=seed)
+    found["fit_fails"] = fit_fails(found)
+    found |= probes(parts, facts, seed=seed) | alignment(parts, facts)
+    if isinstance(parts, Parts):
+        asked = parts
+        found["recall"] = float(right(asked.model, facts).mean())
+        ask("swaps", lambda: swaps(asked, facts, seed=seed))
+        ask("gating", lambda: gating(asked, facts, seed=seed))
+        ask("transfer", lambda: _transfer(asked, facts, seed))
+    return found | {"not_applicable": absent}
+
+
+def _transfer(parts: Parts, facts: FactTable, seed: int) -> dict[str, Any]:
+    row = transfer(parts, facts, "superposition", seed=seed)
+    named = {name if name == "transfer" else f"transfer_{name}": share for name, share in row.items()}
+    return named | over_all_tables(parts, facts, seed=seed).described()
+
+
+def _vectors(subjects: ArrayLike, facts: FactTable, attributes: ArrayLike | None) -> Vectors:
+    """Vectors that fit the facts."""
+    N, A = facts.n_subjects, facts.n_attributes
+    e = np.asarray(subjects, dtype=np.float64)
+    u = np.eye(A) if attributes is None else np.asarray(attributes, dtype=np.float64)
+    for name, vectors, count in (("subjects", e, N), ("attributes", u, A)):
+        if vectors.ndim != 2 or len(vectors) != count or not vectors.shape[1]:
+            raise ValueError(f"vectors of {count} {name} have shape ({count}, d), not {vectors.shape}")
+        if not np.isfinite(vectors).all():
+            raise ValueError(f"the vectors of {name} hold a number that is not finite")
+    if not (e[:1] != e).any():
+        raise ValueError("all subjects have one vector: there is no structure to measure")
+    if attributes is None and all(np.bincount(row, minlength=A).max() == 1 for row in facts.answers):
+        raise ValueError(
+            "every attribute occurs once in a relation: held-out subjects say nothing of attributes without "
+            "vectors; give attributes, shape (|A|, m)"
+        )
+    return Vectors(e, u)
 
 
 def transfers(
     model: Transformer,
     facts: FactTable,
     *,
-    procedures: tuple[str, ...] = ("superposition", "inverse", "training"),
+    procedures: tuple[str, ...] = tuple(PROCEDURES),
     tables: int = 1,
     seed: int = 0,
 ) -> dict[str, dict[str, Any]]:
     """Transfer by several procedures: see `verify.learned.transfer.transfer`, and `discriminates`.
 
-    Of the superposition also over all tables: see `verify.learned.all_tables`.
+    Of the superposition also over all tables: see `verify.learned.all_tables`. Of a procedure that does not
+    apply to the model, the reason as `not_applicable`.
     """
     parts = Parts.of(model, facts.n_subjects)
     found: dict[str, dict[str, Any]] = {}
     for procedure in procedures:
-        row: dict[str, Any] = dict(transfer(parts, facts, procedure, tables=tables, seed=seed))
-        found[procedure] = row | {"discriminates": discriminates(row)}
+        try:
+            row: dict[str, Any] = dict(transfer(parts, facts, procedure, tables=tables, seed=seed))
+        except ValueError as error:
+            found[procedure] = {"not_applicable": str(error)}
+            continue
+        found[procedure] = row
+        if parts.has_mlp:
+            row["discriminates"] = discriminates(row)
         if procedure == "superposition":
-            found[procedure] |= over_all_tables(parts, facts, seed=seed).described()
+            row |= over_all_tables(parts, facts, seed=seed).described()
     return found

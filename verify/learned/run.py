@@ -8,7 +8,6 @@ from georecall.constructions.gradient_descent import trained
 from georecall.constructions.training.recipe import Recipe, recipe_for
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable, several_bijections
-from georecall.verify.learned.all_tables import over_all_tables
 from georecall.verify.learned.measured import structure
 from georecall.verify.learned.selection import swapped
 from georecall.verify.learned.superposition import probed
@@ -80,10 +79,8 @@ def run(
 
     Returns:
         The model, and in JSON's own types: `seed`, `n_facts`, `n_recalled`, `recall`, `min_margin`, `exact`,
-        `method` (all of them proved, see `verify.margins`), everything of `verify.learned.structure`, the
-        shares of `transferred` by the superposition as `transfer` and `transfer_...`, and for probes, swaps
-        and transfer the 95% Clopper-Pearson interval over subjects asked one relation each; and of transfer
-        over all tables what `over_all_tables` describes, enclosures as [low, high].
+        `method` (all of them proved, see `verify.margins`), everything of `verify.learned.structure`, and for
+        probes, swaps and transfer the 95% Clopper-Pearson interval over subjects asked one relation each.
 
     Raises:
         MissingExtraError: JAX or optax is not installed.
@@ -92,27 +89,22 @@ def run(
     model = trained(facts, recipe, checkpoint=checkpoint, progress=progress)
     found, parts = margins(model, facts), Parts.of(model, facts.n_subjects)
     seed = recipe.seed
-    moved = transferred(parts, facts, "superposition", seed=seed)
+    moved = transferred(parts, facts, "superposition", seed=seed)["transfer"]
     counted = {
         "probe": probed(parts.subjects, parts, facts, seed=seed),
         "swap": swapped(parts, facts, seed=seed).exact,
-        "transfer": moved["transfer"],
+        "transfer": moved,
     }
+    measured = structure(model, facts, seed=seed)
     return model, {
         "seed": seed,
         "n_facts": found.n_facts,
         "n_recalled": found.n_recalled,
-        **structure(model, facts, seed=seed),
+        **measured,
         "recall": found.n_recalled / found.n_facts,
         "min_margin": float(found.minimum[0]),
         "exact": found.exact,
         "method": found.method,
-        **{_named(name): float(asked.mean()) for name, asked in moved.items()},
         **{f"{name}_interval": list(clopper_pearson(*one_each(asked))) for name, asked in counted.items()},
-        "discriminates": discriminates({name: float(asked.mean()) for name, asked in moved.items()}),
-        **over_all_tables(parts, facts, seed=seed).described(),
+        "discriminates": discriminates({"untrained": measured["transfer_untrained"]}),
     }
-
-
-def _named(name: str) -> str:
-    return name if name == "transfer" else f"transfer_{name}"

@@ -1,6 +1,6 @@
 """Does the MLP select? Swaps of one component, gating of neurons, geometry of the relations' maps."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.randomness import generator
 from georecall.verify.learned.superposition import superposition
-from georecall.verify.learned.vectors import Floats, Parts, folds, prompts, right
+from georecall.verify.learned.vectors import Floats, Parts, Vectors, folds, prompts, right
 
 ENERGY = 0.9  # of a map: the share of its squared singular values that its subspace must hold
 
@@ -22,13 +22,13 @@ class Swaps:
         followed: whether r of s is then answered by the new attribute.
         kept: the share of the other relations of s that are still answered rightly; 1 if there is none.
         random: `followed` after a step as long in a random direction.
-        untrained: `followed` through an untrained MLP.
+        untrained: `followed` through an untrained MLP; None if the model has no MLP.
     """
 
     followed: NDArray[np.bool_]
     kept: Floats
     random: NDArray[np.bool_]
-    untrained: NDArray[np.bool_]
+    untrained: NDArray[np.bool_] | None
 
     @property
     def exact(self) -> NDArray[np.bool_]:
@@ -43,7 +43,8 @@ def swapped(parts: Parts, facts: FactTable, *, seed: int = 0) -> Swaps:
     one at random.
     """
     rng = generator(seed, "swaps", facts.n_subjects, facts.n_relations)
-    blank, u, R = parts.with_untrained_mlp(seed), parts.attributes, facts.n_relations
+    blank = parts.with_untrained_mlp(seed) if parts.has_mlp else None
+    u, R = parts.attributes, facts.n_relations
     followed, random, untrained = (np.empty(facts.answers.shape, dtype=bool) for _ in range(3))
     kept = np.ones(facts.answers.shape)
     for fit, judge in folds(facts.n_subjects, seed):
@@ -62,15 +63,16 @@ def swapped(parts: Parts, facts: FactTable, *, seed: int = 0) -> Swaps:
             if R > 1:
                 kept[r, judge] = np.delete(found, r, axis=0).mean(axis=0)
             random[r, judge] = right(parts.with_subjects(e + turn), table)[r]
-            untrained[r, judge] = right(blank.with_subjects(e + step), table)[r]
-    return Swaps(followed, kept, random, untrained)
+            if blank is not None:
+                untrained[r, judge] = right(blank.with_subjects(e + step), table)[r]
+    return Swaps(followed, kept, random, untrained if blank is not None else None)
 
 
 def swaps(parts: Parts, facts: FactTable, *, seed: int = 0) -> dict[str, float]:
     """Means of `swapped`: `swap`, exactly that answer follows, and each field as `swap_...`."""
     found = swapped(parts, facts, seed=seed)
     return {"swap": float(found.exact.mean())} | {
-        f"swap_{name}": float(value.mean()) for name, value in vars(found).items()
+        f"swap_{name}": float(value.mean()) for name, value in vars(found).items() if value is not None
     }
 
 
@@ -82,6 +84,9 @@ def gating(parts: Parts, facts: FactTable, *, seed: int = 0) -> dict[str, float]
         relations do not matter and 1 if every neuron serves one (C1); `gated`: the share of the variance of
         on and off that the relation explains (1 in C2, where the lift alone decides); both also for an
         untrained MLP, as `..._untrained`.
+
+    Raises:
+        ValueError: more than one layer, or no MLP.
     """
     return _gated(parts, facts) | {
         f"{name}_untrained": value for name, value in _gated(parts.with_untrained_mlp(seed), facts).items()
@@ -90,15 +95,14 @@ def gating(parts: Parts, facts: FactTable, *, seed: int = 0) -> dict[str, float]
 
 def _gated(parts: Parts, facts: FactTable) -> dict[str, float]:
     model = parts.model
-    mlp, attention = model.blocks[0].mlp, model.blocks[0].attention
-    assert mlp is not None
-    x = np.asarray(model.W_E[prompts(facts)], dtype=np.float64) + np.asarray(model.W_pos[:2])
-    last = x[:, -1:]
-    if attention is not None:
-        last = last + attention(last, x, kind=model.attention, scale=model.attn_scale)
-    hidden = np.maximum(last[:, 0] @ mlp.W_in + mlp.b_in, 0.0)
+    if model.n_layers != 1 or model.blocks[0].mlp is None:
+        raise ValueError("neurons are asked of one layer that has an MLP")
+    block, mlp = model.blocks[0], model.blocks[0].mlp
+    read = replace(model, blocks=(replace(block, mlp=None),), ln_final=None).residual(prompts(facts))
+    norm = None if getattr(block, "post", False) else getattr(block, "ln2", None)
+    hidden = mlp.activated((norm(read) if norm else read) @ mlp.W_in + mlp.b_in)
     hidden = hidden.reshape(facts.n_relations, facts.n_subjects, -1)
-    mass = hidden.mean(axis=1)  # (R, width)
+    mass = np.abs(hidden).mean(axis=1)  # (R, width)
     on = hidden > 0
     share = on.mean(axis=1)
     total = float((on.mean(axis=(0, 1)) * (1 - on.mean(axis=(0, 1)))).sum())
@@ -108,7 +112,7 @@ def _gated(parts: Parts, facts: FactTable) -> dict[str, float]:
     }
 
 
-def alignment(parts: Parts, facts: FactTable) -> dict[str, Any]:
+def alignment(parts: Vectors, facts: FactTable) -> dict[str, Any]:
     """The fitted maps M_r against a structure of orthogonal blocks (C1) and of turned copies (C2).
 
     The subspace of a relation is spanned by the leading right singular vectors of M_r that hold `ENERGY` of

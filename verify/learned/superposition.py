@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.randomness import generator
-from georecall.verify.learned.vectors import Floats, Parts, Rows, folds, shuffled
+from georecall.verify.learned.vectors import Floats, Rows, Vectors, folds, shuffled
 
 PENALTIES = (1e-9, 1e-6, *(10.0**k for k in range(-4, 3)))  # in units of the mean squared singular value
 LEAST_CONTROL = -1.0  # a control whose R^2 is below it shows that the fit is at fault
@@ -90,7 +90,7 @@ class Superposition:
         return found
 
 
-def superposition(parts: Parts, facts: FactTable, rows: Rows | None = None) -> Superposition:
+def superposition(parts: Vectors, facts: FactTable, rows: Rows | None = None) -> Superposition:
     """The superposition fitted to some subjects; default: to all."""
     rows = np.arange(facts.n_subjects) if rows is None else rows
     fitted = ridge(_design(parts, facts)[rows], parts.subjects[rows])
@@ -104,7 +104,7 @@ def r_squared(wanted: Floats, predicted: Floats) -> float:
     return 1 - float(((wanted - predicted) ** 2).sum()) / total if total > 0 else 0.0
 
 
-def superposition_r2(parts: Parts, facts: FactTable, *, seed: int = 0) -> dict[str, float]:
+def superposition_r2(parts: Vectors, facts: FactTable, *, seed: int = 0) -> dict[str, float]:
     """Held-out R^2 of the superposition over five folds, and of two that cannot be any.
 
     Returns:
@@ -131,7 +131,7 @@ def fit_fails(found: Mapping[str, Any]) -> list[str]:
     return [name for name in ("r2", "r2_shuffled", "r2_random") if not found[name] >= LEAST_CONTROL]
 
 
-def probed(embeddings: Floats, parts: Parts, facts: FactTable, *, seed: int = 0) -> NDArray[np.bool_]:
+def probed(embeddings: Floats, parts: Vectors, facts: FactTable, *, seed: int = 0) -> NDArray[np.bool_]:
     """Which attributes a linear probe reads off held-out embeddings, shape (R, N).
 
     The probe of a relation maps embeddings to the vector of the attribute, fitted on four subjects of
@@ -146,7 +146,7 @@ def probed(embeddings: Floats, parts: Parts, facts: FactTable, *, seed: int = 0)
     return found
 
 
-def probes(parts: Parts, facts: FactTable, *, seed: int = 0) -> dict[str, float]:
+def probes(parts: Vectors, facts: FactTable, *, seed: int = 0) -> dict[str, float]:
     """Linear probes on held-out subjects: see `probed`.
 
     Returns:
@@ -167,6 +167,6 @@ def matched(embeddings: Floats, count: int, rng: np.random.Generator) -> Floats:
     return np.asarray(mean + weights @ (embeddings - mean))
 
 
-def _design(parts: Parts, facts: FactTable) -> Floats:
+def _design(parts: Vectors, facts: FactTable) -> Floats:
     """The attribute vectors of every subject, side by side: shape (N, R m)."""
     return np.concatenate([parts.attributes[row] for row in facts.answers], axis=1)

@@ -41,8 +41,10 @@ def by_inverse(parts: Parts, facts: FactTable, new: FactTable) -> Transformer:
     answers' vectors are scaled to the length that readouts have in this model.
 
     Raises:
-        ValueError: attention that depends on the tokens: x is then not affine in the embedding.
+        ValueError: attention that depends on the tokens, so that x is not affine in the embedding; or more
+            than one layer of the theory's kind.
     """
+    _one_plain_layer(parts)
     into, base = _affine(parts, new.n_subjects)
     model = parts.model
     mlp, U = model.blocks[0].mlp, np.asarray(model.W_U)
@@ -86,7 +88,12 @@ def by_inverse(parts: Parts, facts: FactTable, new: FactTable) -> Transformer:
 
 
 def by_training(parts: Parts, _: FactTable, new: FactTable) -> Transformer:
-    """(iii): embeddings trained on the new table, everything else frozen (extra `learn`)."""
+    """(iii): embeddings trained on the new table, everything else frozen (extra `learn`).
+
+    Raises:
+        ValueError: more than one layer of the theory's kind.
+    """
+    _one_plain_layer(parts)
     return parts.with_subjects(train_subjects(parts, new, steps=STEPS))
 
 
@@ -95,6 +102,12 @@ PROCEDURES: dict[str, Procedure] = {
     "inverse": by_inverse,
     "training": by_training,
 }
+
+
+def _one_plain_layer(parts: Parts) -> None:
+    model = parts.model
+    if model.n_layers != 1 or not parts.has_mlp or not model.plain or model.blocks[0].attention is None:
+        raise ValueError("the procedure is for one layer of attention and ReLU MLP, without norms or biases")
 
 
 def transferred(
@@ -110,9 +123,9 @@ def transferred(
         seed: of the new tables and the controls.
 
     Returns:
-        Each of shape (R, tables N): `transfer`; `untrained`, the same through an untrained MLP; `shuffled`,
-        the embeddings asked for a further table; and for the superposition `random`, random embeddings of
-        the old mean and covariance.
+        Each of shape (R, tables N): `transfer`; `untrained`, the same through an untrained MLP, if there is
+        an MLP; `shuffled`, the embeddings asked for a further table; and for the superposition `random`,
+        random embeddings of the old mean and covariance.
 
     Raises:
         ValueError: an unknown procedure, or one that does not apply to the model.
@@ -126,9 +139,10 @@ def transferred(
         model = make(parts, facts, new)
         row = {
             "transfer": right(model, new),
-            "untrained": right(make(parts.with_untrained_mlp(seed), facts, new), new),
             "shuffled": right(model, other),
         }
+        if parts.has_mlp:
+            row["untrained"] = right(make(parts.with_untrained_mlp(seed), facts, new), new)
         if procedure == "superposition":
             row["random"] = right(parts.with_subjects(matched(parts.subjects, len(parts.subjects), rng)), new)
         rows.append(row)

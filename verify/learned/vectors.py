@@ -1,4 +1,4 @@
-"""What the measurements of C9 look at: embeddings, attribute vectors and answers of a one-layer model.
+"""What the measurements of C9 look at: embeddings, attribute vectors and answers of a model.
 
 They see weights and facts only. A subject's embedding is read where subjects differ, an attribute's vector
 where the unembedding is not zero; for a model with a readout of its own that leaves out the padding.
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from georecall.constructions.transformer.transformer import MLP, Block, Transformer
+from georecall.constructions.transformer.transformer import Block, Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.randomness import generator
 
@@ -24,41 +24,49 @@ _BLOCK = 1 << 22  # logits at a time
 
 
 @dataclass(frozen=True)
-class Parts:
-    """The vectors of a model.
+class Vectors:
+    """Vectors of subjects and attributes, wherever they are from.
 
     Args:
-        model: dense, with one layer that has an MLP.
+        subjects: shape (N, d).
+        attributes: shape (|A|, m).
+    """
+
+    subjects: Floats
+    attributes: Floats
+
+
+@dataclass(frozen=True)
+class Parts(Vectors):
+    """The vectors of a model: subjects' embeddings where they differ, the unembedding where it is not zero.
+
+    Args:
+        model: dense.
         coordinates: of the residual stream, where subjects differ.
-        subjects: shape (N, d), their embeddings there.
-        attributes: shape (|A|, m), the unembedding where it is not zero.
     """
 
     model: Transformer
     coordinates: Rows
-    subjects: Floats
-    attributes: Floats
 
     @classmethod
     def of(cls, model: Transformer, n_subjects: int) -> "Parts":
         """The parts of a model over that many subjects.
 
         Raises:
-            ValueError: the model has no MLP, more than one layer, or subjects that do not differ.
+            ValueError: all subjects have the same embedding.
         """
         model = model.dense().placed(2)
-        if model.n_layers != 1 or model.blocks[0].mlp is None:
-            raise ValueError(
-                f"structure is measured in one layer with an MLP; here are {model.n_layers} layers"
-            )
-        if not model.plain:
-            raise ValueError("structure is measured with ReLU, without norms, biases of attention and bos")
         E = np.asarray(model.W_E[:n_subjects], dtype=np.float64)
         coordinates = np.flatnonzero((E[:1] != E).any(axis=0))
         if not coordinates.size:
             raise ValueError("all subjects have one embedding: there is no structure to measure")
         U = np.asarray(model.W_U, dtype=np.float64)
-        return cls(model, coordinates, E[:, coordinates], U[(U != 0).any(axis=1)].T)
+        return cls(E[:, coordinates], U[(U != 0).any(axis=1)].T, model, coordinates)
+
+    @property
+    def has_mlp(self) -> bool:
+        """Whether there is an MLP in some layer."""
+        return any(block.mlp for block in self.model.blocks)
 
     def with_subjects(self, embeddings: Floats) -> Transformer:
         """The model with other subjects, their embeddings of shape (k, d) on `coordinates`."""
@@ -68,18 +76,28 @@ class Parts:
         return replace(self.model, W_E=np.concatenate([subjects, self.model.W_E[len(self.subjects) :]]))
 
     def with_untrained_mlp(self, seed: int) -> "Parts":
-        """The same vectors around an MLP as training starts from: the same support, Gaussian, no biases."""
-        mlp = self.model.blocks[0].mlp
-        assert mlp is not None
-        rng = generator(seed, "untrained MLP", *mlp.W_in.shape)
+        """The same vectors around MLPs as training starts from: the same support, Gaussian, no biases.
 
-        def drawn(weight: Floats, gain: float) -> Floats:
-            rows, columns = (weight != 0).any(axis=1), (weight != 0).any(axis=0)
-            noise = rng.standard_normal(weight.shape) * np.sqrt(gain / max(1, rows.sum()))
-            return np.asarray(noise * rows[:, None] * columns)
+        Raises:
+            ValueError: the model has no MLP.
+        """
+        if not self.has_mlp:
+            raise ValueError("the model has no MLP")
 
-        fresh = MLP(drawn(mlp.W_in, 2.0), 0.0 * mlp.b_in, drawn(mlp.W_out, 1.0), 0.0 * mlp.b_out)
-        blocks = (Block(self.model.blocks[0].attention, fresh),)
+        def fresh(number: int, block: Block) -> Block:
+            if block.mlp is None:
+                return block
+            mlp, rng = block.mlp, generator(seed, "untrained MLP", *block.mlp.W_in.shape, *[number][:number])
+
+            def drawn(weight: Floats, gain: float) -> Floats:
+                rows, columns = (weight != 0).any(axis=1), (weight != 0).any(axis=0)
+                noise = rng.standard_normal(weight.shape) * np.sqrt(gain / max(1, rows.sum()))
+                return np.asarray(noise * rows[:, None] * columns)
+
+            weights = (drawn(mlp.W_in, 2.0), 0.0 * mlp.b_in, drawn(mlp.W_out, 1.0), 0.0 * mlp.b_out)
+            return replace(block, mlp=type(mlp)(*weights))
+
+        blocks = tuple(fresh(number, block) for number, block in enumerate(self.model.blocks))
         return replace(self, model=replace(self.model, blocks=blocks))
 
 

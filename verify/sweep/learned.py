@@ -1,7 +1,7 @@
 """Cells of what gradient descent finds (C9): one training run, its structure and its transfer.
 
-The grids around one base: batches of 128 subjects, 1500 steps, twenty dimensions a relation and four neurons
-a dimension where nothing else is said.
+The grids around one base, the recipe but for weight decay 0.6, learning rate 0.005, batches of 128 subjects
+and 1500 steps; twenty dimensions a relation and four neurons a dimension where nothing else is said.
 """
 
 from collections.abc import Iterable
@@ -141,6 +141,43 @@ def variants(size: int, R: int, per: int, *, seeds: int = 3, seed: int = 0) -> G
     for name, values in VARIANTS.items():
         for value in values:
             grid += runs([size], [R], [per], seeds=seeds, seed=seed, **{name: value})
+    return grid
+
+
+PLAIN: dict[
+    str, Any
+] = {  # what a library's user would take: AdamW's own rate and decay, a language model's layer
+    "attributes": "learned",
+    "subjects": "learned",
+    "initial": 1.0,
+    "noise": 0.0,
+    "weight_decay": 0.01,
+    "learning_rate": 0.001,
+    "attention": "trained",
+    "residual": 1,
+    "norm": True,
+    "activation": "gelu",
+}
+RECIPE: dict[str, Any] = {name: getattr(Recipe(dimension=1, width=1), name) for name in PLAIN}
+STEPS: dict[str, tuple[str, ...]] = {  # from plain to the recipe, each a thing that one would change at once
+    "small first embeddings": ("initial",),
+    "noise": ("noise",),
+    "weight decay": ("weight_decay",),
+    "learning rate": ("learning_rate",),
+    "vectors on a sphere": ("attributes", "subjects"),
+    "the sum alone": ("attention", "residual", "norm"),
+    "ReLU": ("activation",),
+}
+
+
+def ablation(*, seeds: int = 3, seed: int = 0) -> Grid:
+    """N = 256, R = 2, d = 40: plain defaults and the recipe, and each with one step taken or taken back."""
+    grid: Grid = []
+    for whole, other in ((PLAIN, RECIPE), (RECIPE, PLAIN)):
+        for names in ((), *STEPS.values()):
+            settings = whole | {name: other[name] for name in names}
+            settings = {name: int(value) if name == "residual" else value for name, value in settings.items()}
+            grid += runs([256], [2], [20], seeds=seeds, seed=seed, batch=0, steps=3000, **settings)
     return grid
 
 

@@ -1,5 +1,8 @@
 """The measurements of C9 on models whose structure is known: built by hand, or none at all."""
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,8 +13,11 @@ from georecall.constructions import (
     linear_associative_memory,
     sign_code_memory,
 )
+from georecall.constructions.gradient_descent import trained
+from georecall.constructions.training.recipe import Recipe
+from georecall.constructions.transformer.transformer import Block
 from georecall.theory.facts.fact_table import FactTable, random_bijections
-from georecall.verify.learned import Parts, structure
+from georecall.verify.learned import Parts, structure, transfers
 from georecall.verify.learned.selection import alignment, gating, swapped, swaps
 from georecall.verify.learned.superposition import (
     PENALTIES,
@@ -218,19 +224,83 @@ def test_the_superposition_of_the_old_table_is_the_old_embedding(built):
 
 
 def test_what_cannot_be_measured_is_refused():
-    model = block_superposition(TABLE)
-    with pytest.raises(ValueError, match="one layer with an MLP"):
-        Parts.of(type(model)(model.W_E, model.W_pos, (), model.W_U, model.b_U), 128)
     with pytest.raises(ValueError, match="all subjects have one embedding"):
         Parts.of(parts_of(block_superposition).with_subjects(np.zeros((128, 21))), 128)
     with pytest.raises(ValueError, match="a procedure is one of superposition, inverse, training"):
         transferred(parts_of(block_superposition), TABLE, "magic")
+    with pytest.raises(ValueError, match="128 subjects and 2 relations need 130"):
+        structure(block_superposition(TABLE), FactTable(TABLE.answers[:2], n_attributes=128))
+
+
+def disjoint(R=2, N=16):
+    """Relations with attributes of their own, and a sum without an MLP that learned them."""
+    rng = np.random.default_rng(0)
+    table = FactTable([N * r + rng.permutation(N) for r in range(R)], n_attributes=R * N)
+    by_sum = Recipe(dimension=16, width=1, mlp="none", noise=0.0, weight_decay=0.0, steps=500)
+    return trained(table, by_sum), table
+
+
+def test_without_an_mlp_what_asks_for_one_is_named_with_the_reason():
+    model, table = disjoint()
+    found = structure(model, table)
+    assert found["recall"] == 1.0
+    assert found["not_applicable"] == {"gating": "neurons are asked of one layer that has an MLP"}
+    assert "swap_untrained" not in found
+    assert found["swap_random"] < 0.5
+    moved = transfers(model, table, procedures=("superposition", "inverse"))
+    assert "discriminates" not in moved["superposition"]
+    assert "one layer of attention and ReLU MLP" in moved["inverse"]["not_applicable"]
+
+
+def test_a_model_of_several_layers_is_measured_where_that_means_something():
+    table = random_bijections(16, 2, rng=np.random.default_rng(0))
+    model = block_superposition(table)
+    twice = replace(model, blocks=(*model.blocks, Block(None, None)))
+    found = structure(twice, table)
+    assert (found["recall"], found["transfer"]) == (1.0, 1.0)
+    assert found["not_applicable"].keys() == {"gating"}
+
+
+def test_vectors_alone_have_superposition_and_probes_and_nothing_else():
+    parts = parts_of(block_superposition)
+    found = structure(parts.subjects, TABLE, attributes=parts.attributes)
+    assert found["r2"] == pytest.approx(1.0, abs=1e-9)
+    assert found["probe"] == 1.0
+    assert found["not_applicable"].keys() == {"recall", "swaps", "gating", "transfer"}
+    assert found["not_applicable"]["swaps"] == "vectors answer nothing: this needs a model"
+    random = structure(
+        np.random.default_rng(0).standard_normal((128, 21)), TABLE, attributes=parts.attributes
+    )
+    assert max(random["r2"], random["probe"]) < 0.1
+
+
+def test_without_attributes_vectors_of_theirs_each_is_a_direction_if_it_occurs_often_enough():
+    rng = np.random.default_rng(0)
+    table = FactTable(rng.integers(4, size=(2, 80)), n_attributes=4)
+    vectors = sum(rng.standard_normal((4, 10))[row] for row in table.answers)
+    found = structure(vectors, table)
+    assert found["r2"] == pytest.approx(1.0, abs=1e-6)
+    assert found["probe"] == 1.0
+    with pytest.raises(ValueError, match="every attribute occurs once in a relation"):
+        structure(np.eye(128), TABLE)
+
+
+@pytest.mark.parametrize(
+    ("vectors", "attributes", "what"),
+    [
+        (np.ones((128, 4)), np.eye(128), "all subjects have one vector"),
+        (np.eye(5), np.eye(128), r"vectors of 128 subjects have shape \(128, d\), not \(5, 5\)"),
+        (np.eye(128), np.eye(5), r"vectors of 128 attributes have shape"),
+        (np.full((128, 2), np.nan), np.eye(128), "the vectors of subjects hold a number that is not finite"),
+    ],
+)
+def test_vectors_that_do_not_fit_are_refused(vectors, attributes, what):
+    with pytest.raises(ValueError, match=what):
+        structure(vectors, TABLE, attributes=attributes)
 
 
 def test_all_measurements_are_json_and_the_same_for_the_same_seed():
     found = structure(block_superposition(TABLE), TABLE)
     assert found == structure(block_superposition(TABLE), TABLE)
     assert found != structure(block_superposition(TABLE), TABLE, seed=1)
-    assert {type(value) for name, value in found.items() if name not in {"singular_values", "fit_fails"}} == {
-        float
-    }
+    assert json.loads(json.dumps(found)) == found

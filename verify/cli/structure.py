@@ -1,0 +1,151 @@
+"""`georecall structure`: what is in anyone's model of what C9 says of trained ones."""
+
+from typing import Any
+
+import click
+
+from georecall.verify.cli.options import Count, input_errors, read_facts
+from georecall.verify.cli.training_options import training_errors
+
+_ENDINGS = (".svg", ".pdf", ".png")
+
+
+@click.command(name="structure")
+@click.option("--model", metavar="M.safetensors", help="Weights in the export format.")
+@click.option("--construction", metavar="MODULE:FUNCTION", help="A function from facts to weights.")
+@click.option("--vectors", metavar="E.npy", help="Subjects' vectors alone, shape (N, d).")
+@click.option("--attributes", metavar="U.npy", help="With --vectors: the attributes', shape (|A|, m).")
+@click.option("--answers", metavar="A.npy", help="The facts as numbers, int64, shape (R, N).")
+@click.option("--facts", metavar="FILE|NAME", help="The facts from a file, or a shipped data set.")
+@click.option("--seed", type=Count(), default=0, show_default=True, help="Of held-out subjects and controls.")
+@click.option("--figure", metavar="FILE.svg", help="Also draw it: .svg, .pdf or .png.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(seed: int, figure: str | None, as_json: bool, **given: str | None) -> None:
+    """Measure superposition, probes, swaps, gating, alignment and transfer, each beside its controls.
+
+    \b
+    georecall structure --model model.safetensors --answers model.answers.npy
+    georecall structure --construction mypackage.mymodule:build --facts capitals
+    georecall structure --vectors embeddings.npy --attributes unembedding.npy --answers answers.npy
+
+    What does not apply to the model is named with the reason.
+    """  # noqa: D301 (click wants the backspace)
+    from georecall.verify.cli.output import print_json, progress_bar
+
+    if sum(given[name] is not None for name in ("model", "construction", "vectors")) != 1:
+        raise click.UsageError("whose structure? give one of --model, --construction and --vectors")
+    if (given["answers"] is None) == (given["facts"] is None):
+        raise click.UsageError("of which facts? give one of --answers A.npy and --facts FILE|NAME")
+    if given["attributes"] is not None and given["vectors"] is None:
+        raise click.UsageError("--attributes goes with --vectors: a model's are its unembedding")
+    if figure is not None and not figure.endswith(_ENDINGS):
+        raise click.UsageError(f"--figure must end in {', '.join(_ENDINGS)}, got {figure}")
+    with input_errors(), training_errors(), progress_bar("measuring"):
+        from georecall.verify.learned import structure
+        from georecall.verify.usage import UsageError
+
+        try:
+            model, facts, attributes = _read(given)
+            found = structure(model, facts, attributes=attributes, seed=seed)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+    about = {name: value for name, value in given.items() if value is not None}
+    whole = about | {
+        "subjects": facts.n_subjects,
+        "relations": facts.n_relations,
+        "n_attributes": facts.n_attributes,
+        "seed": seed,
+        **found,
+        "figure": figure,
+    }
+    if figure is not None:
+        _draw(whole, figure)
+    if as_json:
+        print_json(whole)
+    else:
+        _print(whole)
+
+
+def _read(given: dict[str, str | None]) -> tuple[Any, Any, Any]:
+    """Model or vectors, facts, and the attributes' vectors."""
+    from georecall.constructions.files.loading import load_safetensors
+    from georecall.constructions.files.reading import load_answers
+    from georecall.constructions.transformer.transformer import Transformer
+    from georecall.theory.facts.fact_table import FactTable
+    from georecall.verify.recall.construction import load
+
+    facts = read_facts(given["facts"], None)
+    answers = None if given["answers"] is None else load_answers(given["answers"])
+    if given["model"] is not None:
+        model = load_safetensors(given["model"])
+        if answers is not None:
+            facts = FactTable(answers, n_attributes=model.d_vocab_out)
+        return model, facts, None
+    if answers is not None:
+        facts = FactTable(answers)
+    assert facts is not None
+    if given["construction"] is not None:
+        made = load(given["construction"])(facts)
+        if not isinstance(made, Transformer):
+            kind = type(made).__name__
+            raise ValueError(f"{given['construction']} gives a {kind}, no weights: structure is in weights")
+        return made, facts, None
+    assert given["vectors"] is not None
+    vectors = _array(given["vectors"])
+    return vectors, facts, None if given["attributes"] is None else _array(given["attributes"])
+
+
+def _array(path: str) -> Any:
+    """Numbers in a .npy file.
+
+    Raises:
+        ValueError: it cannot be read, or holds no real numbers.
+    """
+    import numpy as np
+
+    try:
+        with open(path, "rb") as file:
+            found = np.lib.format.read_array(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ValueError(f"{path} is no array in .npy format: {error}") from error
+    if found.dtype.kind not in "fiu":
+        raise ValueError(f"{path} holds {found.dtype}, not real numbers")
+    return found
+
+
+def _draw(whole: dict[str, Any], path: str) -> None:
+    from georecall.verify.figures.structure import draw_structure
+    from georecall.verify.figures.style import save
+
+    about = {"figure": "structure", "seeds": [whole["seed"]], "parameters": {}, "cells": 1}
+    try:
+        save(draw_structure(whole), path, title="Structure of a model", about=about)
+    except OSError as error:
+        raise click.ClickException(f"cannot write {path}: {error}") from error
+
+
+def _print(whole: dict[str, Any]) -> None:
+    from georecall.verify.cli.learn import show_share
+    from georecall.verify.cli.terminal import console, escape, table
+    from georecall.verify.learned import MEASURES
+
+    to = console()
+    what = ", ".join(
+        f"{whole[name]} {name.removeprefix('n_')}" for name in ("subjects", "relations", "n_attributes")
+    )
+    to.print(f"[bold]structure[/bold]  {what}")
+    shown = table("measure", "value", "controls", "what it is")
+    for name, (controls, legend) in MEASURES.items():
+        if name not in whole:
+            continue
+        beside = (f"{c.rpartition('_')[2]} {whole[c]:.3f}" for c in controls if c in whole)
+        shown.add_row(name, show_share(whole[name]), ", ".join(beside), legend)
+    to.print(shown)
+    to.print("  all are shares, 1 at most; controls are what is there without training, or at random")
+    for name in whole["fit_fails"]:
+        told = f"{name} is {whole[name]:.3g}: the regression fails, and no map of it says anything"
+        to.print(f"  [red]{told}[/red]", soft_wrap=True)
+    for name, reason in whole["not_applicable"].items():
+        to.print(f"  not measured: {name} ({escape(reason)})", soft_wrap=True)
+    if whole["figure"]:
+        to.print(f"  wrote {escape(whole['figure'])}", soft_wrap=True)
