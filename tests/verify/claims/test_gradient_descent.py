@@ -29,7 +29,7 @@ def test_a_superposition_built_by_hand_has_all_that_the_claim_says(made):
     verdict = check("gradient-descent", TABLE, trials=1)
     assert (verdict.status, verdict.reason) == ("holds", None)
     assert all(verdict.measured[name] >= verdict.predicted[name] for name in QUANTITIES)
-    assert [control.ok for control in verdict.controls] == [True] * 5
+    assert [control.ok for control in verdict.controls] == [True] * 6
     low, high = verdict.measured["transfer_accuracy_interval"]
     assert 0.95 <= low < high == 1.0
     assert verdict.parameters["trials"] == 1
