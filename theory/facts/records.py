@@ -66,6 +66,8 @@ def _records(name: str, text: str) -> tuple[str, list[Record]]:
     except (ValueError, RecursionError) as error:
         raise FactsError(f"{name}: {_why(error)}") from error
     entries = whole if isinstance(whole, list) else [whole]
+    if entries and all(isinstance(entry, list) and len(entry) == 3 for entry in entries):  # triples
+        entries = [dict(zip(("subject", "relation", "attribute"), entry, strict=True)) for entry in entries]
     return "entry", [_object(entry, f"{name}, entry {i}", i) for i, entry in enumerate(entries, start=1)]
 
 

@@ -11,7 +11,6 @@ from georecall.theory.claims import CLAIMS
 from georecall.theory.claims.claim import Claim
 from georecall.theory.claims.gradient_descent import GRADIENT_DESCENT
 from georecall.theory.facts.fact_table import FactTable
-from georecall.theory.facts.protocol import Table
 from georecall.verify.claims.controls import controlled
 from georecall.verify.claims.floors import FLOORS, Judge
 from georecall.verify.claims.gradient_descent import gradient_descent_claim
@@ -20,6 +19,7 @@ from georecall.verify.claims.options import (
     Prepared,
     check_options,
     facts_asked,
+    filling,
     named,
     no_option,
     prepare,
@@ -31,7 +31,6 @@ from georecall.verify.margins.certify import certify
 from georecall.verify.margins.induction import PremiseError
 from georecall.verify.margins.margins import Found, Progress
 from georecall.verify.usage import Option, UsageError, require_memory_for_weights, show
-from georecall.verify.verdict.assumed import assumed
 from georecall.verify.verdict.judgement import covered, judged, quantities, uncertified
 from georecall.verify.verdict.verdict import HypothesisResult, Mismatch, Verdict
 
@@ -120,7 +119,7 @@ def check(
         n_facts=facts.n_facts,
         n_queries=instance.n_queries,
         hypotheses=tuple(hypotheses),
-        parameters=prepared.parameters | {"engine": engine} | _assumed(facts, instance.parameters),
+        parameters=prepared.parameters | {"engine": engine},
         seed=seed,
     )
     unmet = [hypothesis.name for hypothesis in hypotheses if not hypothesis.holds]
@@ -171,16 +170,10 @@ def _check_judged(
         verdict,
         n_facts=facts.n_facts,
         n_queries=facts.n_subjects * facts.n_relations ** options.get("hops", 1),
-        parameters=drawn | options | _assumed(facts, options),
+        parameters=drawn | options | filling(facts, options),
         seed=seed,
         seconds=time.perf_counter() - start,
     )
-
-
-def _assumed(facts: Table, options: dict[str, Any]) -> dict[str, Any]:
-    hops, typed = options.get("hops", 1), bool(options.get("typed"))
-    chain = hops == 1 or (isinstance(facts, FactTable) and facts.of_entities)
-    return assumed(facts, hops, typed=typed) if chain else {}
 
 
 def _measured(

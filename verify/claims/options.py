@@ -12,6 +12,7 @@ from georecall.theory.claims import CLAIMS, claim_name
 from georecall.theory.claims.claim import Claim
 from georecall.theory.facts.fact_table import FactTable, random_bijections, random_functions
 from georecall.theory.facts.keyed import KeyedBijections
+from georecall.theory.facts.protocol import Table
 from georecall.theory.tools.names import meant
 from georecall.theory.tools.numerals import as_float
 from georecall.theory.tools.randomness import generator
@@ -25,6 +26,7 @@ from georecall.verify.claims.selector import DISJOINT
 from georecall.verify.claims.single_hop import FAMILY as SINGLE_HOP
 from georecall.verify.claims.single_hop import SingleHop
 from georecall.verify.usage import Option, UsageError, require_memory, require_memory_for_table, show
+from georecall.verify.verdict.assumed import assumed
 
 EXPERIMENTS: dict[str, Experiment] = {
     experiment.claim.name: experiment
@@ -87,7 +89,8 @@ def prepare(
         raise
     except ValueError as error:  # options that no code or construction has
         raise UsageError(str(error)) from error
-    return Prepared(experiment, instance.facts, instance, drawn | instance.parameters)
+    parameters = drawn | instance.parameters
+    return Prepared(experiment, instance.facts, instance, parameters | filling(instance.facts, parameters))
 
 
 def _experiment(claim: str | Claim) -> Experiment:
@@ -172,6 +175,13 @@ def check_options(claim: Claim, options: dict[str, Any]) -> dict[str, Any]:
             Option("margin"), " is what softmax attention keeps: it goes with ", Option("attention"), " soft"
         )
     return plain
+
+
+def filling(facts: Table, options: dict[str, Any]) -> dict[str, Any]:
+    """What a verdict at these options says of cells that were filled."""
+    hops, typed = options.get("hops", 1), bool(options.get("typed"))
+    chain = hops == 1 or (isinstance(facts, FactTable) and facts.of_entities)
+    return assumed(facts, hops, typed=typed) if chain else {}
 
 
 def facts_asked(

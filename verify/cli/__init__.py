@@ -25,6 +25,7 @@ COMMANDS = {
     "claims": "List the claims, their hypotheses and predictions.",
     "check": "Build, measure and judge a claim, or anyone's weights.",
     "ask": "Answer a question through the weights, step by step.",
+    "facts": "Show what is read from a file of facts, and the number of each name.",
     "bound": "Evaluate a floor or a bound on codes, rigorously.",
     "sweep": "Measure grids of cells into a results file that survives anything.",
     "plot": "Draw a figure from a results file.",

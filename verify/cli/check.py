@@ -130,6 +130,8 @@ def command(
             )
             if facts is not None:
                 verdict.parameters["table"] = facts
+    if missing is not None:
+        verdict.parameters.setdefault("filled_cells", 0)
     if as_json:
         print_json(verdict.to_json())
     else:

@@ -93,7 +93,9 @@ def _setting(verdict: Verdict) -> list[str]:
             how = "measured in the floats of a function that is not known, not certified"
         of = f"{verdict.margins_of}: " if verdict.margins_of else ""
         parts.append(f"{of}{show(verdict.n_queries)} queries {how}, in {verdict.seconds:.2f} s")
-    if filled is not None:
+    if filled == 0:
+        parts.append("no cell was missing")
+    elif filled is not None:
         of = f"{show(stated)} of {show(verdict.n_queries)}"
         parts.append(f"{show(filled)} missing cells are filled; {of} queries are about stated facts")
     return parts

@@ -118,6 +118,25 @@ def test_a_file_that_exists_is_read_whatever_it_is_called(said, tmp_path, monkey
     assert "the shipped data set is called 'countries'" in said("ask", "--facts", "countries.csv", "x")[2]
 
 
+def test_what_was_read_is_shown_with_the_number_of_each_attribute(said, lands, tmp_path):
+    status, out, _ = said("facts", lands, "--missing", "unknown", "--entities")
+    assert status == 0
+    assert {"subjects 5", "filled_cells 6", "of_entities True", "bijective False"} <= set(out.splitlines())
+    assert "2       Arlen City  capital of Norrland" in out
+    found = json.loads(said("facts", lands, "--json")[1])
+    assert found["attribute_names"] == ["Arlen City", "Port Vey", "Sudland", "Norrland"]
+    assert (found["bijective"], found["disjoint_attributes"]) == (False, True)
+    assert said("facts", lands, "--answers", tmp_path / "A.npy")[0] == 0
+    assert np.load(tmp_path / "A.npy").tolist() == [[0, 1], [2, 3]]
+    assert "which is no subject" in said("facts", lands, "--entities")[2]
+
+
+def test_where_nothing_was_missing_the_verdict_says_so(said, lands):
+    asked = ("check", "single-hop", "--facts", lands, "--missing", "unknown")
+    assert json.loads(said(*asked, "--json")[1])["parameters"]["filled_cells"] == 0
+    assert "no cell was missing" in said(*asked)[1]
+
+
 def test_facts_come_through_standard_input(said, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"subject,mother\nAnn,Zoe\n")))
     assert said("ask", "--facts", "-", "mother of Ann")[1].endswith("mother of Ann: Zoe\n")

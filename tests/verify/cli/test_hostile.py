@@ -72,6 +72,8 @@ def commands(facts, place: Path, question: str = "q of x") -> dict[str, list]:
     return {
         "ask": ["ask", *read, "--", question],
         "ask, JSON": ["ask", *read, "--json", "--", question],
+        "facts": ["facts", facts],
+        "facts, JSON": ["facts", facts, "--json"],
         "check": ["check", "single-hop", *read],
         "check, JSON": ["check", "single-hop-in-place", *read, "--json"],
         "check, hops": ["check", "composed-hops", "--hops", "2", *read],

@@ -1,10 +1,14 @@
-"""CSV files, good and bad."""
+"""Files of facts, good and bad."""
+
+import gzip
+import warnings
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from georecall.theory.facts.fact_table import FactsError, FactTable
+from georecall.theory.facts.spelling import FactsWarning
 from georecall.verify.strategies import fact_tables
 
 WIDE = "subject,mother,wife\nAnn,Carla,none\nBen,Carla,Dora\nDora,Eva,none\n"
@@ -31,15 +35,25 @@ HEADED = st.builds(
 MISSING = st.sampled_from([None, "unknown"])
 
 
+TRIPLES = "Ann\tboss\tBen\nBen\tboss\tAnn\n"
+JSON = '[{"subject": "Ann", "boss": "Ben"}, {"subject": "Ben", "boss": "Ann", "age": 7}]'
+LINES = '{"name": "Ann", "boss": "Ben"}\n{"name": "Ben", "boss": null}\n'
+SAMPLES = '{"name": "boss", "samples": [{"subject": "Ann", "object": "Ben"}]}'
+GOOD = [text.encode() for text in (WIDE, LONG, TRIPLES, WIDE.replace(",", ";"), JSON, LINES, SAMPLES)]
+GOOD += [gzip.compress(WIDE.encode())]
+
+
 def files(damaged):
-    return st.one_of(GRIDS, HEADED, damaged(WIDE.encode()), damaged(LONG.encode()))
+    return st.one_of(GRIDS, HEADED, *map(damaged, GOOD))
 
 
 def assert_read_or_refused(path, data, missing):
     path.write_bytes(data)
     refusal, table = None, None
     try:
-        table = FactTable.from_csv(path, missing=missing)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FactsWarning)
+            table = FactTable.from_file(path, missing=missing)
     except FactsError as error:
         refusal = str(error)
     if table is None:
