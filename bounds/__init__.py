@@ -18,6 +18,7 @@ from georecall.bounds.margin import margin, selector
 from georecall.bounds.multi_hop import multi_hop, multi_hop_entropy
 from georecall.bounds.multi_hop_untyped import multi_hop_untyped, untyped_floors
 from georecall.bounds.spherical import rankin, readout_dimension, welch
+from georecall.bounds.two_sided import two_sided
 from georecall.bounds.width import selector_width, selector_width_closed_form
 from georecall.theory.tools.names import meant
 
@@ -31,11 +32,13 @@ BOUNDS: Mapping[str, Callable[..., Enclosure]] = MappingProxyType(
         "selector-width": selector_width,
         "multi-hop": multi_hop,
         "multi-hop-untyped": multi_hop_untyped,
+        "two-sided": two_sided,
         "hamming": hamming,
         "plotkin": plotkin,
         "gilbert-varshamov": gilbert_varshamov,
         "welch": welch,
         "rankin": rankin,
+        "readout-dimension": readout_dimension,
     }
 )
 """The bounds that `georecall bound NAME` knows; their parameters are whole numbers, other numbers and
@@ -75,6 +78,7 @@ __all__ = [
     "selector",
     "selector_width",
     "selector_width_closed_form",
+    "two_sided",
     "untyped_floors",
     "welch",
 ]

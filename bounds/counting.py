@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any
 
 from georecall.bounds.arithmetic import balls
-from georecall.bounds.arithmetic.arguments import digits_wanted, whole
+from georecall.bounds.arithmetic.arguments import Number, digits_wanted, rational, whole
 from georecall.bounds.arithmetic.enclosure import Enclosure
+
+_AFFORDABLE = 200_000_000
+"""Bits of all coefficients that a power may have: about a second's worth."""
 
 
 def counting(n_subjects: int, n_relations: int, *, digits: int = 30) -> Enclosure:
@@ -77,41 +81,75 @@ def bits_per_subject(
     )
 
 
-def approximate_counting(n_subjects: int, n_relations: int, n_errors: int, *, digits: int = 30) -> Enclosure:
+def approximate_counting(
+    n_subjects: int,
+    n_relations: int,
+    n_errors: int | None = None,
+    *,
+    error_rate: Number | None = None,
+    digits: int = 30,
+) -> Enclosure:
     """C4 with errors: bits needed when each table may get up to e of its N R answers wrong.
 
     Statement. If the model gets at most e answers of each bijection table wrong, then
-    B >= R log2(N!) - log2 C(N R, e) - log2[ (N!)^q (e mod N)! ],  q = floor(e / N).
+    B >= R log2(N!) - log2 [x^e] (sum_j (N)_j x^j)^R,  (N)_j = N! / (N-j)!.
     Proof. Fix the parameters, so all N R answers. A table that they serve disagrees with them inside some
-    set of exactly e positions: C(N R, e) choices. Outside, the table equals the answers; if e_r of the
-    positions belong to relation r, the e_r values of pi_r not yet used go there in e_r! orders at most. The
-    product of the e_r! with sum e and each e_r <= N is largest, by log-convexity, when all but one of the e_r
-    are 0 or N. So each of the 2^B parameter values serves at most C(N R, e) (N!)^q (e mod N)! tables. QED
-    Where the difference is negative (e is large) the floor is 0.
+    set of exactly e positions, e_r of them in relation r: C(N, e_r) choices there. Outside, the table equals
+    the answers, and the e_r values of pi_r not yet used go there in e_r! orders at most: C(N, e_r) e_r! =
+    (N)_{e_r}. So each of the 2^B parameter values serves at most sum over e_1 + .. + e_R = e of prod_r
+    (N)_{e_r} tables. QED Where the coefficient takes too long, the sum is at most the number of its terms
+    times the largest, that of errors spread over the relations, as (N)_j is log-concave in j: B >= R
+    log2(N!) - sum_r log2 (N)_{e_r} - log2 C(e+R-1, R-1), each e_r = floor or ceiling of e/R. Where the
+    difference is negative the floor is 0.
 
     Args:
         n_subjects: N >= 1.
         n_relations: R >= 1.
-        n_errors: e, from 0 to N R; floor(eps N R) for an error rate eps.
+        n_errors: e, from 0 to N R.
+        error_rate: eps from 0 to 1, instead of n_errors: e = floor(eps N R).
         digits: precision asked of the enclosure: width at most 10^-digits max(1, value).
 
     Returns:
         An enclosure of the floor, in bits; at e = 0 it is that of `counting`.
 
     Raises:
-        ValueError: an argument is out of range.
+        ValueError: an argument is out of range, or not one of n_errors and error_rate is given.
         MissingExtraError: python-flint is not installed.
 
-    Source: theory/pages/c4.md, C4 (derived there).
+    Source: C4 (theory/pages/c4.md).
+
+    >>> print(approximate_counting(256, 8, error_rate=Fraction(3, 10)))
+    8672.423286..8672.423287 bits
     """
     N = whole("n_subjects", n_subjects, at_least=1)
     R = whole("n_relations", n_relations, at_least=1)
+    if (n_errors is None) == (error_rate is None):
+        raise ValueError("one of n_errors and error_rate must be given")
+    if error_rate is not None:
+        n_errors = int(rational("error_rate", error_rate, at_least=0, at_most=1) * N * R)
+    assert n_errors is not None
     e = whole("n_errors", n_errors, at_least=0, at_most=N * R)
-    q, rest = divmod(e, N)
+    # digits of the coefficients of the powers, and their number
+    exactly = R * R * N * N * N.bit_length() <= _AFFORDABLE
 
     def floor() -> Any:
-        choices = balls.log2_falling(N * R, e) - balls.log2_factorial(e)
-        completions = q * balls.log2_factorial(N) + balls.log2_factorial(rest)
-        return R * balls.log2_factorial(N) - choices - completions
+        served = balls.log2(_coefficient(N, R, e)) if exactly else _spread(N, R, e)
+        return R * balls.log2_factorial(N) - served
 
-    return balls.refine(floor, digits=digits_wanted(digits), unit="bits").positive_part()
+    found = balls.refine(floor, digits=digits_wanted(digits), unit="bits").positive_part()
+    return found.by("coefficient" if exactly else "closed form")
+
+
+def _coefficient(N: int, R: int, e: int) -> int:
+    """[x^e] (sum_j (N)_j x^j)^R."""
+    power = balls.flint().fmpz_poly([math.perm(N, j) for j in range(min(N, e) + 1)]) ** R
+    return int(power[e])
+
+
+def _spread(N: int, R: int, e: int) -> Any:
+    """log2 of the number of terms of the coefficient times the largest."""
+    each, one_more = divmod(e, R)
+    most = (R - one_more) * balls.log2_falling(N, each)
+    if one_more:
+        most += one_more * balls.log2_falling(N, each + 1)
+    return most + balls.log2_binomial(e + R - 1, R - 1)

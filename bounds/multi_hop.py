@@ -11,6 +11,7 @@ from typing import Any
 from georecall.bounds.arithmetic import balls
 from georecall.bounds.arithmetic.arguments import Number, digits_wanted, rational, whole
 from georecall.bounds.arithmetic.enclosure import Enclosure
+from georecall.bounds.counts import places, typed_counted, typed_most, typed_path
 from georecall.bounds.walks.typed import expected_labels
 
 
@@ -28,9 +29,11 @@ def multi_hop(
 
     Statement. The model reads the subject only through its embedding (d coordinates of b bits) and answers
     every typed k-hop query; B are all other fact-dependent bits. Then, for every number T of subjects,
-    T d b + B >= H_k(T), the entropy of their answers; so d b >= (H_k(T) - B) / T, and B >= H_k(T) - T d b.
+    T d b + B >= C_k(T) >= H_k(T), log2 of the number of arrays of their answers, and the entropy of those to
+    a random table; so d b >= (C_k(T) - B) / T, and B >= C_k(T) - T d b. The model is to be right for every
+    table, and no other subject's embedding is in the prompt or read (else chain of thought contradicts it).
     Proof. T embeddings and the other bits take 2^(T d b + B) values, and determine the answers. H_k(T) is
-    `multi_hop_entropy`. QED
+    `multi_hop_entropy`, C_k(T) or less is `counts.typed_counted`. QED The larger of the two is given.
     Best T. Subjects are exchangeable, so one more subject's answers add the less entropy the more are known
     (Han): H_k is concave, with H_k(0) = 0. So H_k(T) - T d b is concave in T, and (H_k(T) - B) / T first
     rises and then falls, since T (H_k(T+1) - H_k(T)) - H_k(T) + B, which has the sign of its increment, never
@@ -70,15 +73,21 @@ def multi_hop(
     def floor(T: int) -> Enclosure:
         return spare(entropy(T), T, known, unit)
 
+    def counted(T: int) -> Enclosure:
+        return spare(typed_counted(N, R, k, T, digits), T, known, unit)
+
     if subjects_asked is not None:
-        return floor(whole("subjects_asked", subjects_asked, at_least=1, at_most=N)).positive_part()
+        asked = whole("subjects_asked", subjects_asked, at_least=1, at_most=N)
+        return largest([floor(asked), counted(asked)]).positive_part()
     if unit == "bits per subject" and known == 0:
-        return floor(1)
+        return largest([floor(1), counted(1)])
+    by_counting = [counted(T) for T in places(N, R, in_floats(lambda T: typed_path(N, R, k, T), known, unit))]
     best = _climb(floor, _mean_field_best(N, R, k, known, unit), N)
     beside = [T for T in (best - 1, best + 1) if 1 <= T <= N]
-    if all(floor(T).at_most(floor(best)) for T in beside):
-        return floor(best).positive_part()
-    return _below_chords(entropy, best, N, known, unit).positive_part()
+    by_entropy = floor(best)
+    if not all(floor(T).at_most(by_entropy) for T in beside):
+        by_entropy = _below_chords(entropy, best, N, known, unit).by(by_entropy.argument)
+    return largest([by_entropy, *by_counting]).positive_part()
 
 
 def multi_hop_entropy(
@@ -124,7 +133,9 @@ def multi_hop_entropy(
         total = R * balls.log2_falling(N, T) + (R - 1) * sum(reached, start=balls.ball(0))
         return total if followed else balls.Rough(total)
 
-    return balls.refine(entropy, digits=digits_wanted(digits), unit="bits")
+    found = balls.refine(entropy, digits=digits_wanted(digits), unit="bits")
+    top = balls.refine(lambda: typed_most(N, R, k, T), digits=digits_wanted(digits), unit="bits").upper
+    return found.below_top(top).by("entropy")
 
 
 def sizes(n_subjects: int, n_relations: int, hops: int) -> tuple[int, int, int]:
@@ -151,18 +162,39 @@ def spare(entropy: Enclosure, T: int, known: Fraction, unit: str) -> Enclosure:
     """What T d b + B >= H leaves: (H - B) / T in bits per subject, or H - T d b in bits."""
     assert entropy.upper is not None
     taken, share = (known, T) if unit == "bits per subject" else (T * known, 1)
-    return Enclosure((entropy.lower - taken) / share, (entropy.upper - taken) / share, unit)
+    argument = f"{entropy.argument} at T = {T}" if entropy.argument else ""
+    return Enclosure((entropy.lower - taken) / share, (entropy.upper - taken) / share, unit, argument)
+
+
+def largest(floors: list[Enclosure]) -> Enclosure:
+    """The enclosure of the largest of several values in one unit, with its argument."""
+    best = max(floors, key=lambda floor: floor.lower)
+    upper = [floor.upper for floor in floors if floor.upper is not None]
+    return Enclosure(best.lower, max(upper) if len(upper) == len(floors) else None, best.unit, best.argument)
+
+
+def in_floats(bits: Callable[[int], Any], known: Fraction, unit: str) -> Callable[[int], float]:
+    """About what a floor is at T: only to know where to look."""
+
+    @cache
+    def about(T: int) -> float:
+        total = float(bits(T).mid()) - float(min(known, Fraction(2**1000))) * (T if unit == "bits" else 1)
+        return total / T if unit == "bits per subject" else total
+
+    return about
 
 
 def _mean_field_best(N: int, R: int, k: int, known: Fraction, unit: str) -> int:
     """About the best T: H_k with n_t at its mean, in floats. Only a place to start; no bound rests on it."""
     bits = float(min(known, Fraction(2**1000)))  # of more, which no float need have, the floor is 0
+    hops = min(k - 1, 200)  # then nearly everything is reached
 
     def about(T: int) -> float:
         n, total = float(T), R * _f(N, T)
-        for _ in range(k - 1):
+        for _ in range(hops):
             n = -N * math.expm1(R * math.log1p(-n / N)) if n < N else n
             total += (R - 1) * _f(N, n)
+        total += (k - 1 - hops) * (R - 1) * _f(N, n)
         return (total - bits) / T if unit == "bits per subject" else total - T * bits
 
     low, high = 1, N

@@ -10,10 +10,13 @@ from typing import Any
 from georecall.bounds.arithmetic import balls
 from georecall.bounds.arithmetic.arguments import Number, digits_wanted, whole
 from georecall.bounds.arithmetic.enclosure import Enclosure
-from georecall.bounds.multi_hop import given_bits, sizes, spare
+from georecall.bounds.counts import places, trees, typed_most, untyped_counted
+from georecall.bounds.multi_hop import given_bits, in_floats, largest, sizes, spare
 from georecall.bounds.walks import unions
 from georecall.bounds.walks.typed import rare
 from georecall.bounds.walks.untyped import Reached, brackets, search
+
+_FOLLOWED = 3  # numbers of subjects, the most promising by brackets, whose walks are followed
 
 
 def multi_hop_untyped(
@@ -30,10 +33,12 @@ def multi_hop_untyped(
 
     Statement. As for `multi_hop`, T d b + B >= H_k(T) for every number T of subjects, where H_k(T) is the
     entropy of their answers when the same R random bijections serve at every hop. H_k(T) is not known in
-    closed form; the largest of the floors of `untyped_floors` takes its place.
+    closed form; the largest of the floors of `untyped_floors` takes its place, or log2 of a number of arrays.
     Proof. There, floor by floor. QED
     The floors are not monotone in T. Tried are, unless subjects_asked says which: every T for N <= 16; T = 1
-    and T = N where B = 0 (H_k(T) / T, being concave, is largest at T = 1); else the powers of 2, and N.
+    and T = N where B = 0 (H_k(T) / T, being concave, is largest at T = 1); else the powers of 2, N, where
+    "trees" is best, and, by halving steps on either side of the best of these, any T; brackets
+    tell which three are worth following.
 
     Args:
         n_subjects: N >= 1 entities.
@@ -55,36 +60,52 @@ def multi_hop_untyped(
     Source: theory/pages/c6.md, C6 (derived there), sharpened here.
 
     >>> print(multi_hop_untyped(256, 2, 2))
-    31.878171..31.878172 bits per subject
+    31.988706..31.988707 bits per subject
     """
     N, R, k = sizes(n_subjects, n_relations, hops)
     digits = digits_wanted(digits)
     known, unit = given_bits(other_bits, subject_bits)
+
+    @cache
+    def floor(T: int, follow: bool) -> Enclosure:
+        floors = _floors(N, R, k, T, digits, follow)
+        return largest([spare(e.by(name), T, known, unit) for name, e in floors.items()])
+
     if subjects_asked is not None:
-        asked = [whole("subjects_asked", subjects_asked, at_least=1, at_most=N)]
-    elif N <= 16:
+        return floor(whole("subjects_asked", subjects_asked, at_least=1, at_most=N), True).positive_part()
+    if N <= 16:
         asked = list(range(1, N + 1))
     elif unit == "bits per subject" and known == 0:
         asked = [1, N]
     else:
-        asked = [*(2**i for i in range(N.bit_length()) if 2**i < N), N]
-
-    def floor(T: int, *, follow: bool) -> Enclosure:
-        return largest([spare(e, T, known, unit) for e in _floors(N, R, k, T, digits, follow).values()])
-
-    rough = {T: floor(T, follow=False) for T in asked} if len(asked) > 1 else {}
+        asked = [*(2**i for i in range(N.bit_length())), N]
+        asked += places(N, R, in_floats(lambda T: _trees_or_nothing(N, R, k, T), known, unit))
+    if N > 16 and len(asked) > 2:  # climb from the best of these, by halving steps
+        T = max(asked, key=lambda T: floor(T, False).lower)
+        step = max(1, T // 4)
+        while step >= max(1, T // 256):
+            beside = [n for n in (T - step, T, T + step) if 1 <= n <= N]
+            better = max(beside, key=lambda n: floor(n, False).lower)
+            T, step = better, step if better != T else step // 2
+        asked.append(T)
     best: Enclosure | None = None
-    for T in sorted(asked, key=lambda T: rough[T].lower if rough else T, reverse=True):
-        if best is None or not rough[T].at_most(best):  # else T cannot be better
-            best = largest([floor(T, follow=True), *([] if best is None else [best])])
+    promising = sorted(set(asked), key=lambda T: floor(T, False).lower, reverse=True)
+    for T in promising if N <= 16 else promising[:_FOLLOWED]:
+        if best is None or not floor(T, False).at_most(best):  # else T cannot be better
+            best = largest([floor(T, True), *([] if best is None else [best])])
     assert best is not None
     return best.positive_part()
+
+
+def _trees_or_nothing(N: int, R: int, k: int, T: int) -> Any:
+    counted = untyped_counted(N, R, k, T)
+    return balls.ball(0) if counted is None else counted
 
 
 def untyped_floors(
     n_subjects: int, n_relations: int, hops: int, subjects_asked: int, *, digits: int = 30
 ) -> dict[str, Enclosure]:
-    """C6, untyped: floors on the entropy H_k(T) of all k-hop answers of T subjects, by four arguments.
+    """C6, untyped: floors on the entropy H_k(T) of all k-hop answers of T subjects, or on their number.
 
     Let A be the answers, L_t the entities reached from the T subjects S by exactly t hops, V = L_0 u .. u
     L_{k-2}, U = L_0 u .. u L_{k-1}, U' = L_1 u .. u L_{k-1}, X the restriction of all pi_r to U, f(n) =
@@ -129,6 +150,9 @@ def untyped_floors(
     E m_j (m_j - 1) <= 1/j^2 and log2 m! <= m (m-1) / 2, hence at most sum_{j <= N} log2(j)/j + pi^2/12, and
     ln(x)/x falls from x = 3 on. QED
 
+    "trees": R f(R^{j-1} T), a floor on log2 of the number of arrays alone, for the largest j <= k that N has
+    room for: `counts.trees` says when, and why.
+
     The largest of the floors is near the truth at both ends: R^k log2 N for T = 1 and R^(k-1) << N, and
     R log2 N! (all there is to know) within O(log N)^2 bits at T = N, where it was once (R-1) log2 N!.
 
@@ -171,17 +195,12 @@ def _floors(N: int, R: int, k: int, T: int, digits: int, follow: bool) -> dict[s
         names += ["labels", "seeds"]
     if k >= 2 and R >= 2 and N >= 3:
         names += ["full table"]
-    return {name: enclosed(name) for name in names}
-
-
-def largest(floors: list[Enclosure]) -> Enclosure:
-    """The enclosure of the largest of several values in one unit."""
-    upper = [floor.upper for floor in floors if floor.upper is not None]
-    return Enclosure(
-        max(floor.lower for floor in floors),
-        max(upper) if len(upper) == len(floors) else None,
-        floors[0].unit,
+    if k >= 2 and any(trees(N, R, k, T)):
+        names += ["trees"]
+    top = balls.refine(
+        lambda: typed_most(N, R, k, T).min(R * balls.log2_factorial(N)), digits=digits, unit="bits"
     )
+    return {name: enclosed(name).below_top(top.upper) for name in names}
 
 
 def _floors_here(N: int, R: int, k: int, T: int, follow: bool) -> dict[str, Any]:
@@ -201,6 +220,8 @@ def _floors_here(N: int, R: int, k: int, T: int, follow: bool) -> dict[str, Any]
     if k == 2:
         floors["seeds"] -= balls.log2(N) * _closed_sets(N, R, T)
     exact = {"full table": balls.ball(Fraction(T, N)) * _full_table(N, R)}
+    if (counted := untyped_counted(N, R, k, T)) is not None:
+        exact["trees"] = counted
     return (floors if followed else {name: balls.Rough(floor) for name, floor in floors.items()}) | exact
 
 

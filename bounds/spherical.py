@@ -79,7 +79,11 @@ def rankin(
     8 mu N (N-1) <= 2 N sum |p_a|^2 - 2 |sum p_a|^2 <= 8 N^2. If mu > 1 all
     <p_a, p_b> = (|p_a|^2 + |p_b|^2 - |p_a - p_b|^2) / 2 are negative, and R^d has at most d + 1 vectors with
     pairwise negative products; if mu = 1 they are <= 0 and the p_a are not 0: at most 2d. QED
-    Equality: the regular simplex (N <= d + 1), and vectors +-e_i (mu = 1, N <= 2d).
+    Equality: the regular simplex (N <= d + 1), and vectors +-e_i (mu = 1, N <= 2d). For N > 2d the largest
+    mu is only enclosed. Above: C7(i), volume, mu <= 2 / (N^(1/d) - 1)^2. Below: N points of a grid of g =
+    ceil(N^(1/d)) a side in the cube of the unit ball are 2 / (sqrt(d) (g-1)) apart, so mu = 2 / (d (g-1)^2)
+    is reached (points sqrt(2 mu) apart in the unit ball have margin mu, with biases: `readout_dimension`).
+    In dimension 1 both are 2 / (N-1)^2.
 
     Args:
         n_attributes: N >= 2.
@@ -87,8 +91,10 @@ def rankin(
         margin: mu > 0; at least one of n_attributes and margin is given, not all three.
 
     Returns:
-        Exact. Without `margin`: the largest mu allowed, unit "1". Without `n_attributes`: the largest N
-        allowed, in codewords. With both: the smallest d allowed, in dimensions.
+        Without `margin`: the largest mu that N attributes have in R^d (in any dimension, without
+        `dimension`), unit "1"; exact but for N > 2d >= 4, where it is between two ends. Without
+        `n_attributes`: the largest N allowed, in codewords, exact. With both: the smallest d allowed, in
+        dimensions, exact.
 
     Raises:
         ValueError: the wrong arguments together, or one out of range.
@@ -103,7 +109,9 @@ def rankin(
     N = None if n_attributes is None else whole("n_attributes", n_attributes, at_least=2)
     d = None if dimension is None else whole("dimension", dimension, at_least=1)
     if margin is None and N is not None:
-        return Enclosure.exactly(Fraction(1) if d is not None and d + 2 <= N else Fraction(N, N - 1), "1")
+        if d is None or 2 * d >= N:
+            return Enclosure.exactly(Fraction(1) if d is not None and d + 2 <= N else Fraction(N, N - 1), "1")
+        return _crowded(N, d)
     if margin is None or (N is not None and d is not None):
         raise ValueError("n_attributes or margin must be given, and not together with dimension")
     mu = rational("margin", margin, above=0) if N is None else reachable_margin(N, margin)
@@ -116,6 +124,15 @@ def rankin(
         return Enclosure.exactly(2 * d, "codewords")
     most = mu // (mu - 1)
     return Enclosure.exactly(most if d is None else min(most, d + 1), "codewords")
+
+
+def _crowded(N: int, d: int) -> Enclosure:
+    """The largest margin of N > 2d attributes in R^d, between that of a grid and the volume floor's."""
+    side = integer_root(N, d)
+    steps = side if side**d < N else side - 1
+    low = Fraction(2, d * steps**2)
+    root = _root(Fraction(N), d, 30).lower
+    return Enclosure(low, max(low, min(Fraction(1), 2 / (root - 1) ** 2)), "1")
 
 
 def readout_dimension(n_attributes: int, margin: Number, *, digits: int = 30) -> Enclosure:

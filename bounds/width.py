@@ -7,12 +7,19 @@ from math import comb
 from typing import Any
 
 from georecall.bounds.arithmetic import balls
-from georecall.bounds.arithmetic.arguments import digits_wanted, whole
+from georecall.bounds.arithmetic.arguments import NoStatementError, digits_wanted, whole
 from georecall.bounds.arithmetic.enclosure import Enclosure
 from georecall.bounds.codes import least
 
 
-def selector_width(n_relations: int, *, n_attributes: int = 2, dimension: int | None = None) -> Enclosure:
+def selector_width(
+    n_relations: int,
+    *,
+    n_attributes: int | None = None,
+    dimension: int | None = None,
+    length: int | None = None,
+    values: int | None = None,
+) -> Enclosure:
     """C1-w: hidden neurons that a one-layer ReLU selector needs, by counting what it can answer.
 
     Statement. Uniform attention over subject and relation, one ReLU layer of w neurons, a linear readout; the
@@ -47,17 +54,32 @@ def selector_width(n_relations: int, *, n_attributes: int = 2, dimension: int | 
     log A is large against log R: the narrow selector C1'' with a one-coordinate value code, w = R - 1 and
     q = 1, is then the narrowest up to 1 + o(1). For A = 2 it is not: two neurons select among R = 4.
 
+    Exact selectors (C1''): with `length` m it is (R-1) m, which the narrow selector attains. Statement. If x
+    = sum_r E_r v_r, any linear superposition, and a one-layer ReLU selector with uniform attention (one
+    linear readout of residual and neurons, the same for all r) outputs v_r exactly when r is asked, for all
+    values on an open set of (R^m)^R, or on a grid with more than R^2 (R-1) m^2 + 2 values per coordinate,
+    then w >= (R-1) m.
+    Proof. On a cell that no hinge of any r cuts take Jacobians, P_r the projection on v_r: P_r - P_R = sum_i
+    (1_ir - 1_iR) c_i a_i E. The rows of the left sides, r < R, are (R-1) m independent vectors; those of the
+    right sides lie in the span of the w vectors a_i E. On a grid with L cells per coordinate a hyperplane
+    cuts at most L^D - (L-1)^D <= D L^(D-1) of the L^D cells, D = R m (at most one on each diagonal chain,
+    along which it ascends), so fewer than (R-1) m neurons, R w hinges, leave a cell uncut, whose corners fix
+    the affine map. QED Two values a coordinate do not force it.
+
     Args:
         n_relations: R >= 1.
-        n_attributes: |A| >= 2. A selector for |A| attributes is one for any A of them; tried are A = |A| and
-            the powers of 2 below.
+        n_attributes: |A| >= 2, default 2. A selector for |A| attributes is one for any A of them; tried are
+            A = |A| and the powers of 2 below.
         dimension: a bound on q other than A - 1, such as d_model.
+        length: m, coordinates of a code that the selector outputs exactly; goes with neither of these two.
+        values: of a coordinate of that code; default: those of an open set.
 
     Returns:
         Exact: the least w that the inequality allows, in neurons (0 for R = 1).
 
     Raises:
-        ValueError: an argument is out of range.
+        ValueError: an argument is out of range, or goes with another one.
+        NoStatementError: of an exact selector with so few values nothing is known.
 
     Source: theory/pages/c1.md, C1-w, sharpened here; cells: Buck, American Mathematical Monthly 50 (1943).
 
@@ -65,10 +87,25 @@ def selector_width(n_relations: int, *, n_attributes: int = 2, dimension: int | 
     6 neurons, 14 neurons
     """
     R = whole("n_relations", n_relations, at_least=1)
-    most = whole("n_attributes", n_attributes, at_least=2)
+    if length is not None:
+        return _exact_width(R, whole("length", length, at_least=1), n_attributes or dimension, values)
+    if values is not None:
+        raise ValueError("values must be left out without length: they are those of an exact selector's code")
+    most = whole("n_attributes", 2 if n_attributes is None else n_attributes, at_least=2)
     rank = most if dimension is None else whole("dimension", dimension, at_least=1)
     tried = {2**i for i in range(1, most.bit_length())} | {most}
     return Enclosure.exactly(max(_least_width(R, A, min(A - 1, rank)) for A in tried), "neurons")
+
+
+def _exact_width(R: int, m: int, others: int | None, values: int | None) -> Enclosure:
+    if others is not None:
+        raise ValueError(
+            "length must be left out when n_attributes or dimension is given: it is for exact selectors"
+        )
+    enough = R * R * (R - 1) * m * m + 2
+    if values is not None and whole("values", values, at_least=1) <= enough:
+        raise NoStatementError(f"values must be above R^2 (R-1) m^2 + 2 = {enough}, not {values}")
+    return Enclosure.exactly((R - 1) * m, "neurons").by("exact selectors")
 
 
 def _least_width(R: int, A: int, q: int) -> int:

@@ -142,3 +142,8 @@ def log2_falling(N: int, n: int) -> Any:
     if n <= 1:
         return log2(N) if n else flint().arb(0)
     return log2_factorial(N) - log2_factorial(N - n)
+
+
+def log2_binomial(n: int, r: int) -> Any:
+    """log2 C(n, r)."""
+    return log2_falling(n, r) - log2_factorial(r)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -23,6 +23,7 @@ class Enclosure:
         upper: exact upper end; None if the value is not bounded above.
         unit: what is counted: "bits", "bits per subject", "dimensions", "coordinates", "neurons",
             "codewords", or "1" for a pure number.
+        argument: which of several arguments gave the lower end, in words; empty where there is one.
 
     Raises:
         ValueError: an end is not a Fraction, or upper is below lower.
@@ -37,6 +38,7 @@ class Enclosure:
     lower: Fraction
     upper: Fraction | None
     unit: str
+    argument: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         for end in (self.lower, self.upper):
@@ -63,6 +65,10 @@ class Enclosure:
             raise ArithmeticError(f"the ball {ball} is not finite")
         middle, radius = _dyadic(ball.mid()), _dyadic(ball.rad())
         return cls(middle - radius, middle + radius, unit)
+
+    def by(self, argument: str) -> Enclosure:
+        """The same enclosure, said to be given by an argument."""
+        return replace(self, argument=argument)
 
     @property
     def width(self) -> Fraction | None:
@@ -95,12 +101,18 @@ class Enclosure:
         Exact when both ends round up to the same integer.
         """
         upper = None if self.upper is None else Fraction(math.ceil(self.upper))
-        return Enclosure(Fraction(math.ceil(self.lower)), upper, self.unit)
+        return Enclosure(Fraction(math.ceil(self.lower)), upper, self.unit, self.argument)
 
     def positive_part(self) -> Enclosure:
         """The enclosure of max(0, value)."""
         upper = None if self.upper is None else max(self.upper, Fraction(0))
-        return Enclosure(max(self.lower, Fraction(0)), upper, self.unit)
+        return Enclosure(max(self.lower, Fraction(0)), upper, self.unit, self.argument)
+
+    def below_top(self, top: Fraction | None) -> Enclosure:
+        """The same enclosure cut to what is known to be at most `top`."""
+        if top is None or (self.upper is not None and self.upper <= top):
+            return self
+        return replace(self, lower=min(self.lower, top), upper=top)
 
     def contains(self, other: Enclosure | Number) -> bool:
         """Whether all of `other` lies within the ends.

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from functools import cache
 from itertools import pairwise
@@ -25,6 +25,10 @@ from georecall.bounds.walks import unions
 
 AFFORDABLE = 250_000
 """Polynomial coefficients that one hop may take: two or three seconds' worth, at 10 us each (measured)."""
+
+_AT_MOST = 2  # times as many for all hops of a walk together
+_FOLLOWED = 400  # hops that are looked at one by one; from then on E f(n_t) is known not to fall
+_SUBSETS = 64  # of a union that are looked at one by one; of more, the first ones are fewer and N is most
 
 Masses = Mapping[int, Any]
 
@@ -39,14 +43,19 @@ def expected_labels(N: int, R: int, k: int, T: int) -> tuple[list[Any], bool]:
     below: Masses = {T: balls.ball(1)}  # E g(n_t) is at least that of `below`,
     above = below  # and at most that of `above`; one law while nothing is given away
     expected: list[Any] = []
-    followed = True
+    followed, left = True, _AT_MOST * AFFORDABLE
     for t in range(1, k):
-        states = AFFORDABLE // _cost_of_a_state(N, R, below)
+        if t > _FOLLOWED or set(below) == {N}:
+            rest = balls.between(expected[-1].lower(), f(N)) if t > 1 else f(N)
+            return [*expected, (k - t) * rest], followed and t <= _FOLLOWED
+        each = _cost_of_a_state(N, R, below)
+        states = min(AFFORDABLE, left) // each
         if len(below) > states:
             followed = False
             if states < 12:  # too few for a useful grid
-                return expected + _bracketed(N, R, k - t, below, above), followed
+                return expected + _bracketed(N, R, k - t, below, above, expected), followed
             below, above = thin_below(below, states // 2), thin_above(above, states // 2)
+        left -= len(below) * each
         below, above = _next(N, R, below, above, same=followed)
         expected.append(balls.between(_mean(below, f), _mean(above, f)))
     return expected, followed
@@ -143,7 +152,9 @@ def _next(N: int, R: int, below: Masses, above: Masses, *, same: bool) -> tuple[
     return next_below, next_above
 
 
-def _bracketed(N: int, R: int, hops: int, below: Masses, above: Masses) -> list[Any]:
+def _bracketed(
+    N: int, R: int, hops: int, below: Masses, above: Masses, before: Sequence[Any] = ()
+) -> list[Any]:
     """E f of the next `hops` sizes, by inequalities that hold at every size and are tight when N is large.
 
     mu(n) = E[n_{t+1} | n_t = n] = N - N (1 - n/N)^R is concave, as are all conditional means.
@@ -154,20 +165,26 @@ def _bracketed(N: int, R: int, hops: int, below: Masses, above: Masses) -> list[
     b' where it is larger, which g does not gain by: the mean drops by at most delta N. Replace the chord by 0
     where n_{t+1} < a': a loss of at most delta g(a'). So E g(n_{t+1}) is at least 1 - delta times the chord
     at mean - delta N, or at a' if that is less. This is the situation at the start, one hop on.
+    n_t never falls, so neither does E f(n_t), known up to `before`: what a hop gives away is not given away
+    for good, and hops beyond the first few hundred are like the last of these.
     """
     delta = rare(N)
     a, b, held, mean = _likely_stretch(N, below)
     weight = _weight(a, b, mean)
-    top = _mean(above, balls.ball)
+    top = _within(_mean(above, balls.ball), 0, N)
+    lowest = before[-1].lower() if before else balls.ball(0)
     expected: list[Any] = []
-    for _ in range(hops):
+    for hop in range(hops):
+        if hop == _FOLLOWED:
+            return [*expected, (hops - hop) * balls.between(lowest, balls.log2_factorial(N))]
         mean = (1 - weight) * _mu(N, R, balls.ball(a)) + weight * _mu(N, R, balls.ball(b))
         a, b = _drift(N, R, a, delta)[0], _drift(N, R, b, delta)[1]
         weight = _weight(a, b, mean - balls.ball(N * delta))
         held = held * balls.ball(1 - delta)
-        top = _mu(N, R, top)
+        top = _within(_mu(N, R, top), 0, N)
         low = held * ((1 - weight) * balls.log2_falling(N, a) + weight * balls.log2_falling(N, b))
-        expected.append(balls.between(low, _log2_falling_at_most(N, top)))
+        lowest = lowest.max(low.lower())
+        expected.append(balls.between(lowest, _log2_falling_at_most(N, top)))
     return expected
 
 
@@ -195,10 +212,10 @@ def _drift(N: int, R: int, n: int, delta: Fraction) -> tuple[int, int]:
     """
     s = excess(n, delta / max(1, R - 1))
     low = high = n
-    for _ in range(R - 1):
+    for _ in range(min(R - 1, _SUBSETS)):
         low = max(low, low + n - -(-n * low // N) - s)
         high = min(N, high + n, high + n - n * high // N + s)
-    return low, high
+    return low, high if R - 1 <= _SUBSETS else min(N, R * n)
 
 
 def rare(N: int) -> Fraction:
@@ -214,16 +231,31 @@ def excess(n: int, delta: Fraction) -> int:
 
 def _weight(a: int, b: int, mean: Any) -> Any:
     """The weight on b of the law on {a, b} with this mean; 0 if the mean is not above a."""
-    return ((mean - a) / (b - a)).max(balls.ball(0)) if b > a else balls.ball(0)
+    return _within((mean - a) / (b - a), 0, 1) if b > a else balls.ball(0)
+
+
+def _within(number: Any, low: int, high: int) -> Any:
+    """A ball of a number that is known to lie between two whole ones, cut to them."""
+    ends = (
+        balls.ball(low) if end < low else balls.ball(high) if end > high else end
+        for end in (number.lower(), number.upper())
+    )
+    return balls.between(*ends)
 
 
 def _mu(N: int, R: int, n: Any) -> Any:
-    """N - N (1 - n/N)^R for a ball n of [0, N]."""
-    missed = 1 - n / N
+    """N - N (1 - n/N)^R, which increases, for a ball n of [0, N]."""
+    missed = (_within(1 - end / N, 0, 1) for end in (n.lower(), n.upper()))
+    low, high = (N - N * power for power in (_power(m, R) for m in missed))
+    return balls.between(low, high)
+
+
+def _power(base: Any, exponent: int) -> Any:
+    """base^exponent by squaring: not **, which gives nan on a ball that contains 0."""
     power = balls.ball(1)
-    for _ in range(R):  # not **, which gives nan on a ball that contains 0
-        power = power * missed
-    return N - N * power
+    for bit in bin(exponent)[2:]:
+        power = power * power * base if bit == "1" else power * power
+    return power
 
 
 def _log2_falling_at_most(N: int, n: Any) -> Any:

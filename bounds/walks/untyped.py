@@ -27,8 +27,9 @@ from georecall.bounds.arithmetic import balls
 from georecall.bounds.walks import unions
 from georecall.bounds.walks.typed import excess
 
-AFFORDABLE = 400_000
-"""Polynomial coefficients that one hop may take: about four seconds' worth, at 10 us each (measured)."""
+AFFORDABLE = 100_000
+"""Polynomial coefficients that one hop of three may take, and three hops of more: about three seconds' worth,
+at 10 us each (measured)."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,9 @@ def search(N: int, R: int, k: int, T: int, *, avoid: bool = False) -> Reached | 
     states: dict[tuple[int, int], Any] = {(0, T): balls.ball(1)}
     lost, pruned = balls.ball(0), False
     for _ in range(k - 2):
-        states, dropped = _pruned(N, R, states)
+        if not lost < balls.ball(Fraction(1, 50)):
+            return None
+        states, dropped = _pruned(N, R, states, hops=k - 1)
         lost, pruned = lost + dropped, pruned or not dropped.is_zero()
         after: dict[tuple[int, int], Any] = {}
         for (w, d), mass in states.items():
@@ -66,7 +69,7 @@ def search(N: int, R: int, k: int, T: int, *, avoid: bool = False) -> Reached | 
                 after[w + d, new] = after.get((w + d, new), 0) + mass * p
         states, dropped = unions.trim(after)
         lost += dropped
-    states, dropped = _pruned(N, R, states)
+    states, dropped = _pruned(N, R, states, hops=k - 1)
     lost, pruned = lost + dropped, pruned or not dropped.is_zero()
     if not lost < balls.ball(Fraction(1, 50)):
         return None
@@ -100,9 +103,11 @@ def _step(N: int, R: int, w: int, d: int, avoid: bool) -> unions.Law:
     return unions.Law({u - start: x_unhit * p for u, p in law.masses.items()}, x_unhit * law.lost)
 
 
-def _pruned(N: int, R: int, states: dict[tuple[int, int], Any]) -> tuple[dict[tuple[int, int], Any], Any]:
+def _pruned(
+    N: int, R: int, states: dict[tuple[int, int], Any], *, hops: int
+) -> tuple[dict[tuple[int, int], Any], Any]:
     """The likeliest states, as many as are affordable, and the probability of the others."""
-    affordable = AFFORDABLE // _cost_of_a_state(N, R, states)
+    affordable = AFFORDABLE * 3 // max(3, hops) // _cost_of_a_state(N, R, states)
     if len(states) <= affordable:
         return states, balls.ball(0)
     kept = heapq.nlargest(affordable, states, key=lambda state: float(states[state].mid()))

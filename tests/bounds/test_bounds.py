@@ -6,6 +6,7 @@ from fractions import Fraction
 import pytest
 
 from georecall import bounds
+from georecall.bounds.parameters import example
 
 COMMAND_LINE_NAMES = [
     "counting",
@@ -16,11 +17,13 @@ COMMAND_LINE_NAMES = [
     "selector-width",
     "multi-hop",
     "multi-hop-untyped",
+    "two-sided",
     "hamming",
     "plotkin",
     "gilbert-varshamov",
     "welch",
     "rankin",
+    "readout-dimension",
 ]
 
 
@@ -43,6 +46,14 @@ def test_a_command_line_can_be_generated_from_the_signature(name):
         assert f"{parameter.name}:" in function.__doc__
     for part in ("Proof", "Args:", "Returns:", "Raises:", "Source:"):
         assert part in function.__doc__, part
+
+
+@pytest.mark.parametrize("name", COMMAND_LINE_NAMES)
+def test_every_bound_has_a_value_at_its_example(name):
+    value = bounds.bound(name, **example(name, bounds.BOUNDS[name]))
+    assert value.lower >= 0
+    assert value.upper is not None
+    assert value.width <= value.lower
 
 
 def test_everything_public_is_there_and_documented():

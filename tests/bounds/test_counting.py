@@ -1,3 +1,4 @@
+import importlib
 import itertools
 import math
 from fractions import Fraction
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from georecall.bounds import Enclosure, approximate_counting, bits_per_subject, counting
 
+counting_file = importlib.import_module("georecall.bounds.counting")
 TINY = [(1, 1), (2, 1), (2, 2), (2, 3), (3, 1), (3, 2), (4, 1)]
 
 
@@ -122,15 +124,36 @@ def test_c4_with_errors_for_two_relations_of_three():
         assert approximate_counting(3, 2, e).lower_float <= exact + 1e-12
 
 
-@pytest.mark.parametrize(("N", "R", "e"), [(3, 1, 1), (4, 2, 3), (4, 2, 5), (5, 3, 11), (256, 4, 100)])
+@pytest.mark.parametrize(("N", "R", "e"), [(3, 1, 1), (4, 2, 3), (4, 2, 5), (5, 3, 11)])
 def test_c4_with_errors_is_its_formula(N, R, e):
-    q, rest = divmod(e, N)
-    served = math.comb(N * R, e) * math.factorial(N) ** q * math.factorial(rest)
-    tables = math.factorial(N) ** R
-    value = max(0.0, math.log2(tables) - math.log2(served))
+    shares = (share for share in itertools.product(range(N + 1), repeat=R) if sum(share) == e)
+    served = sum(math.prod(math.perm(N, n) for n in share) for share in shares)
+    value = max(0.0, math.log2(math.factorial(N) ** R / served))
     floor = approximate_counting(N, R, e)
     assert floor.lower_float == pytest.approx(value, abs=1e-9)
     assert floor.upper_float == pytest.approx(value, abs=1e-9)
+
+
+@given(st.integers(1, 40), st.integers(1, 5), st.data())
+def test_c4_with_errors_stands_above_its_closed_form_and_that_above_the_first_one(N, R, data):
+    e = data.draw(st.integers(0, N * R))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counting_file, "_AFFORDABLE", 0)
+        closed = approximate_counting(N, R, e)
+    assert closed.argument == "closed form"
+    assert closed.lower <= approximate_counting(N, R, e).upper
+    q, rest = divmod(e, N)
+    first = math.comb(N * R, e) * math.factorial(N) ** q * math.factorial(rest)  # positions, then values
+    before = R * math.lgamma(N + 1) / math.log(2) - math.log2(first)
+    assert approximate_counting(N, R, e).upper_float >= before - 1e-9
+
+
+def test_c4_with_errors_at_thirty_per_cent():
+    floor = approximate_counting(256, 8, error_rate=Fraction(3, 10))
+    assert 8672 < floor.lower_float < 8673
+    assert floor == approximate_counting(256, 8, 614)
+    with pytest.raises(ValueError, match="one of n_errors and error_rate"):
+        approximate_counting(256, 8, 614, error_rate=Fraction(3, 10))
 
 
 @given(st.integers(1, 30), st.integers(1, 5), st.data())

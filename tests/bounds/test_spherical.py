@@ -60,6 +60,22 @@ def test_the_cross_polytope_meets_rankin(d):
     assert rankin(n_attributes=2 * d, dimension=d).compare(1 if 2 * d >= d + 2 else 2) == 0
 
 
+@pytest.mark.parametrize("N", [2, 3, 4, 100])
+def test_on_a_line_rankin_is_the_truth(N):
+    mu = rankin(n_attributes=N, dimension=1)
+    assert mu.compare(Fraction(2, (N - 1) ** 2)) == 0
+    assert margin(N, mu.lower).compare(1) == 0
+
+
+@given(st.integers(5, 300), st.integers(2, 6))
+def test_of_many_attributes_the_margin_is_reached_below_and_excluded_above(N, d):
+    mu = rankin(n_attributes=N, dimension=d)
+    if 2 * d < N:
+        assert readout_dimension(N, mu.lower * Fraction(999, 1000)).lower <= d
+        if mu.upper < 1:
+            assert margin(N, mu.upper + Fraction(1, 10**6)).lower > d
+
+
 @given(st.integers(2, 12), st.integers(1, 6), st.integers(0, 10**6))
 def test_random_readouts_never_beat_rankin(N, d, seed):
     rng = np.random.default_rng(seed)

@@ -30,7 +30,21 @@ def _with_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-@click.command(name="bound")
+class _Bound(click.Command):
+    """`georecall bound`, whose --help after a name states that bound."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does, but for help on one bound."""
+        from georecall.bounds import BOUNDS
+
+        asked = next((word for word in args if word in BOUNDS), None)
+        if asked is not None and "--help" in args:
+            click.echo(_stated(asked, BOUNDS[asked]))
+            ctx.exit()
+        return super().parse_args(ctx, args)
+
+
+@click.command(name="bound", cls=_Bound)
 @click.argument("name", required=False, type=Word(bounds))
 @_with_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -41,6 +55,7 @@ def command(name: str | None, as_json: bool, **options: Any) -> int:
     \b
     georecall bound counting --subjects 2^16 --relations 8
     georecall bound multi-hop --subjects 256 --relations 2 --hops 2
+    georecall bound multi-hop --help
 
     Exit status 3 where the bound says nothing at these parameters.
     """  # noqa: D301 (click wants the backspace)
@@ -68,8 +83,19 @@ def command(name: str | None, as_json: bool, **options: Any) -> int:
 
         print_json(_described(name, enclosure, given))
     else:
-        click.echo(f"{name}: {enclosure}")
+        click.echo(f"{name}: {enclosure}{f' ({enclosure.argument})' if enclosure.argument else ''}")
     return 0
+
+
+def _stated(name: str, bound: Callable[..., Any]) -> str:
+    """What a bound says and why, and the options that it takes."""
+    text = (inspect.getdoc(bound) or "").split("\nArgs:")[0].split("\n>>>")[0].rstrip()
+    meanings = {parameter.name: parameter.meaning for parameter in PARAMETERS}
+    takes = "\n".join(
+        f"  {FLAGS[p.name]:20} {meanings[p.name]}{' Needed.' if p.default is p.empty else ''}"
+        for p in inspect.signature(bound).parameters.values()
+    )
+    return f"georecall bound {name}\n\n{text}\n\nOptions:\n{takes}\n  {'--json':20} Print one JSON object."
 
 
 def _check_options(name: str, bound: Callable[..., Any], given: dict[str, Any]) -> None:
@@ -84,7 +110,7 @@ def _check_options(name: str, bound: Callable[..., Any], given: dict[str, Any]) 
 
 
 def _described(name: str, enclosure: Any, given: dict[str, Any]) -> dict[str, Any]:
-    """Name, lower, upper, unit and parameters; the ends rounded outward to floats, integers kept.
+    """Name, lower, upper, unit, parameters and argument; the ends rounded outward to floats, integers kept.
 
     The upper end is null where there is none, or none that a float has; the decimals have it then.
     """
@@ -98,6 +124,7 @@ def _described(name: str, enclosure: Any, given: dict[str, Any]) -> dict[str, An
         "upper": upper if upper < math.inf else None,
         "unit": enclosure.unit,
         "parameters": {p: v if isinstance(v, int) else _exact(v) for p, v in given.items()},
+        "argument": enclosure.argument or None,
         "decimals": {"lower": low, "upper": high},
     }
 

@@ -22,9 +22,10 @@ def bound(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict:
 
 def test_the_multi_hop_floor_of_the_theory(capsys: pytest.CaptureFixture[str]) -> None:
     floor = bound(capsys, "multi-hop", "--subjects", "256", "--relations", "2", "--hops", "2")
-    assert floor.keys() == {"name", "lower", "upper", "unit", "parameters", "decimals"}
+    assert floor.keys() == {"name", "lower", "upper", "unit", "parameters", "argument", "decimals"}
     assert (floor["name"], floor["unit"]) == ("multi-hop", "bits per subject")
-    assert 31.96 < floor["lower"] <= floor["upper"] < 31.97
+    assert 31.988 < floor["lower"] <= floor["upper"] < 31.989
+    assert floor["argument"] == "exact count at T = 1"
     assert floor["parameters"] == {"n_subjects": 256, "n_relations": 2, "hops": 2}
 
 
@@ -52,6 +53,21 @@ def test_a_person_reads_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "hamming: 4096 codewords\n"
 
 
+@pytest.mark.parametrize("name", BOUNDS)
+def test_help_on_a_bound_states_that_bound_and_its_options(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import inspect
+
+    assert run(["bound", name, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "Proof." in shown or "exactly" in shown
+    assert (inspect.getdoc(BOUNDS[name]) or "").split("\n")[0] in shown
+    for parameter in PARAMETERS:
+        takes = parameter.name in inspect.signature(BOUNDS[name]).parameters
+        assert (f"  {parameter.option} " in shown) == takes, parameter.name
+
+
 def test_without_a_name_all_bounds_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["bound"]) == 0
     shown = capsys.readouterr().out
@@ -74,6 +90,12 @@ def test_every_parameter_of_every_bound_has_an_option() -> None:
         (["counting", "--subjects", "0", "--relations", "2"], "n_subjects"),
         (["margin", "--attributes", "4", "--margin", "much"], "'much' is not a number"),
         (["hamming", "--length", "23"], "two"),
+        (["approximate-counting", "--subjects", "9", "--relations", "2"], "one of n_errors and error_rate"),
+        (["two-sided", "--subjects", "9", "--relations", "2", "--hops", "2", "--split", "2"], "split"),
+        (
+            ["selector-width", "--relations", "3", "--length", "2", "--attributes", "9"],
+            "length must be left out",
+        ),
         (["selector-width", "--relations", VAST], "more than fits (too many digits in integer)"),
         (["hamming", "--length", VAST, "--distance", "3"], "more than fits (too many digits in integer)"),
         (["margin", "--attributes", "3", "--margin", "1e-99999999999"], "exponents have at most four digits"),
@@ -112,6 +134,9 @@ def test_where_a_bound_says_nothing_the_status_says_so(capsys: pytest.CaptureFix
         ("margin", "--attributes", "3", "--margin", "1e-9999"),
         ("multi-hop", "--subjects", VAST, "--relations", "2", "--hops", "3"),
         ("multi-hop", "--subjects", "99", "--relations", "2", "--hops", "2", "--other-bits", "1e9999"),
+        ("multi-hop", "--subjects", "1000", "--relations", "2", "--hops", VAST),
+        ("multi-hop-untyped", "--subjects", "1000", "--relations", "2", "--hops", VAST),
+        ("two-sided", "--subjects", VAST, "--relations", "8", "--hops", "40"),
         ("multi-hop", "--subjects", "99", "--relations", "2", "--hops", "2", "--subject-bits", "1e-9999"),
     ],
 )
