@@ -7,7 +7,7 @@ have: never less than the entropy of the answers to a random table. f(n) = log2(
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from georecall.bounds.arithmetic import balls
@@ -28,7 +28,7 @@ def typed_arrays(N: int, R: int, k: int, T: int) -> int | None:
     (u)_{n-j} ways, and j to new ones. QED
     """
     patterns, work, most = {T: 1}, 0, T
-    for _ in range(k - 1):
+    for _ in range(k - 1 if R > 1 else 0):
         work += (R - 1) * most * min(N, R * most) * most
         if work > AFFORDABLE:
             return None
@@ -119,13 +119,17 @@ def untyped_counted(N: int, R: int, k: int, T: int) -> Any:
     return None if deepest is None else R * balls.log2_falling(N, R ** (deepest - 1) * T)
 
 
-def places(N: int, R: int, value: Callable[[int], float]) -> list[int]:
-    """Some T from 1 to N where `value` may be largest: as if it had one peak, and where R^j T passes N."""
+def places(N: int, value: Callable[[int], float], kinks: Iterable[int] = ()) -> list[int]:
+    """Some T from 1 to N where `value` may be largest: all of few; as if it had one peak; and at kinks."""
     if N <= 16:
         return list(range(1, N + 1))
     low, high = 1, N
     while low < high:
         middle = (low + high) // 2
         low, high = (middle + 1, high) if value(middle) < value(middle + 1) else (low, middle)
-    kinks = [N // R**j for j in range(1, N.bit_length()) if R**j < N and R > 1]
-    return sorted({low, N, *sorted(kinks, key=value)[-2:]})
+    return sorted({low, N, *kinks})
+
+
+def full(N: int, R: int, k: int) -> list[int]:
+    """The largest T whose R^t T successors may be distinct, for t = 1, .., k - 1: 32 of them at most."""
+    return [N // R**t for t in range(1, min(k, 33)) if R**t < N] if R > 1 else []

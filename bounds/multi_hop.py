@@ -11,7 +11,7 @@ from typing import Any
 from georecall.bounds.arithmetic import balls
 from georecall.bounds.arithmetic.arguments import Number, digits_wanted, rational, whole
 from georecall.bounds.arithmetic.enclosure import Enclosure
-from georecall.bounds.counts import places, typed_counted, typed_most, typed_path
+from georecall.bounds.counts import full, places, typed_counted, typed_most, typed_path
 from georecall.bounds.walks.typed import expected_labels
 
 
@@ -51,7 +51,7 @@ def multi_hop(
 
     Returns:
         An enclosure of the floor on d b given B, in bits per subject; or of the floor on B given d b, in
-        bits. A floor below 0 is 0.
+        bits; its `argument` says whether counting or entropy gave it. A floor below 0 is 0.
 
     Raises:
         ValueError: an argument is out of range, or both other_bits and subject_bits are given.
@@ -60,11 +60,26 @@ def multi_hop(
     Source: theory/pages/c6.md, C6 (derived there); concavity: Han, Information and Control 36 (1978).
 
     >>> print(multi_hop(256, 2, 2))
-    31.963125..31.963126 bits per subject
+    31.988729..31.988730 bits per subject
     """
     N, R, k = sizes(n_subjects, n_relations, hops)
     digits = digits_wanted(digits)
     known, unit = given_bits(other_bits, subject_bits)
+
+    asked = None if subjects_asked is None else whole("subjects_asked", subjects_asked, at_least=1, at_most=N)
+    if asked is None and unit == "bits per subject" and known == 0:
+        asked = 1
+    floors = [by_entropy(N, R, k, known, unit, digits, asked)]
+    path = in_floats(lambda T: typed_path(N, R, k, T), known, unit)
+    for T in places(N, path, sorted(full(N, R, k), key=path)[-2:]) if asked is None else [asked]:
+        floors.append(spare(typed_counted(N, R, k, T, digits), T, known, unit))
+    return largest(floors).positive_part()
+
+
+def by_entropy(
+    N: int, R: int, k: int, known: Fraction, unit: str, digits: int, asked: int | None = None
+) -> Enclosure:
+    """The floor that the entropy gives, at one number of subjects, or at the best: it may be below 0."""
 
     @cache
     def entropy(T: int) -> Enclosure:
@@ -73,21 +88,13 @@ def multi_hop(
     def floor(T: int) -> Enclosure:
         return spare(entropy(T), T, known, unit)
 
-    def counted(T: int) -> Enclosure:
-        return spare(typed_counted(N, R, k, T, digits), T, known, unit)
-
-    if subjects_asked is not None:
-        asked = whole("subjects_asked", subjects_asked, at_least=1, at_most=N)
-        return largest([floor(asked), counted(asked)]).positive_part()
-    if unit == "bits per subject" and known == 0:
-        return largest([floor(1), counted(1)])
-    by_counting = [counted(T) for T in places(N, R, in_floats(lambda T: typed_path(N, R, k, T), known, unit))]
+    if asked is not None:
+        return floor(asked)
     best = _climb(floor, _mean_field_best(N, R, k, known, unit), N)
     beside = [T for T in (best - 1, best + 1) if 1 <= T <= N]
-    by_entropy = floor(best)
-    if not all(floor(T).at_most(by_entropy) for T in beside):
-        by_entropy = _below_chords(entropy, best, N, known, unit).by(by_entropy.argument)
-    return largest([by_entropy, *by_counting]).positive_part()
+    if all(floor(T).at_most(floor(best)) for T in beside):
+        return floor(best)
+    return _below_chords(entropy, best, N, known, unit).by(floor(best).argument)
 
 
 def multi_hop_entropy(

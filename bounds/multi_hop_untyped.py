@@ -14,9 +14,10 @@ from georecall.bounds.counts import places, trees, typed_most, untyped_counted
 from georecall.bounds.multi_hop import given_bits, in_floats, largest, sizes, spare
 from georecall.bounds.walks import unions
 from georecall.bounds.walks.typed import rare
-from georecall.bounds.walks.untyped import Reached, brackets, search
+from georecall.bounds.walks.untyped import FOLLOWED, Reached, brackets, search
 
-_FOLLOWED = 3  # numbers of subjects, the most promising by brackets, whose walks are followed
+_SMALL = 1024  # N (k-1) up to which walks are followed for every T that is tried: some milliseconds each
+_PROMISING = 3  # numbers of subjects, the most promising by brackets, whose walks are followed
 
 
 def multi_hop_untyped(
@@ -79,18 +80,19 @@ def multi_hop_untyped(
         asked = [1, N]
     else:
         asked = [*(2**i for i in range(N.bit_length())), N]
-        asked += places(N, R, in_floats(lambda T: _trees_or_nothing(N, R, k, T), known, unit))
+        asked += places(N, in_floats(lambda T: _trees_or_nothing(N, R, k, T), known, unit))
+    follow = N * (k - 1) <= _SMALL
     if N > 16 and len(asked) > 2:  # climb from the best of these, by halving steps
-        T = max(asked, key=lambda T: floor(T, False).lower)
+        T = max(asked, key=lambda T: floor(T, follow).lower)
         step = max(1, T // 4)
         while step >= max(1, T // 256):
             beside = [n for n in (T - step, T, T + step) if 1 <= n <= N]
-            better = max(beside, key=lambda n: floor(n, False).lower)
+            better = max(beside, key=lambda n: floor(n, follow).lower)
             T, step = better, step if better != T else step // 2
         asked.append(T)
     best: Enclosure | None = None
-    promising = sorted(set(asked), key=lambda T: floor(T, False).lower, reverse=True)
-    for T in promising if N <= 16 else promising[:_FOLLOWED]:
+    promising = sorted(set(asked), key=lambda T: floor(T, follow).lower, reverse=True)
+    for T in promising if N <= 16 else promising[:_PROMISING]:
         if best is None or not floor(T, False).at_most(best):  # else T cannot be better
             best = largest([floor(T, True), *([] if best is None else [best])])
     assert best is not None
@@ -261,7 +263,7 @@ def _bracketed_labels(N: int, R: int, k: int, T: int) -> _Labels:
         max(0, early[0] + everything[0] - before[1]),
         min(N, early[1] + everything[1] - before[0]),
     )
-    doubt = balls.ball(2 * k * delta)
+    doubt = balls.ball(2 * min(k, FOLLOWED) * delta)
 
     def within(sizes: tuple[int, int]) -> Any:
         low, high = (balls.log2_falling(N, size) for size in sizes)

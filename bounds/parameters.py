@@ -58,7 +58,7 @@ PARAMETERS: tuple[Parameter, ...] = (
 _BESIDE: dict[str, tuple[str, ...]] = {  # where any two of three are enough, or one of two
     "approximate-counting": ("error_rate",),
     "hamming": ("length", "distance"),
-    "plotkin": ("length", "distance"),
+    "plotkin": ("length", "distance", "shortened"),
     "gilbert-varshamov": ("length", "distance"),
     "welch": ("n_attributes", "dimension"),
     "rankin": ("n_attributes",),

@@ -139,9 +139,9 @@ def readout_dimension(n_attributes: int, margin: Number, *, digits: int = 30) ->
     """The least readout dimension for N attributes at normalised margin mu: enclosed from both sides.
 
     In the setting of C7(i), with biases, N attributes fit into R^d at margin mu exactly if N points of the
-    unit ball of R^d can be sqrt(2 mu) apart: the p_a / 2 of C7(i) are such points, and conversely u_a = y_a
-    = x_a with b_a = -|x_a|^2 / 2 has margin |x_a - x_b|^2 / 2 >= mu. So C7(i) is a packing problem, and
-    this is what packing bounds say of it.
+    unit ball of R^d can be sqrt(2 mu) apart. Proof. The p_a / 2 of C7(i) are such points, and conversely
+    u_a = y_a = x_a with b_a = -|x_a|^2 / 2 has margin |x_a - x_b|^2 / 2 >= mu. QED So C7(i) is a packing
+    problem, and this is what packing bounds say of it.
 
     Lower end, the largest of:
     - C7(i), volume;

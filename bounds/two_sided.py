@@ -73,7 +73,7 @@ def two_sided(
         `argument` says which a, T and U gave it. A floor below 0 is 0.
 
     Raises:
-        ValueError: an argument is out of range, or no a, T and U fit.
+        ValueError: an argument is out of range, or a, T or U given do not fit.
         MissingExtraError: python-flint is not installed.
 
     Source: C10 (theory/pages/c10.md).
@@ -89,6 +89,8 @@ def two_sided(
     U = None if outputs_asked is None else whole("outputs_asked", outputs_asked, at_least=1, at_most=N)
     a = None if split is None else whole("split", split, at_least=0, at_most=k - 1)
     found = [*_trees(N, R, k, untyped, a, T, U, known, B), *_everything(N, R, k, untyped, a, T, U)]
+    if not found and (a, T, U) == (None, None, None):
+        return Enclosure.exactly(0, "bits").by("no trees fit")
     if not found:
         raise ValueError(
             "split, subjects_asked and outputs_asked must fit: U R^b <= N, T R^a <= N and T R^(a-b) a whole "
@@ -120,9 +122,11 @@ def _trees(
     B: Fraction,
 ) -> Iterator[_Counted]:
     """For every a, the T and U where the theorem applies and may say most."""
-    for a in range(k) if split is None else [split]:
+    deepest = (N.bit_length() - 1) // (R.bit_length() - 1) + 1 if R > 1 else k - 1  # R^a <= N needs a <= this
+    most = range(max(0, k - 1 - deepest), min(k - 1, deepest) + 1) if R > 1 else {0, (k - 1) // 2, k - 1}
+    for a in most if split is None else [split]:
         b = k - 1 - a
-        if min(R**a, R**b) > N or (R > 1 and max(a, b) * (R.bit_length() - 1) > N.bit_length()):
+        if max(a, b) > deepest or max(R**a, R**b) > N:
             continue
 
         def at(T: int, a: int = a, b: int = b) -> _Counted | None:
@@ -147,8 +151,8 @@ def _trees(
         elif N // R**a < step:
             continue
         else:
-            most = _most_subjects(N, R, a, b, untyped) // step
-            tried = [n * step for n in places(most, R, about)] if most else []
+            room = _most_subjects(N, R, a, b, untyped) // step
+            tried = [n * step for n in places(room, about)] if room else []
         yield from (counted for T in tried if (counted := at(T)) is not None)
 
 

@@ -27,6 +27,7 @@ from georecall.constructions.single_hop import (
 )
 from georecall.constructions.transformer.residual import Residual
 from georecall.constructions.transformer.transformer import MLP, Attention, Block, Storage, Transformer
+from georecall.constructions.two_sided import single_hop_split, two_sided_hops
 
 CONSTRUCTIONS: dict[str, Callable[..., Transformer]] = {
     "single-hop": block_superposition,
@@ -38,6 +39,8 @@ CONSTRUCTIONS: dict[str, Callable[..., Transformer]] = {
     "composed-hops": composed_hops,
     "sequential-hops": sequential_hops,
     "hybrid-hops": hybrid_hops,
+    "two-sided-hops": two_sided_hops,
+    "single-hop-split": single_hop_split,
     "single-hop-dense": dense_superposition,
     "linear-memory": linear_associative_memory,
     "sign-code-memory": sign_code_memory,
@@ -76,4 +79,6 @@ __all__ = [
     "sequential_hops",
     "sign_code",
     "sign_code_memory",
+    "single_hop_split",
+    "two_sided_hops",
 ]

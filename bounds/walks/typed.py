@@ -24,9 +24,8 @@ from georecall.bounds.arithmetic import balls
 from georecall.bounds.walks import unions
 
 AFFORDABLE = 250_000
-"""Polynomial coefficients that one hop may take: two or three seconds' worth, at 10 us each (measured)."""
+"""Polynomial coefficients that all hops may take: two or three seconds' worth, at 10 us each (measured)."""
 
-_AT_MOST = 2  # times as many for all hops of a walk together
 _FOLLOWED = 400  # hops that are looked at one by one; from then on E f(n_t) is known not to fall
 _SUBSETS = 64  # of a union that are looked at one by one; of more, the first ones are fewer and N is most
 
@@ -43,13 +42,13 @@ def expected_labels(N: int, R: int, k: int, T: int) -> tuple[list[Any], bool]:
     below: Masses = {T: balls.ball(1)}  # E g(n_t) is at least that of `below`,
     above = below  # and at most that of `above`; one law while nothing is given away
     expected: list[Any] = []
-    followed, left = True, _AT_MOST * AFFORDABLE
+    followed, left = True, AFFORDABLE
     for t in range(1, k):
         if t > _FOLLOWED or set(below) == {N}:
             rest = balls.between(expected[-1].lower(), f(N)) if t > 1 else f(N)
             return [*expected, (k - t) * rest], followed and t <= _FOLLOWED
         each = _cost_of_a_state(N, R, below)
-        states = min(AFFORDABLE, left) // each
+        states = left // each
         if len(below) > states:
             followed = False
             if states < 12:  # too few for a useful grid

@@ -32,6 +32,10 @@ AFFORDABLE = 100_000
 at 10 us each (measured)."""
 
 
+FOLLOWED = 400
+"""Hops that are looked at one by one; from then on no less is reached."""
+
+
 @dataclass(frozen=True)
 class Reached:
     """Laws at the end of the search: w = v_{k-3} (0 if k = 2), v_{k-2}, v_{k-1}, and w + d_{k-1}.
@@ -56,8 +60,10 @@ def search(N: int, R: int, k: int, T: int, *, avoid: bool = False) -> Reached | 
     """
     states: dict[tuple[int, int], Any] = {(0, T): balls.ball(1)}
     lost, pruned = balls.ball(0), False
-    for _ in range(k - 2):
-        if not lost < balls.ball(Fraction(1, 50)):
+    for hop in range(k - 2):
+        if states and all(d == 0 for _, d in states):
+            break
+        if hop == FOLLOWED or not lost < balls.ball(Fraction(1, 50)):
             return None
         states, dropped = _pruned(N, R, states, hops=k - 1)
         lost, pruned = lost + dropped, pruned or not dropped.is_zero()
@@ -128,6 +134,8 @@ def _cost_of_a_state(N: int, R: int, states: dict[tuple[int, int], Any]) -> int:
 def brackets(N: int, R: int, k: int, T: int, delta: Fraction) -> list[tuple[int, int]]:
     """Ends for v_{-1} = 0, v_0 = T, v_1, .., v_{k-1} that hold together but for probability 2 k delta.
 
+    Of very many hops, for the first `FOLLOWED` and the last three, but for that many times 2 delta.
+
     One relation r hits, of the F = N - v - u fresh points not yet hit by the ones before it, a
     hypergeometric number with mean d F / P, P = N - v_{t-1} free points, and is off by s with probability at
     most exp(-2 s^2 / d) either way (Hoeffding 1963, section 6). Both x -> x + d (N - x) / P for the total
@@ -137,7 +145,7 @@ def brackets(N: int, R: int, k: int, T: int, delta: Fraction) -> list[tuple[int,
     w_low = w_high = 0
     v_low = v_high = d_low = d_high = T
     ends = [(0, 0), (T, T)]
-    for _ in range(k - 1):
+    for _ in range(min(k - 1, FOLLOWED)):
         s = excess(d_high, delta / R)
         x_low, x_high, u_low, u_high = v_low, v_high, 0, 0
         least = Fraction(d_low, max(1, N - w_low))  # of d / P
@@ -150,4 +158,4 @@ def brackets(N: int, R: int, k: int, T: int, delta: Fraction) -> list[tuple[int,
         w_low, w_high, v_low, v_high = v_low, v_high, x_low, x_high
         d_low, d_high = u_low, u_high
         ends.append((v_low, v_high))
-    return ends
+    return ends if k - 1 <= FOLLOWED else [*ends, *[(v_low, N)] * 3]

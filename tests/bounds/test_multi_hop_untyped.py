@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from georecall.bounds import (
     Enclosure,
     counting,
-    multi_hop_entropy,
+    multi_hop,
     multi_hop_untyped,
     precision,
     untyped_floors,
@@ -62,6 +62,8 @@ def check_floors(N: int, R: int, k: int) -> None:
     for T in range(1, N + 1):
         exact = exact_entropy(N, R, k, T)
         for name, floor in untyped_floors(N, R, k, T).items():
+            if name == "trees":  # a floor on the number of arrays: see test_counts
+                continue
             assert floor.lower_float <= exact + 1e-9, (name, T)
             assert floor.narrower_than(29), (name, T)
 
@@ -138,9 +140,9 @@ def test_the_new_floors_sharpen_that_of_theory(N, R, k, data):
 def test_how_much_sharper():
     walks_alone = untyped_floors(256, 2, 2, 1)["walks"]
     assert walks_alone.lower_float == pytest.approx(31.779, abs=5e-4)
-    best = multi_hop_untyped(256, 2, 2)
-    assert best.lower_float == pytest.approx(31.878, abs=5e-4)
-    assert best.below(multi_hop_entropy(256, 2, 2, 1).upper) is True
+    best = max(f.lower_float for name, f in untyped_floors(256, 2, 2, 1).items() if name != "trees")
+    assert best == pytest.approx(31.878, abs=5e-4)
+    assert multi_hop_untyped(256, 2, 2).lower_float == pytest.approx(31.9887, abs=5e-5)  # by counting
     whole = untyped_floors(256, 2, 2, 256)
     everything = 2 * counting(256, 1).lower  # all there is to know
     assert whole["labels"].upper < everything * Fraction(501, 1000)  # (R-1) log2 N!
@@ -150,8 +152,9 @@ def test_how_much_sharper():
 
 def test_the_full_table_speaks_where_its_proof_does():
     names = {(N, R, k): list(untyped_floors(N, R, k, 1)) for N, R, k in [(3, 2, 2), (2, 2, 2), (3, 1, 2)]}
-    assert names[3, 2, 2] == ["walks", "labels", "seeds", "full table"]
-    assert names[2, 2, 2] == names[3, 1, 2] == ["walks", "labels", "seeds"]
+    assert names[3, 2, 2] == ["walks", "labels", "seeds", "full table", "trees"]
+    assert names[2, 2, 2] == ["walks", "labels", "seeds"]
+    assert names[3, 1, 2] == ["walks", "labels", "seeds", "trees"]
 
 
 @pytest.mark.parametrize("N", [3, 4, 10, 1000])
@@ -224,13 +227,8 @@ def test_the_numbers_of_subjects_tried_are_those_that_the_docstring_names(monkey
     floors = untyped._floors
     assert tried(16) == list(range(1, 17))
     assert tried(17) == tried(17, other_bits=0) == [1, 17]
-    assert (
-        tried(17, other_bits=1)
-        == tried(17, subject_bits=0)
-        == tried(17, subject_bits=9)
-        == [1, 2, 4, 8, 16, 17]
-    )
-    assert tried(32, other_bits=1) == [1, 2, 4, 8, 16, 32]
+    assert {1, 2, 4, 8, 16, 17} <= set(tried(17, other_bits=1))
+    assert {1, 2, 4, 8, 16, 32} <= set(tried(32, other_bits=1))
     assert tried(17, subjects_asked=17) == [17]
     with pytest.raises(ValueError, match="subjects_asked must be a whole number from 1 to 17"):
         multi_hop_untyped(17, 2, 2, subjects_asked=18)
@@ -238,20 +236,13 @@ def test_the_numbers_of_subjects_tried_are_those_that_the_docstring_names(monkey
         untyped_floors(17, 2, 2, 18)
 
 
-def test_only_numbers_of_subjects_that_may_be_best_are_followed(monkeypatch):
-    """The most promising first: what brackets alone put below it need not be followed."""
-    followed = []
-
-    def search(N: int, R: int, k: int, T: int, *, avoid: bool) -> object:
-        followed.append(T)
-        return untyped_walks.search(N, R, k, T, avoid=avoid)
-
-    monkeypatch.setattr(untyped, "search", search)
-    best = multi_hop_untyped(256, 2, 2, subject_bits=8)
-    assert followed[0] == 256
-    assert set(followed) == {64, 128, 256}
-    each = [multi_hop_untyped(256, 2, 2, subject_bits=8, subjects_asked=2**i) for i in range(9)]
-    assert best.lower == max(floor.lower for floor in each)
+@pytest.mark.parametrize(("N", "R", "k", "bits"), [(256, 2, 2, 8), (100, 2, 3, 7), (300, 3, 2, 20)])
+def test_any_number_of_subjects_may_be_found_best(N, R, k, bits):
+    """Within a hundredth of the best of all, where powers of 2 lose up to a tenth."""
+    best = multi_hop_untyped(N, R, k, subject_bits=bits, digits=9)
+    some = range(1, N + 1, 7)
+    each = [multi_hop_untyped(N, R, k, subject_bits=bits, subjects_asked=T, digits=9) for T in some]
+    assert best.lower >= max(floor.lower for floor in each) * Fraction(99, 100)
 
 
 @given(st.integers(17, 60), st.integers(2, 3), st.integers(2, 3))
@@ -260,7 +251,7 @@ def test_the_untyped_floor_is_below_what_is_used_and_below_the_typed_one(N, R, k
     floor = multi_hop_untyped(N, R, k)
     m = math.ceil(math.log2(N))
     assert floor.below(R**k * m) is True  # C5(a)
-    assert floor.lower <= multi_hop_entropy(N, R, k, 1).upper
+    assert floor.lower <= multi_hop(N, R, k).upper
     assert floor.lower_float <= multi_hop_untyped(N, R + 1, k).upper_float
     assert multi_hop_untyped(N, R, k, subject_bits=R * m).below(N * R * m) is True  # C5(b)
 
@@ -348,7 +339,7 @@ def test_what_a_union_or_a_trim_leaves_out_is_lost_at_every_hop(monkeypatch):
 def test_states_pruned_at_any_hop_are_lost_and_said_to_be(monkeypatch, when):
     calls = []
 
-    def pruned(N: int, R: int, states: dict) -> tuple[dict, object]:
+    def pruned(N: int, R: int, states: dict, *, hops: int) -> tuple[dict, object]:
         calls.append(len(states))
         if len(calls) != when:
             return states, balls.ball(0)
@@ -367,7 +358,7 @@ def test_a_search_that_loses_more_than_a_fiftieth_is_given_up(monkeypatch):
     with precision(184):
         for lost, given_up in [(Fraction(1, 51), False), (Fraction(1, 49), True)]:
             monkeypatch.setattr(
-                untyped_walks, "_pruned", lambda N, R, states, lost=lost: (states, balls.ball(lost))
+                untyped_walks, "_pruned", lambda N, R, states, *, hops, lost=lost: (states, balls.ball(lost))
             )
             assert (untyped_walks.search(20, 2, 2, 2) is None) == given_up
 
@@ -410,5 +401,5 @@ def test_large_sizes_are_affordable():
 @pytest.mark.slow
 def test_six_hops_among_4096_entities():
     best = multi_hop_untyped(2**12, 4, 6)
-    assert best.width < 10
-    assert 41000 < best.lower_float < 41010
+    assert 48325 < best.lower_float < 48335
+    assert best.argument == "trees at T = 1"

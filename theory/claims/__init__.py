@@ -15,6 +15,7 @@ from georecall.theory.claims.single_hop import (
     SINGLE_HOP_PACKED,
     SINGLE_HOP_QUANTIZED,
 )
+from georecall.theory.claims.two_sided import SINGLE_HOP_SPLIT, TWO_SIDED_BOUND, TWO_SIDED_HOPS
 
 CLAIMS: dict[str, Claim] = {
     claim.name: claim
@@ -35,6 +36,9 @@ CLAIMS: dict[str, Claim] = {
         LINEAR_MEMORY,
         SIGN_CODE_MEMORY,
         RANDOM_FEATURE_MEMORY,
+        TWO_SIDED_HOPS,
+        SINGLE_HOP_SPLIT,
+        TWO_SIDED_BOUND,
         GRADIENT_DESCENT,
         SELECTOR_NECESSARY,
         DISJOINT_ATTRIBUTES,

@@ -18,17 +18,17 @@ COUNTING_BOUND = Claim(
 weights are the same for every table, and the model answers all $N R$ queries of every table of $R$
 bijections of $N$ points, then $B \ge R \log_2 N!$. If only the subject embeddings depend on the table, with
 $d$ coordinates of $b$ bits each, then $d\,b \ge R \log_2(N!) / N$. If at most $e$ answers per table may be
-wrong, then $B \ge R \log_2 N! - \log_2 \binom{N R}{e} - \log_2\bigl[ (N!)^{\lfloor e/N \rfloor}\,(e \bmod
-N)!\bigr]$.""",
+wrong, then $B \ge R \log_2 N! - \log_2\, [x^e] \bigl(\sum_j (N)_j x^j\bigr)^R$, where $(N)_j = N! / (N -
+j)!$.""",
     hypotheses=(_ANY_SIZE, BIJECTIONS),
     predicted={
         "table_bits": R * _ln_factorial / sympy.log(2),
         "subject_bits": R * _ln_factorial / (N * sympy.log(2)),
     },
     proof=r"""There are $(N!)^R$ tables, and a model that is right for each of them is right for
-one only, so they need as many settings of the weights. With errors, a setting is within $e$ answers of
-at most $\binom{N R}{e}$ choices of places, and in each relation the values at $e_r$ places are
-permuted, in $\prod_r e_r! \le (N!)^{\lfloor e/N \rfloor} (e \bmod N)!$ ways by log-convexity.""",
+one only, so they need as many settings of the weights. With errors, choose $e$ places
+that hold all errors, $e_r$ of them in relation $r$: $\binom{N}{e_r}$ choices, and $e_r!$ orders of the values
+left over at most, together $(N)_{e_r}$. So a setting serves at most the coefficient of $x^e$.""",
     source="theory/pages/c4.md, C4 (derived there)",
     controls=(
         Control(
@@ -43,6 +43,7 @@ permuted, in $\prod_r e_r! \le (N!)^{\lfloor e/N \rfloor} (e \bmod N)!$ ways by 
         "b": "bits of one coordinate",
         "d": "coordinates of a subject's embedding",
         "e": "answers per table that may be wrong",
+        "x": "a formal variable",
     },
     trust=(
         Step("counting tables, with and without errors", "prose", ("proof",)),

@@ -20,6 +20,7 @@ from georecall.theory.claims.claim import Claim
 from georecall.theory.claims.floors import COUNTING_BOUND, MARGIN_BOUND, MULTI_HOP_BOUND
 from georecall.theory.claims.hops import COMPOSED_HOPS, DROPPED_BLOCK
 from georecall.theory.claims.selector import SELECTOR_NECESSARY
+from georecall.theory.claims.two_sided import TWO_SIDED_BOUND
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.controls import controlled
@@ -32,6 +33,7 @@ from georecall.verify.claims.path_control import path_control
 from georecall.verify.claims.selector import selector_necessary
 from georecall.verify.claims.single_hop import FAMILY
 from georecall.verify.margins.certify import certify
+from georecall.verify.claims.two_sided_floor import two_sided_bound
 from georecall.verify.margins.induction import PremiseError
 from georecall.verify.margins.margins import Found, Progress, margins
 from georecall.verify.usage import require_memory_for_table, require_memory_for_weights
@@ -185,6 +187,7 @@ def multi_hop_bound(
 
 FLOORS: dict[str, Judge] = {
     MULTI_HOP_BOUND.name: multi_hop_bound,
+    TWO_SIDED_BOUND.name: two_sided_bound,
     COUNTING_BOUND.name: counting_bound,
     MARGIN_BOUND.name: margin_bound,
     SELECTOR_NECESSARY.name: selector_necessary,

@@ -25,18 +25,21 @@ from georecall.verify.claims.memories import MEMORIES
 from georecall.verify.claims.selector import DISJOINT
 from georecall.verify.claims.single_hop import FAMILY as SINGLE_HOP
 from georecall.verify.claims.single_hop import SingleHop
+from georecall.verify.claims.two_sided import TWO_SIDED
 from georecall.verify.usage import Option, UsageError, require_memory, require_memory_for_table, show
 from georecall.verify.verdict.assumed import assumed
 
 EXPERIMENTS: dict[str, Experiment] = {
     experiment.claim.name: experiment
-    for experiment in (*SINGLE_HOP, *MULTI_HOP, DENSE, *MEMORIES, LEARNED, DISJOINT)
+    for experiment in (*SINGLE_HOP, *MULTI_HOP, *TWO_SIDED, DENSE, *MEMORIES, LEARNED, DISJOINT)
 }
 TABLES: dict[str, Callable[..., FactTable]] = {"bijections": random_bijections, "functions": random_functions}
 _LARGEST = 2.0**500  # of a gate or margin: weights and logits made of it stay far from float64's largest
-_WHOLE = ("bits", "code_length", "code_distance", "hops", "stages", "trials")
+_WHOLE = ("bits", "code_length", "code_distance", "hops", "split", "stages", "trials")
 _REAL = ("gate", "margin", "delta")
-_CODED = {experiment.claim.name for experiment in (*SINGLE_HOP, *MULTI_HOP)} | {"sign-code-memory"}
+_CODED = {experiment.claim.name for experiment in (*SINGLE_HOP, *MULTI_HOP, *TWO_SIDED)} | {
+    "sign-code-memory"
+}
 _CHOICES = {"attention": ("hard", "soft"), "readout": ("in-place", "separate")}
 
 
@@ -150,6 +153,8 @@ def check_options(claim: Claim, options: dict[str, Any]) -> dict[str, Any]:
             raise UsageError(option, f" must be a Code, got {type(value).__name__}")
         if name == "bits" and not 1 <= value <= 16:
             raise UsageError(option, f" must be from 1 to 16, got {value}")
+        if name == "split" and value < 0:
+            raise UsageError(option, f" must be at least 0, got {value}")
         if name in ("code_length", "code_distance", "trials", "hops", "stages") and value < 1:
             raise UsageError(option, f" must be at least 1, got {value}")
         if name in ("gate", "margin") and not abs(value) < _LARGEST:

@@ -158,7 +158,10 @@ def claim_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--hops", type=Count(), help="k, hops of a question (K, the most, for chain of thought)."
         ),
-        click.option("--stages", type=Count(), help="c, stages of hybrid-hops, from 1 to the hops."),
+        click.option(
+            "--stages", type=Count(), help="c, stages, from 1 to the hops, with a memory between two."
+        ),
+        click.option("--split", type=Count(), help="a, hops that embeddings answer; W_U answers the others."),
         click.option("--typed", is_flag=True, default=None, help="Every hop has relations of its own."),
         click.option("--merged", is_flag=True, default=None, help="sequential-hops in one layer per hop."),
         click.option(

@@ -1,10 +1,9 @@
-"""At which parameters a report checks each claim and evaluates each bound.
+"""At which parameters a report checks each claim.
 
-A claim or bound that is not named here is checked at its defaults, or at what its parameters are worth below.
+A claim that is not named here is checked at its defaults; bounds have examples (`bounds.parameters`).
 """
 
-from collections.abc import Mapping, Sequence
-from fractions import Fraction
+from collections.abc import Mapping
 from typing import Any
 
 PRESETS = ("quick", "paper")
@@ -48,37 +47,7 @@ _PAPER: Mapping[str, dict[str, Any]] = {
     "gradient-descent": {"subjects": 512, "relations": 2, "trials": 3},
 }
 
-# What the parameters of bounds are worth, and, where a bound takes one set of parameters or another, which.
-_BOUNDS_AT: Mapping[str, Any] = {
-    "n_subjects": 1000,
-    "n_relations": 8,
-    "n_attributes": 1000,
-    "hops": 2,
-    "n_errors": 80,
-    "bits": 1,
-    "margin": Fraction(1, 10),
-    "radius": Fraction(8),
-    "lipschitz": Fraction(1),
-}
-_BOUNDS: Mapping[str, dict[str, Any]] = {
-    "selector-width": {"n_relations": 256, "n_attributes": 256},
-    "hamming": {"n_attributes": 1000, "distance": 3},
-    "plotkin": {"n_attributes": 1000, "distance": 8},
-    "gilbert-varshamov": {"n_attributes": 1000, "distance": 3},
-    "welch": {"n_attributes": 1000, "dimension": 16},
-    "rankin": {"n_attributes": 1000, "dimension": 16},
-}
-
 
 def parameters(claim: str, preset: str) -> dict[str, Any]:
     """What `check` is given for a claim; nothing for a claim that has no parameters here."""
     return dict((_PAPER if preset == "paper" else _QUICK).get(claim, {}))
-
-
-def bound_parameters(name: str, needed: Sequence[str]) -> dict[str, Any] | None:
-    """What a bound is given, of the parameters that it needs; None if one of them is worth nothing here."""
-    if name in _BOUNDS:
-        return dict(_BOUNDS[name])
-    if all(parameter in _BOUNDS_AT for parameter in needed):
-        return {parameter: _BOUNDS_AT[parameter] for parameter in needed}
-    return None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from georecall.bounds import BOUNDS, Enclosure, MissingExtraError
-from georecall.bounds.parameters import PARAMETERS
+from georecall.bounds.parameters import PARAMETERS, example
 from georecall.constructions import CONSTRUCTIONS
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.lemmas import LEMMAS, NoCounterexampleError, counterexample, prove
@@ -15,7 +15,6 @@ from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.options import EXPERIMENTS, prepare
 from georecall.verify.margins.margins import Margins, margins
 from georecall.verify.report.commands import command
-from georecall.verify.report.settings import bound_parameters
 
 SUBJECTS, RELATIONS = 64, 3  # of the one table that every construction is built on
 
@@ -85,13 +84,10 @@ def bound_row(name: str) -> BoundRow:
     """Evaluates one bound of `bounds.BOUNDS`."""
     bound = BOUNDS[name]
     says = _first_line(bound)
-    takes = inspect.signature(bound).parameters.values()
-    given = bound_parameters(name, [p.name for p in takes if p.default is p.empty])
+    given = example(name, bound)
     again = command(
-        "bound", name, flags={parameter.name: parameter.option for parameter in PARAMETERS}, **(given or {})
+        "bound", name, flags={parameter.name: parameter.option for parameter in PARAMETERS}, **given
     )
-    if given is None:
-        return BoundRow(name, says, {}, None, "no parameters chosen", again)
     try:
         return BoundRow(name, says, given, bound(**given), None, again)
     except (ValueError, MissingExtraError) as error:

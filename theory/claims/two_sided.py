@@ -1,0 +1,216 @@
+"""C10: facts in the subjects' embeddings and in the unembedding, and what both must hold together."""
+
+from typing import Any
+
+import sympy
+
+from georecall.theory.claims.chain_of_thought import ENTITIES
+from georecall.theory.claims.claim import Claim, Control, Hypothesis, PerLayer, Step
+from georecall.theory.claims.floors import BIJECTIONS
+from georecall.theory.claims.hops import SIGN_CODE
+from georecall.theory.claims.single_hop import GATE_HALF_SPREAD, INJECTIVE_CODE, TWO_ATTRIBUTES
+from georecall.theory.claims.symbols import N, R, c, k, layer, m, merged, named, typed
+
+_SOURCE = "theory/pages/c10.md, C10 (derived there)"
+a = named("a", "hops answered by the embeddings", integer=True, nonnegative=True)
+balanced = named("balanced", "1 where the middle letter decides, else 0", integer=True, nonnegative=True)
+middle = named(
+    "D_z", "least squared distance from the word of an entity in the middle to another", nonnegative=True
+)
+unmet = named("lost", "relations that W_U inverts and that are no bijections", integer=True, nonnegative=True)
+
+_q, _left, _right = (k - 1) / 2, sympy.ceiling(R / 2), R - sympy.ceiling(R / 2)
+_BALANCED, _ONE_STAGE, _MERGED = sympy.Eq(balanced, 1), sympy.Eq(c, 1), sympy.Eq(merged, 1)
+_SHORT, _N_LONG = sympy.floor(a / c), sympy.Mod(a, c)
+
+
+def _blocks(stage: Any) -> Any:
+    """R^(hops of a stage on the left, numbered from 1): the first few are 1 longer."""
+    return R ** (_SHORT + sympy.Piecewise((1, stage <= _N_LONG), (0, True)))
+
+
+_A = sympy.Piecewise((_left * R**_q, _BALANCED), (_blocks(1), True))
+_B = sympy.Piecewise(((1 + _right) * R**_q, _BALANCED), (R ** (k - a), True))
+_LAST = sympy.Piecewise((_A, _ONE_STAGE), (R**_SHORT, True))  # blocks of the last stage
+
+BIJECTIONS_INVERTED = Hypothesis("every relation that W_U inverts is a bijection", sympy.Eq(unmet, 0))
+
+ALTERED_OUTPUT = Control(
+    "one inverse code in W_U moved to a neighbouring word",
+    "the queries that end there fail, and those that it now wins; no other",
+)
+NOT_BIJECTIVE = Control(
+    "a table in which one relation is no bijection",
+    "the construction refuses it; the words of any inverse answer some query wrongly",
+)
+SWAPPED = Control(
+    "prefix and suffix swapped", "exactly the queries whose answer is the same either way are right"
+)
+QUANTISED = Control(
+    "embeddings cut below the floor", "fewer bits than the floor at these tables, and a query is lost"
+)
+
+_STATEMENT = r"""Let $\pi_1, \dots, \pi_R$ be functions of $N$ entities (typed: $R$ of its own for each
+hop), those that $W_U$ inverts bijections, $u$ an injective code of signs and $\mathrm{gate} \ge 1$. With
+hard attention two layers answer every query $[s, r_1, \dots, r_k]$, at positions $0..k$, $k = a + b$.
+$W_E[s]$ holds $u(\pi_w(s))$ in a block for each of the $A$ strings $w$ of $a$ letters ($a = 0$: $u(s)$),
+$W_U[:, y]$ the word $u(\pi_v^{-1}(y))$ in an output block for each of the $B$ strings $v$ of $b$ letters;
+$b_U = 0$. Coordinates: $\max(A, B)$ blocks, in which both share the residual (merged: $A + B$), $R$
+letters, $k + 1$ positions, $B$ gates. Heads $t = 0..k$ as in C5(a): head 0 copies the blocks, head $t$
+adds $2\,\mathrm{gate}$ to every block and gate whose string has $r_t$ there. Layer 1: neurons
+$\mathrm{ReLU}(x - (2\,\mathrm{gate}\,a - 1))$ write $u(z)$, $z = \pi_w(s)$, to block 1, others erase all
+blocks. Layer 2: neurons $\mathrm{ReLU}(u_i(z) + g_v - (2\,\mathrm{gate}\,b - 1))$ less $\mathrm{ReLU}(g_v
+- (2\,\mathrm{gate}\,b - 1))$ write $u(z)$ to output block $v$ if its gate is open, and block 1 is erased.
+Merged: neurons $\mathrm{ReLU}(x_w + g_v - (2\,\mathrm{gate}\,k - 1))$ for every $w$ and $v$ in one layer.
+Every margin is half the squared distance from $u(z)$ to the nearest other word, the least is $D_z/2$. For
+odd $k = 2q + 1$, unless split otherwise, *the middle letter decides*: of hop $q + 1$ the first $\lceil
+R/2\rceil$ letters are on the left, in blocks $u(\pi_r \pi_w(s))$, the others on the right, in output
+blocks $u(\pi_{r^*} (\pi_v \pi_r)^{-1}(y))$, $r^*$ a letter on the left whose blocks they lift; every
+block and gate waits for $q + 1$ letters, and $\max(A, B) = \lceil (R+1)/2\rceil R^q$. With $c$ stages on
+the left, $c - 1$ memories between them as in C5(c) and a readout, $2c$ layers do."""
+
+TWO_SIDED_HOPS = Claim(
+    name="two-sided-hops",
+    label="C10",
+    title="facts on both sides: R^ceil(k/2) blocks, no memory, two layers",
+    statement=_STATEMENT,
+    hypotheses=(TWO_ATTRIBUTES, ENTITIES, INJECTIVE_CODE, SIGN_CODE, GATE_HALF_SPREAD, BIJECTIONS_INVERTED),
+    predicted={
+        "d_model": sympy.Piecewise(
+            ((_A + _B) * m, sympy.And(_ONE_STAGE, _MERGED)),
+            (sympy.Max(_A, _B) * m, _ONE_STAGE),
+            ((sympy.Max(_A, _B) + 1) * m, True),
+        )
+        + R
+        + k
+        + 1
+        + _B,
+        "d_mlp": sympy.Piecewise(
+            (_A * _B * m + _B, sympy.And(_ONE_STAGE, _MERGED)),
+            (sympy.Max(2 * _A * m, (_B + 1) * m + _B), _ONE_STAGE),
+            (sympy.Max(2 * _A * m, N, _LAST * _B * m + _B + _LAST * m), _MERGED),
+            (sympy.Max(2 * _A * m, N, _B * m + _B), True),
+        ),
+        "d_mlp_per_layer": PerLayer(
+            sympy.Piecewise(
+                (_A * _B * m + _B, sympy.And(_ONE_STAGE, _MERGED)),
+                ((_B + 1) * m + _B, sympy.And(_ONE_STAGE, sympy.Eq(layer, 2))),
+                (_LAST * _B * m + _B + _LAST * m, sympy.And(_MERGED, sympy.Eq(layer, 2 * c - 1))),
+                (_B * m + _B, sympy.Eq(layer, 2 * c)),
+                (N, sympy.Eq(sympy.Mod(layer, 2), 0)),
+                (2 * sympy.Piecewise((_A, _ONE_STAGE), (_blocks((layer + 1) / 2), True)) * m, True),
+            ),
+            2 * c - merged,
+        ),
+        "n_layers": 2 * c - merged,
+        "min_margin": middle / 2,
+        "subject_bits": sympy.Piecewise(
+            (0, sympy.And(sympy.Eq(a, 0), sympy.Eq(balanced, 0))), (_A * m, True)
+        ),
+        "other_bits": N
+        * m
+        * (
+            sympy.Piecewise(
+                (_right, sympy.And(_BALANCED, sympy.Eq(k, 1))),
+                (0, sympy.And(sympy.Eq(balanced, 0), sympy.Eq(a, k))),
+                (_B, True),
+            )
+            + sympy.Piecewise(
+                (0, _ONE_STAGE),
+                (
+                    _N_LONG * R ** (_SHORT + 1) + (c - _N_LONG) * R**_SHORT - _A,
+                    sympy.Eq(typed, 1),
+                ),
+                (
+                    R**_SHORT + sympy.Piecewise((R ** (_SHORT + 1), _N_LONG >= 2), (0, True)),
+                    True,
+                ),
+            )
+        ),
+    },
+    proof=r"""A block with all its letters gives $u + 1$, one with fewer at most $1 + 2\,\mathrm{gate}(a-1) -
+2\,\mathrm{gate}\,a + 1 \le 0$: so $u(z)$. At an output block all letters give $\mathrm{ReLU}(u_i + 1) -
+\mathrm{ReLU}(1) = u_i$, fewer $0 - 0$. The logit of $y$ is $\langle u(\pi_v^{-1}(y)), u(z)\rangle$, and
+$\pi_v^{-1}$ runs over all entities once. The middle letter: $r$ on the left reads $u(\pi_r\pi_w(s))$ against
+$\pi_v^{-1}(y)$; $r$ on the right reads $u(\pi_{r^*}\pi_w(s))$ against $\pi_{r^*}(\pi_v\pi_r)^{-1}(y)$.""",
+    source=_SOURCE,
+    controls=(ALTERED_OUTPUT, NOT_BIJECTIVE, SWAPPED, QUANTISED),
+    parameters=("hops", "split", "stages", "typed", "merged", "gate", "code_length"),
+    notation={
+        "A": "blocks of an embedding",
+        "B": "output blocks",
+        "b": "hops answered by W_U",
+        "g": "g_v: gate coordinate of output block v",
+        "q": "(k - 1)/2",
+        "v": "a string of last letters",
+        "w": "a string of first letters",
+        "y": "an answer",
+        "z": "the entity in the middle",
+    },
+    trust=(
+        Step("a gate of several letters", "proved", ("composed-gate",)),
+        Step("erasing the state", "proved", ("erase",)),
+        Step("output blocks, gauge, middle letter", "prose", ("proof",)),
+        Step(
+            "a table at hand",
+            "checked",
+            ("every query exactly, or the transitions certificate; controls",),
+        ),
+    ),
+)
+
+SINGLE_HOP_SPLIT = Claim(
+    name="single-hop-split",
+    label="C10, k = 1",
+    title="one hop with half of the relations in W_U: ceil((R+1)/2) m + R + 2 + B dimensions",
+    statement=r"""C10 at $k = 1$, where the middle letter decides: $W_E[s]$ holds $u(\pi_r(s))$ for the
+first $\lceil R/2\rceil$ relations $r$, which may be any functions, $W_U[:, y]$ holds $u(y)$ and
+$u(\pi_{r^*} \pi_r^{-1}(y))$ for every other one, a bijection, $r^* = 1$. Prompt $[s, r]$, hard attention.
+For $R \ge 3$ and large $N$ the embeddings alone hold fewer bits than C4 asks of embeddings alone: $W_U$
+has the other half of the facts.""",
+    hypotheses=TWO_SIDED_HOPS.hypotheses,
+    predicted=TWO_SIDED_HOPS.predicted,
+    proof=TWO_SIDED_HOPS.proof,
+    source=_SOURCE,
+    controls=(ALTERED_OUTPUT, NOT_BIJECTIVE, QUANTISED),
+    parameters=("merged", "gate", "code_length"),
+    notation={"y": "an answer"},
+    trust=TWO_SIDED_HOPS.trust,
+)
+
+TWO_SIDED_BOUND = Claim(
+    name="two-sided-bound",
+    label="C10, floor",
+    title="embeddings and unembedding together hold R^(k/2) log N bits, whatever the depth",
+    statement=r"""All weights but the subject rows of $W_E$ ($L_1$ bits each) and the columns of $W_U$
+with $b_U$ ($L_2$ bits each) are the same for all typed tables of bijections, but for $B$ bits; the prompt
+holds no other subject, answers are not read back, and every query of every table is answered. For $a, b
+\ge 0$ with $a + b = k - 1$, $U R^b \le N$, $T R^a \le N$ and $n = T R^{a-b}$ a whole number up to $U$, $T
+L_1 + U L_2 + B \ge R^{b+1} \log_2 (U! / (U-n)!)$. Untyped, the same if $N \ge \max(T, U) + T R (R^a -
+1)/(R-1) + U R (R^b - 1)/(R-1)$. Typed, $N (L_1 + L_2) + B \ge (k(R-1)+1) \log_2 N!$.""",
+    hypotheses=(TWO_ATTRIBUTES, BIJECTIONS),
+    predicted={"both_sides_bits": (k * (R - 1) + 1) * sympy.log(sympy.factorial(N)) / (N * sympy.log(2))},
+    proof=r"""Fix hops $1..a$ so that $T$ subjects have $T R^a$ distinct images, and hops $a+2..k$ so that
+$U$ outputs have $U R^b$ distinct preimages $q(v, y)$. For every middle relation split the images into
+$R^b$ classes of $n$, one for each suffix $v$, and map class $v$ by any injection into the nodes $q(v,
+\cdot)$. Which queries are answered among the $U$ outputs is the same for all these tables; on them $T$
+rows and $U$ columns determine the answers, of which there are $(U!/(U-n)!)^{R^{b+1}}$ arrays.""",
+    source=_SOURCE,
+    controls=(QUANTISED,),
+    parameters=("hops",),
+    units={"both_sides_bits": "bits of a subject and an output together"},
+    notation={
+        "B": "bits of other weights that depend on the facts",
+        "L": "L_1: bits of a subject's row, L_2: of an output's column with its bias",
+        "T": "subjects counted together",
+        "U": "outputs counted together",
+        "a": "hops before the middle one",
+        "b": "hops after the middle one",
+        "n": "subjects' images in a class",
+    },
+    trust=(
+        Step("the floor", "prose", ("proof",)),
+        Step("the numbers", "checked", ("Arb enclosures; never above the enumerated number (tests)",)),
+        Step("constructions against the floor", "checked", ("bits read off the weights; control",)),
+    ),
+)

@@ -1,0 +1,247 @@
+"""C10 under test: instances, and controls that break the side on which a fact is kept."""
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from georecall import bounds
+from georecall.constructions import two_sided_hops
+from georecall.constructions.codes.code import sign_code
+from georecall.constructions.codes.nearest import nearest_squared_distances
+from georecall.constructions.transformer.arithmetic import dense
+from georecall.constructions.transformer.hop_parts import dyadic
+from georecall.constructions.transformer.parts import covering
+from georecall.constructions.transformer.transformer import Attention
+from georecall.constructions.two_sided import inverted, parts, sides
+from georecall.theory.claims import symbols as sym
+from georecall.theory.claims import two_sided as claims
+from georecall.theory.claims.claim import Claim
+from georecall.theory.facts.fact_table import FactsError, FactTable, random_bijections
+from georecall.theory.facts.strings import letters, spelled, string_answers
+from georecall.theory.tools.randomness import generator
+from georecall.verify.claims.controls import neighbour, result
+from georecall.verify.claims.hops import all_margins, as_entities
+from georecall.verify.claims.instance import Instance, exact_biases
+from georecall.verify.margins.margins import Margins, margins
+from georecall.verify.margins.queries import Chains, sample
+from georecall.verify.usage import UsageError
+from georecall.verify.verdict.verdict import ControlResult
+
+_N, _R = 10, 3  # of the companion
+_CODE = sign_code(_N)
+
+
+@dataclass(frozen=True)
+class TwoSided:
+    """C10, and at one hop its split of the relations.
+
+    Args:
+        claim: the claim.
+        default_hops: k where it is not given.
+        default_table: N and R where they are not given.
+    """
+
+    claim: Claim
+    default_hops: int
+    default_table: tuple[int, int] = (64, 3)
+
+    @property
+    def name(self) -> str:
+        """The claim's name."""
+        return self.claim.name
+
+    def instance(self, facts: FactTable, **options: Any) -> Instance:
+        """The claim at one table and choice of options."""
+        facts, strangers = as_entities(facts)
+        hops, typed = options.get("hops", self.default_hops), bool(options.get("typed", False))
+        stages, merged = options.get("stages", 1), bool(options.get("merged", False))
+        try:
+            lengths, balanced = parts(hops, options.get("split"), stages)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        alphabet = letters(facts, hops, typed=typed)
+        rows = inverted(alphabet, lengths, balanced=balanced)
+        no_inverse = sum(len(np.unique(facts.answers[row])) < facts.n_subjects for row in rows)
+        code = covering(
+            options.get("code") or sign_code(facts.n_attributes, length=options.get("code_length")), facts
+        )
+        gate = options.get("gate", code.spread / 2)
+        conditions = {sum(lengths), hops - sum(lengths), hops}
+        own = {
+            "hops": hops,
+            "split": options.get("split"),
+            "stages": stages,
+            "typed": typed,
+            "merged": merged,
+        }
+        chosen = {name: value for name, value in own.items() if name in self.claim.parameters}
+        distance = 0
+        if not strangers and not no_inverse and code.n_words > 1:
+            left, _ = sides(facts, alphabet, lengths, balanced=balanced)
+            between = np.unique(left[-1].entities) if len(left) == 1 else _reached(facts, alphabet, lengths)
+            distance = int(nearest_squared_distances(code.words, between).min())
+        values: dict[Any, int | Fraction] = {
+            sym.N: facts.n_subjects,
+            sym.R: alphabet.shape[1],
+            sym.A: facts.n_attributes,
+            sym.k: hops,
+            sym.c: stages,
+            sym.m: code.length,
+            sym.V: code.spread,
+            sym.levels: code.n_levels,
+            sym.words: code.n_distinct,
+            sym.gate: Fraction(gate),
+            sym.typed: int(typed),
+            sym.merged: int(merged),
+            sym.strangers: strangers,
+            claims.a: sum(lengths),
+            claims.balanced: int(balanced),
+            claims.middle: distance,
+            claims.unmet: no_inverse,
+        }
+        n_queries = facts.n_subjects * alphabet.shape[1] ** hops
+        return Instance(
+            facts=facts,
+            values=values,
+            parameters={**chosen, "gate": gate, "code_length": code.length},
+            build=lambda: two_sided_hops(facts, hops=hops, code=code, gate=gate, **_without(chosen, "hops")),
+            margins=lambda model, progress: all_margins(model, facts, alphabet, progress=progress),
+            n_queries=n_queries,
+            samples=lambda: [sample(Chains(facts, alphabet), min(n_queries - 1, 1 << 40))],
+            premises=(exact_biases({2 * Fraction(dyadic(gate)) * n - 1 for n in conditions}),),
+        )
+
+    def controls(self) -> list[ControlResult]:
+        """All controls of the claim, on a small companion table that is always the same."""
+        found = {
+            claims.ALTERED_OUTPUT.name: self._altered_output,
+            claims.NOT_BIJECTIVE.name: self._not_bijective,
+            claims.SWAPPED.name: self._swapped,
+            claims.QUANTISED.name: self._quantised,
+        }
+        return [found[control.name]() for control in self.claim.controls]
+
+    def controls_at(self) -> dict[str, Any]:
+        """The parameters of the companion instance that the controls run on."""
+        return {"subjects": _N, "relations": _R, "table": "bijections", "hops": self.default_hops}
+
+    def _altered_output(self) -> ControlResult:
+        """One column of W_U, block by block and option by option."""
+        variants: list[dict[str, Any]] = [{}, {"merged": True}]
+        if self.default_hops > 1:
+            variants += [{"typed": True}, {"hops": 3}, {"hops": 3, "stages": 2}, {"hops": 3, "split": 1}]
+        said, fine = [], True
+        for options in variants:
+            wrong, expected = _with_altered_column({"hops": self.default_hops} | options)
+            said.append(
+                f"{', '.join(options) or 'as it is'}: {wrong.sum()} wrong, {expected.sum()} predicted"
+            )
+            fine &= np.array_equal(wrong, expected) and bool(wrong.any())
+        return result(claims.ALTERED_OUTPUT, "; ".join(said), fine)
+
+    def _not_bijective(self) -> ControlResult:
+        """Two subjects share an answer of the last relation: no inverse, and queries that go astray."""
+        facts = _companion()
+        altered = facts.altered(0, _R - 1, int(facts.answers[_R - 1, 1]))
+        try:
+            two_sided_hops(altered, hops=self.default_hops)
+            refused = "not refused"
+        except FactsError as error:
+            refused = str(error)
+        alphabet = letters(facts, self.default_hops)
+        found = margins(two_sided_hops(facts, hops=self.default_hops), Chains(altered, alphabet))
+        differ = string_answers(facts, alphabet) != string_answers(altered, alphabet)
+        wrong = (found.upper <= 0).reshape(differ.shape)
+        got = f"{refused}; {wrong.sum()} wrong, {differ.sum()} go another way"
+        return result(
+            claims.NOT_BIJECTIVE,
+            got,
+            refused != "not refused" and bool(wrong.any()) and np.array_equal(wrong, differ),
+        )
+
+    def _swapped(self) -> ControlResult:
+        """The heads of the first and the second letter exchanged."""
+        facts = _companion()
+        model, alphabet = two_sided_hops(facts, hops=2), letters(facts, 2)
+        attention = model.blocks[0].attention
+        assert attention is not None
+        heads = {name: list(weights) for name, weights in vars(attention).items()}
+        for name in ("W_Q", "W_K"):
+            heads[name][1:3] = heads[name][2:0:-1]
+        swapped = replace(
+            model, blocks=(replace(model.blocks[0], attention=Attention(**heads)), model.blocks[1])
+        )
+        right = margins(swapped, Chains(facts, alphabet)).lower > 0
+        there = string_answers(facts, alphabet).reshape(_R, _R, _N)
+        same = there == there.swapaxes(0, 1)
+        got = f"{right.sum()} right, {same.sum()} the same either way"
+        return result(claims.SWAPPED, got, np.array_equal(right, same) and not same.all())
+
+    def _quantised(self) -> ControlResult:
+        """Codes cut until both sides hold fewer bits than the floor."""
+        return below_the_floor(self.default_hops)
+
+
+def below_the_floor(hops: int) -> ControlResult:
+    """Words of so few signs that both sides hold less than the floor asks for: some query must be lost."""
+    facts = _companion()
+    floor = bounds.two_sided(_N, _R, hops)
+    lengths, balanced = parts(hops, None, 1)
+    (left,), right = sides(facts, letters(facts, hops), lengths, balanced=balanced)
+    blocks = max(len(left.entities), len(right.entities))
+    length = int((floor.lower - Fraction(1, 10**9)) // blocks)
+    model = two_sided_hops(facts, hops=hops, code=sign_code(_N, length=max(1, length)))
+    lost = margins(model, Chains(facts, letters(facts, hops))).n_wrong
+    bits = blocks * max(1, length)
+    got = f"{bits} bits a side, floor {floor.lower_float:.4g}: {lost} queries lost"
+    return result(claims.QUANTISED, got, floor.compare(bits) == 1 and lost > 0)
+
+
+def _companion(n_relations: int = _R) -> FactTable:
+    return random_bijections(_N, n_relations, rng=generator(0, "controls", "two-sided", n_relations))
+
+
+def _with_altered_column(options: dict[str, Any]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which queries fail with one word of W_U moved to a neighbour's, and which should."""
+    hops, typed = options["hops"], options.get("typed", False)
+    facts = _companion(_R * (hops if typed else 1))
+    alphabet = letters(facts, hops, typed=typed)
+    lengths, balanced = parts(hops, options.get("split"), options.get("stages", 1))
+    _, right = sides(facts, alphabet, lengths, balanced=balanced)
+    model, block = two_sided_hops(facts, **options), len(right.entities) - 1
+    y, coordinate, other = neighbour(_CODE, right.entities[block])
+    W_U = dense(model.W_U).copy()
+    rows = np.flatnonzero(W_U.any(axis=1)).reshape(len(right.entities), -1)
+    W_U[rows[block, coordinate], y] *= -1
+    found: Margins = margins(replace(model, W_U=W_U), Chains(facts, alphabet))
+    answers = string_answers(facts, alphabet)
+    asked = _asked(right.waits[block], alphabet)
+    ends = (answers == y) | (right.entities[block][answers] == other)
+    return (found.upper <= 0).reshape(answers.shape), asked[:, None] & ends
+
+
+def _asked(waits: NDArray[np.bool_], alphabet: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which strings open a gate: shape (strings,)."""
+    hops, R = alphabet.shape
+    strings = spelled(np.arange(R**hops), np.tile(np.arange(R), (hops, 1)))
+    concerned = np.flatnonzero(waits.any(axis=1))
+    return (
+        np.all([waits[hop, strings[:, hop]] for hop in concerned], axis=0)
+        if len(concerned)
+        else (np.ones(len(strings), dtype=bool))
+    )
+
+
+def _reached(facts: FactTable, alphabet: NDArray[np.int64], lengths: list[int]) -> NDArray[np.int64]:
+    """The entities in the middle, after all letters on the left."""
+    return np.unique(string_answers(facts, alphabet[: sum(lengths)]))
+
+
+def _without(options: dict[str, Any], name: str) -> dict[str, Any]:
+    return {option: value for option, value in options.items() if option != name}
+
+
+TWO_SIDED = (TwoSided(claims.TWO_SIDED_HOPS, 2), TwoSided(claims.SINGLE_HOP_SPLIT, 1))
