@@ -46,7 +46,7 @@ def typed_arrays(N: int, R: int, k: int, T: int) -> int | None:
             for u, way in ways.items():
                 after[u] = after.get(u, 0) + way
         patterns = after
-    return sum(count * math.perm(N, n) ** R for n, count in patterns.items())
+    return sum(count * int(math.perm(N, n) ** R) for n, count in patterns.items())
 
 
 def typed_path(N: int, R: int, k: int, T: int) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import partial
 from typing import Any, NamedTuple
 
 from georecall.bounds.arithmetic import balls
@@ -98,7 +99,7 @@ def two_sided(
             f"N = {N}, R = {R}, k = {k}"
         )
     floors = [
-        balls.refine(lambda c=c: _spare(c, known, B), digits=digits, unit="bits").by(c.argument)
+        balls.refine(partial(_spare, c, known, B), digits=digits, unit="bits").by(c.argument)
         for c in sorted(found, key=lambda c: float(_spare(c, known, B).mid()))[-3:]
     ]
     return largest(floors).positive_part()
@@ -158,18 +159,18 @@ def _trees(
 
 def _nodes(R: int, depth: int) -> int:
     """R (R^a - 1)/(R-1): the nodes of a tree but its root."""
-    return depth if R == 1 else R * (R**depth - 1) // (R - 1)
+    return depth if R == 1 else R * (int(R**depth) - 1) // (R - 1)
 
 
 def _most_outputs(N: int, R: int, a: int, b: int, T: int, untyped: bool) -> int:
     """The most U that fit beside T."""
     if not untyped:
-        return N // R**b
+        return N // int(R**b)
     if b == 0 and T * (_nodes(R, a) + 1 + R**a) <= N:  # C6's condition serves too
         return N
     left = N - T * _nodes(R, a)
     apart = left // (1 + _nodes(R, b))
-    return min(N // R**b, apart if apart >= T else (left - T) // _nodes(R, b) if b else 0)
+    return min(N // int(R**b), apart if apart >= T else (left - T) // _nodes(R, b) if b else 0)
 
 
 def _most_subjects(N: int, R: int, a: int, b: int, untyped: bool) -> int:

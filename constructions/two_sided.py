@@ -140,8 +140,8 @@ def sides(
     """
     hops = len(alphabet)
     if balanced:
-        left, right = _middle_letter_decides(facts, alphabet)
-        return [left], right
+        only, right = _middle_letter_decides(facts, alphabet)
+        return [only], right
     ends = np.cumsum(lengths)
     left = [_strings(facts, alphabet, end - n, end) for n, end in zip(lengths, ends, strict=True)]
     return left, _strings(facts, alphabet, int(ends[-1]), hops, inverted=True)

@@ -36,6 +36,8 @@ from georecall.constructions.transformer.transformer import Attention as Attenti
 from georecall.constructions.transformer.transformer import Block as Block
 from georecall.constructions.transformer.transformer import Storage as Storage
 from georecall.constructions.transformer.transformer import Transformer as Transformer
+from georecall.constructions.two_sided import single_hop_split as single_hop_split
+from georecall.constructions.two_sided import two_sided_hops as two_sided_hops
 from georecall.theory.claims import CLAIMS as claims
 from georecall.theory.facts import datasets as datasets
 from georecall.theory.facts.fact_table import FactsError as FactsError

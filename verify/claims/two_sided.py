@@ -114,8 +114,8 @@ class TwoSided:
             premises=(exact_biases({2 * Fraction(dyadic(gate)) * n - 1 for n in conditions}),),
         )
 
-    def controls(self) -> list[ControlResult]:
-        """All controls of the claim, on a small companion table that is always the same."""
+    def controls(self, **_: Any) -> list[ControlResult]:
+        """All controls of the claim, whatever was asked for, every option as itself, on a companion table."""
         found = {
             claims.ALTERED_OUTPUT.name: self._altered_output,
             claims.NOT_BIJECTIVE.name: self._not_bijective,
@@ -124,7 +124,7 @@ class TwoSided:
         }
         return [found[control.name]() for control in self.claim.controls]
 
-    def controls_at(self) -> dict[str, Any]:
+    def controls_at(self, **_: Any) -> dict[str, Any]:
         """The parameters of the companion instance that the controls run on."""
         return {"subjects": _N, "relations": _R, "table": "bijections", "hops": self.default_hops}
 
