@@ -32,8 +32,8 @@ from georecall.verify.claims.instance import Instance, built
 from georecall.verify.claims.path_control import path_control
 from georecall.verify.claims.selector import selector_necessary
 from georecall.verify.claims.single_hop import FAMILY
-from georecall.verify.margins.certify import certify
 from georecall.verify.claims.two_sided_floor import two_sided_bound
+from georecall.verify.margins.certify import certify
 from georecall.verify.margins.induction import PremiseError
 from georecall.verify.margins.margins import Found, Progress, margins
 from georecall.verify.usage import require_memory_for_table, require_memory_for_weights
