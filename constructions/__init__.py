@@ -18,6 +18,7 @@ from georecall.constructions.memories import (
     sign_code_memory,
 )
 from georecall.constructions.selector import disjoint_superposition, selecting_heads
+from georecall.constructions.parallel import parallel_hops
 from georecall.constructions.single_hop import (
     block_superposition,
     in_place_superposition,
@@ -39,6 +40,7 @@ CONSTRUCTIONS: dict[str, Callable[..., Transformer]] = {
     "composed-hops": composed_hops,
     "sequential-hops": sequential_hops,
     "hybrid-hops": hybrid_hops,
+    "parallel-hops": parallel_hops,
     "two-sided-hops": two_sided_hops,
     "single-hop-split": single_hop_split,
     "single-hop-dense": dense_superposition,
@@ -71,6 +73,7 @@ __all__ = [
     "linear_associative_memory",
     "narrow_superposition",
     "packed_superposition",
+    "parallel_hops",
     "quantized_code",
     "quantized_superposition",
     "random_feature_memory",

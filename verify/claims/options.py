@@ -23,6 +23,7 @@ from georecall.verify.claims.hops import FAMILY as MULTI_HOP
 from georecall.verify.claims.instance import Experiment, Instance
 from georecall.verify.claims.memories import MEMORIES
 from georecall.verify.claims.selector import DISJOINT
+from georecall.verify.claims.parallel import PARALLEL
 from georecall.verify.claims.single_hop import FAMILY as SINGLE_HOP
 from georecall.verify.claims.single_hop import SingleHop
 from georecall.verify.claims.two_sided import TWO_SIDED
@@ -31,13 +32,13 @@ from georecall.verify.verdict.assumed import assumed
 
 EXPERIMENTS: dict[str, Experiment] = {
     experiment.claim.name: experiment
-    for experiment in (*SINGLE_HOP, *MULTI_HOP, *TWO_SIDED, DENSE, *MEMORIES, LEARNED, DISJOINT)
+    for experiment in (*SINGLE_HOP, *MULTI_HOP, PARALLEL, *TWO_SIDED, DENSE, *MEMORIES, LEARNED, DISJOINT)
 }
 TABLES: dict[str, Callable[..., FactTable]] = {"bijections": random_bijections, "functions": random_functions}
 _LARGEST = 2.0**500  # of a gate or margin: weights and logits made of it stay far from float64's largest
 _WHOLE = ("bits", "code_length", "code_distance", "hops", "split", "stages", "trials")
 _REAL = ("gate", "margin", "delta")
-_CODED = {experiment.claim.name for experiment in (*SINGLE_HOP, *MULTI_HOP, *TWO_SIDED)} | {
+_CODED = {experiment.claim.name for experiment in (*SINGLE_HOP, *MULTI_HOP, PARALLEL, *TWO_SIDED)} | {
     "sign-code-memory"
 }
 _CHOICES = {"attention": ("hard", "soft"), "readout": ("in-place", "separate")}

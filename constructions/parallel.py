@@ -1,0 +1,103 @@
+"""C5(d): a relation's token carries its whole table, and layers compose maps: depth ceil(log2(k + 1)).
+
+The residual holds a map from entities to entities at every position, one word for each of N slots: a
+relation's table, or at position 0 the constant map to the subject. Layer l composes the map of the 2^(l-1)
+positions that end here with that of the 2^(l-1) before them (Hillis and Steele's scan). Its head reads that
+position, or position 0 where there is none: a window that reaches position 0 is a constant map, and such
+a map composed with anything is itself. After the last layer slot 0 of the last position holds the answer.
+"""
+
+import numpy as np
+
+from georecall.constructions.codes.code import Code
+from georecall.constructions.transformer.hop_parts import beside, erasing, sign_words
+from georecall.constructions.transformer.parts import placed
+from georecall.constructions.transformer.residual import Residual
+from georecall.constructions.transformer.transformer import MLP, Attention, Block, Storage, Transformer
+from georecall.theory.facts.fact_table import FactsError, FactTable
+from georecall.theory.facts.strings import letters
+
+
+def parallel_hops(
+    facts: FactTable, *, hops: int = 7, typed: bool = False, code: Code | None = None
+) -> Transformer:
+    """C5(d): depth ceil(log2(k+1)), d_model = 2 N m + k + 1, the same weights for any hops up to k.
+
+    Widths N^2 m + 2 N m, then N m + m in the last layer; all weights sparse.
+
+    Args:
+        facts: a table of functions from entities to entities.
+        hops: k, the most hops.
+        typed: whether each hop has its own relations (see `theory.facts.strings`).
+        code: sign code of the entities; default: m = ceil(log2 N).
+
+    Raises:
+        FactsError: attributes are not subjects, or typed relations do not divide among the hops.
+        ValueError: hops < 1, no sign code, or one with fewer words than there are entities.
+
+    Source: theory/pages/c5.md, C5(d); arXiv 2210.10749 (log-depth simulation of automata).
+    """
+    if not facts.of_entities:
+        raise FactsError("relations compose only where the attributes are the subjects: use to_entities()")
+    letters(facts, hops, typed=typed)  # whether they divide
+    code = sign_words(code, facts)
+    N, m = facts.n_subjects, code.length
+    space = Residual(table=(N, m), operand=(N, m), position=(hops + 1,))
+    table = space["table"]
+
+    W_E = space.zeros(N + facts.n_relations)
+    W_E[:N, table] = code.words[:, None]  # constant maps
+    W_E[N:, table] = code.words[facts.answers]
+    W_pos = space.zeros(hops + 1)
+    W_pos[:, space["position"]] = np.eye(hops + 1)
+    W_U = space.zeros(N).T
+    W_U[table[0]] = code.words.T
+
+    n_layers = hops.bit_length()  # ceil(log2(k + 1))
+    compose = beside(
+        _composing(space, code, N),
+        *(erasing(space, space[name].ravel(), -1.0) for name in ("table", "operand")),
+    )
+    last = beside(_composing(space, code, 1), erasing(space, table[0], -1.0))
+    layers = [
+        Block(_reading(space, 1 << layer), compose if layer + 1 < n_layers else last)
+        for layer in range(n_layers)
+    ]
+    return Transformer(
+        W_E=W_E,
+        W_pos=W_pos,
+        blocks=tuple(layers),
+        W_U=W_U,
+        b_U=np.zeros(N),
+        attention="hard",
+        storage=Storage(np.arange(0), 2, other_bits=facts.n_relations * N * m, frozen=True),
+    )
+
+
+def _reading(space: Residual, distance: int) -> Attention:
+    """A head that scores position j with -|j - max(0, t - distance)| and copies its table to the operand."""
+    position, table, operand = space["position"], space["table"].ravel(), space["operand"].ravel()
+    here = np.arange(position.size)
+    wanted = np.maximum(0, here - distance)
+    component = np.arange(table.size)
+    return Attention(
+        W_Q=(placed((space.d_model, here.size), position[:, None], here, -np.abs(wanted[:, None] - here)),),
+        W_K=(placed((space.d_model, here.size), position, here, 1.0),),
+        W_V=(placed((space.d_model, table.size), table, component, 1.0),),
+        W_O=(placed((table.size, space.d_model), component, operand, 1.0),),
+    )
+
+
+def _composing(space: Residual, code: Code, n_slots: int) -> MLP:
+    """Neurons ReLU(<u(y), operand_x> - m + table_{y, i} + 1): table_x becomes what slot operand_x holds."""
+    table, operand, m = space["table"], space["operand"][:n_slots], code.length
+    N = len(table)
+    neuron = np.arange(n_slots * N * m).reshape(n_slots, N, m)
+    shape = (space.d_model, neuron.size)
+    return MLP(
+        W_in=placed(shape, operand[:, None, None], neuron[..., None], code.words[None, :, None])
+        + placed(shape, table, neuron, 1.0),
+        b_in=np.full(neuron.size, 1.0 - m),
+        W_out=placed(shape[::-1], neuron, table[:n_slots, None], 1.0),
+        b_out=np.bincount(table[:n_slots].ravel(), minlength=space.d_model) * -1.0,
+    )

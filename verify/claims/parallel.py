@@ -1,0 +1,162 @@
+"""C5(d) under test: every number of hops up to k, by the same weights."""
+
+from dataclasses import dataclass, replace
+from math import factorial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from georecall.constructions import parallel_hops
+from georecall.constructions.codes.code import Code, sign_code
+from georecall.constructions.codes.nearest import nearest_squared_distances
+from georecall.constructions.transformer.parts import covering
+from georecall.constructions.transformer.transformer import Transformer
+from georecall.theory.claims import symbols as sym
+from georecall.theory.claims.claim import Claim
+from georecall.theory.claims.parallel import ALTERED_SLOT, PARALLEL_HOPS, WRONG_DISTANCE
+from georecall.theory.facts.fact_table import FactTable, random_bijections
+from georecall.theory.facts.strings import letters, string_answers
+from georecall.theory.tools.randomness import generator
+from georecall.verify.claims.controls import result
+from georecall.verify.claims.hops import all_margins, as_entities
+from georecall.verify.claims.instance import Instance
+from georecall.verify.margins.margins import Margins, Progress, margins
+from georecall.verify.margins.queries import Chains, sample
+from georecall.verify.margins.transitions import Representatives
+from georecall.verify.verdict.verdict import ControlResult
+
+_N, _R, _HOPS = 8, 2, 3  # of the companion: two layers
+
+
+@dataclass(frozen=True)
+class Parallel:
+    """C5(d)."""
+
+    claim: Claim = PARALLEL_HOPS
+    default_hops: int = 7
+    default_table: tuple[int, int] = (16, 2)
+
+    @property
+    def name(self) -> str:
+        """The claim's name."""
+        return self.claim.name
+
+    def instance(self, facts: FactTable, **options: Any) -> Instance:
+        """The claim at one table and choice of options."""
+        facts, strangers = as_entities(facts)
+        hops, typed = options.get("hops", self.default_hops), bool(options.get("typed", False))
+        alphabet = letters(facts, hops, typed=typed)
+        code: Code = covering(
+            options.get("code") or sign_code(facts.n_attributes, length=options.get("code_length")), facts
+        )
+        R = alphabet.shape[1]
+        distances = (
+            nearest_squared_distances(code.words, np.arange(code.n_words)) if code.n_words > 1 else [0]
+        )
+        n_queries = facts.n_subjects * R**hops
+        return Instance(
+            facts=facts,
+            values={
+                sym.N: facts.n_subjects,
+                sym.R: R,
+                sym.A: facts.n_attributes,
+                sym.k: hops,
+                sym.m: code.length,
+                sym.V: code.spread,
+                sym.levels: code.n_levels,
+                sym.words: code.n_distinct,
+                sym.typed: int(typed),
+                sym.strangers: strangers,
+                sym.D: int(min(distances)),
+            },
+            parameters={"hops": hops, "typed": typed, "code_length": code.length, "group": group(facts)},
+            build=lambda: parallel_hops(facts, hops=hops, typed=typed, code=code),
+            margins=lambda model, progress: every_length(model, facts, alphabet, progress=progress),
+            n_queries=n_queries,
+            samples=lambda: [
+                sample(Chains(facts, alphabet[:k]), int(min(R**k - 1, 1 << 40)) * facts.n_subjects)
+                for k in range(1, hops + 1)
+            ],
+        )
+
+    def controls(self, **_: Any) -> list[ControlResult]:
+        """All controls of the claim, untyped and typed, on a small companion table."""
+        return [_altered_slot(), _wrong_distance()]
+
+    def controls_at(self, **_: Any) -> dict[str, Any]:
+        """The parameters of the companion instance that the controls run on."""
+        return {"subjects": _N, "relations": _R, "table": "bijections", "hops": _HOPS}
+
+
+def every_length(
+    model: Transformer, facts: FactTable, alphabet: NDArray[np.int64], *, progress: Progress | None = None
+) -> Margins:
+    """Margins of all queries of k hops, or of fewer (none, too) if those have a smaller least margin."""
+    everyone = np.arange(facts.n_subjects)
+    found = all_margins(model, facts, alphabet, progress=progress)
+    shorter = [margins(model, Representatives(facts, everyone[:, None], everyone))]
+    shorter += [all_margins(model, facts, alphabet[:k]) for k in range(1, len(alphabet))]
+    least = min(shorter, key=lambda other: other.minimum[0])
+    return least if least.minimum[0] < found.minimum[0] else found
+
+
+def group(facts: FactTable) -> str | None:
+    """The group that bijections generate, in words; None where there is none, or it is large."""
+    from sympy.combinatorics import Permutation, PermutationGroup
+
+    N = facts.n_subjects
+    if not facts.bijective or N > 64:
+        return None
+    generated = PermutationGroup([Permutation(row.tolist()) for row in facts.answers])
+    order = int(generated.order())
+    if N >= 5 and 2 * order >= factorial(N):
+        return f"order {order}, {'symmetric' if order == factorial(N) else 'alternating'}: not solvable"
+    if N > 16:
+        return f"order {order}"
+    return f"order {order}, {'solvable' if generated.is_solvable else 'not solvable'}"
+
+
+def _altered_slot() -> ControlResult:
+    """A slot of a relation's token flipped to the word of another entity, untyped and typed."""
+    said, fine = [], True
+    for typed in (False, True):
+        facts = random_bijections(
+            _N, _R * (_HOPS if typed else 1), rng=generator(0, "controls", "parallel", typed)
+        )
+        alphabet, words = letters(facts, _HOPS, typed=typed), sign_code(_N).words
+        slot, relation = 2, 1
+        moved = words[facts.answers[relation, slot]].copy()
+        moved[0] *= -1
+        other = int(np.flatnonzero((words == moved).all(axis=1))[0])
+        model = parallel_hops(facts, hops=_HOPS, typed=typed)
+        W_E = model.W_E.copy()
+        W_E[_N + relation, slot * words.shape[1]] *= -1
+        found = margins(replace(model, W_E=W_E), Chains(facts, alphabet))
+        differ = string_answers(facts, alphabet) != string_answers(
+            facts.altered(slot, relation, other), alphabet
+        )
+        wrong = (found.upper <= 0).reshape(differ.shape)
+        said.append(f"{'typed' if typed else 'untyped'}: {wrong.sum()} wrong, {differ.sum()} go another way")
+        fine &= bool(wrong.any()) and np.array_equal(wrong, differ)
+    return result(ALTERED_SLOT, "; ".join(said), fine)
+
+
+def _wrong_distance() -> ControlResult:
+    """The second layer reads at the distance of the first: its maps overlap."""
+    facts = random_bijections(_N, _R, rng=generator(0, "controls", "parallel"))
+    alphabet = letters(facts, _HOPS)
+    model = parallel_hops(facts, hops=_HOPS)
+    near = replace(model.blocks[1], attention=model.blocks[0].attention)
+    found = margins(replace(model, blocks=(model.blocks[0], near)), Chains(facts, alphabet))
+    pi = facts.answers
+    strings = np.indices((_R,) * _HOPS).reshape(_HOPS, -1).T
+    # slot 0 after r_1 r_2 (from position 2), then r_2 r_3 (here)
+    read = np.array([pi[c][pi[b][pi[b][pi[a][0]]]] for a, b, c in strings])
+    right = string_answers(facts, alphabet) == read[:, None]
+    passed = (found.lower > 0).reshape(right.shape)
+    got = f"{passed.sum()} right, {right.sum()} predicted, of {right.size}"
+    return result(WRONG_DISTANCE, got, np.array_equal(passed, right) and not right.all())
+
+
+PARALLEL = Parallel()
