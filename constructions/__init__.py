@@ -17,8 +17,8 @@ from georecall.constructions.memories import (
     random_feature_memory,
     sign_code_memory,
 )
-from georecall.constructions.selector import disjoint_superposition, selecting_heads
 from georecall.constructions.parallel import parallel_hops
+from georecall.constructions.selector import disjoint_superposition, selecting_heads
 from georecall.constructions.single_hop import (
     block_superposition,
     in_place_superposition,

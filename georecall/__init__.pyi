@@ -23,9 +23,9 @@ from georecall.constructions.hops import sequential_hops as sequential_hops
 from georecall.constructions.memories import linear_associative_memory as linear_associative_memory
 from georecall.constructions.memories import random_feature_memory as random_feature_memory
 from georecall.constructions.memories import sign_code_memory as sign_code_memory
+from georecall.constructions.parallel import parallel_hops as parallel_hops
 from georecall.constructions.selector import disjoint_superposition as disjoint_superposition
 from georecall.constructions.selector import selecting_heads as selecting_heads
-from georecall.constructions.parallel import parallel_hops as parallel_hops
 from georecall.constructions.single_hop import block_superposition as block_superposition
 from georecall.constructions.single_hop import in_place_superposition as in_place_superposition
 from georecall.constructions.single_hop import narrow_superposition as narrow_superposition

@@ -7,8 +7,8 @@ from georecall.theory.claims.floors import COUNTING_BOUND, MARGIN_BOUND, MULTI_H
 from georecall.theory.claims.gradient_descent import GRADIENT_DESCENT
 from georecall.theory.claims.hops import COMPOSED_HOPS, HYBRID_HOPS, SEQUENTIAL_HOPS
 from georecall.theory.claims.memories import LINEAR_MEMORY, RANDOM_FEATURE_MEMORY, SIGN_CODE_MEMORY
-from georecall.theory.claims.selector import DISJOINT_ATTRIBUTES, SELECTOR_NECESSARY
 from georecall.theory.claims.parallel import PARALLEL_HOPS
+from georecall.theory.claims.selector import DISJOINT_ATTRIBUTES, SELECTOR_NECESSARY
 from georecall.theory.claims.single_hop import (
     SINGLE_HOP,
     SINGLE_HOP_IN_PLACE,

@@ -22,8 +22,8 @@ from georecall.verify.claims.gradient_descent import LEARNED
 from georecall.verify.claims.hops import FAMILY as MULTI_HOP
 from georecall.verify.claims.instance import Experiment, Instance
 from georecall.verify.claims.memories import MEMORIES
-from georecall.verify.claims.selector import DISJOINT
 from georecall.verify.claims.parallel import PARALLEL
+from georecall.verify.claims.selector import DISJOINT
 from georecall.verify.claims.single_hop import FAMILY as SINGLE_HOP
 from georecall.verify.claims.single_hop import SingleHop
 from georecall.verify.claims.two_sided import TWO_SIDED
