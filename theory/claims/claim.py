@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from html import escape
 from typing import Any, Literal
 
 import sympy
@@ -218,6 +219,18 @@ class Claim:
     def _repr_latex_(self) -> str:
         """What a notebook shows: the statement."""
         return rf"\textbf{{{_text(self.label)} ({_text(self.name)}).}} {self.statement}"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the statement, its hypotheses and predictions, formulas between dollars."""
+        rows = "".join(
+            f"<tr><th>{escape(name)}</th><td>${escape(_latex(quantity))}$</td></tr>"
+            for name, quantity in self.predicted.items()
+        )
+        met = "".join(
+            f"<li>{escape(h.name)}: ${escape(sympy.latex(h.condition))}$</li>" for h in self.hypotheses
+        )
+        head = f"<b>{escape(self.label)} ({escape(self.name)}).</b>"
+        return f"<p>{head} {escape(self.statement)}</p><ul>{met}</ul><table>{rows}</table>"
 
 
 def latex_document(*claims: Claim) -> str:

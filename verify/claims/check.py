@@ -128,7 +128,8 @@ def check(
         reason = "; ".join(f"not {name}{at.get(name, '')}" for name in unmet)
         return replace(verdict, reason=reason, seconds=time.perf_counter() - start)
     verdict, path = _measured(verdict, prepared, engine, checkpoint, progress, controls)
-    verdict = replace(verdict, seconds=time.perf_counter() - start)
+    refuted = prepared.facts if verdict.status == "refuted" else None
+    verdict = replace(verdict, seconds=time.perf_counter() - start, facts=refuted)
     if not controls:
         return verdict
     asked = {name: value for name, value in options.items() if value is not None}

@@ -66,7 +66,8 @@ def counting_bound(facts: FactTable, progress: Progress | None = None, *, contro
         bits = _bits_used(model, facts)
         found = _verified(model, facts, progress)
         recalls, not_all = _recalls(found, facts.n_facts)
-        paths[found.path] = instance
+        if recalls:
+            paths[found.path] = instance
         measured[experiment.name] = {"bits": bits, "times_floor": _ratio(bits, floor), "recalls": recalls}
         outcomes.append(
             _against(f"bits of {experiment.name}", floor, bits)
@@ -162,7 +163,8 @@ def multi_hop_bound(
         try:
             found = instance.margins(model, progress)
             recalls, not_all = _recalls(found, instance.n_queries)
-            paths[found.path] = instance
+            if recalls:
+                paths[found.path] = instance
         except PremiseError as error:
             recalls, not_all = None, uncertified(instance.n_queries, error)
         floor = floors[kind](N, R, hops, other_bits=others)

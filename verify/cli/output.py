@@ -17,18 +17,15 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
 from rich.text import Text
 
 from georecall.theory.tools.names import acts
-from georecall.theory.tools.numerals import exactly
 from georecall.verify.cli.options import every_digit
 from georecall.verify.cli.streams import encodable
 from georecall.verify.cli.terminal import console, escape, table
 from georecall.verify.margins.margins import Progress as Report
-from georecall.verify.margins.margins import Witness
-from georecall.verify.usage import show
-from georecall.verify.verdict.verdict import Mismatch, Verdict
+from georecall.verify.verdict.shown import Shown, told
+from georecall.verify.verdict.verdict import Verdict
 
 _STYLE = {"holds": "bold green", "refuted": "bold red", "inconclusive": "bold yellow"}
 _EXIT = {"holds": 0, "refuted": 1, "inconclusive": 3, "hypotheses-not-met": 3}
@@ -53,67 +50,24 @@ def exit_status(verdict: Verdict) -> int:
 
 def print_verdict(verdict: Verdict) -> None:
     """A verdict as tables."""
-    to = console()
+    to, words = console(), Shown.of(verdict)
     style = _STYLE.get(verdict.status, "bold yellow")
-    to.print(f"[bold]{escape(verdict.claim)}[/bold]  [{style}]{verdict.status}[/{style}]")
-    if verdict.reason:
-        to.print(f"  {escape(verdict.reason)}", soft_wrap=True)
-    for line in _setting(verdict):
+    to.print(f"[bold]{escape(words.claim)}[/bold]  [{style}]{words.status}[/{style}]")
+    for line in [*([words.reason] if words.reason else []), *words.setting]:
         to.print(f"  {escape(line)}", soft_wrap=True)
-    if verdict.measured:
-        to.print(_quantities(verdict))
-    if isinstance(verdict.witness, Witness):
-        to.print(f"  [red]witness[/red]  {escape(verdict.witness)}", soft_wrap=True)
-    elif isinstance(verdict.witness, Mismatch):
-        m = verdict.witness
-        told = f"{m.quantity}: predicted {show(m.predicted)}, measured {show(m.measured)}"
-        to.print(f"  [red]witness[/red]  {escape(told)}", soft_wrap=True)
-    for h in verdict.hypotheses:
+    if words.rows:
+        made = table(*words.header)
+        for row in words.rows:
+            made.add_row(*map(escape, row))
+        to.print(made)
+    if words.witness:
+        to.print(f"  [red]witness[/red]  {escape(words.witness)}", soft_wrap=True)
+    for h in words.hypotheses:
         to.print(f"  {_mark(h.holds)} hypothesis: {escape(h.name)}", soft_wrap=True)
-    if verdict.controls_at:
-        to.print(f"  controls at {escape(show(verdict.controls_at))}:", soft_wrap=True)
-    for c in verdict.controls:
-        told = f"control: {c.name}: expected: {c.expected}; got: {c.got}"
-        to.print(f"  {_mark(c.ok)} {escape(told)}", soft_wrap=True)
-
-
-def _setting(verdict: Verdict) -> list[str]:
-    filled, stated = (verdict.parameters.get(name) for name in ("filled_cells", "stated_queries"))
-    hidden = ("facts_sha256", None), ("engine", "numpy"), ("filled_cells", None), ("stated_queries", None)
-    shown = {
-        k: v
-        for k, v in verdict.parameters.items()
-        if v is not None and (k, None) not in hidden and (k, v) not in hidden
-    }
-    given = (f"{k} {exactly(v) if isinstance(v, float) else show(v)}" for k, v in shown.items())
-    parts = [", ".join(given)]
-    if verdict.method:
-        how = f"verified by {verdict.method}, {verdict.how_exact}"
-        if verdict.method == "measured":
-            how = "measured in the floats of a function that is not known, not certified"
-        of = f"{verdict.margins_of}: " if verdict.margins_of else ""
-        parts.append(f"{of}{show(verdict.n_queries)} queries {how}, in {verdict.seconds:.2f} s")
-    if filled == 0:
-        parts.append("no cell was missing")
-    elif filled is not None:
-        of = f"{show(stated)} of {show(verdict.n_queries)}"
-        parts.append(f"{show(filled)} missing cells are filled; {of} queries are about stated facts")
-    return parts
-
-
-def _quantities(verdict: Verdict) -> Table:
-    rows = list(verdict.measured.values())
-    if rows and all(isinstance(row, dict) for row in rows):  # the same quantities of several things
-        made = table("", *rows[0])
-        for name, row in verdict.measured.items():
-            made.add_row(escape(name), *(escape(show(value)) for value in row.values()))
-        return made
-    made = table("quantity", "measured", *(["predicted"] if verdict.predicted else []))
-    for name, measured in verdict.measured.items():
-        row = [measured, *([verdict.predicted.get(name)] if verdict.predicted else [])]
-        of = f" of {verdict.margins_of}" if verdict.margins_of and name == "min_margin" else ""
-        made.add_row(escape(name + of), *(escape(show(value)) for value in row))
-    return made
+    if words.controls_at:
+        to.print(f"  controls at {escape(words.controls_at)}:", soft_wrap=True)
+    for c in words.controls:
+        to.print(f"  {_mark(c.ok)} {escape(told(c))}", soft_wrap=True)
 
 
 def _mark(ok: bool) -> str:

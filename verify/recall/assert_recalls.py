@@ -149,7 +149,8 @@ def check_construction(
             verdict = replace(verdict, measured=_quantities(model, facts, verdict))
         if verdict.status == "holds":
             verdict = controlled(verdict, [_control(model, margins, asking)], None)
-    return replace(verdict, seconds=time.perf_counter() - start)
+    table = found.facts if found is not None and verdict.status == "refuted" else None
+    return replace(verdict, seconds=time.perf_counter() - start, facts=table)
 
 
 def _control(model: Any, found: Margins, asking: Asking) -> ControlResult:

@@ -8,9 +8,9 @@ import numpy as np
 
 from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.margins.margins import Margins, Witness
+from georecall.verify.verdict.table import SHOWN, shown
 
 _ATTEMPTS = 400  # constructions built while shrinking: a second or two on small tables
-_SHOWN = 12  # rows and columns of a table that are printed
 
 
 @dataclass(frozen=True)
@@ -41,31 +41,6 @@ class Counterexample:
         """What went wrong, the table with the query marked, and what does not hold."""
         table = shown(self.facts, self.subject, self.relations)
         return f"{self.says}\n{table}; {'does not hold' if self.certain else 'not decided'}: {self.law}"
-
-
-def shown(facts: FactTable, subject: int | None = None, relations: tuple[int, ...] = ()) -> str:
-    """A table as text: a row per subject, the facts that were asked in brackets.
-
-    Example:
-        >>> print(shown(FactTable([[1, 0], [0, 0]]), 1, (0,)))
-             r0    r1
-        s0   a1    a0
-        s1  [a0]   a0
-        N = 2, R = 2, |A| = 2
-    """
-    asked = _asked(facts, subject, relations)
-    subjects = _some(facts.n_subjects, {s for s, _ in asked})
-    columns = _some(facts.n_relations, {r for _, r in asked})
-    rows = [["", *(f" {facts.relation_name(r)} " for r in columns)]]
-    for s in subjects:
-        cells = (facts.attribute_name(int(facts.answers[r, s])) for r in columns)
-        marked = (f"[{c}]" if (s, r) in asked else f" {c} " for r, c in zip(columns, cells, strict=True))
-        rows.append([facts.subject_name(s), *marked])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
-    more = facts.n_subjects > _SHOWN or facts.n_relations > _SHOWN
-    sizes = f"N = {facts.n_subjects}, R = {facts.n_relations}, |A| = {facts.n_attributes}"
-    return "\n".join([*lines, f"{'... ' if more else ''}{sizes}"])
 
 
 def shrunk(
@@ -103,13 +78,13 @@ def _smaller(facts: FactTable, bijective: bool, entities: bool) -> Iterator[Fact
     for size in (N // 2, N - N // 4, N - 1):
         if 0 < size < N:
             yield from _kept(facts, np.arange(size), bijective, entities)
-    if 1 < N <= _SHOWN:
+    if 1 < N <= SHOWN:
         for s in range(N):
             yield from _kept(facts, np.delete(np.arange(N), s), bijective, entities)
     for size in (R // 2, R - 1):
         if size > 0:
             yield facts.restricted(relations=range(size))
-    if 1 < R <= _SHOWN:
+    if 1 < R <= SHOWN:
         for r in range(R):
             yield facts.restricted(relations=[other for other in range(R) if other != r])
     if bijective:
@@ -119,7 +94,7 @@ def _smaller(facts: FactTable, bijective: bool, entities: bool) -> Iterator[Fact
             if 2 <= size < A:
                 yield FactTable(np.minimum(facts.answers, size - 1), n_attributes=size)
                 yield FactTable(facts.answers % size, n_attributes=size)
-    for r, s in np.argwhere(facts.answers > 0) if facts.n_facts <= _SHOWN**2 else ():
+    for r, s in np.argwhere(facts.answers > 0) if facts.n_facts <= SHOWN**2 else ():
         for lower in {0, int(facts.answers[r, s]) - 1}:
             yield facts.altered(int(s), int(r), lower)
 
@@ -138,22 +113,3 @@ def _kept(
             yield FactTable(place[answers], n_attributes=len(subjects))
     else:
         yield facts.restricted(subjects=subjects.tolist())
-
-
-def _some(count: int, asked: set[int]) -> list[int]:
-    """As many numbers as are shown, those asked about among them."""
-    others = (number for number in range(count) if number not in asked)
-    return sorted([*sorted(asked)[:_SHOWN], *others][:_SHOWN]) if count > _SHOWN else list(range(count))
-
-
-def _asked(facts: FactTable, subject: int | None, relations: tuple[int, ...]) -> set[tuple[int, int]]:
-    """The facts (subject, relation) that a query goes through."""
-    if subject is None:
-        return set()
-    asked, here = set(), subject
-    for r in relations:
-        if here >= facts.n_subjects or r >= facts.n_relations:
-            break
-        asked.add((here, r))
-        here = int(facts.answers[r, here])
-    return asked

@@ -82,6 +82,7 @@ def check_recall(
         reason=reason,
         parameters=verdict.parameters | said,
         seconds=time.perf_counter() - start,
+        facts=facts if verdict.status == "refuted" else None,
     )
 
 

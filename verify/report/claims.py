@@ -4,15 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from georecall.theory.claims.claim import Claim
-from georecall.verify.margins.margins import Witness
 from georecall.verify.report.checks import CheckedClaim
 from georecall.verify.report.figures import Drawn
 from georecall.verify.report.markup import Markup, element, join
 from georecall.verify.report.mathematics import formula, symbol, text_with_formulas
 from georecall.verify.report.prose import code, counted, listed, number, pretty, sentence
 from georecall.verify.report.tables import NUMBERS, badge, lines, mark, table
-from georecall.verify.usage import show
-from georecall.verify.verdict.verdict import Mismatch, Verdict
+from georecall.verify.verdict.shown import witness_of
+from georecall.verify.verdict.verdict import Verdict
 
 
 def claim_section(checked: CheckedClaim, figures: Sequence[Drawn], numbers: Mapping[str, int]) -> Markup:
@@ -100,13 +99,10 @@ def _outcome(checked: CheckedClaim) -> Markup:
 
 
 def _witness(verdict: Verdict) -> Markup:
-    witness = verdict.witness
-    if isinstance(witness, Witness):
-        return element("p", element("b", "Witness."), f" {witness}", class_="outcome refuted")
-    if isinstance(witness, Mismatch):
-        said = f" {witness.quantity}: predicted {show(witness.predicted)}, measured {show(witness.measured)}"
-        return element("p", element("b", "Witness."), said, class_="outcome refuted")
-    return Markup("")
+    said = witness_of(verdict)
+    if not said:
+        return Markup("")
+    return element("p", element("b", "Witness."), f" {said}", class_="outcome refuted")
 
 
 def _hypotheses(checked: CheckedClaim) -> Markup:

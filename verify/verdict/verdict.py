@@ -1,7 +1,6 @@
 """What a check says: a status with its reasons, never a bare yes or no."""
 
 import dataclasses
-import html
 import math
 import sys
 from dataclasses import dataclass, field
@@ -11,7 +10,6 @@ from typing import Any, Literal
 
 from georecall.theory.tools.version import VERSION
 from georecall.verify.margins.margins import Witness
-from georecall.verify.usage import show
 
 Status = Literal["holds", "refuted", "inconclusive", "hypotheses-not-met"]
 
@@ -50,7 +48,7 @@ class HypothesisResult:
     holds: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verdict:
     """The outcome of a check; the fields are the keys of `check --json`.
 
@@ -76,6 +74,7 @@ class Verdict:
         seed: of the random draws.
         seconds: building and verifying the claim, without imports and controls.
         version: of georecall.
+        facts: the table asked about, of a refutation; no key of JSON.
     """
 
     claim: str
@@ -97,13 +96,14 @@ class Verdict:
     seed: int | None = None
     seconds: float | None = None
     version: str = VERSION
+    facts: Any = field(default=None, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """The verdict in JSON's own types; exact integers stay integers.
 
         `min_margin_exact`, the fraction as text, is there where the float `min_margin` is not exact.
         """
-        plain = {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__}
+        plain = {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__ if name != "facts"}
         least = self.min_margin
         if isinstance(least, Fraction) and Fraction(plain["min_margin"]) != least:
             plain["min_margin_exact"] = "/".join(f"{Decimal(part)}" for part in least.as_integer_ratio())
@@ -138,19 +138,18 @@ class Verdict:
         counted = self.method in ("codebook", "exhaustive")  # exact as far as it went: see `reason`
         return "in part" if counted else "with proved error bounds"
 
+    def __str__(self) -> str:
+        from georecall.verify.verdict.shown import Shown
+
+        return Shown.of(self).text()
+
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        rows = [("status", f"{self.status}{f' ({self.reason})' if self.reason else ''}")]
-        rows += [
-            (name, f"{show(self.measured.get(name))} (predicted {show(self.predicted.get(name))})")
-            for name in self.measured
-        ]
-        rows += [
-            (f"control: {c.name}", f"{c.got} ({'as expected' if c.ok else 'NOT as expected'})")
-            for c in self.controls
-        ]
-        body = "".join(f"<tr><th>{html.escape(n)}</th><td>{html.escape(v)}</td></tr>" for n, v in rows)
-        return f"<table><caption>{html.escape(self.claim)}</caption>{body}</table>"
+        """What a notebook shows; of a refutation the facts with the query marked, too."""
+        from georecall.verify.verdict.shown import Shown
+
+        return Shown.of(self).html()
 
 
 def _nearest(value: Fraction) -> float:

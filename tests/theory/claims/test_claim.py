@@ -1,5 +1,6 @@
 """Claims as objects: predictions are exact, hypotheses decided, LaTeX well-formed."""
 
+import html
 import json
 import re
 from fractions import Fraction
@@ -202,3 +203,11 @@ def test_a_claim_describes_itself_in_jsons_types(name):
     assert described["name"] == name
     assert all(described[key] for key in ("label", "title", "statement", "hypotheses", "predicted", "source"))
     assert [c["name"] for c in described["controls"]] == [c.name for c in CLAIMS[name].controls]
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_a_claim_in_a_notebook_has_no_command_outside_its_formulas(name):
+    shown = CLAIMS[name]._repr_html_()
+    assert CLAIMS[name].label in html.unescape(shown)
+    assert "\\" not in re.sub(r"\$[^$]*\$", "", shown)
+    assert "<script" not in shown

@@ -9,6 +9,7 @@ from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.recall import counterexample
 from georecall.verify.recall.counterexample import Counterexample, shown, shrunk
 from georecall.verify.strategies import table_of
+from georecall.verify.verdict import table as facts_table
 
 
 def fails_where(condition, law="it holds"):
@@ -144,9 +145,9 @@ def test_tables_of_more_than_twelve_rows_or_columns_are_shown_in_part(N, R, in_p
 
 def test_a_query_is_marked_as_far_as_there_are_entities_and_relations():
     facts = FactTable([[4, 1], [0, 0]], n_attributes=5)
-    assert counterexample._asked(facts, 0, (0, 1)) == {(0, 0)}  # attribute 4 is no subject
-    assert counterexample._asked(facts, 1, (0, 2, 1)) == {(1, 0)}  # there is no third relation
-    assert counterexample._asked(facts, None, (0,)) == set()
+    assert facts_table._asked(facts, 0, (0, 1)) == {(0, 0)}  # attribute 4 is no subject
+    assert facts_table._asked(facts, 1, (0, 2, 1)) == {(1, 0)}  # there is no third relation
+    assert facts_table._asked(facts, None, (0,)) == set()
 
 
 def test_what_is_not_decided_is_not_said_to_fail():

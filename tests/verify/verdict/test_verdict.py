@@ -156,6 +156,32 @@ def test_a_least_margin_is_a_number_and_the_fraction_where_that_is_not_exact(lea
     assert (found["min_margin"], found.get("min_margin_exact")) == (number, exact)
 
 
+def test_a_verdict_reads_as_its_table(verdicts):
+    text = str(verdicts["holds"])
+    assert repr(verdicts["holds"]) == text
+    for line in (
+        "single-hop  holds",
+        "  d_mlp            4         4",
+        "  ok hypothesis: at least two attributes",
+        "  controls at subjects 10, relations 4, table bijections:",
+    ):
+        assert line in text.splitlines(), text
+    assert "ok control: weak gate: expected: every margin is the predicted one, some are not" in text
+
+
+def test_a_refutation_shows_its_table_of_facts_with_the_query_marked(verdicts):
+    text, page = str(verdicts["refuted"]), verdicts["refuted"]._repr_html_()
+    for shown in (text, page):
+        assert "r0 of s0: right a1, got a0" in shown
+        assert "s0  [a1]" in shown
+        assert "N = 3, R = 2, |A| = 3" in shown
+    assert "<pre>" in page
+    assert "<pre>" not in verdicts["holds"]._repr_html_()
+    assert "facts" not in as_json(verdicts["refuted"])
+    with pytest.raises(AssertionError, match=r"recall  refuted\n  1 of 6 facts wrong"):
+        verdicts["refuted"].assert_holds()
+
+
 def test_a_verdict_is_no_yes_or_no_and_is_asserted_by_name(verdicts):
     with pytest.raises(TypeError, match=r"ask for its status, or use verdict.assert_holds\(\)"):
         assert verdicts["holds"]
