@@ -46,8 +46,13 @@ from georecall.verify.cli.options import (
 @click.option(
     "--construction",
     metavar="MODULE:FUNCTION",
-    help="Judge the recall of this construction of yours: a function from facts to weights, or to a function "
-    "from tokens to logits.",
+    help="Judge the recall of this construction of yours: a function from facts to weights, to a torch "
+    "module or to a function from tokens to logits; or a model of given facts.",
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    help="With --construction: how many prompts a function or a torch module is asked at a time.",
 )
 @click.option(
     "--chain-of-thought",
@@ -65,6 +70,7 @@ def command(
     implicit: bool,
     checkpoint: str | None,
     construction: str | None,
+    batch_size: int | None,
     chain_of_thought: bool,
     as_json: bool,
     **options: Any,
@@ -78,6 +84,7 @@ def command(
     georecall check --model model.safetensors --answers model.answers.npy
     georecall check --construction mypackage.mymodule:build
     georecall check --construction mymodule:build --chain-of-thought --hops 3
+    georecall check --construction mymodule:trained_model --answers answers.npy
 
     Exit status: 0 holds, 1 refuted, 2 bad input, 3 inconclusive or hypotheses not met.
     """  # noqa: D301 (click wants the backspace)
@@ -96,8 +103,17 @@ def command(
             if answers is not None:
                 table = read_answers(answers, facts)
             verdict = _check_construction(
-                construction, table, facts or answers, missing, chain_of_thought, given, progress
+                construction,
+                table,
+                facts or answers,
+                missing,
+                chain_of_thought,
+                batch_size,
+                given,
+                progress,
             )
+        elif batch_size is not None:
+            raise click.UsageError("--batch-size goes with --construction")
         elif chain_of_thought:
             raise click.UsageError(
                 "--chain-of-thought goes with --construction; a claim or a model says itself how it is asked"
@@ -189,6 +205,7 @@ def _check_construction(
     named: str | None,
     missing: Any,
     thinks: bool,
+    batch_size: int | None,
     given: dict[str, Any],
     progress: Any,
 ) -> Any:
@@ -223,7 +240,12 @@ def _check_construction(
     try:
         with contextlib.redirect_stdout(sys.stderr):  # what a construction prints is not the verdict
             verdict = check_construction(
-                load(spec), table, hops=hops, chain_of_thought=thinks, progress=progress
+                load(spec),
+                table,
+                hops=hops,
+                chain_of_thought=thinks,
+                batch_size=batch_size,
+                progress=progress,
             )
     except ConstructionError as error:
         raise UsageError(f"--construction {spec}: {error}") from error

@@ -18,6 +18,8 @@ from georecall.verify.recall.construction import (
     Asking,
     Construction,
     ConstructionError,
+    in_batches,
+    is_model,
 )
 from georecall.verify.recall.controls import wrong_answer_of
 from georecall.verify.recall.counterexample import Counterexample
@@ -47,9 +49,9 @@ def assert_recalls(
     The first table on which anything fails is shrunk.
 
     Args:
-        model_or_construction: weights, or a function from facts to weights or to a function from tokens to
-            logits (see `verify.recall.construction`). The margins of such a function are measured in its own
-            floats.
+        model_or_construction: weights, a torch module, or a function from facts to weights or to a function
+            from tokens to logits (see `verify.recall.construction`). The margins of such a function, and of a
+            module, are measured in its own floats.
         facts: what to recall; default, for a construction: the tables of the battery.
         hops: k, by default 1, in a chain of thought 2; from 2 on, prompts are `[s, r_1, ..., r_k]` and
             attributes are the subjects.
@@ -84,18 +86,17 @@ def assert_recalls(
     claimed = {"d_model": d_model, "d_mlp": d_mlp, "n_layers": n_layers}
     dimensions = {name: claim for name, claim in claimed.items() if claim is not None}
     construction: Any = model_or_construction
-    if isinstance(model_or_construction, Transformer):
+    if is_model(model_or_construction):
         if facts is None:
             raise TypeError("weights are checked against facts: assert_recalls(model, facts)")
         if laws:
             raise TypeError("laws are about a construction, which is built again for other facts")
-        construction = lambda _: model_or_construction  # noqa: E731
     elif not callable(model_or_construction):
         raise TypeError(f"want a Transformer or a function from facts, got {model_or_construction!r}")
     battery = Battery(construction, asking, laws, min_margin, dimensions, bijective)
     if facts is None:
         found, _ = battery.run(tables(asking, bijective=bijective), vary=True)
-    elif isinstance(model_or_construction, Transformer):
+    elif is_model(model_or_construction):
         found = battery.first(facts)
     else:
         found, _ = battery.run([facts])
@@ -109,6 +110,7 @@ def check_construction(
     *,
     hops: int | None = None,
     chain_of_thought: bool = False,
+    batch_size: int | None = None,
     progress: Progress | None = None,
 ) -> Verdict:
     """A recall verdict on anyone's construction: on given facts, or on all tables of the battery.
@@ -119,6 +121,7 @@ def check_construction(
         hops: see `assert_recalls`.
         chain_of_thought: see `assert_recalls`; `hops` among the verdict's parameters says how long the chains
             are that it speaks for.
+        batch_size: how many prompts a function of tokens, or a module, is asked at a time; default 4096.
         progress: called with the number of tables done and of all tables.
 
     Raises:
@@ -126,6 +129,10 @@ def check_construction(
     """
     start = time.perf_counter()
     asking = _asking(hops, chain_of_thought)
+    if facts is None and is_model(construction):
+        raise ConstructionError("this is a model of some facts, no construction: give the facts")
+    if batch_size is not None:
+        construction = in_batches(construction, batch_size)
     battery = Battery(construction, asking)
     passed: list[Passed] = []
     if facts is not None:

@@ -28,12 +28,13 @@ from georecall.verify.claims.hops import chain_margins
 from georecall.verify.margins.hops import chains
 from georecall.verify.margins.induction import PremiseError
 from georecall.verify.margins.margins import Margins, Witness, margins
-from georecall.verify.margins.queries import Chains, Facts, Queries
+from georecall.verify.margins.queries import Chains, Facts, Queries, output_name
 
 Logits = Callable[[NDArray[np.int64]], Any]
 
 _NOISE = 256  # roundings of the largest logit: a forward pass adds up that many numbers, or their like
-_BATCH = 1 << 12
+_BATCH = 1 << 12  # prompts asked at a time, where a model has no `batch_size` of its own
+_EPS = {"bfloat16": 2.0**-7}  # of formats that are none of NumPy's
 _BLOCK = 1 << 22  # logits held at a time: 32 MiB
 _MOST = 1 << 24  # queries of one table
 _OURS = Path(georecall.__file__).parent
@@ -44,7 +45,9 @@ class Construction(Protocol):
     """A function from facts to something that recalls them.
 
     It returns a `Transformer`; or a function from tokens, int64 of shape (batch, T), to logits, shape
-    (batch, |A|), that has the facts built in: `lambda tokens: ...`. Tokens are prompts `[s, r]`, or
+    (batch, |A|), that has the facts built in: `lambda tokens: ...`; or a torch module, which is asked in
+    evaluation mode and may have logits for every position. More logits than |A| are outputs that are never
+    right. A tensor may have grad, be of bfloat16 or on a device. Tokens are prompts `[s, r]`, or
     `[s, r_1, ..., r_k]` at k hops, or `[r_1, ..., r_k, s, x_1, ..., x_{i-1}]` at step i of a chain of thought
     (see `Asking`): subjects are 0..N-1, relations N..N+R-1.
     """
@@ -134,7 +137,7 @@ def build(construction: Construction, facts: FactTable) -> "Transformer | Logits
         ConstructionError: it raises (the message says where), changes the facts, or returns something else.
     """
     given = facts.restricted()  # a copy: what is done to it must not spread
-    model = _called(construction, given)
+    model = construction if is_model(construction) else _called(construction, given)
     if not np.array_equal(given.answers, facts.answers):
         raise ConstructionError("the construction changes the facts that it is given")
     if not isinstance(model, Transformer) and not callable(model):
@@ -142,19 +145,63 @@ def build(construction: Construction, facts: FactTable) -> "Transformer | Logits
             f"a construction must return a Transformer or a function from tokens to logits, not "
             f"{_a(type(model).__name__)}"
         )
-    return cast("Transformer | Logits", model)
+    return cast("Transformer | Logits", _asked(model) if _is_module(model) else model)
+
+
+def is_model(found: Any) -> bool:
+    """Whether something is a model of some facts, and no construction: weights, or a torch module."""
+    return isinstance(found, Transformer) or _is_module(found)
+
+
+def in_batches(construction: Construction, batch_size: int) -> Construction:
+    """A construction whose functions of tokens are asked so many prompts at a time."""
+
+    def smaller(facts: FactTable) -> "Transformer | Logits":
+        model = build(construction, facts)
+        return model if isinstance(model, Transformer) else _Batched(model, batch_size)
+
+    return smaller
+
+
+@dataclass(frozen=True)
+class _Batched:
+    """A function of tokens, and how many prompts it is asked at a time."""
+
+    ask: Logits
+    batch_size: int
+
+    def __call__(self, tokens: NDArray[np.int64]) -> Any:
+        return self.ask(tokens)
+
+
+def _is_module(found: Any) -> bool:
+    torch = sys.modules.get("torch")  # without which nobody has a module
+    return torch is not None and isinstance(found, torch.nn.Module)
+
+
+def _asked(module: Any) -> Logits:
+    """A torch module as a function of tokens: the logits at the last position."""
+    torch = sys.modules["torch"]
+    module.eval()
+    held = next(module.parameters(), None)
+
+    def last(tokens: NDArray[np.int64]) -> Any:
+        with torch.no_grad():
+            found = module(torch.from_numpy(tokens).to("cpu" if held is None else held.device))
+        return found[:, -1] if found.ndim == 3 else found
+
+    return last
 
 
 def logits_of(model: "Transformer | Logits", tokens: NDArray[np.int64], n_outputs: int) -> NDArray[Any]:
-    """The logits that a model gives in floats, shape (batch, |A|), in its own number format.
+    """The logits that a model gives in floats, shape (batch, at least |A|), in its own number format.
 
     Raises:
         ConstructionError: it raises, changes its tokens, or gives another shape or no finite numbers.
     """
     ask = model.logits if isinstance(model, Transformer) else model
-    parts = [
-        _batch(ask, tokens[start : start + _BATCH], n_outputs) for start in range(0, len(tokens), _BATCH)
-    ]
+    size = getattr(model, "batch_size", _BATCH)
+    parts = [_batch(ask, tokens[start : start + size], n_outputs) for start in range(0, len(tokens), size)]
     return np.concatenate(parts)
 
 
@@ -164,8 +211,8 @@ def noise_of(logits: NDArray[Any]) -> NDArray[np.float64]:
     A convention, not a proof: of an engine that is not known nothing can be proved.
     """
     eps = float(np.finfo(np.float64).eps)  # margins are float64, whatever the logits are
-    if logits.dtype.kind == "f":
-        eps = max(eps, float(np.finfo(logits.dtype).eps))
+    if logits.dtype.kind == "f" or logits.dtype.name in _EPS:
+        eps = max(eps, _EPS.get(logits.dtype.name) or float(np.finfo(logits.dtype).eps))
     return np.asarray(_NOISE * eps * np.abs(logits.astype(np.float64)).max(axis=1))
 
 
@@ -216,7 +263,7 @@ def measured(model: Logits, queries: Queries) -> Margins:
             margin=float(margin[worst]),
             question=facts.question(subject, *relations),
             answer_name=facts.attribute_name(answer),
-            got_name=facts.attribute_name(int(got[worst])),
+            got_name=output_name(facts, int(got[worst])),
         ),
         signs=signs.reshape(queries.shape),
         path="measured",
@@ -224,7 +271,7 @@ def measured(model: Logits, queries: Queries) -> Margins:
 
 
 def load(spec: str) -> Construction:
-    """The construction that `package.module:function` names, also in a file of the current directory.
+    """The construction, or the model, that `package.module:name` names, also in the current directory.
 
     Raises:
         ConstructionError: there is no such module or function, importing it raises, or it is no function.
@@ -256,7 +303,7 @@ def load(spec: str) -> Construction:
                 f"it has {', '.join(there) or 'no function'}"
             )
         found = getattr(found, part)
-    if not callable(found):
+    if not callable(found) and not is_model(found):
         raise ConstructionError(f"{spec} is {_a(type(found).__name__)}, not a function from facts to a model")
     return cast(Construction, found)
 
@@ -279,19 +326,31 @@ def _where(error: BaseException) -> str:
 
 def _batch(ask: Logits, tokens: NDArray[np.int64], n_outputs: int) -> NDArray[Any]:
     given = tokens.copy()
-    logits = _called(lambda batch: np.asarray(ask(batch)), given)
+    logits = _called(lambda batch: _numpy(ask(batch)), given)
     if not np.array_equal(given, tokens):
         raise ConstructionError("the model changes the tokens that it is given")
-    if logits.dtype.kind not in "iuf":
+    if logits.dtype.kind not in "iuf" and logits.dtype.name not in _EPS:
         raise ConstructionError(f"logits must be real numbers, got {logits.dtype}")
-    if logits.shape != (len(tokens), n_outputs):
+    if logits.ndim != 2 or len(logits) != len(tokens) or logits.shape[1] < n_outputs:
         raise ConstructionError(
             f"logits have shape {logits.shape}; {len(tokens)} prompts and {n_outputs} attributes need "
             f"({len(tokens)}, {n_outputs})"
         )
-    if not np.isfinite(logits).all():
+    if not np.isfinite(logits.astype(np.float64)).all():
         raise ConstructionError("a logit is not a finite number")
     return cast("NDArray[Any]", logits)
+
+
+def _numpy(logits: Any) -> NDArray[Any]:
+    """Logits of any array library as an array of their own number format."""
+    if not hasattr(logits, "detach"):
+        return np.asarray(logits)
+    logits = logits.detach().cpu()
+    if str(logits.dtype) == "torch.bfloat16":
+        import ml_dtypes
+
+        return np.asarray(logits.float().numpy()).astype(ml_dtypes.bfloat16)
+    return np.asarray(logits.numpy())
 
 
 def _check_steady(

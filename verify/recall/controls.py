@@ -50,7 +50,8 @@ def wrong_answer_of(
 
     if alphabet is None and max_hops is None:
         rows = np.concatenate([few, np.arange(N, model.d_vocab)])
-        cut = replace(model, W_E=model.W_E[rows], storage=None)
+        bos = None if model.bos is None else len(rows) - 1
+        cut = replace(model, W_E=model.W_E[rows], storage=None, bos=bos)
         facts = facts.restricted(subjects=few.tolist())
         return wrong_answer(
             facts, found.path, lambda table, path: certify_by(path, cut, table), _at(facts, len(few))
