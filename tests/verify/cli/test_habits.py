@@ -31,7 +31,7 @@ def completed(*words):
         (["export", "chain"], ["chain-of-thought"]),
         (["claims", "C5"], ["C5(a)", "C5(b)", "C5(c)"]),
         (["bound", "plot"], ["plotkin"]),
-        (["check", "single-hop", "--facts", "cou"], ["countries"]),
+        (["check", "single-hop", "--facts", "cou"], ["countries", "countries-disjoint"]),
         (["ask", "--facts", "elements-"], ["elements-neighbours"]),
         (["plot", "capa"], ["capacity"]),
         (["check", "single-hop", "--table", "b"], ["bijections"]),
