@@ -3,13 +3,16 @@
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import Pipe, get_context
+from multiprocessing import Pipe, current_process, get_context
 from multiprocessing.connection import Connection
+from types import MappingProxyType
 from typing import Any
+
+_UNGUARDED = 77  # how a worker ends that would start workers while it starts
 
 
 @contextmanager
@@ -17,14 +20,22 @@ def processes(workers: int) -> Iterator[ProcessPoolExecutor]:
     """A pool of fresh interpreters; where the block is left by an error or an interrupt they end at once.
 
     Raises:
-        ChildProcessError: a worker was ended from outside, as systems do where memory runs out.
+        ChildProcessError: a worker was ended from outside, as systems do where memory runs out; or the script
+            that starts them, which they import, starts workers wherever it is imported.
     """
+    if getattr(current_process(), "_inheriting", False):  # a worker that imports a script without a guard
+        os._exit(_UNGUARDED)
     theirs, ours = Pipe(duplex=False)
     context = get_context("spawn")
     with theirs, ours, _Pool(workers, mp_context=context, initializer=_end_with, initargs=(theirs,)) as pool:
         try:
             yield pool
         except BrokenProcessPool as error:
+            if any(worker.exitcode == _UNGUARDED for worker in pool.workers.values()):
+                raise ChildProcessError(
+                    "workers import the script that starts them: put what it does under "
+                    '`if __name__ == "__main__":`'
+                ) from error
             raise ChildProcessError(
                 "a worker process was ended from outside, perhaps because memory ran out"
             ) from error
@@ -36,15 +47,22 @@ def processes(workers: int) -> Iterator[ProcessPoolExecutor]:
 class _Pool(ProcessPoolExecutor):
     """A pool whose workers never see Ctrl-C, not even while they start: they inherit what is blocked here."""
 
+    workers: Mapping[int, Any] = MappingProxyType({})
+
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """As the executor's; it is what starts workers."""
         if not hasattr(signal, "pthread_sigmask"):
-            return super().submit(fn, *args, **kwargs)
+            return self._submitted(fn, *args, **kwargs)
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
-            return super().submit(fn, *args, **kwargs)
+            return self._submitted(fn, *args, **kwargs)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _submitted(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future = super().submit(fn, *args, **kwargs)
+        self.workers = self._processes or self.workers  # a broken pool forgets them
+        return future
 
 
 def _end_with(parent: Connection) -> None:

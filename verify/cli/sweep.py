@@ -1,5 +1,6 @@
 """`georecall sweep`: grids of measurements into one results file."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import wraps
@@ -207,6 +208,8 @@ def _sweep(
 
     if workers < 1:
         raise click.UsageError(f"--workers must be at least 1, got {workers}")
+    if rows is not None and (os.path.realpath(rows) == os.path.realpath(out) or _same(rows, out)):
+        raise click.UsageError(f"--rows and --out are one file, {out}: the rows would replace the results")
     with input_errors(), store_errors(), progress_bar("sweeping") as progress:
         from georecall.theory.tools.files import replacing
         from georecall.verify.sweep import Store, cluster, sweep
@@ -223,6 +226,11 @@ def _sweep(
         print_json(report)
     else:
         click.echo(f"{out} holds {len(table)} cells, among them all {len(set(cells))} of this sweep")
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two names are of one file that is there, as hard links are."""
+    return os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other)
 
 
 @contextmanager

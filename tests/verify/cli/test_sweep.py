@@ -55,6 +55,7 @@ def test_without_dimensions_the_threshold_is_searched(
         (["sweep", "capacity", "--out", "r.sqlite", "--subjects", "4", "--construction", "x"], "not of 'x'"),
         (["sweep", "capacity", "--out", "r.sqlite", "--preset", "quick", "--trials", "9"], "not both"),
         (["sweep", "hops", "--out", "r.sqlite", "--preset", "quick", "--hops", "2"], "not both"),
+        (["sweep", "hops", "--out", "r.sqlite", "--rows", "./r.sqlite"], "--rows and --out are one file"),
         (["sweep"], "Missing command"),
         (["sweep", "hops", "--out", "r.sqlite", "--seed", "-1"], "--seed must be at least 0, got -1"),
         (["sweep", "capacity", "--out", "r.sqlite", "--preset", "quick", "--seed", "-1"], "--seed must be"),

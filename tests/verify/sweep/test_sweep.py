@@ -1,5 +1,6 @@
 """Sweeps: what is entered stays, and how they were run leaves no trace in the rows."""
 
+import asyncio
 import os
 import random
 import signal
@@ -7,8 +8,9 @@ import sqlite3
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -249,3 +251,78 @@ SMALL = {"construction": "linear-memory", "n_subjects": 8, "seed": 1}
 )
 def test_a_cell_determines_its_result(cell: Cell) -> None:
     assert cells.measure(cell) == cells.measure(cell)
+
+
+UNGUARDED = """
+import sys
+from georecall.verify.sweep import Cell, Store, sweep
+
+grid = [Cell.of("recall", construction="single-hop", n_subjects=5, n_relations=2, seed=s) for s in range(9)]
+try:
+    sweep(grid, sys.argv[1], workers=2)
+except OSError as error:
+    print(error, file=sys.stderr)
+"""
+
+
+def test_a_script_without_a_guard_is_told_so_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "unguarded.py").write_text(UNGUARDED)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([os.getcwd(), *sys.path])}
+    command = [sys.executable, str(tmp_path / "unguarded.py"), str(tmp_path / "results.sqlite")]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    assert 'put what it does under `if __name__ == "__main__":`; finished cells are kept' in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+class Lost(ThreadPoolExecutor):
+    """A cluster that loses what it was given after a while."""
+
+    def __init__(self, error: BaseException, after: int) -> None:
+        super().__init__(1)
+        self.error, self.left = error, after
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+        self.left -= 1
+        if self.left >= 0:
+            return super().submit(fn, *args, **kwargs)
+        gone: Future[Any] = Future()
+        gone.set_exception(self.error)
+        return gone
+
+
+@pytest.mark.parametrize("error", [OSError("connection closed"), asyncio.CancelledError(), RuntimeError()])
+def test_what_a_cluster_loses_is_said_and_finished_cells_are_kept(
+    error: BaseException, tmp_path: Path
+) -> None:
+    with Store(tmp_path / "lost.sqlite") as store, Lost(error, 3) as executor:
+        with pytest.raises(ChildProcessError, match=r"the cluster lost a cell \(.*kept: run"):
+            sweep(GRID, store, executor=executor)
+        assert len(store.rows()) <= 3
+
+
+def test_an_interrupt_says_what_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured, path = cells.KINDS["success"], tmp_path / "interrupted.sqlite"
+
+    def third(**parameters: Any) -> Any:
+        if parameters["dimension"] == 32:
+            raise KeyboardInterrupt
+        return measured(**parameters)
+
+    monkeypatch.setitem(cells.KINDS, "success", third)
+    with pytest.raises(KeyboardInterrupt, match=r"2 of 7 cells are in .*interrupted.sqlite, and the same"):
+        sweep(GRID, path)
+    with Store(path) as store:
+        assert len(store.rows()) == 2
+
+
+def test_a_cell_that_ends_the_program_or_raises_the_unheard_of_takes_no_other_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def leaves(**parameters: Any) -> Any:
+        raise SystemExit(1)
+
+    monkeypatch.setitem(cells.KINDS, "success", leaves)
+    with Store(tmp_path / "left.sqlite") as store:
+        with pytest.raises(SweepError, match=r"6 of 7 cells failed.*SystemExit: 1"):
+            sweep(GRID, store)
+        assert len(store.rows()) == 1
