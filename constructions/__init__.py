@@ -6,6 +6,7 @@ exports and benchmarks run over it, so that a new construction joins by being en
 
 from collections.abc import Callable
 
+from georecall.constructions.best_memory import best_linear_memory
 from georecall.constructions.chain_of_thought import chain_of_thought, generate
 from georecall.constructions.codes.code import Code, quantized_code, sign_code
 from georecall.constructions.codes.distance_codes import greedy_code, random_linear_code
@@ -47,6 +48,7 @@ CONSTRUCTIONS: dict[str, Callable[..., Transformer]] = {
     "linear-memory": linear_associative_memory,
     "sign-code-memory": sign_code_memory,
     "random-feature-memory": random_feature_memory,
+    "best-linear-memory": best_linear_memory,
     "gradient-descent": gradient_descent,
     "disjoint-attributes": disjoint_superposition,
 }
@@ -60,6 +62,7 @@ __all__ = [
     "Residual",
     "Storage",
     "Transformer",
+    "best_linear_memory",
     "block_superposition",
     "chain_of_thought",
     "composed_hops",

@@ -4,6 +4,7 @@ The outer product is one W among many. That W recalls every fact x is <e_x W, u_
 linear in W and free of scale, so that convex training finds such a W wherever there is one, in the end.
 """
 
+from dataclasses import dataclass
 from itertools import count
 from math import ceil, log, sqrt
 from typing import Any
@@ -48,11 +49,48 @@ def best_linear_memory(
 
     Source: theory/pages/c8.md, a fair baseline.
     """
-    n = facts.n_facts
-    d = ceil(sqrt(2 * n * log(max(2, n)))) if dimension is None else dimension
+    d = default_dimension(facts) if dimension is None else dimension
+    return trained_memory(facts, d, code=code, seed=seed, rng=rng).model
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What training ended at.
+
+    Args:
+        model: the weights, W among them, in whole numbers.
+        keys: e_x of every fact, shape (n, d).
+        words: u_a, shape (|A|, d).
+        multipliers: shape (n, |A|); where W fails, they may prove that every W does
+            (`bounds.linear_memory`).
+    """
+
+    model: Transformer
+    keys: Floats
+    words: Floats
+    multipliers: Floats
+
+
+def trained_memory(
+    facts: FactTable,
+    d: int,
+    *,
+    code: Code | None = None,
+    seed: int = 0,
+    rng: np.random.Generator | None = None,
+) -> Trained:
+    """`best_linear_memory` with what proves that nothing better exists; arguments as there."""
     e, D, u = frozen(facts, d, code, seed, rng)
-    W, _ = separated(keys(e, D), facts.answers.ravel(), u)
-    return remembering(e, D, u, W, other_bits=d * d * (2 * LEVELS).bit_length())
+    each = keys(e, D)
+    W, multipliers = separated(each, facts.answers.ravel(), u)
+    model = remembering(e, D, u, W, other_bits=d * d * (2 * LEVELS).bit_length())
+    return Trained(model, each, u, multipliers)
+
+
+def default_dimension(facts: FactTable) -> int:
+    """sqrt(2 n ln n), rounded up."""
+    n = facts.n_facts
+    return ceil(sqrt(2 * n * log(max(2, n))))
 
 
 def keys(e: Floats, D: Floats) -> Floats:

@@ -4,6 +4,7 @@ from georecall.bounds import NoStatementError as NoStatementError
 from georecall.bounds import bound as bound
 from georecall.bounds.arithmetic.enclosure import Enclosure as Enclosure
 from georecall.constructions import CONSTRUCTIONS as CONSTRUCTIONS
+from georecall.constructions.best_memory import best_linear_memory as best_linear_memory
 from georecall.constructions.chain_of_thought import chain_of_thought as chain_of_thought
 from georecall.constructions.chain_of_thought import generate as generate
 from georecall.constructions.codes.code import Code as Code

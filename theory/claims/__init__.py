@@ -6,7 +6,12 @@ from georecall.theory.claims.dense import SINGLE_HOP_DENSE
 from georecall.theory.claims.floors import COUNTING_BOUND, MARGIN_BOUND, MULTI_HOP_BOUND
 from georecall.theory.claims.gradient_descent import GRADIENT_DESCENT
 from georecall.theory.claims.hops import COMPOSED_HOPS, HYBRID_HOPS, SEQUENTIAL_HOPS
-from georecall.theory.claims.memories import LINEAR_MEMORY, RANDOM_FEATURE_MEMORY, SIGN_CODE_MEMORY
+from georecall.theory.claims.memories import (
+    BEST_LINEAR_MEMORY,
+    LINEAR_MEMORY,
+    RANDOM_FEATURE_MEMORY,
+    SIGN_CODE_MEMORY,
+)
 from georecall.theory.claims.parallel import PARALLEL_HOPS
 from georecall.theory.claims.selector import DISJOINT_ATTRIBUTES, SELECTOR_NECESSARY
 from georecall.theory.claims.single_hop import (
@@ -41,6 +46,7 @@ CLAIMS: dict[str, Claim] = {
         TWO_SIDED_HOPS,
         SINGLE_HOP_SPLIT,
         TWO_SIDED_BOUND,
+        BEST_LINEAR_MEMORY,
         GRADIENT_DESCENT,
         SELECTOR_NECESSARY,
         DISJOINT_ATTRIBUTES,

@@ -34,6 +34,12 @@ EQUAL_KEYS = Control(
 )
 LOW_THRESHOLD = Control("threshold one too low", "every margin is the predicted one, some are not positive")
 
+TOO_FEW = Control(
+    "d below the threshold", "refuted: the multipliers of a failed training prove that no W recalls"
+)
+OUTER = Control("the outer product over the same keys and words", "it loses facts that the best W recalls")
+BENT = Control("multipliers of a W that recalls, altered ones, none", "they prove nothing")
+
 _ZERO_OVER_ZERO = r"""Where $K_a \le K_b$ the exponential is 1 whatever the sum below it; where $K_a > K_b$
 and that sum is 0 or empty, as for $|A| = 2$, it is 0"""
 _KERNEL = {
@@ -155,5 +161,58 @@ gate exactly the neuron of the query is positive, and it is 1. The readout is $v
     trust=(
         Step("sign-code memory: one neuron fires", "proved", ("sign-product", "merged-neuron")),
         Step("sign-code memory at this table", "checked", ("every fact, exactly",)),
+    ),
+)
+
+BEST_LINEAR_MEMORY = Claim(
+    name="best-linear-memory",
+    label="C8",
+    title="the best linear memory: some W recalls over frozen keys and words, or provably none does",
+    statement=r"""Keys $e_x = D_r e_s$, words $u_a$ and the layer are those of the linear memory, drawn
+once, with any $W \in \mathbb{R}^{d \times d}$ in place of the outer product. Some $W$ recalls every fact
+$x$, that is $\langle W, e_x^\top (u_{f(x)} - u_b) \rangle > 0$ for every $b \ne f(x)$; or multipliers
+$\lambda \ge 0$, not all 0, with $\sum \lambda_{x,b}\, e_x^\top (u_{f(x)} - u_b) = 0$ prove that none does,
+and then the claim is refuted at this $d$.""",
+    hypotheses=(TWO_ATTRIBUTES,),
+    predicted={
+        "d_model": m,
+        "d_mlp": 2 * m,
+        "d_mlp_per_layer": [2 * m],
+        "n_layers": sympy.Integer(1),
+        "subject_bits": sympy.Integer(0),
+        "other_bits": m**2 * sympy.ceiling(sympy.log(values, 2)),
+    },
+    proof=r"""Gordan's alternative. A $W$ that training ends at is rounded to whole numbers and judged
+by its margins. One that fails leaves multipliers whose sum $E$ is nearly 0; where the rows of the largest
+ones have rank $d^2$ and least singular value $\sigma$, and each of those exceeds $|E| / \sigma$, they can
+be corrected to a sum of 0.""",
+    source="theory/pages/c8.md, a fair baseline (arXiv 2605.05189 for what is known as n grows)",
+    controls=(TOO_FEW, OUTER, BENT, ALTERED_FACT),
+    parameters=("code_length",),
+    notation={
+        "D": "D_r: sign vector of relation r",
+        "E": "the sum of the rows with their multipliers",
+        "W": "the memory matrix",
+        "d": "dimension of keys and words",
+        "e": "sign vectors: e_s of a subject, e_x of a fact",
+        "f": "f(x): the answer of the fact x",
+        "u": "words of the attributes, signs",
+        "x": "a fact",
+        r"\lambda": "multipliers",
+        r"\sigma": "a singular value",
+    },
+    trust=(
+        Step(
+            "from multipliers to infeasibility",
+            "prose",
+            ("proof in the docstring of `bounds.linear_memory`",),
+        ),
+        Step("a W recalls this table", "checked", ("every fact, exactly",)),
+        Step(
+            "no W recalls this table",
+            "checked",
+            ("rounding bounds and a Cholesky factorisation (Rump 2006)",),
+        ),
+        Step("half of the outer product as n grows", "open", ("conjectured in arXiv 2605.05189",)),
     ),
 )

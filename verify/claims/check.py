@@ -211,6 +211,8 @@ def _measured(
     verdict = replace(verdict, predicted=predicted, measured=measured)
     if instance.draws is None:
         verdict = judged(verdict, found)
+        if verdict.status == "refuted" and instance.lost is not None:
+            verdict = instance.lost(verdict)
     else:
         verdict = kept(verdict, found, instance.draws, progress)
         measured = verdict.measured

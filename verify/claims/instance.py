@@ -11,7 +11,7 @@ from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.claims.promise import Promise
 from georecall.verify.margins.margins import Found, Margins, Progress
 from georecall.verify.usage import require_memory_for_weights
-from georecall.verify.verdict.verdict import ControlResult, HypothesisResult
+from georecall.verify.verdict.verdict import ControlResult, HypothesisResult, Verdict
 
 _SEEDS = 64  # tried for a draw that recalls
 
@@ -35,6 +35,7 @@ class Instance:
             billion (see `verify.margins.counting.tally`) where nobody asks for their margins one by one.
         draws: where the claim is about a share of all draws: what is promised, and how to draw.
         redraw: the instance with draw 0 of the i-th seed from this one, at the same facts.
+        lost: where losing facts does not refute: what the verdict is instead (`best-linear-memory`).
         again: decides by the way named (see `Found.path`) what the weights recall of other facts; None where
             that way does not apply.
         companion: the same claim with the same options on a small table, for a control that goes that way.
@@ -52,6 +53,7 @@ class Instance:
     counts: bool = False
     draws: Promise | None = None
     redraw: "Callable[[int], Instance] | None" = None
+    lost: Callable[[Verdict], Verdict] | None = None
     again: Callable[[Transformer, FactTable, str], Found | None] | None = None
     companion: "Callable[[], Instance] | None" = None
 

@@ -16,6 +16,7 @@ from georecall.theory.facts.protocol import Table
 from georecall.theory.tools.names import meant
 from georecall.theory.tools.numerals import as_float
 from georecall.theory.tools.randomness import generator
+from georecall.verify.claims.best_memory import BEST_LINEAR
 from georecall.verify.claims.dense import DENSE
 from georecall.verify.claims.floors import FLOORS
 from georecall.verify.claims.gradient_descent import LEARNED
@@ -32,7 +33,17 @@ from georecall.verify.verdict.assumed import assumed
 
 EXPERIMENTS: dict[str, Experiment] = {
     experiment.claim.name: experiment
-    for experiment in (*SINGLE_HOP, *MULTI_HOP, PARALLEL, *TWO_SIDED, DENSE, *MEMORIES, LEARNED, DISJOINT)
+    for experiment in (
+        *SINGLE_HOP,
+        *MULTI_HOP,
+        PARALLEL,
+        *TWO_SIDED,
+        DENSE,
+        *MEMORIES,
+        LEARNED,
+        DISJOINT,
+        BEST_LINEAR,
+    )
 }
 TABLES: dict[str, Callable[..., FactTable]] = {"bijections": random_bijections, "functions": random_functions}
 _LARGEST = 2.0**500  # of a gate or margin: weights and logits made of it stay far from float64's largest
@@ -85,7 +96,7 @@ def prepare(
         if facts is None and hasattr(experiment, "of_random"):
             asked, shape = facts_asked(experiment.of_random(asked), None, None, None, seed)
             drawn = shape | {"table": drawn["table"]}
-    if "trials" in experiment.claim.parameters:
+    if "trials" in experiment.claim.parameters or hasattr(experiment, "seeded"):
         options["seed"] = seed  # it also draws the instances
     try:
         instance = experiment.instance(asked, **options)

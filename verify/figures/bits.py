@@ -11,7 +11,7 @@ _SERIES = {  # construction, options -> label, colour, marker
     ("single-hop", None): ("separate readout (C1)", "green", "D"),
     ("single-hop-quantized", 8): ("quantised, 8 bits (C1-p)", "sky", "v"),
     ("single-hop-dense", None): ("dense, $\\delta = 0.1$ (C2)", "vermilion", "^"),
-    ("linear-memory", None): ("linear memory (C8)", "purple", "s"),
+    ("linear-memory", None): ("outer-product memory (C8)", "purple", "s"),
     ("sign-code-memory", None): ("sign-code memory (C8)", "orange", "P"),
 }
 

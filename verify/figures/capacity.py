@@ -80,6 +80,8 @@ def draw_capacity(frame: pd.DataFrame, *, relations: int | None = None) -> Figur
         share = linear.get("share", pd.Series("1", index=linear.index)).fillna("1")
         _measured(ax, linear[share == "99/100"], 1, "purple", "^", "outer-product memory, 99% of facts, 50%")
         _measured(ax, linear[share == "1"], 1, "purple", "s", "outer-product memory, all facts, 50%")
+    best = chosen(frame, "threshold", construction="best-linear-memory", n_relations=1, level=0.5)
+    _measured(ax, best, 1, "black", "v", "best linear memory, all facts, 50%")
     ax.set_xscale("log", base=2)
     ax.set_yscale("log", base=2)
     ax.xaxis.set_major_formatter("{x:g}")
@@ -95,7 +97,10 @@ def draw_capacity(frame: pd.DataFrame, *, relations: int | None = None) -> Figur
 
 def _usual(frame: pd.DataFrame) -> int:
     """R of most rows, the memories of one relation apart."""
-    rows = frame[frame["kind"].isin(("threshold", "recall")) & (frame["construction"] != "linear-memory")]
+    rows = frame[
+        frame["kind"].isin(("threshold", "recall"))
+        & ~frame["construction"].astype(str).str.endswith("-memory")
+    ]
     rows = rows[rows["n_relations"] != 16] if (rows["n_relations"] != 16).any() else rows
     if rows.empty:
         raise PlotError(

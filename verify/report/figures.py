@@ -17,7 +17,7 @@ ABOUT = {
     "capacity": ("single-hop-in-place", "single-hop", "single-hop-quantized", "single-hop-dense"),
     "phase": ("single-hop-dense",),
     "margins": ("single-hop-dense",),
-    "comparison": ("linear-memory", "single-hop-in-place"),
+    "comparison": ("linear-memory", "best-linear-memory", "single-hop-in-place"),
     "bits": ("counting-bound", "single-hop-in-place", "linear-memory", "sign-code-memory"),
     "depth": ("hybrid-hops", "composed-hops", "sequential-hops"),
     "plane": ("multi-hop-bound", "hybrid-hops"),
@@ -31,8 +31,9 @@ CAPTIONS = {
     "phase": "Share of random draws that recall every fact. Both bounds of C2 promise half of the draws.",
     "margins": "One draw far below the bound and one at it. The margin of a fact is the signal of its "
     "answer's own word plus the crosstalk of all others; left of the dashed line the fact is lost.",
-    "comparison": "Left: in place, the number of subjects grows exponentially in the dimension. Right: the "
-    "linear memory's grows as a power of it. Intervals are 95%.",
+    "comparison": "Left: in place, the number of subjects grows exponentially in the dimension. Right: a "
+    "linear memory's grows as a power of it; the outer product is C8's, the best one is trained on the same "
+    "keys and words. Intervals are 95%.",
     "bits": "What a table of bijections is worth, over the non-zero parameters (left) and over the bits that "
     "the stored weights could hold (right). Codes of one bit a coordinate coincide on the right.",
     "depth": "Every hybrid construction, from one stage (a single layer) to one stage per hop. Curves are "

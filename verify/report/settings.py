@@ -30,6 +30,7 @@ _QUICK: Mapping[str, dict[str, Any]] = {
     "linear-memory": _MEMORY,
     "sign-code-memory": {"subjects": 500, "relations": 4},
     "random-feature-memory": _MEMORY,
+    "best-linear-memory": {"subjects": 64, "relations": 4, "code_length": 60},
     "gradient-descent": {"subjects": 256, "relations": 2, "trials": 1},
     "selector-necessary": {"subjects": 200, "relations": 2},
     "disjoint-attributes": {"subjects": 200, "relations": 8},

@@ -22,6 +22,7 @@ def quick(seed: int = 0) -> list[Cell]:
     return [
         *_thresholds("single-hop-dense", sizes, (4,), trials=40, seed=seed, precision=0.05),
         *_thresholds("linear-memory", sizes, (1,), trials=40, seed=seed, precision=0.05),
+        *_thresholds("best-linear-memory", (16, 32, 64), (1,), trials=16, seed=seed, precision=0.1),
         *_phase((16, 32, 64, 128), 4, range(40, 161, 20), trials=20, seed=seed),
         *_recalls((16, 64, 256), 4, seed=seed),
         *_comparison((4, 8, 12), (64, 128, 192), trials=40, seed=seed),
@@ -42,6 +43,7 @@ def paper(seed: int = 0) -> list[Cell]:
         *_thresholds("linear-memory", sizes, (1,), **finely),
         *_thresholds("linear-memory", sizes, (1,), **finely, share="99/100"),
         *_thresholds("linear-memory", (64, 256), (4,), **finely),
+        *_thresholds("best-linear-memory", (16, 32, 64, 128, 256), (1,), trials=16, seed=seed),
         *_thresholds("random-feature-memory", (64, 128, 256), (1,), **coarsely),
         *_phase((16, 32, 64, 128, 256, 512, 1024), 4, range(20, 261, 12), trials=40, seed=seed),
         *_recalls((16, 64, 256, 1024, 4096), 4, seed=seed),

@@ -34,6 +34,7 @@ ALLOWED = {
     "sign-code-memory": ("float32",),
     "random-feature-memory": (),
     "disjoint-attributes": NARROW,
+    "best-linear-memory": (),
 }
 
 

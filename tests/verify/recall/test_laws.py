@@ -47,6 +47,11 @@ UNDER_TEST = {  # construction, how it is asked, and the laws that hold exactly
         ONE,
         (laws.scaling_the_readout,),
     ),
+    "best-linear-memory": (
+        partial(CONSTRUCTIONS["best-linear-memory"], dimension=4),
+        ONE,
+        (laws.scaling_the_readout,),
+    ),
     "disjoint-attributes": (
         CONSTRUCTIONS["disjoint-attributes"],
         ONE,
