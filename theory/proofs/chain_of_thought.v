@@ -167,7 +167,7 @@ Section Construction.
     mkTransformer (Space R m readout q 0 0 0) (superposition N pi v (one_block gate)) position
       [mkLayer [reading] (Some f)] U bias.
 
-  Definition in_place_steps := step_by_step 0 (select_in_place R m (2 * gate) lo) (read_blocks v).
+  Definition in_place_steps := step_by_step 0 (select_in_place R m (2 * gate) (2 * gate + lo)) (read_blocks v).
   Definition separate_steps := step_by_step m (select_separate R m (2 * gate) lo) (read_readout v).
 
   Lemma in_blocks b j : In (Block b j) (map (fun n => Block (fst n) (snd n)) (block_neurons R m))
@@ -224,7 +224,7 @@ Section Construction.
       + intro b. apply HU; reflexivity.
   Qed.
 
-  Lemma in_place_certified : certificate in_place_steps reading (select_in_place R m (2 * gate) lo) K.
+  Lemma in_place_certified : certificate in_place_steps reading (select_in_place R m (2 * gate) (2 * gate + lo)) K.
   Proof.
     apply certified.
     - intros x (b & j) X I. apply in_prod_iff in I. rewrite !in_range in I.
@@ -260,10 +260,10 @@ Section Construction.
   Qed.
 
   Lemma single_asked readout f U e r : (e < N)%nat -> (r < R)%nat ->
-    lifted R m (2 * gate) lo r (v (pi r e)) (single (step_by_step readout f U) reading N e r).
+    lifted R m (2 * gate) (2 * gate + lo) r (v (pi r e)) (single (step_by_step readout f U) reading N e r).
   Proof.
     intros He Hr. split; [trivial|split].
-    - intros j J. split; [now apply code|]. rewrite single_block by trivial. unfold one_block. rewrite Nat.eqb_refl. ring.
+    - intros j J. pose proof (code (pi r e) j J). split; [lra|]. rewrite single_block by trivial. unfold one_block. rewrite Nat.eqb_refl. ring.
     - intros b j Hb J D. rewrite single_block by trivial. unfold one_block.
       rewrite (proj2 (Nat.eqb_neq r b)) by congruence. pose proof (code (pi b e) j J). lra.
   Qed.
@@ -281,13 +281,13 @@ Section Construction.
   (** ** Every step of every chain has margins of half the squared distance, in place and with a readout *)
 
   Lemma one_hop_in_place e r b : (e < N)%nat -> (r < R)%nat ->
-    one_hop in_place_steps reading (select_in_place R m (2 * gate) lo) N e r (pi r e)
-      - one_hop in_place_steps reading (select_in_place R m (2 * gate) lo) N e r b
+    one_hop in_place_steps reading (select_in_place R m (2 * gate) (2 * gate + lo)) N e r (pi r e)
+      - one_hop in_place_steps reading (select_in_place R m (2 * gate) (2 * gate + lo)) N e r b
       == squared_distance m v (pi r e) b / 2.
   Proof.
     intros He Hr. unfold one_hop. cbn [stream in_place_steps step_by_step W_U b_U]. unfold read_blocks.
     rewrite !(sum_blocks _ _ v). apply nearest_neighbour; trivial.
-    intros j J. apply (selects_in_place (Space R m 0 q 0 0 0) R (2 * gate) lo r); trivial. now apply single_asked.
+    intros j J. apply (selects_in_place (Space R m 0 q 0 0 0) R (2 * gate) (2 * gate + lo) r); trivial. now apply single_asked.
   Qed.
 
   Lemma one_hop_separate e r b : (e < N)%nat -> (r < R)%nat ->
@@ -308,7 +308,7 @@ Section Construction.
       == squared_distance m v (pi (rs i) (es i)) b / 2.
   Proof.
     intros Hk Hi He Hr.
-    rewrite !(step_is_one_hop _ reading (select_in_place R m (2 * gate) lo) N K) by (trivial; apply in_place_certified).
+    rewrite !(step_is_one_hop _ reading (select_in_place R m (2 * gate) (2 * gate + lo)) N K) by (trivial; apply in_place_certified).
     now apply one_hop_in_place.
   Qed.
 
@@ -331,7 +331,7 @@ Section Construction.
     (k <= K)%nat -> (forall t, (t < k)%nat -> (rs t < R)%nat) -> (s < N)%nat -> es 0%nat = s ->
     generated in_place_steps N K k rs es -> forall i, (i <= k)%nat -> es i = chain pi rs s i.
   Proof.
-    intros Hk Hr Hs E G. apply (all_chains in_place_steps reading (select_in_place R m (2 * gate) lo) N R K pi
+    intros Hk Hr Hs E G. apply (all_chains in_place_steps reading (select_in_place R m (2 * gate) (2 * gate + lo)) N R K pi
       in_place_certified entities) with (k := k); trivial.
     intros e r b He Hr' Hb Ne. pose proof (one_hop_in_place e r b He Hr') as H.
     pose proof (words_differ (pi r e) b (entities e r He Hr') Hb (not_eq_sym Ne)).

@@ -352,11 +352,11 @@ Section Hops.
     (forall b j, (b < R ^ l)%nat -> (j < m)%nat -> state first x b j == v (walk R pi a l b e) j).
 
   Lemma stage_lifts first a l e x : (a + l <= k)%nat -> (R ^ l <= B)%nat -> ready first a l e x ->
-    lifted (R ^ l) m (2 * gate * whole l) lo (number R rs a l) (v (hop pi rs a l e))
+    lifted (R ^ l) m (2 * gate * whole l) (2 * gate * whole l + lo) (number R rs a l) (v (hop pi rs a l e))
       (attended S (stage_heads first a l) x k).
   Proof.
     intros Ha Le (T & _ & X). pose proof (number_small R rs a l relations) as Hn. split; [trivial|split].
-    - intros j J. split; [now apply code|]. rewrite stage_attends, X, matches_all, walk_number by trivial. ring.
+    - intros j J. pose proof (code (hop pi rs a l e) j J). split; [lra|]. rewrite stage_attends, X, matches_all, walk_number by trivial. ring.
     - intros b j Hb J D. rewrite stage_attends, X by trivial.
       pose proof (matches_fewer R rs a l b relations Hb D). pose proof (code (walk R pi a l b e) j J).
       assert (0 <= gate) by lra. assert (2 * gate * matches R rs a l b <= 2 * gate * (whole l - 1)).
@@ -441,7 +441,7 @@ Section Hops.
 
   Theorem composed_hops_in_place b :
     (0 < k)%nat -> (R ^ k = B)%nat ->
-    let M := hops_model k [mkLayer (stage_heads true 0 k) (Some (select_in_place (R ^ k) m (2 * gate * whole k) lo))]
+    let M := hops_model k [mkLayer (stage_heads true 0 k) (Some (select_in_place (R ^ k) m (2 * gate * whole k) (2 * gate * whole k + lo)))]
       (read_blocks v) in
     let y := hop pi rs 0 k s in
     logit M hops_prompt y - logit M hops_prompt b == squared_distance m v y b / 2.
@@ -451,7 +451,7 @@ Section Hops.
     cbn [stream M hops_model W_U b_U]. unfold read_blocks. fold S. rewrite !(sum_blocks S _ v).
     cbn [word_length n_blocks S stream_of_hops]. apply nearest_neighbour; trivial. intros j J.
     unfold residual. cbn [layers M hops_model fold_left run heads mlp]. fold S. rewrite <- E.
-    apply (selects_in_place S (R ^ k) (2 * gate * whole k) lo (number R rs 0 k)); trivial; [cbn; lia|].
+    apply (selects_in_place S (R ^ k) (2 * gate * whole k) (2 * gate * whole k + lo) (number R rs 0 k)); trivial; [cbn; lia|].
     apply stage_lifts; trivial. lia.
   Qed.
 

@@ -75,31 +75,30 @@ Definition select_separate (B m : nat) (lift lo : Q) : MLP :=
     (fun n c => if same c (Readout (snd n)) then 1 else 0)
     (fun c => match c with Readout _ => lo | _ => 0 end).
 
-(** C1': neuron (b, j) is ReLU(lift + lo - z), which added to z gives max(z, lift + lo). *)
-Definition select_in_place (B m : nat) (lift lo : Q) : MLP :=
+(** C1': neuron (b, j) is ReLU(level - z), which added to z gives max(z, level). *)
+Definition select_in_place (B m : nat) (lift level : Q) : MLP :=
   mkMLP _ (block_neurons B m)
     (fun c n => if same c (Block (fst n) (snd n)) then -(1) else 0)
-    (fun _ => lift + lo)
+    (fun _ => level)
     (fun n c => if same c (Block (fst n) (snd n)) then 1 else 0)
-    (fun c => match c with Block b _ => if (b =? 0)%nat then - lift else - (lift + lo) | _ => 0 end).
+    (fun c => match c with Block b _ => if (b =? 0)%nat then - lift else - level | _ => 0 end).
 
-(** What a block holds before the selector: the asked one a word, lifted; every other at most lift + lo. *)
-Definition lifted (B m : nat) (lift lo : Q) (asked : nat) (word : nat -> Q) (x : vector) : Prop :=
+(** What a block holds before the selector: the asked one a word, lifted to the level; every other at most that. *)
+Definition lifted (B m : nat) (lift level : Q) (asked : nat) (word : nat -> Q) (x : vector) : Prop :=
   (asked < B)%nat /\
-  (forall j, (j < m)%nat -> lo <= word j /\ x (Block asked j) == word j + lift) /\
-  (forall b j, (b < B)%nat -> (j < m)%nat -> b <> asked -> x (Block b j) <= lift + lo).
+  (forall j, (j < m)%nat -> level <= word j + lift /\ x (Block asked j) == word j + lift) /\
+  (forall b j, (b < B)%nat -> (j < m)%nat -> b <> asked -> x (Block b j) <= level).
 
 Section Selector.
-  Variables (S : space) (B : nat) (lift lo : Q) (asked : nat) (word : nat -> Q) (x : vector).
+  Variables (S : space) (B : nat) (lift lo level : Q) (asked : nat) (word : nat -> Q) (x : vector).
   Let m := word_length S.
   Hypothesis within : (B <= n_blocks S)%nat.
-  Hypothesis L : lifted B m lift lo asked word x.
 
-  Lemma selects_separate j :
+  Lemma selects_separate j : lifted B m lift (lift + lo) asked word x ->
     (n_readout S = m)%nat -> (j < m)%nat -> x (Readout j) == 0 ->
     applied S (select_separate B m lift lo) x (Readout j) == word j.
   Proof.
-    destruct L as (A & On & Off). intros E J X. unfold applied. cbn [neuron neurons select_separate W_in W_out b_in b_out].
+    intros (A & On & Off) E J X. unfold applied. cbn [neuron neurons select_separate W_in W_out b_in b_out].
     unfold block_neurons. rewrite sum_pairs. cbn [fst snd].
     assert (N : forall b i, (b < B)%nat -> (i < m)%nat ->
       times S x (fun c n => if same c (Block (fst n) (snd n)) then 1 else 0) (b, i) == x (Block b i)).
@@ -111,11 +110,12 @@ Section Selector.
       rewrite relu_off; [ring|]. specialize (Off b i Hb Hi D). lra.
   Qed.
 
-  Lemma selects_in_place j :
-    (j < m)%nat -> Σ b ∈ range B, (applied S (select_in_place B m lift lo) x (Block b j)) == word j.
+  Lemma selects_in_place j : lifted B m lift level asked word x ->
+    (j < m)%nat -> Σ b ∈ range B, (applied S (select_in_place B m lift level) x (Block b j)) == word j.
   Proof.
-    destruct L as (A & On & Off). intro J.
-    transitivity (Σ b ∈ range B, ((if (b =? asked)%nat then word j - lo else 0) + (if (b =? 0)%nat then lo else 0))).
+    intros (A & On & Off) J.
+    transitivity (Σ b ∈ range B, ((if (b =? asked)%nat then word j + lift - level else 0)
+                                  + (if (b =? 0)%nat then level - lift else 0))).
     - apply sum_range_ext. intros b Hb. unfold applied.
       cbn [neuron neurons select_in_place W_in W_out b_in b_out].
       assert (N : forall i, (i < m)%nat ->
@@ -140,7 +140,7 @@ End Selector.
 
 Section SingleHop.
   Variables (N R m : nat) (pi : nat -> nat -> nat).
-  Variables (v : nat -> nat -> Q) (lo hi gate : Q) (bias : nat -> Q).
+  Variables (v : nat -> nat -> Q) (lo hi gate level : Q) (bias : nat -> Q).
   Hypothesis code : forall a j, (j < m)%nat -> lo <= v a j <= hi.
 
   (** A subject's embedding: the direct sum of the words of its attributes. Relation r lifts block r. *)
@@ -162,7 +162,7 @@ Section SingleHop.
     one_layer (Space R m m 0 0 0 0) one_block (select_separate R m (2 * gate) lo) read_readout.
 
   Definition in_place : Transformer :=
-    one_layer (Space R m 0 0 0 0 0) one_block (select_in_place R m (2 * gate) lo) read_blocks.
+    one_layer (Space R m 0 0 0 0 0) one_block (select_in_place R m (2 * gate) level) read_blocks.
 
   (** x = W_E[s] + 2 W_E[r] after attention. *)
   Lemma superposed S lifts f read s r c : (s < N)%nat -> inside S c ->
@@ -171,14 +171,14 @@ Section SingleHop.
   Proof. intros Hs I. rewrite attended_uniform by trivial. cbn. ring. Qed.
 
   Lemma asked_block S f read s r :
-    word_length S = m -> n_blocks S = R -> (s < N)%nat -> (r < R)%nat -> hi - lo <= 2 * gate ->
-    lifted R m (2 * gate) lo r (v (pi r s))
+    word_length S = m -> n_blocks S = R -> (s < N)%nat -> (r < R)%nat -> forall level, hi <= level <= 2 * gate + lo ->
+    lifted R m (2 * gate) level r (v (pi r s))
       (attended S [uniform S] (embedded (one_layer S one_block f read) (query s r)) 1).
   Proof.
-    intros E E' Hs Hr G. apply Nat.ltb_lt in Hs as Hs'.
+    intros E E' Hs Hr l G. apply Nat.ltb_lt in Hs as Hs'.
     assert (Hq : (N + r <? N)%nat = false) by (apply Nat.ltb_ge; lia).
     split; [trivial|split].
-    - intros j J. split; [now apply code|]. rewrite superposed by (trivial; cbn; lia).
+    - intros j J. pose proof (code (pi r s) j J). split; [lra|]. rewrite superposed by (trivial; cbn; lia).
       cbn [superposition]. rewrite Hs', Hq. replace (N + r - N)%nat with r by lia. unfold one_block. rewrite Nat.eqb_refl. ring.
     - intros b j Hb J D. rewrite superposed by (trivial; cbn; lia).
       cbn [superposition]. rewrite Hs', Hq. replace (N + r - N)%nat with r by lia. unfold one_block.
@@ -200,20 +200,20 @@ Section SingleHop.
     set (x := applied _ _ _). cbn [one_layer stream W_U b_U].
     rewrite !(sum_readout _ x v) by trivial. apply nearest_neighbour; trivial.
     intros j J. apply (selects_separate (Space R m m 0 0 0 0) R (2 * gate) lo r); trivial.
-    - now apply asked_block.
+    - apply asked_block; trivial. lra.
     - rewrite superposed by (trivial; cbn; lia). cbn. ring.
   Qed.
 
-  (** ** C1', in place: d_model = width = R m *)
+  (** ** C1', in place: d_model = width = R m, for every level of the neurons between hi and 2 gate + lo *)
 
   Theorem single_hop_in_place s r b :
-    (s < N)%nat -> (r < R)%nat -> hi - lo <= 2 * gate -> nearest m v bias ->
+    (s < N)%nat -> (r < R)%nat -> hi <= level <= 2 * gate + lo -> nearest m v bias ->
     logit in_place (query s r) (pi r s) - logit in_place (query s r) b == squared_distance m v (pi r s) b / 2.
   Proof.
     intros Hs Hr G B. unfold in_place, logit. rewrite residual_one.
     set (x := applied _ _ _). cbn [one_layer stream W_U b_U].
     rewrite !(sum_blocks _ x v) by trivial. apply nearest_neighbour; trivial.
-    intros j J. apply (selects_in_place (Space R m 0 0 0 0 0) R (2 * gate) lo r); trivial.
+    intros j J. apply (selects_in_place (Space R m 0 0 0 0 0) R (2 * gate) level r); trivial.
     now apply asked_block.
   Qed.
 
@@ -312,7 +312,8 @@ Section SingleHop.
         == squared_distance groups packed_word (pi r s) b / 2.
     Proof.
       intros Hs Hr G B. unfold packed, logit. rewrite residual_one.
-      destruct (asked_block (Space R m groups 0 0 0 0) select_packed read_packed s r) as (_ & On & Off); trivial.
+      destruct (asked_block (Space R m groups 0 0 0 0) select_packed read_packed s r) with (level := 2 * gate + lo)
+        as (_ & On & Off); trivial; [lra|].
       set (S := Space R m groups 0 0 0 0) in *. set (x := attended _ _ _ _) in *. cbn [one_layer stream W_U b_U].
       rewrite !(sum_readout _ (applied S select_packed x) packed_word) by trivial.
       apply nearest_neighbour; trivial. intros i I. unfold applied.
@@ -333,7 +334,7 @@ Section SingleHop.
         rewrite sum_plus, K. fold (packed_word (pi r s) i).
         assert (scale i * lo <= packed_word (pi r s) i).
         { rewrite <- K. apply sum_le. intros j J. apply in_range in J.
-          pose proof (positive j i). destruct (On j J) as [H' _]. nra. }
+          pose proof (positive j i). pose proof (code (pi r s) j J). nra. }
         unfold x at 1. rewrite superposed by (trivial; cbn; lia). cbn [superposition].
         rewrite relu_on; lra.
       - intros i' Hi D. destruct (same_spec (Readout i) (Readout i')); [congruence|ring].
