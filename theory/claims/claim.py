@@ -17,6 +17,7 @@ Number = int | Fraction
 Values = Mapping[sympy.Symbol, Number]  # what the symbols of a claim are worth in one instance
 Prediction = Number | list[Number]
 
+NOT_CHECKED = "not machine-checked"
 _MEANT = {str(symbol): meaning for symbol, meaning in MEANINGS.items()}
 
 
@@ -77,13 +78,18 @@ class Step:
         what: the step, in words.
         how: "proved" for all inputs, "checked" at the parameters asked, "prose", or "open".
         by: the lemmas that prove it; or in words, what checks it or where the argument stands.
-        machine: the theorem that Coq has checked.
+        machine: the theorems that Coq has checked, `file.theorem` of `theory.proofs`, comma-separated.
     """
 
     what: str
     how: Literal["proved", "checked", "prose", "open"]
     by: tuple[str, ...]
-    machine: str = "not machine-checked"
+    machine: str = NOT_CHECKED
+
+    @property
+    def theorems(self) -> tuple[str, ...]:
+        """The theorems that stand behind it in Coq."""
+        return () if self.machine == NOT_CHECKED else tuple(self.machine.split(", "))
 
     def __str__(self) -> str:
         return f"{self.what}: {self.how}, {', '.join(self.by)} ({self.machine})"
@@ -139,6 +145,11 @@ class Claim:
     def lemmas(self) -> tuple[str, ...]:
         """The names of the lemmas that it rests on."""
         return tuple(name for step in self.trust if step.how == "proved" for name in step.by)
+
+    @property
+    def theorems(self) -> tuple[str, ...]:
+        """The theorems that Coq has checked for it, each once."""
+        return tuple(dict.fromkeys(name for step in self.trust for name in step.theorems))
 
     def symbols(self) -> dict[str, str]:
         """The symbols of hypotheses and predictions, and what each means."""

@@ -56,15 +56,19 @@ _GATE_OF_LETTERS = Step(
     "the gate of k letters, signs",
     "proved",
     ("composed-gate", *(f"composed-gate-{hops}" for hops in range(1, 7))),
+    "hops.stage_lifts, hops.composed_hops",
 )
-_IN_PLACE = Step("the same in place, value codes", "proved", ("composed-gate-in-place",))
+_IN_PLACE = Step(
+    "the same in place, value codes", "proved", ("composed-gate-in-place",), "hops.composed_hops_in_place"
+)
 _MEMORY_NEURON = Step(
     "inner products of signs, the memory's neuron",
     "proved",
     ("sign-product", "memory-neuron", *(f"memory-neuron-{length}" for length in range(1, 5))),
+    "hops.product, hops.remembers",
 )
-_ERASE = Step("erasing signs and lifts", "proved", ("erase",))
-_STATES = Step("states from layer to layer", "prose", ("proof",))
+_ERASE = Step("erasing signs and lifts", "proved", ("erase",), "hops.erases")
+_STATES = Step("states from layer to layer", "prose", ("proof",), "hops.stage_and_memory, hops.staged_hops")
 _CHECKED = Step(
     "these weights answer these queries, least margin D/2",
     "checked",

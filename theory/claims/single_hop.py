@@ -30,11 +30,14 @@ CORRUPTED_WEIGHT = Control(
     "one embedding coordinate moved to a neighbouring word",
     "exactly that fact is wrong, and its answer is the neighbour",
 )
+_SELECTS, _APART = "single_hop.selects_separate", "single_hop.words_apart"
 CONTROLS = (WEAK_GATE, SHORT_CODE, ALTERED_FACT, CORRUPTED_WEIGHT)
 
-_SUMS = Step("from one coordinate to blocks, sums and argmax", "prose", ("proof",))
 _MARGIN = Step(
-    "what a coordinate adds to a logit difference", "proved", ("single-hop-margin", "in-place-margin")
+    "what a coordinate adds to a logit difference",
+    "proved",
+    ("single-hop-margin", "in-place-margin"),
+    machine="single_hop.nearest_neighbour",
 )
 _CHECKED = Step(
     "these weights recall this table, least margin D/2",
@@ -45,7 +48,14 @@ _IN_PLACE = Step(
     "max(z, hi) in place",
     "proved",
     ("in-place-maximum", "in-place-readout-2", "in-place-readout-3", "in-place-readout-4"),
+    machine="single_hop.selects_in_place",
 )
+
+
+def _whole(label: str, theorem: str) -> Step:
+    what = f"{label} from one coordinate to blocks, sums and argmax"
+    return Step(what, "prose", ("proof",), machine=f"single_hop.{theorem}")
+
 
 SINGLE_HOP = Claim(
     name="single-hop",
@@ -78,12 +88,13 @@ neurons are silent. The block asked for holds $v_j + 2\,\mathrm{gate}$, and its 
     controls=CONTROLS,
     parameters=("gate", "code_length", "code_distance"),
     trust=(
-        Step("a neuron is off or passes its coordinate, signs", "proved", ("single-hop-gate",)),
-        Step("the same for value codes", "prose", ("proof of C1",)),
+        Step("a neuron is off or passes its coordinate, signs", "proved", ("single-hop-gate",), _SELECTS),
+        Step("the same for value codes", "prose", ("proof of C1",), _SELECTS),
         Step(
             "the neurons of R = 2, 3, 4 blocks sum to the asked coordinate",
             "proved",
             ("single-hop-readout-2", "single-hop-readout-3", "single-hop-readout-4"),
+            _SELECTS,
         ),
         _MARGIN,
         Step(
@@ -91,7 +102,7 @@ neurons are silent. The block asked for holds $v_j + 2\,\mathrm{gate}$, and its 
             "proved",
             ("single-hop-leak", "single-hop-leak-threshold", "single-hop-leak-sharp"),
         ),
-        _SUMS,
+        _whole("C1:", "single_hop"),
         _CHECKED,
     ),
 )
@@ -114,7 +125,7 @@ the first block, the blocks sum to $v(\pi_r(s))$, which $R$ copies of $v_a$ in $
     source=_DERIVED.format("C1'"),
     controls=CONTROLS,
     parameters=("gate", "code_length", "code_distance"),
-    trust=(_IN_PLACE, _MARGIN, _SUMS, _CHECKED),
+    trust=(_IN_PLACE, _MARGIN, _whole("C1':", "single_hop_in_place"), _CHECKED),
 )
 
 SINGLE_HOP_NARROW = Claim(
@@ -145,9 +156,10 @@ for $R$: all are silent, for $v_r - v_R - (2\,\mathrm{gate} - V) \le V$, and the
             "block R becomes the asked block",
             "proved",
             ("narrow-selector", "narrow-readout-2", "narrow-readout-3", "narrow-readout-4"),
+            machine="single_hop.single_hop_narrow",
         ),
         _MARGIN,
-        _SUMS,
+        _whole("C1'':", "single_hop_narrow"),
         _CHECKED,
         Step("width of exact selectors", "prose", ("proof above",)),
     ),
@@ -170,8 +182,8 @@ $D \ge 1$.""",
     parameters=("bits", "gate", "code_length"),
     trust=(
         _IN_PLACE,
-        Step("distinct numerals are a margin 1/2 apart", "proved", ("quantized-margin",)),
-        _SUMS,
+        Step("distinct numerals are a margin 1/2 apart", "proved", ("quantized-margin",), _APART),
+        _whole("C1-p:", "single_hop_in_place"),
         _CHECKED,
     ),
 )
@@ -205,10 +217,11 @@ $2\,\mathrm{gate}\,(2^p - 1)$. Distinct sums of a group differ by at least 2, so
             "a group's neuron, signs",
             "proved",
             ("packed-gate", "packed-gate-1", "packed-gate-2", "packed-gate-3", "packed-gate-4"),
+            machine="single_hop.single_hop_packed",
         ),
         _MARGIN,
-        Step("distinct packed words are a margin 2 apart", "proved", ("packed-margin",)),
-        _SUMS,
+        Step("distinct packed words are a margin 2 apart", "proved", ("packed-margin",), _APART),
+        _whole("C1-w:", "single_hop_packed"),
         _CHECKED,
         Step("width of argmax selectors", "prose", ("docstring of the bound, which computes with integers",)),
     ),

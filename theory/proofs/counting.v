@@ -1,6 +1,6 @@
 (** C4, C6: floors by counting. Different tables need different states of what may depend on the table. *)
 
-From mathcomp Require Import all_ssreflect all_fingroup.
+From mathcomp Require Export all_ssreflect all_fingroup.
 Set Implicit Arguments.
 Unset Strict Implicit.
 

@@ -2,7 +2,7 @@
     f(s, a) + g(r, a), and no additive model recalls two different bijections onto one set of attributes.
     The numbers are those of any ordered integral domain: integers, rationals, reals. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Export all_ssreflect all_algebra.
 Set Implicit Arguments.
 Unset Strict Implicit.
 Import Order.TTheory GRing.Theory Num.Theory.

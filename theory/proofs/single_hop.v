@@ -369,3 +369,19 @@ Proof.
     destruct (H j (or_introl eq_refl)) as [A|A], (H' j (or_introl eq_refl)) as [A'|A']; rewrite A, A' in E |- *;
       try (exfalso; now apply E); ring.
 Qed.
+
+(** Words whose coordinates differ by multiples of g, and that differ, are g apart: 1 for whole numbers, 2 for signs
+    and their sums with weights 1, 2, 4, ... So the margin is at least 1/2 and 2. *)
+Lemma words_apart m v (g : Z) a b :
+  (forall j, (j < m)%nat -> exists z, v a j - v b j == inject_Z (g * z)) ->
+  (exists j, (j < m)%nat /\ ~ v a j == v b j) -> inject_Z (g * g) <= squared_distance m v a b.
+Proof.
+  intros G (j & J & D). destruct (G j J) as (z & E).
+  apply Qle_trans with ((v a j - v b j) * (v a j - v b j)).
+  - rewrite E, <- inject_Z_mult, <- Zle_Qle. assert (z <> 0)%Z.
+    2: { replace (g * z * (g * z))%Z with (g * g * (z * z))%Z by ring. rewrite <- (Z.mul_1_r (g * g)) at 1.
+         apply Z.mul_le_mono_nonneg_l; nia. }
+    intros ->. apply D. rewrite Z.mul_0_r in E. change (inject_Z 0) with 0 in E. lra.
+  - apply (sum_at_least _ (fun j => (v a j - v b j) * (v a j - v b j))); [now apply in_range|].
+    intros i _. set (d := v a i - v b i). nra.
+Qed.

@@ -61,13 +61,16 @@ Section Sums.
     assert (sum l f <= sum l g) by (apply IH; intros; apply E; now right). lra.
   Qed.
 
-  Lemma sum_positive l f a : In a l -> (forall b, In b l -> 0 <= f b) -> 0 < f a -> 0 < sum l f.
+  Lemma sum_at_least l f a : In a l -> (forall b, In b l -> 0 <= f b) -> f a <= sum l f.
   Proof.
-    induction l as [|b l IH]; intros I P H; [destruct I|]. rewrite sum_cons.
+    induction l as [|b l IH]; intros I P; [destruct I|]. rewrite sum_cons.
     assert (0 <= f b) by (apply P; now left).
     assert (0 <= sum l f) by (rewrite <- (sum_0 l (fun _ => 0)) by reflexivity; apply sum_le; intros; apply P; now right).
-    destruct I as [->|I]; [lra|]. assert (0 < sum l f) by (apply IH; trivial; intros; apply P; now right). lra.
+    destruct I as [->|I]; [lra|]. assert (f a <= sum l f) by (apply IH; trivial; intros; apply P; now right). lra.
   Qed.
+
+  Lemma sum_positive l f a : In a l -> (forall b, In b l -> 0 <= f b) -> 0 < f a -> 0 < sum l f.
+  Proof. intros I P H. pose proof (sum_at_least l f a I P). lra. Qed.
 
   (** All terms but one are 0. *)
   Lemma sum_one a l f :

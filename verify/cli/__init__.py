@@ -30,6 +30,7 @@ COMMANDS = {
     "sweep": "Measure grids of cells into a results file that survives anything.",
     "plot": "Draw a figure from a results file.",
     "bench": "Time certified recall against brute force and the machine's limits.",
+    "prove": "Compile the machine-checked theorems behind a claim (Coq).",
     "report": "Check every claim and write one page that shows it all.",
     "learn": "Train a model and look for superposition, selection and transfer.",
     "transfer": "Answer new bijections through a frozen MLP, with its controls.",

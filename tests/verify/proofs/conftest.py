@@ -1,0 +1,22 @@
+"""The proofs, compiled once for all tests; skipped without Coq, unless GEORECALL_REQUIRE_COQ=1 forbids it."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from georecall.theory.proofs import NAMES
+from georecall.verify.proofs import compiled
+
+
+@pytest.fixture(scope="session")
+def proofs() -> Iterator[Path]:
+    """A folder with all proofs, compiled."""
+    if shutil.which("coqc") is None:
+        if os.environ.get("GEORECALL_REQUIRE_COQ"):
+            pytest.fail("GEORECALL_REQUIRE_COQ is set, and there is no coqc")
+        pytest.skip("no coqc: apt-get install coq libcoq-mathcomp-algebra libcoq-mathcomp-fingroup")
+    with compiled(NAMES) as folder:
+        yield folder

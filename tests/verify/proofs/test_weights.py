@@ -1,0 +1,245 @@
+"""The constructions that Coq reasons about are the ones that NumPy builds: every weight, every logit.
+
+Logits only of small models: Coq's functions compute a layer again for every number that is asked of it.
+"""
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from georecall.constructions import (
+    Code,
+    Transformer,
+    block_superposition,
+    chain_of_thought,
+    composed_hops,
+    hybrid_hops,
+    in_place_superposition,
+    narrow_superposition,
+    packed_superposition,
+    quantized_code,
+    quantized_superposition,
+    sequential_hops,
+    sign_code,
+)
+from georecall.constructions.hops import stage_lengths
+from georecall.theory.facts.fact_table import FactTable
+from georecall.verify.proofs.coq import run
+
+pytestmark = pytest.mark.slow
+SEEDS = range(3)
+LARGEST = 5  # dimensions of a model whose logits are compared
+PRINTING = "Set Printing Width 1000000.\nSet Printing Depth 1000000.\n"
+Prompt = tuple[list[int], list[int]]
+
+
+class Case:
+    """A model of NumPy's, the term of Coq that should be it, and prompts to compare logits at."""
+
+    def __init__(self, name: str, term: str, model: Transformer, prompts: Sequence[Prompt] = ()) -> None:
+        self.name, self.term, self.model = name, term, model
+        self.prompts = prompts[-2:] if model.d_model <= LARGEST else []
+
+    def asked(self) -> str:
+        model = self.model
+        sizes = f"{model.d_vocab} {model.n_ctx} {model.d_vocab_out}"
+        prompts = "; ".join(
+            "[" + "; ".join(f"({t}, {p})" for t, p in zip(*prompt, strict=True)) + "]%nat"
+            for prompt in self.prompts
+        )
+        return (
+            f"Definition model_{self.name} := {self.term}.\n"
+            f"Eval vm_compute in weights model_{self.name} {sizes}.\n"
+            f"Eval vm_compute in map (logits model_{self.name} {model.d_vocab_out}) [{prompts}].\n"
+        )
+
+
+def q(value: Any) -> str:
+    """A number as Coq's rational."""
+    value = Fraction(value)
+    return f"({value.numerator} # {value.denominator})"
+
+
+def nested(rows: Any, kind: str) -> str:
+    return "[" + "; ".join("[" + "; ".join(str(int(x)) for x in row) + f"]%{kind}" for row in rows) + "]"
+
+
+def table(rng: np.random.Generator, N: int, R: int, A: int | None = None) -> FactTable:
+    return FactTable(rng.integers(0, A or N, (R, N)), n_attributes=A or N)
+
+
+def bias(model: Transformer, m: int) -> str:
+    return f"(half_norms {m} v)" if np.any(np.asarray(model.b_U)) else "no_bias"
+
+
+def setting(facts: FactTable, code: Code) -> str:
+    return f"let pi := listed {nested(facts.answers, 'nat')} in let v := words {nested(code.words, 'Z')} in "
+
+
+def single_hop_cases() -> Iterator[Case]:
+    for seed in SEEDS:
+        rng = np.random.default_rng([20, seed])
+        N, R, A, lift = 2 + seed, 1 + seed, 3 + seed, Fraction(seed, 4)
+        facts, prompts = table(rng, N, R, A), [([s, N + r], [0, 1]) for s in range(N) for r in range(R)]
+        for name, code in ("signs", sign_code(A)), ("digits", quantized_code(A, bits=2)):
+            lo, hi, m, gate = code.lo, code.hi, code.length, Fraction(code.spread, 2) + lift
+            both = {"code": code, "gate": float(gate)}
+            given = setting(facts, code) + "{} " + f"{N} {R} {m} pi v"
+            model = block_superposition(facts, **both)
+            term = f"{given.format('separate')} {q(lo)} {q(gate)} {bias(model, m)}"
+            yield Case(f"separate_{name}_{seed}", term, model, prompts)
+            term = f"{given.format('in_place')} {q(gate)} {q(hi)} {bias(model, m)}"
+            yield Case(f"in_place_{name}_{seed}", term, in_place_superposition(facts, **both), prompts)
+            high = Fraction(code.spread) + lift
+            term = f"{given.format('narrow')} {q(lo)} {q(hi)} {q(high)} {bias(model, m)}"
+            yield Case(
+                f"narrow_{name}_{seed}",
+                term,
+                narrow_superposition(facts, code=code, gate=float(high)),
+                prompts,
+            )
+        code, bits = sign_code(A), 1 + seed
+        model = packed_superposition(facts, bits=bits)
+        groups = -(-code.length // bits)
+        packed = f"let w := binary {bits} in {'{}'}"
+        norms = (
+            f"(half_norms {groups} (packed_word {code.length} v w))"
+            if np.any(np.asarray(model.b_U))
+            else "no_bias"
+        )
+        term = f"packed {N} {R} {code.length} pi v {q(-1)} {q(1)} {norms} {groups} w"
+        yield Case(f"packed_{seed}", setting(facts, code) + packed.format(term), model, prompts)
+        code = quantized_code(A, bits=bits)
+        model = quantized_superposition(facts, bits=bits)
+        term = f"in_place {N} {R} {code.length} pi v {q(Fraction(code.spread, 2))} {q(code.hi)} "
+        term += bias(model, code.length)
+        yield Case(f"quantized_{seed}", setting(facts, code) + term, model, prompts)
+
+
+def chain_of_thought_cases() -> Iterator[Case]:
+    for seed in SEEDS:
+        rng = np.random.default_rng([21, seed])
+        N, R, K, gate = 3 + seed, 1 + seed, 1 + seed, 1 + Fraction(seed, 2)
+        facts, code, place = table(rng, N, R), sign_code(3 + seed), sign_code(K)
+        prompts = []
+        for k in range(1, K + 1):
+            relations = [int(r) for r in rng.integers(0, R, k)]
+            entities = [int(e) for e in rng.integers(0, N, k)]
+            for i in range(k):
+                tokens = [N + r for r in relations] + entities[: i + 1]
+                prompts.append((tokens, [*range(k), *range(K, K + i + 1)]))
+        for readout, term in ("in-place", "in_place_steps"), ("separate", "separate_steps"):
+            model = chain_of_thought(facts, max_hops=K, gate=float(gate), readout=readout)
+            sizes = f"{N} {R} {code.length} {K} {place.length}"
+            given = f"let p := words {nested(place.words, 'Z')} in {term} {sizes} pi v"
+            last = f"{q(-1)} {q(gate)} 1 {bias(model, code.length)} p"
+            yield Case(f"{term}_{seed}", f"{setting(facts, code)}{given} {last}", model, prompts)
+
+
+def hops_cases() -> Iterator[Case]:
+    for seed, (N, R, k, c, typed) in enumerate(
+        [(3, 2, 2, 2, False), (4, 1, 3, 2, False), (3, 2, 3, 2, True), (2, 2, 2, 1, True)]
+    ):
+        rng = np.random.default_rng([22, seed])
+        gate, code = 1 + Fraction(seed, 4), sign_code(N)
+        facts, m = table(rng, N, R * k if typed else R), code.length
+        rows = f"listed {nested(facts.answers, 'nat')}"
+        pi = f"(fun t r => {rows} ({'t * ' + str(R) + ' + ' if typed else ''}r))%nat"
+        given = f"let v := words {nested(code.words, 'Z')} in let pi := {pi} in "
+        options = {"hops": k, "typed": typed, "gate": float(gate)}
+
+        def staged(lengths: Sequence[int], model: Transformer, N=N, R=R, m=m, k=k, gate=gate) -> str:
+            B, listed = R ** lengths[0], "[" + "; ".join(map(str, lengths)) + "]%nat"
+            layers = f"(staged {N} {R} {m} {k} {B} pi v {q(-1)} {q(1)} {q(gate)} true 0 {listed})"
+            sizes = f"{N} {R} {m} {k} {B} {m}"
+            return f"hops_model {sizes} pi v {bias(model, m)} {lengths[0]} {layers} (read_readout v)"
+
+        model = hybrid_hops(facts, stages=c, **options)
+        if c > 1:
+            yield Case(f"hybrid_{seed}", given + staged(stage_lengths(k, c), model), model)
+        model = sequential_hops(facts, **options)
+        yield Case(f"sequential_{seed}", given + staged([1] * k, model), model)
+        lift = f"(2 * {q(gate)} * whole {k})"
+        for readout, width, select, read in (
+            ("separate", m, f"select_separate {R**k} {m} {lift} {q(-1)}", "read_readout"),
+            ("in-place", 0, f"select_in_place {R**k} {m} {lift} ({lift} + {q(-1)})", "read_blocks"),
+        ):
+            model = composed_hops(facts, readout=readout, **options)
+            heads = f"(stage_heads {R} {m} {k} {R**k} {q(gate)} true 0 {k})"
+            term = f"hops_model {N} {R} {m} {k} {R**k} {width} pi v {bias(model, m)} {k} "
+            term += f"[mkLayer {heads} (Some ({select}))] ({read} v)"
+            yield Case(f"composed_{readout.replace('-', '_')}_{seed}", given + term, model)
+
+
+def numbers(said: str) -> list[list[Fraction]]:
+    """The lists of pairs in an answer of Coq's."""
+    lists = ast.literal_eval(said.split("\n     :")[0].replace("%Z", "").replace(";", ","))
+    return [[Fraction(a, b) for a, b in pairs] for pairs in lists]
+
+
+def flat(weight: Any) -> list[Fraction]:
+    dense = weight.toarray() if hasattr(weight, "toarray") else np.asarray(weight[np.arange(weight.shape[0])])
+    return [Fraction(float(x)) for x in dense.ravel()]
+
+
+def own(model: Transformer) -> list[tuple[str, list[Fraction]]]:
+    """NumPy's weights in the order of Coq's lists."""
+    named = [("W_E", flat(model.W_E)), ("W_pos", flat(model.W_pos))]
+    for number, block in enumerate(model.blocks):
+        if block.attention is not None:
+            for head in zip(*vars(block.attention).values(), strict=True):
+                named += [
+                    (f"{number}.{name}", flat(W)) for name, W in zip(vars(block.attention), head, strict=True)
+                ]
+        if block.mlp is not None:
+            named += [(f"{number}.{name}", flat(W)) for name, W in vars(block.mlp).items()]
+    return [*named, ("W_U", flat(model.W_U)), ("b_U", flat(model.b_U))]
+
+
+def differences(case: Case, weights: list[list[Fraction]], logits: list[list[Fraction]]) -> list[str]:
+    """What of a model differs between NumPy and Coq."""
+    ours = own(case.model)
+    assert len(ours) == len(weights), case.name
+    found = []
+    for (name, weight), theirs in zip(ours, weights, strict=True):
+        unscored = not theirs and name.endswith(("W_Q", "W_K"))  # Coq's uniform head has no scores at all
+        if weight != theirs and not (unscored and not any(weight)):
+            found.append(f"{case.name}: {name}")
+    for (tokens, positions), theirs in zip(case.prompts, logits, strict=True):
+        if flat(case.model.logits(np.array([tokens]), np.array([positions]))) != theirs:
+            found.append(f"{case.name}: logits of {tokens}")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("family", "cases"),
+    [("single_hop", single_hop_cases), ("chain_of_thought", chain_of_thought_cases), ("hops", hops_cases)],
+)
+def test_every_weight_and_logit_of_a_construction_is_that_of_its_theorem(
+    proofs: Path, family: str, cases: Any
+) -> None:
+    listed = list(cases())
+    source = f"From Georecall Require Import transformer single_hop {family} weights.\n" + PRINTING
+    (proofs / f"compared_{family}.v").write_text(source + "".join(case.asked() for case in listed))
+    said = re.split(r"(?m)^     = ", run(proofs, f"compared_{family}.v"))[1:]
+    found = []
+    for case, weights, logits in zip(listed, said[::2], said[1::2], strict=True):
+        found += differences(case, numbers(weights), numbers(logits))
+    assert found == []
+
+
+def test_a_weight_or_a_logit_that_differs_is_named() -> None:
+    facts = FactTable([[1, 0]])
+    model = in_place_superposition(facts)
+    case = Case("case", "", model, [([0, 2], [0, 1])])
+    weights = [weight for _, weight in own(model)]
+    logits = [flat(model.logits(np.array([[0, 2]])))]
+    assert differences(case, weights, logits) == []
+    weights[-2] = [w + 1 for w in weights[-2]]
+    assert differences(case, weights, [[0, 0]]) == ["case: W_U", "case: logits of [0, 2]"]

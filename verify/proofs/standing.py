@@ -1,0 +1,33 @@
+"""How far a claim is machine-checked: in full, in part, or not."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from georecall.theory.claims.claim import Claim
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What of a claim Coq has checked.
+
+    Args:
+        checked: "in full" if a theorem stands behind every step but runs at the parameters asked.
+        theorems: `file.theorem`, each once.
+        steps: the steps that a theorem stands behind.
+        missing: the steps that none does.
+    """
+
+    checked: Literal["in full", "in part", "not"]
+    theorems: tuple[str, ...]
+    steps: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def standing(claim: Claim) -> Standing:
+    """How far a claim is machine-checked, by its table of trust."""
+    general = [step for step in claim.trust if step.how != "checked"]
+    steps = tuple(step.what for step in general if step.theorems)
+    missing = tuple(step.what for step in general if not step.theorems)
+    return Standing(
+        "not" if not steps else "in part" if missing else "in full", claim.theorems, steps, missing
+    )
