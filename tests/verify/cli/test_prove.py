@@ -26,4 +26,3 @@ def test_a_claim_without_a_theorem_has_status_3(capsys) -> None:
     found = json.loads(capsys.readouterr().out)
     assert found["claims"]["gradient-descent"]["checked"] == "not"
     assert found["theorems"] == []
-
