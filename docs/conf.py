@@ -16,6 +16,7 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 import georecall  # noqa: E402
 
+copyright = "the georecall authors, MIT"  # noqa: A001 (the name that Sphinx reads)
 project, author, release = "georecall", "The georecall authors", georecall.__version__
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 exclude_patterns = ["_build"]

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from io import BytesIO
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,15 @@ _STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "georecall",  # the same ids in every run
 }
+
+
+class Drawing(Figure):
+    """A figure that notebooks show by themselves, with or without pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        with style(), BytesIO() as drawn:
+            self.savefig(drawn, format="png")
+            return drawn.getvalue()
 
 
 Curves = Mapping[str, tuple[Sequence[float], Sequence[float]]]
@@ -178,7 +188,7 @@ def axes(
             n_rows, width, height = n_rows * n_columns, width / n_columns, 0.75 * height * n_columns
             n_columns = 1
         width, height = sheet.width, height * sheet.width / width
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Drawing(figsize=(width, height), layout="constrained")
     made = list(figure.subplots(n_rows, n_columns, squeeze=False, **options).flat)
     return figure, [_with_curves(made[0], sheet), *made[1:]]
 

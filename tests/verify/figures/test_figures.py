@@ -276,3 +276,7 @@ def test_what_a_figure_lacks_is_said_in_one_line(results: Path, tmp_path: Path) 
 def test_the_format_may_differ_from_the_ending(results: Path, tmp_path: Path) -> None:
     plot("capacity", results, tmp_path / "figure.dat", format="pdf")
     assert (tmp_path / "figure.dat").read_bytes()[:4] == b"%PDF"
+
+
+def test_a_notebook_shows_a_figure_without_pyplot(of_three: Path) -> None:
+    assert plot("capacity", of_three)._repr_png_()[:8] == b"\x89PNG\r\n\x1a\n"  # type: ignore[attr-defined]
