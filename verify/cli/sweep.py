@@ -55,7 +55,11 @@ def sweeping(presets: str, shows: str) -> Callable[[Callable[..., "list[Cell]"]]
                 elif given:
                     raise click.UsageError("give --preset, or a grid of your own, not both")
                 else:
+                    from georecall.verify.figures import FIGURES
+
                     cells = getattr(import_module("georecall.verify.sweep"), presets)[preset](seed)
+                    for figure in FIGURES.values():
+                        cells += figure.cells(preset, seed) if figure.sweep == cells_of.__name__ else []
             _sweep(cells, out, workers, scheduler, rows, as_json)
 
         return sweep

@@ -3,6 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from georecall.verify.figures.figure import Plot
 from georecall.verify.figures.missing import needed
 from georecall.verify.figures.style import COLOURS, axes, legend
 
@@ -70,3 +71,14 @@ def draw_bits(frame: pd.DataFrame) -> Figure:
         ax.tick_params(axis="x", labelrotation=45)
     legend(figure, left, columns=3)
     return figure
+
+
+FIGURE = Plot(
+    "bits",
+    "Bits stored per parameter",
+    draw_bits,
+    caption="What a table of bijections is worth, over the non-zero parameters (left) and over the bits that "
+    "the stored weights could hold (right). Codes of one bit a coordinate coincide on the right.",
+    sweep="capacity",
+    claims=("counting-bound", "single-hop-in-place", "linear-memory", "sign-code-memory"),
+)

@@ -1,8 +1,10 @@
 """The kinds of figures: from the rows of a results file to axes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from importlib import import_module
 from inspect import signature
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,30 +13,15 @@ from matplotlib.figure import Figure
 
 from georecall.theory.tools.files import replacing
 from georecall.theory.tools.names import meant
-from georecall.verify.figures.bits import draw_bits
-from georecall.verify.figures.capacity import draw_capacity
-from georecall.verify.figures.comparison import draw_comparison
-from georecall.verify.figures.depth import draw_depth
-from georecall.verify.figures.dimensions import draw_dimensions
-from georecall.verify.figures.learned import draw_learned
-from georecall.verify.figures.margins import draw_margins
+from georecall.verify.figures.figure import Plot
 from georecall.verify.figures.missing import PlotError
-from georecall.verify.figures.phase import draw_phase
-from georecall.verify.figures.plane import draw_plane
 from georecall.verify.figures.style import Curves, Sheet, inches, save, style
 from georecall.verify.sweep import Store
 
-FIGURES: dict[str, tuple[str, Callable[..., Figure]]] = {
-    "capacity": ("Facts recalled against dimension", draw_capacity),
-    "phase": ("Success probability of dense superposition", draw_phase),
-    "margins": ("Margins, split into signal and crosstalk", draw_margins),
-    "bits": ("Bits stored per parameter", draw_bits),
-    "comparison": ("Geometric recall against outer-product memory", draw_comparison),
-    "plane": ("Bits in the embeddings against bits elsewhere", draw_plane),
-    "learned": ("What training finds: transfer and superposition", draw_learned),
-    "dimensions": ("Dimension that gradient descent needs", draw_dimensions),
-    "depth": ("Dimension against depth without chain of thought", draw_depth),
-}
+_FILES = sorted(file for file in Path(__file__).parent.glob("[a-z]*.py") if file != Path(__file__))
+_MODULES = [import_module(f"{__package__}.{file.stem}") for file in _FILES]
+FIGURES: dict[str, Plot] = {m.FIGURE.name: m.FIGURE for m in _MODULES if hasattr(m, "FIGURE")}
+"""Every figure: a module of this folder with a `FIGURE` in it."""
 
 _PARAMETERS = (
     "construction",
@@ -90,9 +77,9 @@ def plot(
     """
     if kind not in FIGURES:
         raise PlotError(f"no figure is called {kind!r}{meant(kind, FIGURES)}; there are {', '.join(FIGURES)}")
-    name, draw = FIGURES[kind]
+    wanted = FIGURES[kind]
     options = {} if relations is None else {"relations": relations}
-    if unknown := options.keys() - signature(draw).parameters.keys():
+    if unknown := options.keys() - signature(wanted.draw).parameters.keys():
         raise PlotError(f"{kind} has no option {', '.join(unknown)}: it shows every R that is in the file")
     frame = results if isinstance(results, pd.DataFrame) else _rows(results)
     if frame.empty:
@@ -100,7 +87,7 @@ def plot(
     sheet = Sheet(inches(width), font_size, title, ax, curves or {})
     with style(sheet):
         try:
-            figure = draw(frame, **options)
+            figure = wanted.draw(frame, **options)
         except KeyError as error:
             raise PlotError(
                 f"{results} lacks {error}: its cells are of another version; sweep into a new file"
@@ -114,7 +101,7 @@ def plot(
             rows.to_csv(temporary, index=False, lineterminator="\n")
     if out is not None:
         about = {"figure": kind, **_about(frame)}
-        save(figure, out, title=name, about=about, sheet=sheet, ending=format)
+        save(figure, out, title=wanted.title, about=about, sheet=sheet, ending=format)
     return figure
 
 

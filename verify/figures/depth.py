@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from georecall.verify.figures import theory_lines as lines
+from georecall.verify.figures.figure import Plot
 from georecall.verify.figures.missing import needed
 from georecall.verify.figures.style import COLOURS, axes
 
@@ -54,3 +55,14 @@ def draw_depth(frame: pd.DataFrame) -> Figure:
     ax.set_title(f"Depth buys dimension (C5): $R = {R}$ relations, $N = {N}$ entities")
     ax.legend(loc="upper right", ncols=1)
     return figure
+
+
+FIGURE = Plot(
+    "depth",
+    "Dimension against depth without chain of thought",
+    draw_depth,
+    caption="Every hybrid construction, from one stage (a single layer) to one stage per hop. Curves are "
+    "C5(c), markers are models built and asked.",
+    sweep="hops",
+    claims=("hybrid-hops", "composed-hops", "sequential-hops"),
+)

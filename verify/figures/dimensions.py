@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from georecall.constructions.codes.code import code_length
 from georecall.theory.numbers.dense import exact_length
+from georecall.verify.figures.figure import Plot
 from georecall.verify.figures.missing import PlotError, needed
 from georecall.verify.figures.style import COLOURS, axes, legend
 
@@ -56,3 +57,13 @@ def draw_dimensions(frame: pd.DataFrame) -> Figure:
     ax.set_title(f"$R = {R}$ relations, width $4d$")
     legend(figure, ax)
     return figure
+
+
+FIGURE = Plot(
+    "dimensions",
+    "Dimension that gradient descent needs",
+    draw_dimensions,
+    caption="The dimension that training needs to recall every fact, beside what constructions need.",
+    sweep="learned",
+    claims=("gradient-descent", "linear-memory"),
+)

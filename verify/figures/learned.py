@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from georecall.verify.figures.figure import Plot
 from georecall.verify.figures.missing import needed
 from georecall.verify.figures.style import axes
 from georecall.verify.sweep.learned import BASE
@@ -42,3 +43,13 @@ def draw_learned(frame: pd.DataFrame) -> Figure:
             ax.set_title(f"{label}, $R = {R}$")
     figure.colorbar(mesh, ax=panels, shrink=0.8)
     return figure
+
+
+FIGURE = Plot(
+    "learned",
+    "What training finds: transfer and superposition",
+    draw_learned,
+    caption="Trained models over dimensions and table sizes, means over the runs.",
+    sweep="learned",
+    claims=("gradient-descent",),
+)

@@ -5,6 +5,7 @@ import json
 import pandas as pd
 from matplotlib.figure import Figure
 
+from georecall.verify.figures.figure import Plot
 from georecall.verify.figures.missing import needed
 from georecall.verify.figures.style import COLOURS, axes, legend
 
@@ -31,3 +32,14 @@ def draw_margins(frame: pd.DataFrame) -> Figure:
     figure.suptitle(f"Dense superposition, $N = {N}$, $R = {R}$", fontsize=10)
     legend(figure, panels[0], columns=3)
     return figure
+
+
+FIGURE = Plot(
+    "margins",
+    "Margins, split into signal and crosstalk",
+    draw_margins,
+    caption="One draw far below the bound and one at it. The margin of a fact is the signal of its answer's "
+    "own word plus the crosstalk of all others; left of the dashed line the fact is lost.",
+    sweep="capacity",
+    claims=("single-hop-dense",),
+)

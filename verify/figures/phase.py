@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from georecall.theory.numbers.dense import closed_form_length, exact_length
+from georecall.verify.figures.figure import Plot
 from georecall.verify.figures.missing import needed
 from georecall.verify.figures.style import COLOURS, axes
 
@@ -41,3 +42,13 @@ def draw_phase(frame: pd.DataFrame, *, relations: int | None = None) -> Figure:
     ax.set_title(f"Dense superposition, $R = {R}$ relations")
     ax.legend(loc="upper left", facecolor="white", framealpha=0.85, frameon=True, edgecolor="none")
     return figure
+
+
+FIGURE = Plot(
+    "phase",
+    "Success probability of dense superposition",
+    draw_phase,
+    caption="Share of random draws that recall every fact. Both bounds of C2 promise half of the draws.",
+    sweep="capacity",
+    claims=("single-hop-dense",),
+)

@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from georecall import bounds
+from georecall.verify.figures.figure import Plot
 from georecall.verify.figures.missing import PlotError, needed
 from georecall.verify.figures.style import COLOURS, axes
 
@@ -54,3 +55,13 @@ def draw_plane(frame: pd.DataFrame) -> Figure:
 
 def _floor(n_subjects: int, n_relations: int, hops: int, subject_bits: int) -> float:
     return bounds.multi_hop_untyped(n_subjects, n_relations, hops, subject_bits=subject_bits).lower_float
+
+
+FIGURE = Plot(
+    "plane",
+    "Bits in the embeddings against bits elsewhere",
+    draw_plane,
+    caption="Every hybrid construction for the most hops, against what no model can do with less of both.",
+    sweep="hops",
+    claims=("multi-hop-bound", "hybrid-hops"),
+)

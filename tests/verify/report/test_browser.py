@@ -7,7 +7,6 @@ import pytest
 
 from georecall.theory.claims import CLAIMS
 from georecall.verify.figures import FIGURES
-from georecall.verify.report.figures import SWEPT
 
 SCHEMES = ("light", "dark")
 
@@ -44,7 +43,7 @@ CONTRASTS = """(() => {
 })()"""
 
 
-DRAWN = [name for name in FIGURES if SWEPT.get(name) in ("capacity", "hops")]
+DRAWN = [name for name in FIGURES if FIGURES[name].sweep in ("capacity", "hops")]
 
 
 def faults(browser: Any, path: Path) -> list[str]:

@@ -20,7 +20,7 @@ from georecall.verify.cli import run
 from georecall.verify.figures import FIGURES
 from georecall.verify.report import Content, gather, page
 from georecall.verify.report.checks import check_claim
-from georecall.verify.report.figures import SWEPT, Drawn
+from georecall.verify.report.figures import Drawn
 from georecall.verify.verdict.verdict import Mismatch
 
 
@@ -36,7 +36,7 @@ def test_every_claim_figure_lemma_bound_and_construction_is_there(content: Conte
     assert set(CLAIMS) <= there
     assert {f"figure-{name}" for name in FIGURES} <= there
     drawn = {figure.name for figure in content.figures if figure.svg is not None}
-    assert {name for name in FIGURES if SWEPT.get(name) in ("capacity", "hops")} <= drawn
+    assert {name for name in FIGURES if FIGURES[name].sweep in ("capacity", "hops")} <= drawn
     assert len(tree.findall(".//figure/div/svg")) == len(drawn)
     said = {"".join(part.itertext()) for part in tree.iter("code")}
     assert {*BOUNDS, *CONSTRUCTIONS} <= said
