@@ -92,8 +92,8 @@ FIGURE = Plot(
     "Geometric recall against outer-product memory",
     draw_comparison,
     caption="Left: in place, the number of subjects grows exponentially in the dimension. Right: a linear "
-    "memory's grows as a power of it; the outer product is C8's, the best one is trained on the same keys and "
-    "words. Intervals are 95%.",
+    "memory's grows as a power of it; the outer product is C8's, the best one is trained on the same keys "
+    "and words. Intervals are 95%.",
     sweep="capacity",
     claims=("linear-memory", "best-linear-memory", "single-hop-in-place"),
 )
