@@ -50,6 +50,8 @@ def whole(path: str | PathLike[str], most: int) -> bytes:
             after = os.fstat(file.fileno())
     except OSError as error:
         raise ValueError(f"cannot read {path}: {error.strerror or error}") from error
+    except MemoryError as error:
+        raise ValueError(f"cannot read {path}: it does not fit the memory") from error
     except ValueError as error:  # a name with a null byte
         raise (
             error if "cannot read" in str(error) else ValueError(f"cannot read {path!r}: {error}")

@@ -201,7 +201,9 @@ def _form(query: Sample, model: Transformer, n_subjects: int) -> _Form:
     else:
         like, form, positions = "[s, r_1, ..., r_k]", _Form(False, len(relations)), [*range(len(tokens))]
         fits = tokens[1:] == relations
-    subject, known = tokens[k : k + 1], all(0 <= token < model.d_vocab for token in tokens)
+    most = model.d_vocab - (model.bos is not None)
+    known = all(0 <= t < most for t in tokens) and all(n_subjects <= r < most for r in relations)
+    subject = tokens[k : k + 1]
     if not (fits and known) or [query.get("subject", *subject)] != subject or given not in (None, positions):
         raise ValueError(
             f"a sample query has tokens {tokens} at positions {given or 'not given'}; relations "

@@ -13,6 +13,7 @@ from georecall.verify.recall.weights import check_recall
 
 torch = pytest.importorskip("torch", reason="models of torch need torch")
 nn = torch.nn
+torch.set_num_threads(1)  # for models as small as these, threads only wait for each other
 pytestmark = pytest.mark.filterwarnings("ignore:enable_nested_tensor:UserWarning")
 
 V, D = 7, 8

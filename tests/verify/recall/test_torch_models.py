@@ -7,13 +7,18 @@ import numpy as np
 import pytest
 
 from georecall.constructions import block_superposition
-from georecall.theory.facts.fact_table import FactTable
+from georecall.constructions.files.torch import from_torch
+from georecall.constructions.files.weights import save_safetensors
+from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.verify.cli import run
+from georecall.verify.margins.queries import Facts, sample
 from georecall.verify.recall.assert_recalls import assert_recalls, check_construction
 from georecall.verify.recall.construction import ConstructionError, load, logits_of
+from georecall.verify.recall.weights import check_recall
 
 torch = pytest.importorskip("torch", reason="models of torch need torch")
 nn = torch.nn
+torch.set_num_threads(1)  # for models as small as these, threads only wait for each other
 
 FACTS = FactTable([[1, 2, 0], [0, 0, 1]])
 
@@ -98,6 +103,61 @@ def test_functions_are_asked_no_more_prompts_at_a_time_than_they_can_take(size):
     asked.clear()
     check_construction(build, FACTS)
     assert max(asked) == 6
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:enable_nested_tensor:UserWarning")
+def test_a_model_trained_in_torch_goes_to_a_verdict_and_through_files(tmp_path):
+    """TransformerEncoderLayer, GELU, pre-norm, on random bijections, a token before every prompt."""
+    N, R, D = 24, 2, 32
+    facts = random_bijections(N, R, rng=np.random.default_rng(0))
+
+    class Recall(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embed, self.places, self.head = (
+                nn.Embedding(N + R + 1, D),
+                nn.Embedding(3, D),
+                nn.Linear(D, N),
+            )
+            layer = nn.TransformerEncoderLayer(
+                D, 2, 64, batch_first=True, dropout=0.0, activation="gelu", norm_first=True
+            )
+            self.layers = nn.TransformerEncoder(layer, 1)
+
+        def forward(self, tokens):
+            x = self.embed(tokens) + self.places(torch.arange(tokens.shape[1]))
+            mask = nn.Transformer.generate_square_subsequent_mask(tokens.shape[1], dtype=x.dtype)
+            return self.head(self.layers(x, mask=mask))
+
+    torch.manual_seed(0)
+    module = Recall()
+    optimiser = torch.optim.AdamW(module.parameters(), 5e-3)
+    tokens = torch.tensor([[0, 1 + s, 1 + N + r] for r in range(R) for s in range(N)])  # token 0 is first
+    answers = torch.tensor(facts.answers.ravel())
+    for _ in range(200):
+        optimiser.zero_grad()
+        nn.functional.cross_entropy(module(tokens)[:, -1], answers).backward()
+        optimiser.step()
+    named = {"subjects": range(1, 1 + N), "relations": range(1 + N, 1 + N + R), "bos": 0}
+    model = from_torch(module, **named)
+    verdict = check_recall(model, facts)
+    assert (verdict.status, verdict.method, [c.ok for c in verdict.controls]) == ("holds", "filtered", [True])
+    wrong = facts.altered(3, 1, (int(facts.answers[1, 3]) + 1) % N)
+    assert check_recall(model, wrong).reason == "1 of 48 facts wrong"
+    path = tmp_path / "m.safetensors"
+    save_safetensors(model, path, facts.answers, queries=[sample(Facts(facts), 0)])
+    answers_path = str(path.with_suffix(".answers.npy"))
+    assert run(["check", "--model", str(path), "--answers", answers_path, "--engine", "onnxruntime"]) == 0
+    state = from_torch(
+        module.state_dict(),
+        n_heads=2,
+        activation="gelu",
+        norm_position="pre",
+        positions="places.weight",
+        **named,
+    )
+    assert np.array_equal(state.logits(np.array([[0, N]])), model.logits(np.array([[0, N]])))
 
 
 @pytest.fixture

@@ -145,6 +145,7 @@ def test_an_engine_has_been_asked_every_number_of_hops():
         {"tokens": [0, 3, 4]},
         {"tokens": [3], "relations": [0, 1]},
         {"tokens": [0, 5], "relations": [2]},  # a token that there is not
+        {"tokens": [0, 2], "relations": [-1]},  # a relation that there is not
     ],
 )
 @pytest.mark.parametrize("thinks", [False, True])
