@@ -3,10 +3,12 @@
 import json
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import click
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -29,6 +31,7 @@ from georecall.verify.verdict.verdict import Verdict
 
 _STYLE = {"holds": "bold green", "refuted": "bold red", "inconclusive": "bold yellow"}
 _EXIT = {"holds": 0, "refuted": 1, "inconclusive": 3, "hypotheses-not-met": 3}
+_EVERY = 10.0  # seconds between lines where nobody watches
 _AFTER = 1.0  # seconds of work that nobody needs to be told of
 
 
@@ -84,11 +87,18 @@ class _Rate(ProgressColumn):
         return Text(f"{speed / unit:.1f}{name}/s" if speed >= 100 else "", style="progress.data.speed")
 
 
+def _duration(seconds: float) -> str:
+    """Such as 40 s, 3 min, 2 h."""
+    unit, name = next(((u, n) for u, n in ((3600, "h"), (60, "min")) if seconds >= 1.5 * u), (1, "s"))
+    return f"{seconds / unit:.0f} {name}"
+
+
 @contextmanager
 def progress_bar(what: str) -> Iterator[Report]:
     """A callback for progress, drawn on a terminal's standard error once the work has taken a second.
 
-    Also while nothing is told yet: drawing a table of a billion facts takes a while.
+    Also while nothing is told yet: drawing a table of a billion facts takes a while. In a file or pipe it is
+    a line every ten seconds, of what is done and about how long the rest takes.
     """
     to = Console(file=sys.stderr, emoji=False)
     columns = (
@@ -101,8 +111,16 @@ def progress_bar(what: str) -> Iterator[Report]:
     bar = Progress(*columns, console=to, transient=True)
     task = bar.add_task(what, total=None)
 
+    begun = told = time.monotonic()
+
     def report(done: int, total: int) -> None:
+        nonlocal told
         bar.update(task, completed=done, total=total)
+        now = time.monotonic()
+        if not to.is_terminal and now - told >= _EVERY:
+            told = now
+            left = f", about {_duration((now - begun) * (total - done) / done)} left" if done else ""
+            click.echo(f"georecall: {what}: {done} of {total}{left}", err=True)
 
     begin = threading.Timer(_AFTER, bar.start)
     begin.daemon = True

@@ -1,4 +1,4 @@
-"""What a person sees while work goes on: a bar on a terminal, also before anything is told; else nothing."""
+"""What is said while work goes on: on a terminal a bar, before anything is told; else a line now and then."""
 
 import threading
 import time
@@ -35,13 +35,26 @@ def test_a_terminal_shows_a_bar_before_anything_is_told(monkeypatch, capsys):
     assert "3/10" in capsys.readouterr().err
 
 
-def test_a_pipe_gets_nothing(monkeypatch, capsys):
+def test_a_pipe_gets_nothing_of_short_work(monkeypatch, capsys):
     monkeypatch.delenv("FORCE_COLOR", raising=False)
     before = set(threading.enumerate())
     with progress_bar("verifying") as report:
         report(3, 10)
         assert begun_since(before) == set()
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_pipe_gets_a_line_now_and_then_that_says_how_long_it_takes(monkeypatch, capsys):
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    clock = iter([0.0, 4.0, 12.0, 15.0, 400.0])
+    monkeypatch.setattr(output.time, "monotonic", lambda: next(clock))
+    with progress_bar("verifying") as report:
+        for done in (0, 2, 3, 10):
+            report(done, 14)
+    assert capsys.readouterr().err.splitlines() == [
+        "georecall: verifying: 2 of 14, about 72 s left",
+        "georecall: verifying: 10 of 14, about 3 min left",
+    ]
 
 
 def test_short_work_and_failures_leave_no_thread(monkeypatch, capsys):
