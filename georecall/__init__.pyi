@@ -54,8 +54,8 @@ from georecall.verify.claims.check import check as check
 from georecall.verify.figures.catalogue import plot as plot
 from georecall.verify.learned.measured import structure as structure
 from georecall.verify.learned.transfer import transfer as transfer
+from georecall.verify.margins.lead import Witness as Witness
 from georecall.verify.margins.margins import Margins as Margins
-from georecall.verify.margins.margins import Witness as Witness
 from georecall.verify.margins.margins import margins as margins
 from georecall.verify.recall.assert_recalls import assert_recalls as assert_recalls
 from georecall.verify.recall.assert_recalls import check_construction as check_construction

@@ -28,7 +28,7 @@ from georecall.theory.facts.strings import letters
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.options import EXPERIMENTS, prepare
 from georecall.verify.margins.counting.separated import Separated
-from georecall.verify.margins.margins import Witness
+from georecall.verify.margins.lead import Witness
 from georecall.verify.recall.weights import check_recall
 from georecall.verify.verdict.verdict import Verdict
 

@@ -26,6 +26,7 @@ from georecall.constructions.memories import (
     mean_of_feature,
 )
 from georecall.theory.facts.fact_table import FactTable
+from georecall.verify.margins.lead import right_and_rival
 
 Floats = NDArray[np.float64]
 
@@ -148,12 +149,8 @@ def split_margins(drawn: Readouts, facts: FactTable) -> tuple[Floats, Floats]:
     signal, margin = [], []
     words = drawn.words
     for y, answers in zip(drawn.each, facts.answers, strict=True):
-        logits = y @ words.T
-        rows = np.arange(len(answers))
-        right = logits[rows, answers]
-        logits[rows, answers] = -np.inf
-        rival = logits.argmax(axis=1)
-        margin.append(right - logits[rows, rival])
+        right, best, rival = right_and_rival(y @ words.T, answers)
+        margin.append(right - best)
         signal.append(((words[answers] - words[rival]) * words[answers]).sum(axis=1))
     found = drawn.strength * np.array(signal)
     return found, np.array(margin) - found
@@ -200,8 +197,5 @@ def _recalled(
 
 
 def _margins(y: NDArray[Any], words: NDArray[Any], answers: NDArray[np.int64]) -> NDArray[Any]:
-    logits = y @ words.T
-    rows = np.arange(len(answers))
-    right = logits[rows, answers]
-    logits[rows, answers] = -np.inf
-    return np.asarray(right - logits.max(axis=1))
+    right, best, _ = right_and_rival(y @ words.T, answers)
+    return np.asarray(right - best)

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.tools.randomness import generator
 from georecall.verify.margins.balls import Ball, Floats
-from georecall.verify.margins.margins import Progress, Witness
-from georecall.verify.margins.queries import Numbers, Queries, output_name
+from georecall.verify.margins.lead import Witness, right_and_rival
+from georecall.verify.margins.margins import Progress
+from georecall.verify.margins.queries import Numbers, Queries
 
 Engine = Callable[[Numbers, Numbers], Floats]  # tokens and positions, shape (batch, T), to logits
 
@@ -93,7 +94,7 @@ class Compared:
     @classmethod
     def of(cls, proved: Ball, computed: Floats, answers: Numbers) -> "Compared":
         """Compares the logits of some queries, whose answers are these."""
-        right, best = _right_and_best_wrong(computed.astype(np.float64), answers)
+        right, best, _ = right_and_rival(computed.astype(np.float64), answers)
         known = _answered(proved, answers)
         turned = known == np.where(right > best, -1, 1)
         with np.errstate(invalid="ignore", over="ignore"):  # nothing is within a radius of what is no number
@@ -106,22 +107,11 @@ class Compared:
     def disagreement(self, queries: Queries, block: Numbers, answers: Numbers) -> Disagreement:
         """The first query of the block that disagrees, one whose answer is turned before all others."""
         row = int((self.turned if self.turned.any() else self.different).argmax())
-        number, answer, facts = int(block[row]), int(answers[row]), queries.facts
-        subject, *relations = queries.query(number)
-        others = np.nan_to_num(self.computed[row].astype(np.float64), nan=-np.inf)
+        answer, query = int(answers[row]), queries.query(int(block[row]))
         output = int(np.nan_to_num(np.abs(self.computed[row] - self.proved.mid[row]), nan=np.inf).argmax())
-        others[answer] = -np.inf
-        got = int(others.argmax())
-        witness = Witness(
-            subject=subject,
-            relations=tuple(relations),
-            answer=answer,
-            got=got,
-            margin=float(self.margins[row]),
-            question=facts.question(subject, *relations),
-            answer_name=facts.attribute_name(answer),
-            got_name=output_name(facts, got),
-        )
+        computed = np.nan_to_num(self.computed[row : row + 1].astype(np.float64), nan=-np.inf)
+        got = int(right_and_rival(computed, answers[row : row + 1])[2][0])
+        witness = Witness.of(queries.facts, query, answer, got, float(self.margins[row]))
         return Disagreement(
             witness,
             output,
@@ -178,22 +168,14 @@ def agreement(
     return Agreement(total, sum(sizes), n_exact, n_open, n_different, least, first)
 
 
-def _right_and_best_wrong(logits: Floats, answers: Numbers) -> tuple[Floats, Floats]:
-    """For each query the right logit, and the largest of the others."""
-    rows, others = np.arange(len(answers)), logits.copy()
-    others[rows, answers] = -np.inf
-    return logits[rows, answers], others.max(axis=1)
-
-
 def _answered(proved: Ball, answers: Numbers) -> NDArray[np.int8]:
     """1 where an engine within two radii must answer rightly, -1 where it cannot, 0 where it is open."""
     low = high = proved.mid
     if proved.rad is not None:
         reach = 2 * proved.rad * _SLACK
         low, high = np.nextafter(proved.mid - reach, -np.inf), np.nextafter(proved.mid + reach, np.inf)
-    (right_low, best_low), (right_high, best_high) = (
-        _right_and_best_wrong(bound, answers) for bound in (low, high)
-    )
+    right_low, best_low, _ = right_and_rival(low, answers)
+    right_high, best_high, _ = right_and_rival(high, answers)
     return (right_low > best_high).astype(np.int8) - (right_high <= best_low).astype(np.int8)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from georecall.constructions.transformer.transformer import Block, Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.randomness import generator
+from georecall.verify.margins.lead import right_and_rival
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -117,11 +118,8 @@ def right(model: Transformer, facts: FactTable) -> NDArray[np.bool_]:
     step = max(1, _BLOCK // max(model.d_vocab_out, model.d_mlp))
     for i in range(0, len(tokens), step):
         logits = np.asarray(model.logits(tokens[i : i + step]), dtype=np.float64)
-        rows = np.arange(len(logits))
-        answer = logits[rows, answers[i : i + step]].copy()
-        slack = SLACK * np.abs(logits).max(axis=1)
-        logits[rows, answers[i : i + step]] = -np.inf
-        found[i : i + step] = answer - logits.max(axis=1) > slack
+        right, best, _ = right_and_rival(logits, answers[i : i + step])
+        found[i : i + step] = right - best > SLACK * np.abs(logits).max(axis=1)
     return found.reshape(facts.answers.shape)
 
 

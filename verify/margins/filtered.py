@@ -23,6 +23,7 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.margins.balls import Ball, Floats, granule
 from georecall.verify.margins.counting.separated import scores_vanish
+from georecall.verify.margins.lead import right_and_rival
 from georecall.verify.margins.margins import Margins, Progress, float_signs, margins, signs
 from georecall.verify.margins.queries import Facts, Numbers, Prompts, Queries
 
@@ -163,10 +164,8 @@ class _Screen:
         for start in range(0, len(answers), step):
             some = slice(start, start + step)
             logits = y.mid[some].astype(np.float32) @ self.W_U + self.b_U
-            rows = np.arange(len(logits))
-            right = logits[rows, answers[some]].astype(np.float64)
-            logits[rows, answers[some]] = -np.inf
-            margin[some] = right - logits.max(axis=1)
+            right, best, _ = right_and_rival(logits, answers[some])
+            margin[some] = right.astype(np.float64) - best
         return margin - 2 * error, margin + 2 * error
 
 

@@ -24,11 +24,11 @@ from georecall.constructions.transformer.on_demand import OnDemand
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.protocol import Table
-from georecall.theory.tools.names import inert
 from georecall.verify.margins import smooth  # noqa: F401 (registers what trained models have besides)
 from georecall.verify.margins.balls import Ball, Floats
 from georecall.verify.margins.codebook import Codebook
-from georecall.verify.margins.queries import Facts, Numbers, Queries, output_name
+from georecall.verify.margins.lead import Witness, right_and_rival
+from georecall.verify.margins.queries import Facts, Numbers, Queries
 from georecall.verify.margins.rationals import Rational, UndecidableError
 from georecall.verify.usage import show
 
@@ -41,36 +41,6 @@ _LARGEST = Fraction(float(np.finfo(np.float64).max))
 _METHODS = ("auto", "exhaustive", "codebook")
 _SAMPLE = 64  # facts from which a codebook guesses its weights
 _RATIONAL_BUDGET = 5 * 10**7  # integer products spent on facts that are decided, but not known exactly
-
-
-@dataclass(frozen=True)
-class Witness:
-    """One query, and what the model makes of it.
-
-    Args:
-        subject: its number.
-        relations: the relation numbers of the query, the first hop first.
-        answer: the right attribute.
-        got: the attribute with the largest logit among the others.
-        margin: right logit minus that one, nearest float.
-        question: the query in words.
-        answer_name: the right attribute's name.
-        got_name: the other one's name.
-    """
-
-    subject: int
-    relations: tuple[int, ...]
-    answer: int
-    got: int
-    margin: float
-    question: str
-    answer_name: str
-    got_name: str
-
-    def __str__(self) -> str:
-        """In words: 'r1 of s5: right a0, got a1, margin -2'."""
-        right, got = inert(self.answer_name), inert(self.got_name)
-        return f"{self.question}: right {right}, got {got}, margin {self.margin:g}"
 
 
 class Found(Protocol):
@@ -452,23 +422,11 @@ def witness(
     prove the query wrong, that one certainly is not below the right answer.
     """
     tokens, positions, answers = queries.prompts(np.array([number]))
-    subject, *relations = queries.query(number)
-    answer, facts = int(answers[0]), queries.facts
+    answer = int(answers[0])
     if got is None:
         logits = model.logits(tokens, positions)
-        low = logits.mid[0] - logits.radius[0]
-        low[answer] = -np.inf
-        got = int(low.argmax())
-    return Witness(
-        subject=subject,
-        relations=tuple(relations),
-        answer=answer,
-        got=got,
-        margin=margin,
-        question=facts.question(subject, *relations),
-        answer_name=facts.attribute_name(answer),
-        got_name=output_name(facts, got),
-    )
+        got = int(right_and_rival(logits.mid - logits.radius, answers)[2][0])
+    return Witness.of(queries.facts, queries.query(number), answer, got, margin)
 
 
 def signs(lower: Floats, upper: Floats) -> NDArray[np.int8]:
@@ -488,14 +446,11 @@ def _n_nonzero(weight: Any) -> int:
 def _bounds(logits: Ball, answers: Numbers) -> tuple[Floats, Floats]:
     """Lower and upper bounds of right logit minus best wrong one; equal where nothing is rounded."""
     rows = np.arange(len(answers))
-    right = logits.mid[rows, answers]
     if logits.exact_differences:
-        wrong = logits.mid.copy()
-        wrong[rows, answers] = -np.inf
-        margin = right - wrong.max(axis=1)
-        return margin, margin
-    highest, lowest = logits.mid + logits.radius, logits.mid - logits.radius
-    highest[rows, answers] = lowest[rows, answers] = -np.inf
-    radius, high, low = logits.radius[rows, answers], highest.max(axis=1), lowest.max(axis=1)
+        right, best, _ = right_and_rival(logits.mid, answers)
+        return right - best, right - best
+    _, high, _ = right_and_rival(logits.mid + logits.radius, answers)
+    _, low, _ = right_and_rival(logits.mid - logits.radius, answers)
+    right, radius = logits.mid[rows, answers], logits.radius[rows, answers]
     slack = 4 * np.finfo(np.float64).eps * (np.abs(right) + radius + np.abs(high) + np.abs(low))
     return right - radius - high - slack, right + radius - low + slack

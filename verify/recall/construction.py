@@ -27,8 +27,9 @@ from georecall.theory.tools.names import meant
 from georecall.verify.claims.hops import chain_margins
 from georecall.verify.margins.hops import chains
 from georecall.verify.margins.induction import PremiseError
-from georecall.verify.margins.margins import Margins, Witness, margins
-from georecall.verify.margins.queries import Chains, Facts, Queries, output_name
+from georecall.verify.margins.lead import Witness, right_and_rival
+from georecall.verify.margins.margins import Margins, margins
+from georecall.verify.margins.queries import Chains, Facts, Queries
 
 Logits = Callable[[NDArray[np.int64]], Any]
 
@@ -236,16 +237,12 @@ def measured(model: Logits, queries: Queries) -> Margins:
         logits = logits_of(model, tokens, facts.n_attributes)
         noise[numbers] = noise_of(logits)
         _check_steady(model, tokens, logits, noise[numbers], queries, numbers)
-        wrong, rows = logits.astype(np.float64), np.arange(len(numbers))
-        right = wrong[rows, answers]
-        tied[numbers] = (logits == logits[rows, answers][:, None]).sum(axis=1) > 1
-        wrong[rows, answers] = -np.inf
-        got[numbers] = wrong.argmax(axis=1)
-        margin[numbers] = right - wrong[rows, got[numbers]]
+        tied[numbers] = (logits == logits[np.arange(len(numbers)), answers][:, None]).sum(axis=1) > 1
+        right, best, got[numbers] = right_and_rival(logits.astype(np.float64), answers)
+        margin[numbers] = right - best
     wrongly = (margin < -noise) | (tied & (margin == 0))
     signs = np.where(margin > noise, 1, np.where(wrongly, -1, 0)).astype(np.int8)
     worst = int(margin.argmin())
-    subject, *relations = queries.query(worst)
     answer = int(queries.prompts(np.array([worst])).answers[0])
     lower, upper = margin - noise, margin + noise
     return Margins(
@@ -255,16 +252,7 @@ def measured(model: Logits, queries: Queries) -> Margins:
         minimum=(Fraction(float(lower.min())), Fraction(float(upper.min()))),
         exact=False,
         method="measured",
-        worst=Witness(
-            subject=subject,
-            relations=tuple(relations),
-            answer=answer,
-            got=int(got[worst]),
-            margin=float(margin[worst]),
-            question=facts.question(subject, *relations),
-            answer_name=facts.attribute_name(answer),
-            got_name=output_name(facts, int(got[worst])),
-        ),
+        worst=Witness.of(facts, queries.query(worst), answer, int(got[worst]), float(margin[worst])),
         signs=signs.reshape(queries.shape),
         path="measured",
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.names import inert
 from georecall.theory.tools.numerals import exactly
-from georecall.verify.margins.margins import Witness
+from georecall.verify.margins.lead import Witness
 from georecall.verify.usage import show
 from georecall.verify.verdict.table import shown as facts_shown
 from georecall.verify.verdict.verdict import ControlResult, HypothesisResult, Mismatch, Verdict

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from georecall.theory.tools.version import VERSION
-from georecall.verify.margins.margins import Witness
+from georecall.verify.margins.lead import Witness
 
 Status = Literal["holds", "refuted", "inconclusive", "hypotheses-not-met"]
 

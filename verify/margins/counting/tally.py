@@ -20,8 +20,8 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.protocol import Table
 from georecall.verify.margins.counting.judge import Judge
 from georecall.verify.margins.counting.separated import NotExactError
-from georecall.verify.margins.margins import Method, Progress, Witness
-from georecall.verify.margins.queries import output_name
+from georecall.verify.margins.lead import Witness
+from georecall.verify.margins.margins import Method, Progress
 
 _PIECE_BYTES = 16 << 20  # of residuals judged together; smaller pieces lose to calls, larger ones to memory
 _PIECES = 8  # of a table at least, the same for any number of threads ...
@@ -225,13 +225,4 @@ def _witness(judge: Judge, total: Tally) -> Witness:
     relation, subject = total.worst
     facts = judge.facts
     answer, got = int(facts.block(subject, subject + 1)[relation, 0]), judge.rival(subject, relation)
-    return Witness(
-        subject=subject,
-        relations=(relation,),
-        answer=answer,
-        got=got,
-        margin=float(total.least or 0.0),
-        question=facts.question(subject, relation),
-        answer_name=facts.attribute_name(answer),
-        got_name=output_name(facts, got),
-    )
+    return Witness.of(facts, (subject, relation), answer, got, float(total.least or 0.0))
