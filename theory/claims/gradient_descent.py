@@ -6,18 +6,23 @@ from georecall.theory.claims.claim import Claim, Control, Hypothesis, Step
 from georecall.theory.claims.floors import BIJECTIONS
 from georecall.theory.claims.symbols import A, R
 
-_QUANTITIES = ("recall", "superposition_r2", "probe_accuracy", "swap_accuracy", "transfer_accuracy")
+_QUANTITIES = (
+    *("recall", "superposition_r2", "probe_accuracy", "swap_accuracy", "transfer_accuracy"),
+    *("expected_transfer", "worst_transfer"),
+)
 
 GRADIENT_DESCENT = Claim(
     name="gradient-descent",
     label="C9",
     title="training finds superposition, selection, and a selector that transfers zero-shot",
     statement=r"""On random bijections, with $x = e_s + e_r$ into a one-hidden-layer ReLU MLP, logits
-against attribute vectors, cross-entropy and AdamW: (i) superposition, $e_s$ is nearly linear in the
+against attribute vectors, cross-entropy and AdamW, first embeddings of subjects small (0.01), noise on them
+(0.6 of their size) and vectors of fixed length: (i) superposition, $e_s$ is nearly linear in the
 attribute vectors of $s$ (held-out $R^2$), and linear probes read each attribute off held-out subjects;
 (ii) selection, exchanging one attribute's component inside $e_s$ changes the answer of exactly that
 relation; (iii) transfer, with the MLP, relations and attributes frozen, subject embeddings set to the
-fitted superposition of new bijections are answered without any training.""",
+fitted superposition of new bijections are answered without any training: on average over all tables, not for
+each. With plain defaults recall is the same and the structure mostly absent (page C9).""",
     hypotheses=(
         Hypothesis("at least two attributes", sympy.Ge(A, 2)),
         Hypothesis("at least two relations", sympy.Ge(R, 2)),
@@ -29,10 +34,11 @@ fitted superposition of new bijections are answered without any training.""",
         "probe_accuracy": sympy.Rational(19, 20),
         "swap_accuracy": sympy.Rational(9, 10),
         "transfer_accuracy": sympy.Rational(19, 20),
+        "expected_transfer": sympy.Rational(19, 20),
     },
     proof=r"""None: the quantities are thresholds that every one of several training runs must reach: recall
 by margins proved positive, the others on held-out subjects and new bijections, with exact intervals over
-subjects. All were stated before the first run but that of the swaps, which was set to 9/10 after three
+subjects; the expected transfer, over all tables at once, exactly at two relations. All were stated before the first run but that of the swaps, which was set to 9/10 after three
 exploratory runs at about 0.975.""",
     source="arXiv 2605.12426 (abstract); procedures and thresholds in theory/pages/c9.md, C9",
     controls=(
@@ -52,6 +58,11 @@ exploratory runs at about 0.975.""",
     trust=(
         Step("recall", "checked", ("rigorous margins of every fact",)),
         Step("shares", "checked", ("Clopper-Pearson, error split over all intervals",)),
+        Step(
+            "expected transfer is the mean over all tuples, worst transfer the least perfect matching",
+            "checked",
+            ("margins of every tuple at two relations; dual potentials in whole numbers",),
+        ),
         Step(
             "that another table or size behaves so",
             "open",

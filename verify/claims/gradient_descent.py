@@ -1,6 +1,7 @@
 """C9 under test: several training runs, each measured against the claim's thresholds.
 
-Recall is proved (`verify.margins`). Probes, swaps and transfer are shares with Clopper-Pearson intervals;
+Recall is proved (`verify.margins`). Transfer is also asked of all tables at once (`learned.all_tables`): at two
+relations its average is exact. Probes, swaps and transfer are shares with Clopper-Pearson intervals;
 every subject is asked one relation, so that the draws may count as independent, and the error is split over
 all intervals of the check. The claim holds if every run reaches every threshold (the lower ends of its
 intervals do), is refuted if one certainly falls short, and is inconclusive otherwise.
@@ -22,6 +23,7 @@ from georecall.verify.claims.controls import result
 from georecall.verify.claims.hypotheses import hypotheses_of, not_met
 from georecall.verify.claims.instance import Instance
 from georecall.verify.claims.path_control import wrong_answer
+from georecall.verify.learned.all_tables import over_all_tables
 from georecall.verify.learned.selection import swapped
 from georecall.verify.learned.superposition import fit_fails, probed, superposition_r2
 from georecall.verify.learned.transfer import CHANCE, transferred
@@ -122,6 +124,7 @@ class _Run:
         self.found = margins(self.model, facts)
         parts = Parts.of(self.model, facts.n_subjects)
         self.r2 = superposition_r2(parts, facts, seed=seed)
+        self.everywhere = over_all_tables(parts, facts, seed=seed, error=float(_error(trials)))
         self.transferred = transferred(parts, facts, "superposition", tables=TABLES, seed=seed)
         read = probed(parts.subjects, parts, facts, seed=seed)
         moved = parts.subjects[::-1]
@@ -134,7 +137,10 @@ class _Run:
 
 
 def _measured(runs: list[_Run]) -> dict[str, Any]:
-    """The least of the runs, and for every share the interval of that run."""
+    """The least of the runs, and for every share the interval of that run.
+
+    Over all tables: what transfer is at least on average, and at most at its worst.
+    """
     model, error = runs[0].model, float(_error(len(runs)))
     measured: dict[str, Any] = {
         "d_model": model.d_model,
@@ -148,12 +154,15 @@ def _measured(runs: list[_Run]) -> dict[str, Any]:
         successes, trials = min((run.counts[name] for run in runs), key=lambda count: count[0] / count[1])
         measured[name] = successes / trials
         measured[f"{name}_interval"] = list(clopper_pearson(successes, trials, error))
+    everywhere = [run.everywhere for run in runs]
+    measured["expected_transfer"] = float(min(found.expected[0] for found in everywhere))
+    measured["worst_transfer"] = float(min(found.worst[1] for found in everywhere))
     return measured
 
 
 def _error(n_runs: int) -> Fraction:
-    """The error of one interval."""
-    return ERROR / (len(_SHARES) * n_runs)
+    """The error of one interval; that of the expected transfer is one of them."""
+    return ERROR / ((len(_SHARES) + 1) * n_runs)
 
 
 def _judged(verdict: Verdict, runs: list[_Run], predicted: dict[str, Any]) -> Verdict:
@@ -191,6 +200,9 @@ def _shortfalls(runs: list[_Run], predicted: dict[str, Any]) -> Iterator[tuple[s
             short = falls_short(successes, trials, level, error)
             decided = short or reaches(successes, trials, level, error)
             yield name, successes / trials, short if decided else None
+        low, high = run.everywhere.expected
+        level = Fraction(predicted["expected_transfer"])
+        yield "expected_transfer", float(low), high < level if high < level or low >= level else None
 
 
 def _controls(runs: list[_Run], facts: FactTable) -> list[ControlResult]:

@@ -19,17 +19,22 @@ if TYPE_CHECKING:
 Counts = tuple[int, ...]
 
 
-def sweeping(presets: str, shows: str) -> Callable[[Callable[..., "list[Cell]"]], Callable[..., None]]:
+def sweeping(
+    presets: str, shows: str, *further: str
+) -> Callable[[Callable[..., "list[Cell]"]], Callable[..., None]]:
     """Makes a command, that measures cells, of a function that says which by a seed and options of its own.
 
     Args:
         presets: where in `verify.sweep` the cells of a --preset are.
         shows: what is drawn from those.
+        further: presets beside "quick" and "paper".
     """
 
     def commanded(cells_of: Callable[..., "list[Cell]"]) -> Callable[..., None]:
         @click.option("--seed", type=Count(), default=0, show_default=True, help="Seed of the random draws.")
-        @click.option("--preset", type=click.Choice(["quick", "paper"]), help=f"The cells behind {shows}.")
+        @click.option(
+            "--preset", type=click.Choice(["quick", "paper", *further]), help=f"The cells behind {shows}."
+        )
         @click.option("--out", required=True, metavar="FILE.sqlite", help="Results file; made, or continued.")
         @click.option("--workers", type=Count(), default=1, show_default=True, help="Processes to use.")
         @click.option("--scheduler", metavar="ADDRESS", help="Use the Dask cluster at this address instead.")
@@ -177,7 +182,7 @@ def hops(
 @click.option("--noise", type=float, help="On the subjects' embeddings, in units of their size; default 0.6.")
 @click.option("--weight-decay", type=float, help="AdamW's; default 0.6.")
 @click.option("--steps", type=Count(), help="Of AdamW; default 1500.")
-@sweeping("LEARNED_PRESETS", "the figure `learned`")
+@sweeping("LEARNED_PRESETS", "the figures about training", "ablation", "without-mlp")
 def learned(
     seed: int,
     *,

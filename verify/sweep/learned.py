@@ -7,13 +7,16 @@ and 1500 steps; twenty dimensions a relation and four neurons a dimension where 
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+from scipy.special import logsumexp
+
 from georecall.constructions.gradient_descent import trained
 from georecall.constructions.training.recipe import Recipe
-from georecall.theory.facts.fact_table import several_bijections
+from georecall.theory.facts.fact_table import FactTable, several_bijections
 from georecall.verify.learned.selection import alignment, gating, swaps
 from georecall.verify.learned.superposition import probes, superposition_r2
 from georecall.verify.learned.transfer import transfer
-from georecall.verify.learned.vectors import Parts, right
+from georecall.verify.learned.vectors import Parts, prompts, right
 
 BASE: dict[str, Any] = {
     "tables": 1,
@@ -39,6 +42,7 @@ def learned_cell(
     seed: int,
     tables: int,
     residual: int,
+    disjoint: int = 0,
     **settings: Any,
 ) -> dict[str, Any]:
     """One training run on random bijections and what it leads to.
@@ -52,9 +56,16 @@ def learned_cell(
         tables: bijections per relation, each onto all attributes from |A| subjects of its own: N is
             tables |A|.
         residual: 0 or 1.
+        disjoint: 1: every relation has attributes of its own, R |A| in all.
         settings: the other fields of `Recipe`.
+
+    Returns:
+        What `structure` names; without an MLP, where neurons say nothing, the `cross_entropy` in nats a fact.
     """
     facts = several_bijections(n_attributes, n_relations, tables, seed=seed)
+    if disjoint:
+        apart = facts.answers + n_attributes * np.arange(n_relations)[:, None]
+        facts = FactTable(apart, n_attributes=n_relations * n_attributes)
     batch = min(settings.pop("batch"), facts.n_subjects)
     recipe = Recipe(
         dimension=dimension, width=width, seed=seed, residual=bool(residual), batch=batch, **settings
@@ -70,13 +81,20 @@ def learned_cell(
         **superposition_r2(parts, facts, seed=seed),
         **probes(parts, facts, seed=seed),
         **swaps(parts, facts, seed=seed),
-        **gating(parts, facts, seed=seed),
+        **(gating(parts, facts, seed=seed) if parts.has_mlp else cross_entropy(parts, facts)),
         **aligned,
         **moved,
     }
     return {"recall": float(right(parts.model, facts).mean())} | {
         name: round(value, _DIGITS) for name, value in found.items()
     }
+
+
+def cross_entropy(parts: Parts, facts: FactTable) -> dict[str, float]:
+    """Mean loss of all facts in nats."""
+    logits = parts.model.logits(prompts(facts))
+    right = np.take_along_axis(logits, facts.answers.reshape(-1, 1), 1)[:, 0]
+    return {"cross_entropy": float((logsumexp(logits, axis=1) - right).mean())}
 
 
 def runs(
@@ -170,13 +188,33 @@ STEPS: dict[str, tuple[str, ...]] = {  # from plain to the recipe, each a thing 
 }
 
 
+def ablated() -> dict[str, dict[str, Any]]:
+    """Plain defaults, and each with one step taken; the recipe, and each with one step taken back."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, sign, whole, other in (("plain defaults", "+", PLAIN, RECIPE), ("recipe", "-", RECIPE, PLAIN)):
+        found[name] = whole
+        for step, changed in STEPS.items():
+            found[f"{sign} {step}"] = whole | {field: other[field] for field in changed}
+    return {name: settings | {"residual": int(settings["residual"])} for name, settings in found.items()}
+
+
 def ablation(*, seeds: int = 3, seed: int = 0) -> Grid:
-    """N = 256, R = 2, d = 40: plain defaults and the recipe, and each with one step taken or taken back."""
+    """N = 256, R = 2, d = 40: every row of `ablated`, 3000 steps on all subjects at once."""
+    return [
+        cell
+        for settings in ablated().values()
+        for cell in runs([256], [2], [20], seeds=seeds, seed=seed, batch=0, steps=3000, **settings)
+    ]
+
+
+def without_mlp(*, seeds: int = 3, seed: int = 0) -> Grid:
+    """N = 256, R = 2, d = 40: the sum, a softmax head, one with norms; attributes shared and disjoint."""
+    trained: dict[str, Any] = {"attention": "trained"}
     grid: Grid = []
-    for whole, other in ((PLAIN, RECIPE), (RECIPE, PLAIN)):
-        for names in ((), *STEPS.values()):
-            settings = whole | {name: other[name] for name in names}
-            settings = {name: int(value) if name == "residual" else value for name, value in settings.items()}
+    for selector in ({}, trained, trained | {"residual": 1, "norm": True}):
+        for disjoint in (0, 1):
+            settings = selector | {"mlp": "none", "disjoint": disjoint, "noise": 0.0, "weight_decay": 0.01}
+            settings |= {"subjects": "learned", "attributes": "learned", "learning_rate": 0.01}
             grid += runs([256], [2], [20], seeds=seeds, seed=seed, batch=0, steps=3000, **settings)
     return grid
 

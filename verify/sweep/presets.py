@@ -11,7 +11,7 @@ from georecall.theory.numbers.dense import closed_form_length, exact_length
 from georecall.theory.tools.names import meant
 from georecall.verify.claims.readouts import READOUTS
 from georecall.verify.sweep.cells import Cell
-from georecall.verify.sweep.learned import runs, shared, variants
+from georecall.verify.sweep.learned import Grid, ablation, runs, shared, variants, without_mlp
 from georecall.verify.sweep.learned_dimension import searches
 from georecall.verify.sweep.learned_hops import chains
 
@@ -142,7 +142,16 @@ def learned_paper(seed: int = 0) -> list[Cell]:
     return [Cell.of(kind, **parameters) for kind, parameters in grid]
 
 
-LEARNED_PRESETS: dict[str, Callable[..., list[Cell]]] = {"quick": learned_quick, "paper": learned_paper}
+def _of(grid: Callable[..., Grid]) -> Callable[..., list[Cell]]:
+    return lambda seed=0: [Cell.of(kind, **parameters) for kind, parameters in grid(seed=seed)]
+
+
+LEARNED_PRESETS: dict[str, Callable[..., list[Cell]]] = {
+    "quick": learned_quick,
+    "paper": learned_paper,
+    "ablation": _of(ablation),
+    "without-mlp": _of(without_mlp),
+}
 
 HOP_PRESETS: dict[str, Callable[..., list[Cell]]] = {
     "quick": lambda seed=0: hop_cells(64, 3, 4, seed=seed),

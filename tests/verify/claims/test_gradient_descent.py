@@ -1,5 +1,8 @@
 """The verdict on C9: what it takes to hold, and everything that must take it back."""
 
+from dataclasses import replace
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -89,6 +92,24 @@ def test_a_fit_that_fails_takes_the_verdict_back(made, monkeypatch):
     failed = "control not as predicted: shuffled table, memory over frozen embeddings"
     assert (verdict.status, verdict.reason) == ("inconclusive", failed)
     assert any("the fit fails, r2_shuffled -40" in control.got for control in verdict.controls)
+
+
+def test_transfer_on_average_over_all_tables_decides_and_the_worst_is_told(made, monkeypatch):
+    made(in_place_superposition)
+    verdict = check("gradient-descent", TABLE, trials=1)
+    assert verdict.measured["expected_transfer"] == verdict.measured["worst_transfer"] == 1.0
+    sound = learning.over_all_tables
+
+    def lower(low, high):
+        ends = (Fraction(low), Fraction(high))
+        monkeypatch.setattr(
+            learning, "over_all_tables", lambda *at, **options: replace(sound(*at, **options), expected=ends)
+        )
+        return check("gradient-descent", TABLE, trials=1)
+
+    below, open_ = lower(0.93, 0.94), lower(0.93, 0.96)
+    assert (below.status, below.witness.quantity) == ("refuted", "expected_transfer")
+    assert (open_.status, open_.reason) == ("inconclusive", "undecided: expected_transfer")
 
 
 def test_hypotheses_and_options():

@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 
 from georecall.constructions.training.loop import initial, strings
+from georecall.constructions.training.recipe import recipe_for
 from georecall.theory.facts.fact_table import FactTable, random_bijections, several_bijections
 from georecall.theory.facts.strings import letters, spelled, string_answers
 from georecall.verify.sweep import LEARNED_PRESETS, Cell, Store, measure, sweep
-from georecall.verify.sweep.learned import BASE, runs, variants
+from georecall.verify.sweep.learned import BASE, PLAIN, STEPS, ablated, runs, variants
 from georecall.verify.sweep.learned_dimension import SETTINGS, learned_dimension_cell, searches
 from georecall.verify.sweep.learned_hops import chained, steps_of
+
+TABLE = random_bijections(8, 2, rng=np.random.default_rng(0))
 
 
 def test_tables_side_by_side_are_bijections_onto_the_same_attributes():
@@ -34,6 +37,30 @@ def test_the_presets_hold_every_cell_once_and_all_settings_of_it():
     changed = variants(64, 2, 8, seeds=1)
     base = changed[0][1]
     assert all(sum(base.get(k) != v for k, v in parameters.items()) == 1 for _, parameters in changed[1:])
+
+
+def test_the_ablation_takes_one_step_at_a_time_between_plain_defaults_and_the_recipe():
+    settings = ablated()
+    assert len(settings) == 2 + 2 * len(STEPS)
+    assert settings["recipe"] == {name: getattr(recipe_for(TABLE), name) for name in PLAIN}
+    for name, chosen in settings.items():
+        whole = settings["plain defaults" if name.startswith(("p", "+")) else "recipe"]
+        changed = {field for field in PLAIN if chosen[field] != whole[field]}
+        assert changed == set(STEPS.get(name.removeprefix("+ ").removeprefix("- "), ()))
+    assert {field for names in STEPS.values() for field in names} == set(PLAIN)
+
+
+def test_without_an_mlp_a_cell_says_the_loss_and_disjoint_attributes_are_recalled(tmp_path):
+    settings = {"mlp": "none", "disjoint": 1, "noise": 0.0, "steps": 500, "attributes": "learned"}
+    ((kind, parameters),) = runs([16], [2], [8], seeds=1, **settings)
+    row = measure(Cell.of(kind, **parameters))
+    assert row["recall"] == 1.0
+    assert row["cross_entropy"] < 0.1
+    ((kind, parameters),) = runs([16], [2], [8], seeds=1, **settings | {"disjoint": 0})
+    row = measure(Cell.of(kind, **parameters))
+    assert row["recall"] < 1.0
+    assert row["cross_entropy"] > 0.6  # ln 2 a fact, but where both relations agree
+    assert "gated" not in row
 
 
 def test_a_cell_gives_the_same_row_whenever_it_is_measured(tmp_path):
