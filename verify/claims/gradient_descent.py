@@ -1,7 +1,7 @@
 """C9 under test: several training runs, each measured against the claim's thresholds.
 
-Recall is proved (`verify.margins`). Transfer is also asked of all tables at once (`learned.all_tables`): at two
-relations its average is exact. Probes, swaps and transfer are shares with Clopper-Pearson intervals;
+Recall is proved (`verify.margins`). Transfer is also asked of all tables at once (`learned.all_tables`): at
+two relations its average is exact. Probes, swaps and transfer are shares with Clopper-Pearson intervals;
 every subject is asked one relation, so that the draws may count as independent, and the error is split over
 all intervals of the check. The claim holds if every run reaches every threshold (the lower ends of its
 intervals do), is refuted if one certainly falls short, and is inconclusive otherwise.

@@ -1,5 +1,6 @@
 """`georecall structure`: what is in anyone's model of what C9 says of trained ones."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -12,7 +13,7 @@ _ENDINGS = (".svg", ".pdf", ".png")
 
 @click.command(name="structure")
 @click.option("--model", metavar="M.safetensors", help="Weights in the export format.")
-@click.option("--construction", metavar="MODULE:FUNCTION", help="A function from facts to weights.")
+@click.option("--construction", metavar="MODULE:FUNCTION", help="From facts to weights, or a torch module.")
 @click.option("--vectors", metavar="E.npy", help="Subjects' vectors alone, shape (N, d).")
 @click.option("--attributes", metavar="U.npy", help="With --vectors: the attributes', shape (|A|, m).")
 @click.option("--answers", metavar="A.npy", help="The facts as numbers, int64, shape (R, N).")
@@ -85,8 +86,8 @@ def _read(given: dict[str, str | None]) -> tuple[Any, Any, Any]:
         facts = FactTable(answers)
     assert facts is not None
     if given["construction"] is not None:
-        made = load(given["construction"])(facts)
-        if not isinstance(made, Transformer):
+        made: Any = load(given["construction"])(facts)
+        if not isinstance(made, Transformer | Mapping) and not hasattr(made, "state_dict"):
             kind = type(made).__name__
             raise ValueError(f"{given['construction']} gives a {kind}, no weights: structure is in weights")
         return made, facts, None

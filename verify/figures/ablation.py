@@ -37,6 +37,7 @@ def draw_ablation(frame: pd.DataFrame) -> Figure:
     ax.set_yticks(range(len(settings)), list(reversed(settings)))
     ax.set_xlim(-0.02, 1.02)
     ax.set_xlabel("share")
+    ax.set_ylabel("settings")
     ax.set_title("$N = |A| = 256$, $R = 2$, $d = 40$, width 160, 3000 steps")
     figure.legend(loc="outside lower center", ncols=4)
     return figure

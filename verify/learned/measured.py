@@ -1,11 +1,12 @@
 """All measurements of one model, or of vectors alone, at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from georecall.constructions.files.torch import from_torch
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.learned.all_tables import over_all_tables
@@ -36,13 +37,13 @@ MEASURES: dict[str, tuple[tuple[str, ...], str]] = {  # controls, and what it is
 
 
 def structure(
-    model: Transformer | ArrayLike, facts: FactTable, *, attributes: ArrayLike | None = None, seed: int = 0
+    model: Any, facts: FactTable, *, attributes: ArrayLike | None = None, seed: int = 0
 ) -> dict[str, Any]:
     """Superposition, probes, swaps, gating, alignment and transfer of a model, each beside its controls.
 
     Args:
-        model: of any depth, with or without MLP; or subjects' vectors, shape (N, d), of which superposition
-            and probes alone are measured.
+        model: a Transformer of any depth, with or without MLP; a torch module or state dict, see
+            `from_torch`; or subjects' vectors, shape (N, d), which have superposition and probes alone.
         facts: what it was made for.
         attributes: with vectors: the attributes' vectors, shape (|A|, m); default: one direction each, which
             held-out subjects can confirm only where attributes occur more than once.
@@ -65,6 +66,8 @@ def structure(
         except ValueError as error:
             absent[name] = str(error)
 
+    if hasattr(model, "state_dict") or isinstance(model, Mapping):
+        model = from_torch(model)
     if isinstance(model, Transformer):
         if attributes is not None:
             raise ValueError("attributes go with vectors: a model's are its unembedding")

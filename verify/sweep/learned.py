@@ -214,7 +214,12 @@ def without_mlp(*, seeds: int = 3, seed: int = 0) -> Grid:
     for selector in ({}, trained, trained | {"residual": 1, "norm": True}):
         for disjoint in (0, 1):
             settings = selector | {"mlp": "none", "disjoint": disjoint, "noise": 0.0, "weight_decay": 0.01}
-            settings |= {"subjects": "learned", "attributes": "learned", "learning_rate": 0.01}
+            settings |= {
+                "subjects": "learned",
+                "attributes": "learned",
+                "learning_rate": 0.003,
+                "initial": 1.0,
+            }
             grid += runs([256], [2], [20], seeds=seeds, seed=seed, batch=0, steps=3000, **settings)
     return grid
 

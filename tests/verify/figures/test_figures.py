@@ -19,7 +19,7 @@ from georecall.theory.claims.symbols import R, m
 from georecall.verify.figures import FIGURES, FORMATS, PlotError, plot, theory_lines
 from georecall.verify.figures.style import COLOURS
 from georecall.verify.sweep import Cell, Store, StoreError, hop_cells, sweep
-from georecall.verify.sweep.learned import runs
+from georecall.verify.sweep.learned import ablation, runs
 from georecall.verify.sweep.learned_dimension import searches
 
 
@@ -52,6 +52,8 @@ def trained() -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
     cells: list[tuple[str, dict[str, Any], dict[str, Any]]] = []
     for kind, parameters in runs((8, 16), (4,), (4, 8), seeds=1):
         cells.append((kind, parameters, {"transfer": 0.25, "r2": -0.5}))
+    for kind, parameters in ablation(seeds=1):
+        cells.append((kind, parameters, {"recall": 1.0, "transfer": 0.25, "r2": -0.5, "swap": 0.1}))
     for kind, parameters in searches((8, 16), 4, seeds=1):
         cells.append((kind, parameters, {"needed": parameters["n_attributes"], "failed": 3, "tried": 4}))
     return cells
@@ -90,7 +92,7 @@ def test_a_figure_carries_its_parameters_and_seeds_and_no_date(
     assert described is not None
     about = json.loads(described[1].replace("&quot;", '"'))
     assert (about["figure"], about["seeds"]) == (kind, [0])
-    assert about["parameters"]["n_relations"] == [1, 4, 16]
+    assert about["parameters"]["n_relations"] == [1, 2, 4, 16]
     assert "<dc:date>" not in text
     assert "<text" in text  # text stays text
     pdf, png = tmp_path / "figure.pdf", tmp_path / "figure.png"
@@ -162,7 +164,7 @@ def test_what_the_file_lacks_is_said(kind: str, tmp_path: Path) -> None:
 def test_bad_input_is_said(results: Path, tmp_path: Path) -> None:
     with pytest.raises(PlotError, match="no figure is called"):
         plot("nonesuch", results, tmp_path / "a.svg")
-    with pytest.raises(ValueError, match=r"end in \.svg"):
+    with pytest.raises(ValueError, match="figures are svg, pdf or png"):
         plot("depth", results, tmp_path / "a.gif")
     with pytest.raises(StoreError, match="no results file"):
         plot("depth", tmp_path / "missing.sqlite", tmp_path / "a.svg")

@@ -261,6 +261,33 @@ def test_a_model_of_several_layers_is_measured_where_that_means_something():
     assert found["not_applicable"].keys() == {"gating"}
 
 
+def test_a_torch_module_and_its_state_dict_are_measured_as_they_are():
+    torch = pytest.importorskip("torch", reason="models of torch need torch")
+    from torch import nn
+
+    class Decoder(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embed = nn.Embedding(10, 8)
+            self.layers = nn.TransformerEncoder(
+                nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, dropout=0.0, norm_first=True),
+                1,
+                enable_nested_tensor=False,
+            )
+            self.head = nn.Linear(8, 8)
+
+        def forward(self, tokens):
+            mask = nn.Transformer.generate_square_subsequent_mask(tokens.shape[1])
+            return self.head(self.layers(self.embed(tokens), mask=mask))
+
+    torch.manual_seed(0)
+    table = random_bijections(8, 2, rng=np.random.default_rng(0))
+    found = structure(Decoder().eval(), table)
+    assert found["recall"] < 0.5
+    assert found["not_applicable"] == {}
+    assert "gated_untrained" in found
+
+
 def test_vectors_alone_have_superposition_and_probes_and_nothing_else():
     parts = parts_of(block_superposition)
     found = structure(parts.subjects, TABLE, attributes=parts.attributes)

@@ -55,7 +55,7 @@ def test_without_an_mlp_a_cell_says_the_loss_and_disjoint_attributes_are_recalle
     ((kind, parameters),) = runs([16], [2], [8], seeds=1, **settings)
     row = measure(Cell.of(kind, **parameters))
     assert row["recall"] == 1.0
-    assert row["cross_entropy"] < 0.1
+    assert row["cross_entropy"] < 0.3  # weight decay pulls it up
     ((kind, parameters),) = runs([16], [2], [8], seeds=1, **settings | {"disjoint": 0})
     row = measure(Cell.of(kind, **parameters))
     assert row["recall"] < 1.0
