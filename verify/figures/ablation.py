@@ -47,8 +47,8 @@ FIGURE = Plot(
     "ablation",
     "What the structure depends on",
     draw_ablation,
-    caption="Above, plain defaults and one step towards the recipe; below, the recipe and one step back. All of "
-    "them recall.",
+    caption="Above, plain defaults and one step towards the recipe; below, the recipe and one step back. "
+    "All of them recall.",
     sweep="learned",
     claims=("gradient-descent",),
 )

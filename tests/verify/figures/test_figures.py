@@ -132,7 +132,7 @@ def test_no_text_lies_over_another_and_axes_are_named(results: Path, kind: str) 
     from georecall.verify.figures.style import style
 
     with Store(results) as store, style():
-        figure = FIGURES[kind][1](store.frame())
+        figure = FIGURES[kind].draw(store.frame())
         assert overlaps(figure) == []
     named = [ax for ax in figure.axes if ax.get_xlabel()]
     assert named
