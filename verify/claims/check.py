@@ -221,6 +221,9 @@ def _measured(
     for name, value in predicted.items():
         if name in instance.promises:
             agrees = measured[name] >= Fraction(str(value))
+            if agrees and name == "min_margin":
+                times = float(Fraction(measured[name]) / Fraction(str(value)))
+                verdict = replace(verdict, measured=measured | {"times_promised": times})
         elif name == "min_margin":
             agrees = found.minimum[0] <= Fraction(str(value)) <= found.minimum[1]
         else:

@@ -1,7 +1,7 @@
 """The negative controls of C3 and C5, each on a small companion whose every margin the theory predicts."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from georecall.verify.claims.controls import agreement, nearest_word_margins, ne
 from georecall.verify.margins.hops import enumeration
 from georecall.verify.margins.induction import PremiseError, induction
 from georecall.verify.margins.margins import Margins, margins
-from georecall.verify.margins.queries import Chains, SingleSteps
+from georecall.verify.margins.queries import Chains, Prompts, SingleSteps
 from georecall.verify.verdict.verdict import ControlResult
 
 COMPANION = random_bijections(10, 3, rng=generator(0, "controls", "hops"))
@@ -44,6 +44,7 @@ def chain_controls(facts: FactTable = COMPANION, readout: Readout = "in-place") 
     return [
         agreement(chain.WEAK_GATE, _steps(weak, facts), predicted["weak"], fails=True),
         agreement(chain.SHARED_POSITIONS, _steps(_shared(model), facts), predicted["shared"], fails=True),
+        _contiguous(model, facts, words),
         _uncaught_by_single_steps(chain.CORRUPTED_KEYS, _without_a_key(model), facts),
         _uncaught_by_single_steps(chain.CORRUPTED_TOKENS, _with_a_loud_token(model, facts), facts),
         _altered_step(model, facts),
@@ -309,6 +310,26 @@ def _with_a_loud_token(model: Transformer, facts: FactTable) -> Transformer:
     key = np.flatnonzero(_attention(model)["W_K"].any(axis=1))[-1]
     W_E[facts.n_subjects, key] = 2.5 * model.W_pos[0, key]
     return replace(model, W_E=W_E)
+
+
+@dataclass(frozen=True, eq=False)
+class _Contiguous(Chains):
+    """Chains whose subject stands right after the relations."""
+
+    def prompts(self, numbers: NDArray[np.int64]) -> Prompts:
+        """The prompts of some queries, at positions 0, 1, .., k."""
+        prompts = super().prompts(numbers)
+        return prompts._replace(positions=np.arange(prompts.tokens.shape[1]))
+
+
+def _contiguous(model: Transformer, facts: FactTable, words: Floats) -> ControlResult:
+    """Step 1 of three hops where five are the most: position 3 has no query."""
+    alphabet = letters(facts, 3)
+    found = margins(model, _Contiguous(facts, alphabet, step=1, max_hops=_MAX_HOPS))
+    asked = spelled(np.arange(facts.n_relations**3), alphabet)
+    read = chain.readout_contiguous(words, 1.0, asked)
+    predicted = nearest_word_margins(read, _CODE, facts.answers[asked[:, 0]])
+    return agreement(chain.CONTIGUOUS, found, predicted.reshape(found.lower.shape), fails=True)
 
 
 def _uncaught_by_single_steps(control: Any, model: Transformer, facts: FactTable) -> ControlResult:

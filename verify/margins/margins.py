@@ -24,11 +24,12 @@ from georecall.constructions.transformer.on_demand import OnDemand
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.protocol import Table
+from georecall.theory.facts.strings import letters
 from georecall.verify.margins import smooth  # noqa: F401 (registers what trained models have besides)
 from georecall.verify.margins.balls import Ball, Floats
 from georecall.verify.margins.codebook import Codebook
 from georecall.verify.margins.lead import Witness, right_and_rival
-from georecall.verify.margins.queries import Facts, Numbers, Queries
+from georecall.verify.margins.queries import Chains, Facts, Numbers, Queries
 from georecall.verify.margins.rationals import Rational, UndecidableError
 from georecall.verify.usage import show
 
@@ -191,14 +192,25 @@ def margins(
     model: Transformer,
     facts: FactTable | Queries,
     *,
+    hops: int = 1,
+    chain_of_thought: bool = False,
+    typed: bool = False,
     method: Literal["auto", "exhaustive", "codebook"] = "auto",
     progress: Progress | None = None,
 ) -> Margins:
     """The margin of every fact, asked as `[s, r]` of the model's weights, or of other queries.
 
+    Of several hops, the margin of every query `[s, r_1, ..., r_k]`; or, by chain of thought, the least over
+    the steps of every chain of up to k hops, relations at positions 0..K-1 and entities from K on, of 2K
+    positions.
+
     Args:
         model: any transformer over N subjects, then R relations, with |A| outputs.
-        facts: what it should recall; or queries (see `verify.margins.queries`).
+        facts: what it should recall; or queries (see `verify.margins.queries`), which say themselves what is
+            asked.
+        hops: k; for more than one, attributes must be subjects.
+        chain_of_thought: whether the model says one entity after the other.
+        typed: whether each hop has relations of its own (see `theory.facts.strings`).
         method: "exhaustive" computes all logits; "codebook" insists on the certificate; "auto" takes the
             codebook for the facts that it settles and all logits for the others.
         progress: called with the number of queries done and of all queries.
@@ -209,6 +221,10 @@ def margins(
     """
     if method not in _METHODS:
         raise ValueError(f"method must be one of {', '.join(_METHODS)}, got {method!r}")
+    if hops != 1 or chain_of_thought or typed:
+        if not isinstance(facts, FactTable):
+            raise ValueError("hops, chain_of_thought and typed go with a table: queries say what is asked")
+        return _of_hops(model, facts, hops, chain_of_thought, typed, method, progress)
     queries = Facts(facts) if isinstance(facts, FactTable) else facts
     check_fits(model, queries.facts)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is decided in rationals
@@ -226,6 +242,37 @@ def margins(
                 f"the codebook settles {ledger.by_codebook.sum()} of {ledger.n_queries} {asked} only"
             )
         return ledger.margins()
+
+
+def _of_hops(
+    model: Transformer,
+    facts: FactTable,
+    hops: int,
+    chain_of_thought: bool,
+    typed: bool,
+    method: Literal["auto", "exhaustive", "codebook"],
+    progress: Progress | None,
+) -> Margins:
+    """Every query of k hops, or every step of every chain of up to k."""
+    from georecall.verify.margins.hops import chains  # which asks `margins`
+
+    facts = facts.to_entities()
+    if not chain_of_thought:
+        queries = Chains(facts, letters(facts, hops, typed=typed))
+        return margins(model, queries, method=method, progress=progress)
+    if typed:
+        raise ValueError(
+            "typed goes with one forward pass: a chain of thought asks the same relations at every step"
+        )
+    if hops < 1 or 2 * hops > model.n_ctx:
+        raise ValueError(
+            f"hops must be from 1 to {model.n_ctx // 2}, half of the model's positions, got {hops}"
+        )
+
+    def ask(queries: Queries) -> Margins:
+        return margins(model, queries, method=method, progress=progress)
+
+    return chains(ask, facts, hops, max_hops=model.n_ctx // 2)
 
 
 def float_signs(model: Transformer, queries: Queries) -> NDArray[np.int8]:

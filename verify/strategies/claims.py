@@ -18,7 +18,10 @@ from georecall.verify.strategies.tables import KINDS, table_of
 CERTAIN = (
     *("single-hop", "single-hop-in-place", "single-hop-narrow", "single-hop-quantized", "single-hop-packed"),
     *("sign-code-memory", "chain-of-thought", "composed-hops", "sequential-hops", "hybrid-hops"),
+    *("parallel-hops", "two-sided-hops", "single-hop-split"),
 )
+_INVERTED = ("two-sided-hops", "single-hop-split")  # claims about bijections
+
 _BITS = st.integers(1, 5)
 
 
@@ -76,11 +79,12 @@ def claim_cases(
     def cases(draw: st.DrawFn) -> ClaimCase:
         name, meets_all, seed = draw(name_of), draw(inside), draw(seed_of)
         claim = CLAIMS[name]
-        entities = "hops" in claim.parameters
+        entities = "hops" in claim.parameters or name in _INVERTED
         N, R, kind = draw(st.integers(2, 7)), draw(st.integers(1, 3)), draw(st.sampled_from(KINDS))
+        kind = "bijections" if name in _INVERTED else kind
         facts = table_of(kind, N, R, draw(st.integers(2, N + 5)), seed=seed, entities=entities)
         options: dict[str, Any] = {}
-        if entities:
+        if "hops" in claim.parameters:
             options["hops"] = draw(st.integers(1, 3))
         if "bits" in claim.parameters:
             options["bits"] = draw(_BITS)
@@ -97,7 +101,14 @@ def claim_cases(
             options["gate"] = draw(gates(below=least))
         elif way == "an injective code":
             options["code_length"] = m - 1
+        elif way == "every relation that W_U inverts":
+            facts = table_of("bijections", N, R + 1, seed=seed, entities=True)  # the last one is on the right
+            facts = facts.altered(0, R, int(facts.answers[R, 1]))
+            if "split" in claim.parameters:
+                options["split"] = 0
         elif way == "every attribute a subject":
+            if "split" in claim.parameters:
+                options["split"] = options["hops"]  # so that nothing is inverted, and this alone is unmet
             facts = FactTable(facts.answers, n_attributes=facts.n_subjects + 1).altered(
                 0, 0, facts.n_subjects
             )
@@ -108,7 +119,10 @@ def claim_cases(
     return cases()
 
 
-_WAYS = ("gate at least", "an injective code", "every attribute a subject", "at least two attributes")
+_WAYS = (
+    *("gate at least", "an injective code", "every attribute a subject", "at least two attributes"),
+    "every relation that W_U inverts",
+)
 
 
 def _possible(way: str, hypotheses: dict[str, str], m: int, least: float | None) -> bool:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from georecall.constructions.codes.code import sign_code
 from georecall.theory.claims import CLAIMS
 from georecall.theory.claims import symbols as sym
 from georecall.theory.claims.chain_of_thought import inverse_temperature
@@ -42,13 +43,20 @@ def test_matches_count_letters():
 @pytest.mark.parametrize(("margin", "gate"), [(0.1, 1.25), (1.0, 2.0), (1.99, 1.0625)])
 def test_the_scale_leaves_no_more_than_the_leak_allowed(max_hops, margin, gate):
     beta = inverse_temperature(margin, distance=4, gate=gate, max_hops=max_hops)
-    q = max(1, (max_hops - 1).bit_length())
-    S = (2 * max_hops - 1) * exp(-beta * min(2, q))
-    leak = S / (1 + S)
-    assert leak <= 1 - 1 / gate
-    assert 2 * (1 - 2 * leak * (1 + gate)) >= margin - 1e-12
-    looser = (2 * max_hops - 1) * exp(-(beta - 1 / 256) * min(2, q))
-    assert looser / (1 + looser) > min((1 - margin / 2) / (2 * (1 + gate)), 1 - 1 / gate)
+    words = sign_code(max_hops).words
+
+    def leak(beta):
+        """The most weight off relation i, at any step, with all K positions and K entities shown."""
+        distances = (words[:, None] != words).sum(axis=2)
+        relations = np.exp(-2 * beta * distances).sum(axis=1).max() - 1
+        S = relations + max_hops * exp(-beta * words.shape[1])
+        return S / (1 + S)
+
+    assert leak(beta) <= 1 - 1 / gate
+    assert 2 * (1 - 2 * leak(beta) * (1 + gate)) >= margin - 1e-12
+    if max_hops in (1, 2, 16):  # all words of q signs occur: the sum is the truth
+        allowed = min((1 - margin / 2) / (2 * (1 + gate)), 1 - 1 / gate)
+        assert leak(beta - 1 / 256) > allowed
 
 
 def values(**given):

@@ -199,7 +199,9 @@ def test_c3(separate: bool, soft: bool) -> None:
         readout="separate" if separate else "in-place",
     )
     eps = min((1 - 1 / 2) / (2 * (1 + g)), 1 - 1 / g)  # promise: half of D/2
-    beta = ceil(np.log((2 * K - 1) * (1 - eps) / eps) / min(2, q) * 1024) / 1024 if soft else 1.0
+    scales = np.arange(1, 1 << 14) / 1024
+    words = np.minimum((1 + np.exp(-2 * scales)) ** q - 1, (K - 1) * np.exp(-2 * scales))
+    beta = scales[np.argmax(words + K * np.exp(-scales * q) <= eps / (1 - eps))] if soft else 1.0
     word = sign_code(K).words.astype(float)
     W_pos = [space.put("key", word=word[t]) for t in range(K)] + [
         space.put("query", word=word[t]) for t in range(K)
