@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from fractions import Fraction
 from functools import lru_cache
-from math import ceil, comb, inf, log, nextafter
+from math import ceil, comb, inf, log, log1p, nextafter
 from typing import Literal
 
 Side = Literal["above", "below"]
@@ -165,7 +165,7 @@ def looks_for(level: Fraction, error: float) -> tuple[int, ...]:
         ((7494, 14988, 29976), ())
     """
     share = error / 2 / _DOUBLINGS
-    first = max(_FIRST, ceil(log(share) / log(level)) + 1)
+    first = max(_FIRST, ceil(log(share) / log1p(-float(1 - level))) + 1)
     cap = max(_FIRST << _DOUBLINGS - 1, 4 * first)
     if cap > _MOST:
         return ()

@@ -106,6 +106,7 @@ def test_without_a_hypothesis_a_counterexample_is_found_and_rechecked(lemma: Lem
         assert str(side.left) in str(found)
 
 
+@pytest.mark.slow
 def test_all_lemmas_together_take_less_than_a_minute() -> None:
     started = time.perf_counter()
     assert all(prove(lemma).status == "proved" for lemma in ALL)

@@ -9,19 +9,16 @@ import time
 
 import pytest
 
+from georecall.verify.cli import run
+
 COMMAND = [sys.executable, "-m", "georecall"]
 
 
-def georecall(*arguments):
-    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False)
-
-
-def test_implicit_facts_are_certified_and_named():
-    run = georecall(
-        "check", "single-hop-in-place", "--subjects", "3000", "--relations", "3", "--implicit", "--json"
-    )
-    found = json.loads(run.stdout)
-    assert (run.returncode, found["status"], found["n_facts"], found["exact"]) == (0, "holds", 9000, True)
+def test_implicit_facts_are_certified_and_named(capsys):
+    sizes = ["--subjects", "3000", "--relations", "3"]
+    status = run(["check", "single-hop-in-place", *sizes, "--implicit", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert (status, found["status"], found["n_facts"], found["exact"]) == (0, "holds", 9000, True)
     assert found["parameters"]["table"] == "keyed bijections"
 
 
@@ -38,11 +35,12 @@ def test_implicit_facts_are_certified_and_named():
         (["single-hop", "--checkpoint", "no/such/run.json"], "no/such/run.json"),
     ],
 )
-def test_what_means_nothing_is_refused_in_one_line(arguments, message):
-    run = georecall("check", *arguments)
-    assert (run.returncode, run.stdout) == (2, "")
-    assert message in run.stderr
-    assert run.stderr.count("\n") == 1
+def test_what_means_nothing_is_refused_in_one_line(arguments, message, capsys):
+    assert run(["check", *arguments]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert message in said.err
+    assert said.err.count("\n") == 1
 
 
 @pytest.mark.slow
@@ -50,14 +48,14 @@ def test_what_means_nothing_is_refused_in_one_line(arguments, message):
 @pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_says_what_was_proved_and_the_same_command_goes_on(tmp_path):
     file = tmp_path / "run.json"
-    arguments = ["check", "single-hop", "--subjects", "2^26", "--relations", "16", "--implicit"]
-    run = subprocess.Popen([*COMMAND, *arguments, "--checkpoint", str(file)], stdout=-1, stderr=-1, text=True)
+    arguments = [*COMMAND, "check", "single-hop", "--subjects", "2^26", "--relations", "16", "--implicit"]
+    process = subprocess.Popen([*arguments, "--checkpoint", str(file)], stdout=-1, stderr=-1, text=True)
     while not (file.exists() and json.loads(file.read_text())["tally"]["n_subjects"]):
-        assert run.poll() is None
+        assert process.poll() is None
         time.sleep(0.2)
-    os.kill(run.pid, signal.SIGINT)
-    out, error = run.communicate(timeout=60)
-    assert (run.returncode, out) == (130, "")
+    os.kill(process.pid, signal.SIGINT)
+    out, error = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
     assert error.count("\n") == 1
     assert "of 1073741824 facts" in error
     assert "all recalled, least margin 2; the same command goes on from there" in error

@@ -184,3 +184,7 @@ def test_ten_thousand_trials_need_no_exact_sum(monkeypatch: pytest.MonkeyPatch) 
     lower, upper = clopper_pearson(9000, 10_000)
     wanted = stats.binomtest(9000, 10_000).proportion_ci(0.95, method="exact")
     assert (lower, upper) == (pytest.approx(wanted.low), pytest.approx(wanted.high))
+
+
+def test_a_level_that_floats_take_for_one_is_decided_by_no_number_of_draws() -> None:
+    assert intervals.looks_for(1 - Fraction(1, 10**300), 0.01) == ()
