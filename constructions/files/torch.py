@@ -75,6 +75,8 @@ def from_torch(
     weights = {name: _array(tensor) for name, tensor in _state(source).items()}
     if "embed.W_E" in weights:
         model = transformer_lens(weights, given, getattr(source, "cfg", None))
+        if ask and callable(source) and not _agrees(source, model):
+            raise ValueError("the module computes something else than its names say: its logits are others")
         return _vocabulary(model, subjects, relations, outputs, bos)
     callable_ = ask and callable(source)
     for said in _readings(_told(source, given), callable_):

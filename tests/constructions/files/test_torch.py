@@ -1,6 +1,7 @@
 """Torch's own models, and TransformerLens' formulas: all their logits lie within the proved bounds."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -277,6 +278,32 @@ def test_all_logits_by_the_formulas_of_transformer_lens_lie_within_the_proved_bo
         from_torch(lens.tensors | {"blocks.0.mlp.W_gate": torch.ones(2)}, norm=norm, activation=act)
     with pytest.raises(ValueError, match="mask is not causal"):
         from_torch(lens.tensors | {"blocks.0.attn.mask": torch.ones(5, 5)}, norm=norm, activation=act)
+
+
+class Hooked(Lens):
+    """The same with a configuration, as TransformerLens' modules have it."""
+
+    def __init__(self, **cfg):
+        super().__init__()
+        said = {"act_fn": "gelu_new", "normalization_type": "LN", "eps": 1e-5, "attn_only": False}
+        self.cfg = SimpleNamespace(**said | {"use_attn_scale": True, "attn_scale": 0.5} | cfg)
+        self.double()
+
+    def state_dict(self):
+        return self.tensors
+
+
+def test_the_configuration_of_transformer_lens_is_read_and_the_module_asked():
+    assert_within_bounds(Hooked(), from_torch(Hooked()))
+    with pytest.raises(ValueError, match="computes something else than its names say"):
+        from_torch(Hooked(use_attn_scale=False))
+    for other in (
+        {"positional_embedding_type": "rotary"},
+        {"parallel_attn_mlp": True},
+        {"output_logits_soft_cap": 30.0},
+    ):
+        with pytest.raises(ValueError, match=f"cfg.{next(iter(other))} is "):
+            from_torch(Hooked(**other))
 
 
 def test_the_same_model_in_both_names_is_the_same():
