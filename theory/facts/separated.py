@@ -11,6 +11,7 @@ from georecall.theory.facts.stated import Row, Source, Stated, long, wide
 from georecall.theory.tools.names import quoted
 
 _DELIMITERS = (",", "\t", ";")
+_SUBJECTS = {name for name in SUBJECT if len(name) > 1}
 _ROLES = {name for role in (SUBJECT, RELATION, ATTRIBUTE) for name in role if len(name) > 1}
 
 
@@ -26,7 +27,7 @@ def read_separated(name: str, data: bytes, missing: str | None) -> Stated:
         line, header = _header(rows)
         if (order := long_order(header)) is not None and len(header) == 3:
             return long(source, _ordered(_body(rows, header, source), order, source), missing)
-        if header and header[0].casefold() == "subject" and len(header) > 1 and not half_long(header):
+        if len(header) > 1 and header[0].casefold() in _SUBJECTS and not half_long(header):
             _check_relations(header, source.at(line))
             return wide(source, header[1:], _body(rows, header, source), missing)
     _, first = _header(_rows(name, data, "\t", quotes=False))

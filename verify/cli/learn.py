@@ -58,6 +58,7 @@ def command(
         "subjects": table.n_subjects,
         "relations": table.n_relations,
         "attributes": table.n_attributes,
+        **({"filled_cells": table.n_filled} if table.n_filled else {}),
     }
     whole = {"facts": described, "recipe": recipe.described() | {"seed": seed}, "runs": runs, "out": out}
     if as_json:

@@ -28,6 +28,7 @@ def training_options(function: Callable[..., Any]) -> Callable[..., Any]:
             metavar="FILE|NAME",
             help="Facts from a file, or a shipped data set.",
         ),
+        click.option("--missing", type=click.Choice(["unknown"]), help="Fill missing cells with 'unknown'."),
         click.option("--seed", type=Count(), default=0, show_default=True, help="Of table and training."),
         click.option("--preset", type=_PRESETS, help="Facts and settings that show the effect."),
         click.option("--dimension", type=Count(), help="d of embeddings; default 20 R."),
@@ -52,6 +53,7 @@ def asked(
     seed: int,
     *,
     facts: str | None,
+    missing: Any,
     subjects: int | None,
     relations: int | None,
     preset: str | None,
@@ -71,10 +73,10 @@ def asked(
     if "embeddings" in given:
         given["subjects"] = given.pop("embeddings")
     if preset is not None:
-        if facts is not None or subjects is not None or relations is not None or given:
+        if facts is not None or missing is not None or subjects is not None or relations is not None or given:
             raise click.UsageError("give --preset, or facts and settings of your own, not both")
         return PRESETS[preset].facts(seed), PRESETS[preset].recipe(seed)
-    table = read_facts(facts, None)
+    table = read_facts(facts, missing)
     if table is None:
         subjects = DEFAULT_TABLE[0] if subjects is None else subjects
         relations = DEFAULT_TABLE[1] if relations is None else relations

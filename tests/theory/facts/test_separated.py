@@ -262,6 +262,7 @@ SHAPES = {
     "long, other names": "head,predicate,tail\nAnn,mother,Zoe\nBen,mother,Eva\n",
     "long, single letters": "r,t,h\nmother,Zoe,Ann\nmother,Eva,Ben\n",
     "long, object": "subject,relation,object\nAnn,mother,Zoe\nBen,mother,Eva\n",
+    "wide, head": "Head,mother\nAnn,Zoe\nBen,Eva\n",
     "semicolons": "subject;mother\nAnn;Zoe\nBen;Eva\n",
     "tabs": "subject\tmother\nAnn\tZoe\n\nBen\t Eva\n",
     "tabs, long": "Subject\tRelation\tObject\nAnn\tmother\tZoe\nBen\tmother\tEva\n",
