@@ -117,7 +117,7 @@ def progress_bar(what: str) -> Iterator[Report]:
         nonlocal told
         bar.update(task, completed=done, total=total)
         now = time.monotonic()
-        if not to.is_terminal and now - told >= _EVERY:
+        if not to.is_terminal and now - told >= _EVERY and done < total:
             told = now
             left = f", about {_duration((now - begun) * (total - done) / done)} left" if done else ""
             click.echo(f"georecall: {what}: {done} of {total}{left}", err=True)

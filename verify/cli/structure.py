@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from georecall.verify.cli.complete import Word, data_sets
 from georecall.verify.cli.options import Count, input_errors, read_facts
 from georecall.verify.cli.training_options import training_errors
 
@@ -17,7 +18,12 @@ _ENDINGS = (".svg", ".pdf", ".png")
 @click.option("--vectors", metavar="E.npy", help="Subjects' vectors alone, shape (N, d).")
 @click.option("--attributes", metavar="U.npy", help="With --vectors: the attributes', shape (|A|, m).")
 @click.option("--answers", metavar="A.npy", help="The facts as numbers, int64, shape (R, N).")
-@click.option("--facts", metavar="FILE|NAME", help="The facts from a file, or a shipped data set.")
+@click.option(
+    "--facts",
+    type=Word(data_sets, files=True),
+    metavar="FILE|NAME",
+    help="The facts from a file, or a shipped data set.",
+)
 @click.option("--seed", type=Count(), default=0, show_default=True, help="Of held-out subjects and controls.")
 @click.option("--figure", metavar="FILE.svg", help="Also draw it: .svg, .pdf or .png.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

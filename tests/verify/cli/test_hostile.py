@@ -82,6 +82,7 @@ def commands(facts, place: Path, question: str = "q of x") -> dict[str, list]:
         "check, construction": ["check", "--construction", "hostile_wrong:wrong", *read],
         "export": ["export", "single-hop", *read, "--out", place / "out.safetensors"],
         "export, graph": ["export", "single-hop", *read, "--out", place / "out.onnx"],
+        "structure": ["structure", "--model", place / "m.safetensors", *read],
         "learn": ["learn", *read, "--steps", "2", "--dimension", "4"],
         "transfer": ["transfer", *read, "--steps", "2", "--dimension", "4", "--procedure", "superposition"],
     }
