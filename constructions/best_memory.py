@@ -162,3 +162,6 @@ def _separates(W: Floats, keys: Floats, answers: NDArray[np.int64], u: Floats) -
     right = logits[rows, answers].copy()
     logits[rows, answers] = -np.inf
     return bool((right > logits.max(axis=1)).all())
+
+
+BUILDS = {"best-linear-memory": best_linear_memory}

@@ -145,3 +145,6 @@ def generate(
         said = dense(model.logits(tokens, positions)).argmax(axis=1)
         entities = np.column_stack([entities, said])
     return entities[:, 1:]
+
+
+BUILDS = {"chain-of-thought": chain_of_thought}

@@ -160,3 +160,6 @@ def by_matrices(facts: FactTable, u: Floats, M: Floats) -> Transformer:
         W_U=W_U,
         b_U=np.zeros(facts.n_attributes),
     )
+
+
+BUILDS = {"single-hop-dense": dense_superposition}

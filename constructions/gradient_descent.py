@@ -110,3 +110,6 @@ def as_transformer(parameters: dict[str, Floats32], recipe: Recipe) -> Transform
         b_U=np.zeros(len(u)),
         ln_final=norm,
     )
+
+
+BUILDS = {"gradient-descent": gradient_descent}

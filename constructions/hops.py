@@ -277,3 +277,6 @@ def _merged_memory(space: Residual, code: Code, answers: NDArray[np.int64]) -> M
         W_out=placed((R * N, space.d_model), neuron, block.ravel(), embedding),
         b_out=np.zeros(space.d_model),
     )
+
+
+BUILDS = {"composed-hops": composed_hops, "sequential-hops": sequential_hops, "hybrid-hops": hybrid_hops}

@@ -314,3 +314,10 @@ def _busiest(facts: FactTable) -> int:
 def _check_dimension(d: int) -> None:
     if d < 1:
         raise ValueError(f"a memory needs at least one dimension, got {d}")
+
+
+BUILDS = {
+    "linear-memory": linear_associative_memory,
+    "sign-code-memory": sign_code_memory,
+    "random-feature-memory": random_feature_memory,
+}

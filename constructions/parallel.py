@@ -101,3 +101,6 @@ def _composing(space: Residual, code: Code, n_slots: int) -> MLP:
         W_out=placed(shape[::-1], neuron, table[:n_slots, None], 1.0),
         b_out=np.bincount(table[:n_slots].ravel(), minlength=space.d_model) * -1.0,
     )
+
+
+BUILDS = {"parallel-hops": parallel_hops}

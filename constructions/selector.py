@@ -118,3 +118,6 @@ def additive_logits(f: NDArray[Any], g: NDArray[Any]) -> Transformer:
         W_U=np.concatenate([f, np.asarray(g) / 2]).astype(np.float64),
         b_U=np.zeros(f.shape[1]),
     )
+
+
+BUILDS = {"disjoint-attributes": disjoint_superposition}

@@ -236,3 +236,12 @@ def packed_superposition(
         b_U=nearest_neighbour_bias(packed),
         storage=Storage(block.ravel(), code.n_levels),
     )
+
+
+BUILDS = {
+    "single-hop": block_superposition,
+    "single-hop-in-place": in_place_superposition,
+    "single-hop-narrow": narrow_superposition,
+    "single-hop-quantized": quantized_superposition,
+    "single-hop-packed": packed_superposition,
+}

@@ -362,3 +362,6 @@ def _level(space: Residual, output: NDArray[np.intp], side: Side, gate: float) -
         W_out=placed((B, space.d_model), neuron[:, None], output, -1.0),
         b_out=np.zeros(space.d_model),
     )
+
+
+BUILDS = {"two-sided-hops": two_sided_hops, "single-hop-split": single_hop_split}

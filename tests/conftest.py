@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from reference import ENTRIES, BruteForce, Plain
 from reference import random_model as drawn_model
 
-from georecall.constructions import Transformer
+from georecall import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.strategies import table_of
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse import csr_array
 
-from georecall.constructions import MLP, Attention, Block, Transformer
+from georecall import MLP, Attention, Block, Transformer
 from georecall.theory.facts.fact_table import FactTable
 
 

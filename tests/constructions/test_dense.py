@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from georecall.constructions import dense_superposition
+from georecall import dense_superposition
 from georecall.constructions.dense import MAPS, bound_sum, by_matrices, by_signs, signs
 from georecall.constructions.transformer.prompts import subject_first
 from georecall.theory.claims.dense import SINGLE_HOP_DENSE

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from georecall.constructions import CONSTRUCTIONS, gradient_descent
+from georecall import gradient_descent
+from georecall.constructions import CONSTRUCTIONS
 from georecall.constructions.gradient_descent import as_transformer, trained, untrained
 from georecall.constructions.training.loop import (
     MLP_WEIGHTS,

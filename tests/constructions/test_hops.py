@@ -5,15 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from georecall.constructions import (
-    CONSTRUCTIONS,
-    Transformer,
-    chain_of_thought,
-    composed_hops,
-    generate,
-    hybrid_hops,
-    sequential_hops,
-)
+from georecall import Transformer, chain_of_thought, composed_hops, generate, hybrid_hops, sequential_hops
+from georecall.constructions import CONSTRUCTIONS
 from georecall.constructions.files.weights import tensors
 from georecall.constructions.hops import dyadic, stage_lengths
 from georecall.constructions.transformer.prompts import relations_first, subject_first

@@ -5,13 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from georecall.constructions import (
-    Code,
-    linear_associative_memory,
-    random_feature_memory,
-    sign_code,
-    sign_code_memory,
-)
+from georecall import Code, linear_associative_memory, random_feature_memory, sign_code, sign_code_memory
 from georecall.constructions.dense import signs
 from georecall.constructions.memories import features, mean_of_feature
 from georecall.constructions.transformer.prompts import subject_first

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from georecall.constructions import parallel_hops
+from georecall import parallel_hops
 from georecall.constructions.codes.distance_codes import distance_code
 from georecall.constructions.transformer.prompts import subject_first
 from georecall.theory.facts.fact_table import FactsError, FactTable, random_functions

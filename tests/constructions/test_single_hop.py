@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from georecall.constructions import (
-    CONSTRUCTIONS,
+from georecall import (
     Code,
     block_superposition,
     in_place_superposition,
@@ -22,6 +21,7 @@ from georecall.constructions import (
     quantized_superposition,
     sign_code,
 )
+from georecall.constructions import CONSTRUCTIONS
 from georecall.constructions.transformer.prompts import subject_first
 from georecall.theory.facts.fact_table import FactTable, random_bijections, random_functions
 from georecall.verify.strategies import codes, fact_tables, gates, table_of

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from georecall.constructions import single_hop_split, two_sided_hops
+from georecall import single_hop_split, two_sided_hops
 from georecall.constructions.transformer.prompts import subject_first
 from georecall.constructions.two_sided import parts
 from georecall.theory.facts.fact_table import FactsError, random_bijections, random_functions

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from georecall.constructions import (
+from georecall import (
     Transformer,
     block_superposition,
     in_place_superposition,

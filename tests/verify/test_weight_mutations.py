@@ -22,7 +22,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from georecall.constructions import CONSTRUCTIONS, Transformer
+from georecall import Transformer
+from georecall.constructions import CONSTRUCTIONS
 from georecall.theory.facts.fact_table import random_bijections, random_functions
 from georecall.theory.facts.strings import letters
 from georecall.theory.tools.randomness import generator

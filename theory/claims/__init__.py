@@ -1,57 +1,21 @@
-"""The claims, by the names that the command line takes."""
+"""The claims, by the names that the command line takes: every `Claim` of a module of this folder."""
 
-from georecall.theory.claims.chain_of_thought import CHAIN_OF_THOUGHT
+import re
+
 from georecall.theory.claims.claim import Claim
-from georecall.theory.claims.dense import SINGLE_HOP_DENSE
-from georecall.theory.claims.floors import COUNTING_BOUND, MARGIN_BOUND, MULTI_HOP_BOUND
-from georecall.theory.claims.gradient_descent import GRADIENT_DESCENT
-from georecall.theory.claims.hops import COMPOSED_HOPS, HYBRID_HOPS, SEQUENTIAL_HOPS
-from georecall.theory.claims.memories import (
-    BEST_LINEAR_MEMORY,
-    LINEAR_MEMORY,
-    RANDOM_FEATURE_MEMORY,
-    SIGN_CODE_MEMORY,
-)
-from georecall.theory.claims.parallel import PARALLEL_HOPS
-from georecall.theory.claims.selector import DISJOINT_ATTRIBUTES, SELECTOR_NECESSARY
-from georecall.theory.claims.single_hop import (
-    SINGLE_HOP,
-    SINGLE_HOP_IN_PLACE,
-    SINGLE_HOP_NARROW,
-    SINGLE_HOP_PACKED,
-    SINGLE_HOP_QUANTIZED,
-)
-from georecall.theory.claims.two_sided import SINGLE_HOP_SPLIT, TWO_SIDED_BOUND, TWO_SIDED_HOPS
+from georecall.theory.tools.modules import modules
 
-CLAIMS: dict[str, Claim] = {
-    claim.name: claim
-    for claim in (
-        SINGLE_HOP,
-        SINGLE_HOP_IN_PLACE,
-        SINGLE_HOP_NARROW,
-        SINGLE_HOP_QUANTIZED,
-        SINGLE_HOP_PACKED,
-        SINGLE_HOP_DENSE,
-        CHAIN_OF_THOUGHT,
-        COUNTING_BOUND,
-        COMPOSED_HOPS,
-        SEQUENTIAL_HOPS,
-        HYBRID_HOPS,
-        PARALLEL_HOPS,
-        MULTI_HOP_BOUND,
-        MARGIN_BOUND,
-        LINEAR_MEMORY,
-        SIGN_CODE_MEMORY,
-        RANDOM_FEATURE_MEMORY,
-        TWO_SIDED_HOPS,
-        SINGLE_HOP_SPLIT,
-        TWO_SIDED_BOUND,
-        BEST_LINEAR_MEMORY,
-        GRADIENT_DESCENT,
-        SELECTOR_NECESSARY,
-        DISJOINT_ATTRIBUTES,
-    )
-}
+
+def _place(claim: Claim) -> tuple[int, str]:
+    """Where a claim stands among the others: C1, C1', C1-p, ..., C2, ..., C10."""
+    label = re.fullmatch(r"C(\d+)(.*)", claim.label)
+    return (int(label[1]), label[2]) if label else (99, claim.label)
+
+
+_FOUND = (
+    value for module in modules(__name__) for value in vars(module).values() if isinstance(value, Claim)
+)
+CLAIMS: dict[str, Claim] = {claim.name: claim for claim in sorted(_FOUND, key=_place)}
 
 
 def claim_name(name: str) -> str:

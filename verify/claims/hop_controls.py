@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from georecall.constructions import chain_of_thought
-from georecall.constructions.chain_of_thought import Readout
+from georecall.constructions.chain_of_thought import Readout, chain_of_thought
 from georecall.constructions.codes.code import sign_code
 from georecall.constructions.transformer.arithmetic import dense
 from georecall.constructions.transformer.transformer import MLP, Attention, Transformer

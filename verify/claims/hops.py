@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from georecall.constructions import chain_of_thought, composed_hops, hybrid_hops, sequential_hops
+from georecall.constructions.chain_of_thought import chain_of_thought
 from georecall.constructions.codes.code import Code, sign_code
 from georecall.constructions.codes.nearest import nearest_squared_distances
-from georecall.constructions.hops import stage_lengths
+from georecall.constructions.hops import composed_hops, hybrid_hops, sequential_hops, stage_lengths
 from georecall.constructions.transformer.arithmetic import stored
 from georecall.constructions.transformer.hop_parts import dyadic
 from georecall.constructions.transformer.parts import covering

@@ -1,57 +1,53 @@
 """What is asked of `check`: a claim, facts and options, examined and turned into an instance."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 import numpy as np
 
+from georecall.constructions import CONSTRUCTIONS
 from georecall.constructions.codes.code import Code
 from georecall.theory.claims import CLAIMS, claim_name
 from georecall.theory.claims.claim import Claim
 from georecall.theory.facts.fact_table import FactTable, random_bijections, random_functions
 from georecall.theory.facts.keyed import KeyedBijections
 from georecall.theory.facts.protocol import Table
+from georecall.theory.tools.modules import modules
 from georecall.theory.tools.names import meant
 from georecall.theory.tools.numerals import as_float
 from georecall.theory.tools.randomness import generator
-from georecall.verify.claims.best_memory import BEST_LINEAR
-from georecall.verify.claims.dense import DENSE
 from georecall.verify.claims.floors import FLOORS
-from georecall.verify.claims.gradient_descent import LEARNED
-from georecall.verify.claims.hops import FAMILY as MULTI_HOP
 from georecall.verify.claims.instance import Experiment, Instance
-from georecall.verify.claims.memories import MEMORIES
-from georecall.verify.claims.parallel import PARALLEL
-from georecall.verify.claims.selector import DISJOINT
-from georecall.verify.claims.single_hop import FAMILY as SINGLE_HOP
 from georecall.verify.claims.single_hop import SingleHop
-from georecall.verify.claims.two_sided import TWO_SIDED
 from georecall.verify.usage import Option, UsageError, require_memory, require_memory_for_table, show
 from georecall.verify.verdict.assumed import assumed
 
-EXPERIMENTS: dict[str, Experiment] = {
-    experiment.claim.name: experiment
-    for experiment in (
-        *SINGLE_HOP,
-        *MULTI_HOP,
-        PARALLEL,
-        *TWO_SIDED,
-        DENSE,
-        *MEMORIES,
-        LEARNED,
-        DISJOINT,
-        BEST_LINEAR,
-    )
-}
+_LOADING = ("check", "options")  # what asks for experiments, and holds none
+
+
+def _experiments() -> Iterator[Experiment]:
+    """What stands in a module of this folder and can be put to the test, alone or in a tuple."""
+    for module in modules(str(__package__), but=_LOADING):
+        for value in vars(module).values():
+            for each in value if isinstance(value, tuple) else (value,):
+                if isinstance(getattr(each, "claim", None), Claim) and hasattr(each, "instance"):
+                    yield each
+
+
+_FOUND = {experiment.claim.name: experiment for experiment in _experiments()}
+EXPERIMENTS: dict[str, Experiment] = {name: _FOUND[name] for name in CLAIMS if name in _FOUND}
 TABLES: dict[str, Callable[..., FactTable]] = {"bijections": random_bijections, "functions": random_functions}
 _LARGEST = 2.0**500  # of a gate or margin: weights and logits made of it stay far from float64's largest
 _WHOLE = ("bits", "code_length", "code_distance", "hops", "split", "stages", "trials")
 _REAL = ("gate", "margin", "delta")
-_CODED = {experiment.claim.name for experiment in (*SINGLE_HOP, *MULTI_HOP, PARALLEL, *TWO_SIDED)} | {
-    "sign-code-memory"
-}
+_CODED = {name for name, build in CONSTRUCTIONS.items() if "code" in signature(build).parameters} - {
+    "linear-memory",
+    "random-feature-memory",
+    "best-linear-memory",
+}  # whose codes have the length that the dimension says
 _CHOICES = {"attention": ("hard", "soft"), "readout": ("in-place", "separate")}
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from georecall.constructions import parallel_hops
 from georecall.constructions.codes.code import Code, sign_code
 from georecall.constructions.codes.nearest import nearest_squared_distances
+from georecall.constructions.parallel import parallel_hops
 from georecall.constructions.transformer.parts import covering
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims import symbols as sym

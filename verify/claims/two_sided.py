@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from georecall import bounds
-from georecall.constructions import two_sided_hops
 from georecall.constructions.codes.code import sign_code
 from georecall.constructions.codes.nearest import nearest_squared_distances
 from georecall.constructions.transformer.arithmetic import dense
 from georecall.constructions.transformer.hop_parts import dyadic
 from georecall.constructions.transformer.parts import covering
 from georecall.constructions.transformer.transformer import Attention
-from georecall.constructions.two_sided import inverted, parts, sides
+from georecall.constructions.two_sided import inverted, parts, sides, two_sided_hops
 from georecall.theory.claims import symbols as sym
 from georecall.theory.claims import two_sided as claims
 from georecall.theory.claims.claim import Claim

@@ -1,10 +1,8 @@
 """The kinds of figures: from the rows of a results file to axes."""
 
 from collections.abc import Sequence
-from importlib import import_module
 from inspect import signature
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,15 +10,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from georecall.theory.tools.files import replacing
+from georecall.theory.tools.modules import modules
 from georecall.theory.tools.names import meant
 from georecall.verify.figures.figure import Plot
 from georecall.verify.figures.missing import PlotError
 from georecall.verify.figures.style import Curves, Sheet, inches, save, style
 from georecall.verify.sweep import Store
 
-_FILES = sorted(file for file in Path(__file__).parent.glob("[a-z]*.py") if file != Path(__file__))
-_MODULES = [import_module(f"{__package__}.{file.stem}") for file in _FILES]
-FIGURES: dict[str, Plot] = {m.FIGURE.name: m.FIGURE for m in _MODULES if hasattr(m, "FIGURE")}
+FIGURES: dict[str, Plot] = {
+    module.FIGURE.name: module.FIGURE
+    for module in modules(str(__package__), but=("catalogue",))
+    if hasattr(module, "FIGURE")
+}
 """Every figure: a module of this folder with a `FIGURE` in it."""
 
 _PARAMETERS = (

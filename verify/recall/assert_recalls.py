@@ -71,7 +71,7 @@ def assert_recalls(
         ValueError: hops that are no whole number, or none.
 
     Example:
-        >>> from georecall.constructions import in_place_superposition
+        >>> from georecall.constructions.single_hop import in_place_superposition
         >>> from georecall.verify.recall.laws import LAWS
         >>> assert_recalls(in_place_superposition, laws=LAWS, min_margin=2)
         >>> assert_recalls(lambda facts: in_place_superposition(facts, gate=0.25))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from georecall.constructions import Code, quantized_code, sign_code
+from georecall import Code, quantized_code, sign_code
 from georecall.constructions.codes.code import code_length
 
 SEEDS = st.integers(0, 2**32 - 1)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from georecall.constructions import Code
+from georecall import Code
 from georecall.constructions.codes.code import Numerals, code_length, quantized_code, sign_code
 
 

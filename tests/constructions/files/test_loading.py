@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from georecall.constructions import block_superposition, sequential_hops
+from georecall import block_superposition, sequential_hops
 from georecall.constructions.files import reading
 from georecall.constructions.files.loading import load
 from georecall.constructions.files.onnx import save_onnx

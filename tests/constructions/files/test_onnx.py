@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from georecall.constructions import CONSTRUCTIONS, Transformer, block_superposition
+from georecall import Transformer, block_superposition
+from georecall.constructions import CONSTRUCTIONS
 from georecall.constructions.files.onnx import onnx_graph, save_onnx
 from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.engines.engine import onnxruntime_engine

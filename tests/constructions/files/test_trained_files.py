@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from georecall.constructions import Attention, Transformer
+from georecall import Attention, Transformer
 from georecall.constructions.files.loading import load
 from georecall.constructions.files.onnx import onnx_graph, save_onnx
 from georecall.constructions.files.safetensors import read, write

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from georecall.constructions import CONSTRUCTIONS, block_superposition, in_place_superposition
+from georecall import block_superposition, in_place_superposition
+from georecall.constructions import CONSTRUCTIONS
 from georecall.constructions.files.loading import load, load_safetensors
 from georecall.constructions.files.reading import load_answers
 from georecall.constructions.files.safetensors import DTYPES, decoded, encoded

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from georecall.constructions import Residual
+from georecall import Residual
 
 SHAPES = st.lists(st.integers(0, 3), min_size=1, max_size=3).map(tuple)
 LAYOUTS = st.dictionaries(st.sampled_from(["block", "readout", "gate", "position"]), SHAPES, max_size=4)

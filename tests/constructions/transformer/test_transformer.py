@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csc_array, csr_array
 
-from georecall.constructions import MLP, Attention, Block, Storage, Transformer, block_superposition
+from georecall import MLP, Attention, Block, Storage, Transformer, block_superposition
 from georecall.constructions.transformer.arithmetic import times
 from georecall.theory.facts.fact_table import FactTable
 

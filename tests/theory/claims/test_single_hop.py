@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from georecall.constructions import (
+from georecall import (
     Code,
     block_superposition,
     in_place_superposition,

@@ -8,15 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from georecall.constructions import (
-    CONSTRUCTIONS,
-    Block,
-    Code,
-    Storage,
-    block_superposition,
-    quantized_code,
-    sign_code,
-)
+from georecall import Block, Code, Storage, block_superposition, quantized_code, sign_code
+from georecall.constructions import CONSTRUCTIONS
 from georecall.theory.claims import CLAIMS
 from georecall.theory.facts.datasets import load
 from georecall.theory.facts.fact_table import FactTable, random_bijections

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from georecall.constructions import Code, in_place_superposition, quantized_code, sign_code
+from georecall import Code, in_place_superposition, quantized_code, sign_code
 from georecall.theory.claims.claim import Control
 from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.claims.controls import agreement, nearest_word_margins, neighbour, result

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from georecall.constructions import Storage, block_superposition
+from georecall import Storage, block_superposition
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.verify.claims import floors

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from georecall.constructions import in_place_superposition, sign_code_memory
+from georecall import in_place_superposition, sign_code_memory
 from georecall.constructions.training.recipe import recipe_for
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.verify.claims import gradient_descent as learning

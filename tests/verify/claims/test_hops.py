@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from georecall.constructions import chain_of_thought, sign_code
+from georecall import chain_of_thought, sign_code
 from georecall.constructions.questions import answer, understand
 from georecall.theory.facts import datasets
 from georecall.theory.facts.fact_table import FactsError, FactTable, random_functions

@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from georecall.constructions import block_superposition, chain_of_thought, composed_hops
+from georecall import block_superposition, chain_of_thought, composed_hops
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.verify.claims import floors, hops, path_control, promise, readouts
 from georecall.verify.claims.check import check

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from georecall.constructions import block_superposition
+from georecall import block_superposition
 from georecall.theory.facts.fact_table import random_bijections
 from georecall.verify.claims.check import EXPERIMENTS, UsageError, check, prepare
 from georecall.verify.claims.instance import recalling

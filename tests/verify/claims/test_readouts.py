@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from georecall.constructions import dense_superposition, linear_associative_memory, random_feature_memory
+from georecall import dense_superposition, linear_associative_memory, random_feature_memory
 from georecall.verify.claims.readouts import READOUTS, Readouts, margins_read, n_wrong, split_margins
 from georecall.verify.margins.margins import margins
 

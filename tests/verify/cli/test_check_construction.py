@@ -10,7 +10,7 @@ from georecall.verify.cli import run
 MODULE = """
 import numpy as np
 from dataclasses import replace
-from georecall.constructions import block_superposition, chain_of_thought, composed_hops
+from georecall import block_superposition, chain_of_thought, composed_hops
 
 def build(facts):
     print("not on standard output")

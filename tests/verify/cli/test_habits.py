@@ -29,7 +29,7 @@ def completed(*words):
         (["ch"], ["check"]),
         (["check", "composed"], ["composed-hops"]),
         (["export", "chain"], ["chain-of-thought"]),
-        (["claims", "C5"], ["C5(a)", "C5(b)", "C5(c)"]),
+        (["claims", "C5"], ["C5(a)", "C5(b)", "C5(c)", "C5(d)"]),
         (["bound", "plot"], ["plotkin"]),
         (["check", "single-hop", "--facts", "cou"], ["countries", "countries-disjoint"]),
         (["ask", "--facts", "elements-"], ["elements-neighbours"]),

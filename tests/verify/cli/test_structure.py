@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from georecall.constructions import block_superposition
+from georecall import block_superposition
 from georecall.constructions.files.weights import save_safetensors
 from georecall.theory.facts.fact_table import random_bijections
 from georecall.verify.cli import run

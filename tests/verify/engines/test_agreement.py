@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 import pytest
 
-from georecall.constructions import block_superposition, sign_code_memory
+from georecall import block_superposition, sign_code_memory
 from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.engines import agreement as engines
 from georecall.verify.engines.agreement import Agreement, Compared, agreement

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from georecall.constructions import CONSTRUCTIONS, Attention, Block, Transformer
+from georecall import Attention, Block, Transformer
+from georecall.constructions import CONSTRUCTIONS
 from georecall.constructions.files.onnx import onnx_graph
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.randomness import generator

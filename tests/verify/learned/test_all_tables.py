@@ -7,7 +7,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from georecall.constructions import block_superposition, dense_superposition, sign_code_memory
+from georecall import block_superposition, dense_superposition, sign_code_memory
 from georecall.theory.facts.fact_table import FactTable, random_bijections, several_bijections
 from georecall.verify.learned import Parts
 from georecall.verify.learned import all_tables as module

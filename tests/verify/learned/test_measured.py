@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from georecall.constructions import (
+from georecall import (
     block_superposition,
     dense_superposition,
     in_place_superposition,

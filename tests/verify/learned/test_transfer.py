@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from georecall.constructions import block_superposition
+from georecall import block_superposition
 from georecall.constructions.gradient_descent import untrained
 from georecall.constructions.training.recipe import Recipe
 from georecall.theory.facts.fact_table import random_bijections

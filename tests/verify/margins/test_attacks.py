@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.sparse import bsr_array, csr_array
 
-from georecall.constructions import (
+from georecall import (
     MLP,
     Attention,
     Block,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import coo_array, csr_array
 
-from georecall.constructions import MLP, Attention, Block, Transformer
+from georecall import MLP, Attention, Block, Transformer
 from georecall.constructions.transformer.arithmetic import hardmax, inner, mix, relu, softmax, times
 from georecall.verify.margins.balls import FORMATS, SUMMED_IN, Ball, Format, format_needed, granule
 

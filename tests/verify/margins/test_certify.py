@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from georecall.constructions import in_place_superposition
+from georecall import in_place_superposition
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.facts.keyed import KeyedBijections
 from georecall.verify import usage

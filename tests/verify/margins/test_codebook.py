@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from georecall.constructions import Code, Transformer, block_superposition, in_place_superposition, sign_code
+from georecall import Code, Transformer, block_superposition, in_place_superposition, sign_code
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.verify.margins.balls import Ball
 from georecall.verify.margins.codebook import Codebook

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from georecall.constructions import Transformer, in_place_superposition
+from georecall import Transformer, in_place_superposition
 from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.margins.codebook import Codebook, _constant
 from georecall.verify.margins.margins import margins

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from georecall.constructions import block_superposition, in_place_superposition, random_feature_memory
+from georecall import block_superposition, in_place_superposition, random_feature_memory
 from georecall.constructions.transformer.arithmetic import dense
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.verify.margins import filtered as filter_

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from georecall.constructions import chain_of_thought
+from georecall import chain_of_thought
 from georecall.constructions.chain_of_thought import generate
 from georecall.theory.facts.fact_table import FactTable, random_functions
 from georecall.verify.margins.hops import chains, enumeration, steps

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from georecall.constructions import MLP, Attention, Block, chain_of_thought
+from georecall import MLP, Attention, Block, chain_of_thought
 from georecall.constructions.transformer.arithmetic import dense
 from georecall.constructions.transformer.prompts import relations_first
 from georecall.theory.facts.fact_table import FactTable, random_functions

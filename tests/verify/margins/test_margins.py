@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from georecall.constructions import (
-    CONSTRUCTIONS,
+from georecall import (
     MLP,
     Attention,
     Block,
@@ -21,6 +20,7 @@ from georecall.constructions import (
     packed_superposition,
     sign_code,
 )
+from georecall.constructions import CONSTRUCTIONS
 from georecall.theory.facts.fact_table import FactTable, random_bijections, random_functions
 from georecall.verify.margins import margins as margins_module
 from georecall.verify.margins.balls import Ball

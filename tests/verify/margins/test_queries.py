@@ -7,12 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from georecall.constructions import (
-    block_superposition,
-    chain_of_thought,
-    composed_hops,
-    sequential_hops,
-)
+from georecall import block_superposition, chain_of_thought, composed_hops, sequential_hops
 from georecall.theory.facts.fact_table import FactsError, FactTable
 from georecall.theory.facts.strings import letters
 from georecall.verify.margins.counting.tally import count

@@ -15,7 +15,7 @@ from scipy.sparse import csc_matrix, csr_array
 
 import georecall.constructions.codes.code as codes
 import georecall.constructions.codes.nearest as nearest
-from georecall.constructions import MLP, Attention, Block, Transformer, in_place_superposition
+from georecall import MLP, Attention, Block, Transformer, in_place_superposition
 from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.margins import codebook, filtered, unembedding
 from georecall.verify.margins import margins as margin

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from mpmath import mp, mpf
 
-from georecall.constructions import Attention, Block, Transformer, block_superposition
+from georecall import Attention, Block, Transformer, block_superposition
 from georecall.constructions.transformer.arithmetic import gelu, normalised
 from georecall.constructions.transformer.trained import ACTIVATIONS, BiasedAttention, NormedBlock
 from georecall.constructions.transformer.transformer import Norm

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from georecall.constructions import Attention, composed_hops, hybrid_hops, sequential_hops
+from georecall import Attention, composed_hops, hybrid_hops, sequential_hops
 from georecall.constructions.transformer.arithmetic import dense
 from georecall.theory.facts.fact_table import random_functions
 from georecall.theory.facts.strings import letters

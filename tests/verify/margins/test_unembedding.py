@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from georecall.constructions import Code
+from georecall import Code
 from georecall.constructions.transformer.on_demand import Unembedding as OnDemand
 from georecall.verify.margins import unembedding
 from georecall.verify.margins.unembedding import Unembedding

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from georecall.constructions import (
+from georecall import (
     Code,
     Transformer,
     block_superposition,

@@ -8,8 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from georecall.constructions import (
-    CONSTRUCTIONS,
+from georecall import (
     block_superposition,
     chain_of_thought,
     composed_hops,
@@ -17,6 +16,7 @@ from georecall.constructions import (
     sequential_hops,
     sign_code_memory,
 )
+from georecall.constructions import CONSTRUCTIONS
 from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.recall.assert_recalls import assert_recalls, check_construction
 from georecall.verify.recall.battery import tables

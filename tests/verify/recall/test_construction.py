@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from georecall.constructions import chain_of_thought, composed_hops, in_place_superposition
+from georecall import chain_of_thought, composed_hops, in_place_superposition
 from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.claims import hops as multi_hop
 from georecall.verify.margins.margins import margins

@@ -8,15 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from georecall.constructions import (
-    CONSTRUCTIONS,
-    MLP,
-    Block,
-    Code,
-    block_superposition,
-    in_place_superposition,
-    sign_code,
-)
+from georecall import MLP, Block, Code, block_superposition, in_place_superposition, sign_code
+from georecall.constructions import CONSTRUCTIONS
 from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.recall import laws
 from georecall.verify.recall.construction import Asking

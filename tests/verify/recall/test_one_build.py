@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from georecall.constructions import block_superposition
+from georecall import block_superposition
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.verify.recall.assert_recalls import assert_recalls, check_construction
 

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from georecall.constructions import block_superposition
+from georecall import block_superposition
 from georecall.constructions.files.torch import from_torch
 from georecall.constructions.files.weights import save_safetensors
 from georecall.theory.facts.fact_table import FactTable, random_bijections

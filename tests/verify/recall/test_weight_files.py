@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from scipy.special import erf
 
-from georecall.constructions import block_superposition, chain_of_thought, in_place_superposition
+from georecall import block_superposition, chain_of_thought, in_place_superposition
 from georecall.constructions.files import loading
 from georecall.constructions.files.loading import load
 from georecall.constructions.files.safetensors import write

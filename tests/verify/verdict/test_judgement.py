@@ -6,9 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from georecall.constructions import (
-    in_place_superposition,
-)
+from georecall import in_place_superposition
 from georecall.theory.claims import CLAIMS
 from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.claims import check as checking

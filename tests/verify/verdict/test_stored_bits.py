@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from georecall.constructions import CONSTRUCTIONS, Code, Storage, block_superposition, in_place_superposition
+from georecall import Code, Storage, block_superposition, in_place_superposition
+from georecall.constructions import CONSTRUCTIONS
 from georecall.theory.facts.fact_table import FactTable, random_functions
 from georecall.verify.verdict.stored_bits import subject_bits
 

@@ -27,7 +27,7 @@ def as_json(verdict):
 @pytest.fixture(scope="module")
 def verdicts():
     facts = FactTable([[0, 1, 2], [2, 2, 1]])
-    from georecall.constructions import block_superposition
+    from georecall import block_superposition
 
     return {
         "holds": check("single-hop", facts),

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from georecall.constructions import block_superposition
+from georecall import block_superposition
 from georecall.theory.facts.fact_table import random_bijections
 from georecall.theory.facts.keyed import KeyedBijections
 from georecall.verify.claims import check as checking

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from georecall.constructions import MLP, Attention, Block, Transformer
+from georecall import MLP, Attention, Block, Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.margins.counting import judge as judge_module
 from georecall.verify.margins.counting.judge import Judge

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csc_array
 
-from georecall.constructions import MLP, Attention, Block, Transformer
+from georecall import MLP, Attention, Block, Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.margins.counting import separated
 from georecall.verify.margins.counting.separated import LinearMap, NotExactError, Separated

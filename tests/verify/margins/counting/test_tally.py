@@ -8,16 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import georecall.constructions.transformer.on_demand as on_demand
-from georecall.constructions import (
-    CONSTRUCTIONS,
-    MLP,
-    Attention,
-    Block,
-    Code,
-    Transformer,
-    block_superposition,
-    in_place_superposition,
-)
+from georecall import MLP, Attention, Block, Code, Transformer, block_superposition, in_place_superposition
+from georecall.constructions import CONSTRUCTIONS
 from georecall.theory.facts.fact_table import FactTable, random_bijections, random_functions
 from georecall.theory.facts.keyed import KeyedBijections
 from georecall.verify.margins.counting import tally
