@@ -26,7 +26,7 @@ from georecall.theory.facts.fact_table import FactsError, FactTable
 from georecall.theory.facts.strings import letters, reachable
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.hop_controls import chain_controls, hop_controls
-from georecall.verify.claims.instance import Instance, exact_biases
+from georecall.verify.claims.instance import Again, Instance, exact_biases
 from georecall.verify.claims.path_control import small_table
 from georecall.verify.margins.hops import chains
 from georecall.verify.margins.induction import PremiseError, induction
@@ -172,11 +172,7 @@ class Hops:
             n_queries=n_queries,
             samples=lambda: [sample(Chains(facts, alphabet), _last(R, hops) * facts.n_subjects)],
             premises=(_selectors_exact(code, Fraction(dyadic(gate)), stage_lengths(hops, stages)),),
-            again=lambda model, facts, path: (
-                transitions(model, facts, alphabet)
-                if path == "transitions"
-                else margins(model, Chains(facts, alphabet))
-            ),
+            again=again_in_a_pass(alphabet),
             companion=lambda: self._companion(facts, R, options | {"hops": hops, "stages": stages}),
         )
 
@@ -199,6 +195,17 @@ class Hops:
             "table": "bijections",
         }
         return at | {"hops": hops, "stages": len(self.controls_lengths)} | asked
+
+
+def again_in_a_pass(alphabet: Any) -> Again:
+    """`Instance.again` for hops of one pass, whose relations are these."""
+
+    def again(model: Transformer, facts: FactTable, path: str) -> Margins:
+        if path == "transitions":
+            return transitions(model, facts, alphabet)
+        return margins(model, Chains(facts, alphabet))
+
+    return again
 
 
 def all_margins(

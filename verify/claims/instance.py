@@ -16,6 +16,9 @@ from georecall.verify.verdict.verdict import ControlResult, HypothesisResult, Ve
 _SEEDS = 64  # tried for a draw that recalls
 
 
+Again = Callable[[Transformer, FactTable, str], Found | None]
+
+
 @dataclass(frozen=True)
 class Instance:
     """A claim about a construction, at one table of facts and one choice of options.
@@ -54,7 +57,7 @@ class Instance:
     draws: Promise | None = None
     redraw: "Callable[[int], Instance] | None" = None
     lost: Callable[[Verdict], Verdict] | None = None
-    again: Callable[[Transformer, FactTable, str], Found | None] | None = None
+    again: Again | None = None
     companion: "Callable[[], Instance] | None" = None
 
 

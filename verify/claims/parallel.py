@@ -19,8 +19,9 @@ from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.facts.strings import letters, string_answers
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.controls import result
-from georecall.verify.claims.hops import all_margins, as_entities
+from georecall.verify.claims.hops import again_in_a_pass, all_margins, as_entities
 from georecall.verify.claims.instance import Instance
+from georecall.verify.claims.path_control import small_table
 from georecall.verify.margins.margins import Margins, Progress, margins
 from georecall.verify.margins.queries import Chains, sample
 from georecall.verify.margins.transitions import Representatives
@@ -78,7 +79,14 @@ class Parallel:
                 sample(Chains(facts, alphabet[:k]), int(min(R**k - 1, 1 << 40)) * facts.n_subjects)
                 for k in range(1, hops + 1)
             ],
+            again=again_in_a_pass(alphabet),
+            companion=lambda: self._companion(facts, R, options | {"hops": hops}),
         )
+
+    def _companion(self, facts: FactTable, R: int, options: dict[str, Any]) -> Instance:
+        hops, R = min(options["hops"], _HOPS), min(R, _R)
+        small = small_table(facts, R * hops if options.get("typed") else R)
+        return self.instance(small, **options | {"hops": hops})
 
     def controls(self, **_: Any) -> list[ControlResult]:
         """All controls of the claim, untyped and typed, on a small companion table."""

@@ -22,14 +22,16 @@ from georecall.theory.facts.fact_table import FactsError, FactTable, random_bije
 from georecall.theory.facts.strings import letters, spelled, string_answers
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.controls import neighbour, result
-from georecall.verify.claims.hops import all_margins, as_entities
+from georecall.verify.claims.hops import again_in_a_pass, all_margins, as_entities
 from georecall.verify.claims.instance import Instance, exact_biases
+from georecall.verify.claims.path_control import small_table
 from georecall.verify.margins.margins import Margins, margins
 from georecall.verify.margins.queries import Chains, sample
 from georecall.verify.usage import UsageError
 from georecall.verify.verdict.verdict import ControlResult
 
 _N, _R = 10, 3  # of the companion
+_MOST_HOPS = 4  # of the companion of the way that decided
 _CODE = sign_code(_N)
 
 
@@ -111,7 +113,17 @@ class TwoSided:
             n_queries=n_queries,
             samples=lambda: [sample(Chains(facts, alphabet), min(n_queries - 1, 1 << 40))],
             premises=(exact_biases({2 * Fraction(dyadic(gate)) * n - 1 for n in conditions}),),
+            again=again_in_a_pass(alphabet),
+            companion=lambda: self._small(facts, alphabet.shape[1], options | {"hops": hops}),
         )
+
+    def _small(self, facts: FactTable, R: int, options: dict[str, Any]) -> Instance:
+        """The same claim and options on few entities and relations; of many hops few, split by default."""
+        if options["hops"] > _MOST_HOPS:
+            options = _without(options, "split", "stages") | {"hops": _MOST_HOPS}
+        R = min(R, 2)
+        small = small_table(facts, R * options["hops"] if options.get("typed") else R)
+        return self.instance(small, **options)
 
     def controls(self, **_: Any) -> list[ControlResult]:
         """All controls of the claim, whatever was asked for, every option as itself, on a companion table."""
@@ -239,8 +251,8 @@ def _reached(facts: FactTable, alphabet: NDArray[np.int64], lengths: list[int]) 
     return np.unique(string_answers(facts, alphabet[: sum(lengths)]))
 
 
-def _without(options: dict[str, Any], name: str) -> dict[str, Any]:
-    return {option: value for option, value in options.items() if option != name}
+def _without(options: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {option: value for option, value in options.items() if option not in names}
 
 
 TWO_SIDED = (TwoSided(claims.TWO_SIDED_HOPS, 2), TwoSided(claims.SINGLE_HOP_SPLIT, 1))

@@ -11,7 +11,8 @@ from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.controls import controlled
 from georecall.verify.claims.hops import as_entities
 from georecall.verify.claims.hypotheses import hypotheses_of, not_met
-from georecall.verify.claims.instance import built
+from georecall.verify.claims.instance import Instance, built
+from georecall.verify.claims.path_control import path_control
 from georecall.verify.claims.two_sided import TWO_SIDED, below_the_floor
 from georecall.verify.margins.margins import Progress
 from georecall.verify.usage import require_memory_for_table
@@ -22,7 +23,9 @@ from georecall.verify.verdict.verdict import Mismatch, Verdict
 _EXPERIMENT = next(experiment for experiment in TWO_SIDED if experiment.claim is TWO_SIDED_HOPS)
 
 
-def two_sided_bound(facts: FactTable, progress: Progress | None = None, hops: int = 2) -> Verdict:
+def two_sided_bound(
+    facts: FactTable, progress: Progress | None = None, hops: int = 2, *, controls: bool = True
+) -> Verdict:
     """Every split of the hops, typed and untyped, against the floors on the larger side and on one."""
     _, strangers = as_entities(facts)
     hypotheses, unmet = hypotheses_of(
@@ -35,6 +38,7 @@ def two_sided_bound(facts: FactTable, progress: Progress | None = None, hops: in
     typed = random_bijections(N, R * hops, rng=generator(0, "typed table", N, R, hops))
     verdict = Verdict(claim=TWO_SIDED_BOUND.name, status="holds", hypotheses=hypotheses)
     measured: dict[str, Any] = {}
+    paths: dict[str, Instance] = {}
     for kind, split in product(("typed", "untyped"), (None, *range(hops + 1))):
         given = {"typed": True} if kind == "typed" else {}
         table = typed if kind == "typed" else facts
@@ -46,6 +50,8 @@ def two_sided_bound(facts: FactTable, progress: Progress | None = None, hops: in
         recall = covered(
             judged(Verdict("recall", "inconclusive", n_queries=instance.n_queries), found), found
         )
+        if recall.status == "holds":
+            paths[found.path] = instance
         of_subject, of_output = subject_bits(model, N) or 0, model.storage.other_bits // N
         floor = bounds.two_sided(N, R, hops, untyped=kind == "untyped")
         beside = bounds.two_sided(N, R, hops, untyped=kind == "untyped", subject_bits=of_subject)
@@ -72,5 +78,8 @@ def two_sided_bound(facts: FactTable, progress: Progress | None = None, hops: in
                 reason = f"{quantity}: {used} lies within {least}"
                 verdict = replace(verdict, status="inconclusive", reason=reason)
     verdict = replace(verdict, measured=measured)
+    if not controls:
+        return verdict
     at = {"subjects": 10, "relations": 3, "table": "bijections", "hops": 2}
-    return controlled(verdict, [below_the_floor(2)], at)
+    own = (path_control(instance, path) for path, instance in paths.items())
+    return controlled(verdict, [below_the_floor(2), *filter(None, own)], at)
