@@ -11,6 +11,7 @@ The table of CHANGES = 1000 changes per construction:
     pytest -m slow -s tests/verify/test_weight_mutations.py
 """
 
+import json
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
@@ -24,12 +25,14 @@ from scipy.sparse import csr_array
 
 from georecall import Transformer
 from georecall.constructions import CONSTRUCTIONS
+from georecall.constructions.files.integers import in_whole_numbers
 from georecall.theory.facts.fact_table import random_bijections, random_functions
 from georecall.theory.facts.strings import letters
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.options import EXPERIMENTS, prepare
 from georecall.verify.margins.counting.separated import Separated
 from georecall.verify.margins.lead import Witness
+from georecall.verify.recall.recheck import margins as recheck_margins
 from georecall.verify.recall.weights import check_recall
 from georecall.verify.verdict.verdict import Verdict
 
@@ -159,10 +162,27 @@ def study(name: str, options: dict[str, Any], changes: int, brute_force: Any, la
         if not (weight != weights[which]).sum():
             continue
         w = brute.with_weight(which, weight)
-        verdict = check_recall(with_weight(model, which, weight), brute.facts, asked=asked)
+        mutant = with_weight(model, which, weight)
+        verdict = check_recall(mutant, brute.facts, asked=asked)
         tally.changes += 1
         judge(verdict, brute, w, tally)
+        recheck(mutant, brute, w, asked, typed=options.get("typed", False))
     return tally
+
+
+def recheck(mutant: Transformer, brute: Any, w: Any, asked: Any, *, typed: bool) -> None:
+    """The re-checker of the standard library says the same, of every query that it can be asked."""
+    margins, exact = brute.margins(w)
+    stored = in_whole_numbers(mutant, brute.facts.answers, asked, typed=typed)
+    try:
+        found = recheck_margins(json.loads(json.dumps(stored)))
+    except ArithmeticError:
+        assert not exact or mutant.attention == "soft"
+        return
+    assert (min(found) > 0) == (min(margins.values()) > 0)
+    if not brute.thinks:
+        assert exact
+        assert sorted(found) == sorted(margins.values())
 
 
 def judge(verdict: Verdict, brute: Any, w: Any, tally: Tally) -> None:

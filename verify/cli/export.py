@@ -1,5 +1,6 @@
 """`georecall export`: a construction's weights, for other programs."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from georecall.verify.cli.options import asks_hops, claim_options, facts_options
 @click.argument("claim", type=ClaimName())
 @facts_options
 @claim_options
-@click.option("--out", required=True, metavar="FILE.safetensors|onnx", help="Where to; answers go beside it.")
+@click.option(
+    "--out", required=True, metavar="FILE.safetensors|onnx|json", help="Where to; answers go beside it."
+)
 @click.option(
     "--dtype",
     default="float64",
@@ -30,6 +33,7 @@ def command(
     georecall export single-hop --facts elements --out model.safetensors
     georecall check --model model.safetensors --answers model.answers.npy
     georecall export chain-of-thought --hops 3 --out model.onnx
+    georecall export single-hop --out model.json && python3 recheck.py model.json
     """  # noqa: D301 (click wants the backspace)
     given = {name: value for name, value in options.items() if value is not None}
     with input_errors():
@@ -48,9 +52,11 @@ def command(
 
 
 def _export(claim: str, table: Any, out: str, dtype: str, options: dict[str, Any]) -> dict[str, Any]:
+    from georecall.constructions.files.integers import save_integers
     from georecall.constructions.files.onnx import ONNX_DTYPES, save_onnx
     from georecall.constructions.files.safetensors import DTYPES
     from georecall.constructions.files.weights import save_safetensors
+    from georecall.theory.tools.files import replacing
     from georecall.theory.tools.version import VERSION
     from georecall.verify.claims.instance import recalling
     from georecall.verify.claims.options import prepare
@@ -58,9 +64,13 @@ def _export(claim: str, table: Any, out: str, dtype: str, options: dict[str, Any
     from georecall.verify.usage import UsageError
 
     path = Path(out)
-    kinds = {".safetensors": (save_safetensors, tuple(DTYPES)), ".onnx": (save_onnx, ONNX_DTYPES)}
+    kinds = {
+        ".safetensors": (save_safetensors, tuple(DTYPES)),
+        ".onnx": (save_onnx, ONNX_DTYPES),
+        ".json": (save_integers, ("float64",)),
+    }
     if path.suffix not in kinds:
-        raise UsageError(f"--out must end in .safetensors or .onnx, got {out}")
+        raise UsageError(f"--out must end in .safetensors, .onnx or .json, got {out}")
     save, dtypes = kinds[path.suffix]
     if dtype not in dtypes:
         raise UsageError(f"--dtype must be one of {', '.join(dtypes)} for {path.suffix}, got {dtype}")
@@ -83,9 +93,13 @@ def _export(claim: str, table: Any, out: str, dtype: str, options: dict[str, Any
         if dtype != "float64" and (why := what_rounds(model, samples, dtype)):
             raise ValueError(why)
         stored["arithmetic"] = arithmetic(dtype)
-        answers = save(model, path, prepared.facts.answers, queries=samples, dtype=dtype, metadata=stored)
+        beside = save(model, path, prepared.facts.answers, queries=samples, dtype=dtype, metadata=stored)
+        if path.suffix == ".json":  # the answers are in it; beside it stands what decides its margins
+            beside = path.with_name("recheck.py")
+            with replacing(beside) as temporary:
+                shutil.copyfile(Path(__file__).parents[1] / "recall" / "recheck.py", temporary)
     except ImportError as error:
         raise UsageError(f"{error.name} is not installed: pip install 'georecall[export]'") from error
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot export to {out} in {dtype}: {error}") from error
-    return {"model": str(path), "answers": str(answers), "dtype": dtype, "n_parameters": model.n_parameters}
+    return {"model": str(path), "answers": str(beside), "dtype": dtype, "n_parameters": model.n_parameters}

@@ -64,7 +64,7 @@ def test_narrow_dtypes_hold_what_float64_holds(
             ["counting-bound", "--out", "m.onnx"],
             "counting-bound is about all models; weights have single-hop, ",
         ),
-        (["single-hop", "--out", "m.bin"], "--out must end in .safetensors or .onnx, got m.bin"),
+        (["single-hop", "--out", "m.bin"], "--out must end in .safetensors, .onnx or .json, got m.bin"),
         (
             ["composed-hops", "--hops", "99", "--out", "m.onnx"],
             "weights of 12 outputs and d_model 2535301200456458802993406410858 would take",
@@ -166,3 +166,17 @@ def test_a_check_says_which_engine(tmp_path: Path, capsys: pytest.CaptureFixture
     assert verdict["measured"]["engine_queries"] == 12 * 2 + 2 * 12 * 4  # one step, and both of two
     assert "counting-bound" in refused(capsys, "check", "counting-bound", "--engine", "onnxruntime")
     assert "abacus" in refused(capsys, "check", "single-hop", "--engine", "abacus")
+
+
+def test_a_file_of_whole_numbers_is_decided_by_a_script_that_needs_nothing(tmp_path, monkeypatch):
+    options = ["--subjects", "6", "--relations", "2"]
+    assert run(["export", "single-hop", *options, "--out", str(tmp_path / "model.json")]) == 0
+    command = [sys.executable, "-I", "-S", "recheck.py", "model.json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "12 prompts, 0 wrong, least margin 2\n"
+    stored = json.loads((tmp_path / "model.json").read_text())
+    stored["answers"][1][3] = (stored["answers"][1][3] + 1) % 6
+    (tmp_path / "model.json").write_text(json.dumps(stored))
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout.startswith("12 prompts, 1 wrong, least margin -2 ([3, 7], range(0, 2), ")
