@@ -19,6 +19,7 @@ from georecall.verify.claims.options import EXPERIMENTS, prepare
 from georecall.verify.engines.engine import everything_asked
 
 torch = pytest.importorskip("torch", reason="the torch loader of constructions/README.md needs torch")
+torch.set_num_threads(1)  # for models as small as these, threads only wait for each other
 
 README = Path(str(constructions.__file__)).parent / "README.md"
 SNIPPETS = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
