@@ -2,8 +2,10 @@
 
 import itertools
 import math
+import re
 from collections import defaultdict
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -97,3 +99,14 @@ def test_what_does_not_fit_is_refused_in_words():
         two_sided(9, 2, 2, split=0, subjects_asked=3)
     with pytest.raises(ValueError, match="split must be a whole number from 0 to 1"):
         two_sided(9, 2, 2, split=2)
+
+
+def test_the_table_of_construction_over_floor_on_the_page():
+    page = (Path(__file__).parents[2] / "theory" / "pages" / "c10.md").read_text()
+    rows = re.findall(r"^\| (\d+) \| (\d+ / .*) \|$", page, flags=re.M)
+    assert [int(R) for R, _ in rows] == [2, 3, 4, 8, 16]
+    for R, row in ((int(R), row.split(" | ")) for R, row in rows):
+        for k, cell in enumerate(row, start=1):
+            used = (R ** (k // 2) if k % 2 == 0 else (R + 2) // 2 * R ** (k // 2)) * 30
+            floor = two_sided(2**30, R, k, digits=6).lower_float
+            assert cell == f"{used} / {floor:.0f} = {used / floor:.2f}"

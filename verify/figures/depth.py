@@ -3,11 +3,21 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from georecall import bounds
 from georecall.verify.figures import theory_lines as lines
 from georecall.verify.figures.figure import Plot
+from georecall.verify.figures.hop_sizes import others
 from georecall.verify.figures.missing import needed
 from georecall.verify.figures.style import COLOURS, axes
 
+_OTHERS = (
+    ("sequential, merged (C5(b))", "x"),
+    ("two-sided (C10)", "*"),
+    ("two-sided, one layer", "p"),
+    ("two-sided with memories", "h"),
+    ("parallel (C5(d))", "X"),
+    ("chain of thought (C3), k passes", "1"),
+)
 _STYLES = (("blue", "o"), ("green", "D"), ("vermilion", "^"), ("sky", "v"), ("orange", "P"), ("purple", "s"))
 
 
@@ -17,7 +27,9 @@ def draw_depth(frame: pd.DataFrame) -> Figure:
     Curves are the formulas of the claims, markers are models built and measured; a hollow one recalled all
     its queries, a filled one all strings of some random subjects. Ticks are C6's floor on the bits of one
     subject's embedding (untyped, T = 1) at the other fact-dependent bits B of the model, where it says
-    something: no embedding of 1-bit coordinates beside so many bits has fewer.
+    something: no embedding of 1-bit coordinates beside so many bits has fewer. For the most hops the other
+    constructions stand there too, by their formulas, and as a line C10's floor on the larger of what a
+    subject's embedding and a column of W_U hold, untyped.
     """
     rows = needed(frame, "hops", sweep="hops")
     N, R = (int(rows[name].iloc[0]) for name in ("n_subjects", "n_relations"))
@@ -47,13 +59,31 @@ def draw_depth(frame: pd.DataFrame) -> Figure:
     )
     if (rows["verified_share"] < 1).any():
         ax.plot([], [], "o", color=COLOURS["grey"], label="filled: all strings of random subjects")
+    most = int(rows["hops"].max())
+    for family, marker in _OTHERS:
+        same = [size for size in others(N, R, most) if size.family == family]
+        ax.plot(
+            [size.n_layers for size in same],
+            [size.d_model for size in same],
+            marker=marker,
+            ls=":" if len(same) > 1 else "none",
+            color=COLOURS["black"],
+            mfc="white",
+            ms=6,
+            label=f"{family}, $k = {most}$",
+        )
+    try:
+        floor = bounds.two_sided(N, R, most, untyped=True).lower_float
+        ax.axhline(floor, color=COLOURS["grey"], ls="--", lw=1, label=f"floor (C10), $k = {most}$")
+    except bounds.MissingExtraError:
+        pass
     ax.set_yscale("log", base=2)
     ax.yaxis.set_major_formatter("{x:,.0f}")
-    ax.set_xticks(range(1, 2 * int(rows["hops"].max()), 2))
+    ax.set_xticks(range(1, 2 * most))
     ax.set_xlabel("layers")
     ax.set_ylabel("dimension $d$ of the residual stream")
     ax.set_title(f"Depth buys dimension (C5): $R = {R}$ relations, $N = {N}$ entities")
-    ax.legend(loc="upper right", ncols=1)
+    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), ncols=1)
     return figure
 
 

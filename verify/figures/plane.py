@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from georecall import bounds
 from georecall.verify.figures.figure import Plot
+from georecall.verify.figures.hop_sizes import others
 from georecall.verify.figures.missing import PlotError, needed
 from georecall.verify.figures.style import COLOURS, axes
 
@@ -16,7 +17,8 @@ def draw_plane(frame: pd.DataFrame) -> Figure:
     """For the most hops swept: every hybrid construction, and what no model can do with less of both.
 
     The floor is C6's, untyped: the least fact-dependent bits elsewhere, given the bits of one subject's
-    embedding, at the best number T of subjects counted together.
+    embedding, at the best number T of subjects counted together. Two-sided constructions pay in a third
+    place, the columns of the unembedding, which count among the bits elsewhere: their markers say how many.
     """
     rows = needed(frame, "hops", sweep="hops")
     N, R = (int(rows[name].iloc[0]) for name in ("n_subjects", "n_relations"))
@@ -44,6 +46,17 @@ def draw_plane(frame: pd.DataFrame) -> Figure:
     )
     for stages, x, y in rows[["stages", "subject_bits", "other_bits"]].itertuples(index=False):
         ax.annotate(f"$c = {int(stages)}$", (x, y), xytext=(6, 6), textcoords="offset points")
+    sides = [size for size in others(N, R, k) if size.family.startswith("two-sided") and size.output_bits]
+    ax.plot(
+        [size.subject_bits for size in sides],
+        [size.other_bits for size in sides],
+        marker="*",
+        ls="none",
+        color=COLOURS["vermilion"],
+        label="two-sided (C10), by formula; bits of a column of $W_U$",
+    )
+    for x, y, column in {(size.subject_bits, size.other_bits, size.output_bits) for size in sides}:
+        ax.annotate(f"{column}", (x, y), xytext=(-8, -3), textcoords="offset points", ha="right")
     ax.set_ylim(bottom=0)
     ax.set_xlim(left=0, right=1.12 * most)
     ax.set_xlabel("fact-dependent bits of one subject's embedding")
