@@ -13,6 +13,7 @@ from scipy.special import logsumexp
 from georecall.constructions.gradient_descent import trained
 from georecall.constructions.training.recipe import Recipe
 from georecall.theory.facts.fact_table import FactTable, several_bijections
+from georecall.verify.learned.all_tables import over_all_tables
 from georecall.verify.learned.selection import alignment, gating, swaps
 from georecall.verify.learned.superposition import probes, superposition_r2
 from georecall.verify.learned.transfer import transfer
@@ -43,6 +44,7 @@ def learned_cell(
     tables: int,
     residual: int,
     disjoint: int = 0,
+    everywhere: int = 0,
     **settings: Any,
 ) -> dict[str, Any]:
     """One training run on random bijections and what it leads to.
@@ -57,6 +59,7 @@ def learned_cell(
             tables |A|.
         residual: 0 or 1.
         disjoint: 1: every relation has attributes of its own, R |A| in all.
+        everywhere: 1: transfer over all tables too.
         settings: the other fields of `Recipe`.
 
     Returns:
@@ -85,6 +88,9 @@ def learned_cell(
         **aligned,
         **moved,
     }
+    if everywhere:
+        all_ = over_all_tables(parts, facts, seed=seed)
+        found |= {"expected_transfer": float(all_.expected[0]), "worst_transfer": float(all_.worst[1])}
     return {"recall": float(right(parts.model, facts).mean())} | {
         name: round(value, _DIGITS) for name, value in found.items()
     }
@@ -221,6 +227,23 @@ def without_mlp(*, seeds: int = 3, seed: int = 0) -> Grid:
                 "initial": 1.0,
             }
             grid += runs([256], [2], [20], seeds=seeds, seed=seed, batch=0, steps=3000, **settings)
+    return grid
+
+
+def worst(*, seeds: int = 3, seed: int = 0) -> Grid:
+    """|A| = 128, R = 2, d = 40: the recipe, and what might make transfer good for every table."""
+    grid: Grid = []
+    changes: tuple[dict[str, Any], ...] = (
+        *({"tables": tables} for tables in (1, 2, 4, 8)),
+        *({"noise": noise} for noise in (0.3, 1.0)),
+        *({"width_per_dimension": width} for width in (2, 8)),
+        {"tables": 8, "width_per_dimension": 8},
+        {"tables": 8, "noise": 1.0},
+    )
+    for change in changes:
+        settings: dict[str, Any] = {"weight_decay": 0.3, "learning_rate": 0.01, "batch": 256, "steps": 2000}
+        settings |= {"everywhere": 1} | change
+        grid += runs([128], [2], [20], seeds=seeds, seed=seed, **settings)
     return grid
 
 

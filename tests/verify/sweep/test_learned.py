@@ -63,6 +63,13 @@ def test_without_an_mlp_a_cell_says_the_loss_and_disjoint_attributes_are_recalle
     assert "gated" not in row
 
 
+def test_a_cell_that_is_asked_everywhere_says_the_expected_and_the_worst_transfer():
+    ((kind, parameters),) = runs([16], [2], [8], seeds=1, steps=250, everywhere=1)
+    row = measure(Cell.of(kind, **parameters))
+    assert 0 <= row["worst_transfer"] <= row["expected_transfer"] <= 1
+    assert row["worst_transfer"] <= row["transfer"]
+
+
 def test_a_cell_gives_the_same_row_whenever_it_is_measured(tmp_path):
     ((kind, parameters),) = runs([16], [2], [8], seeds=1, steps=250)
     cell = Cell.of(kind, **parameters)
