@@ -46,6 +46,7 @@ from georecall.theory.facts.fact_table import FactsError as FactsError
 from georecall.theory.facts.fact_table import FactTable as FactTable
 from georecall.theory.facts.fact_table import random_bijections as random_bijections
 from georecall.theory.facts.fact_table import random_functions as random_functions
+from georecall.theory.facts.spelling import FactsWarning as FactsWarning
 from georecall.theory.lemmas.catalogue import LEMMAS as lemmas
 from georecall.theory.lemmas.solver import prove as prove
 from georecall.theory.tools.version import VERSION as __version__

@@ -10,11 +10,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from georecall.theory.facts.entities import identified
 from georecall.theory.facts.files import read_facts
-from georecall.theory.facts.python import answers_in_numbers, of_frame, of_rows, whole_number
+from georecall.theory.facts.python import (
+    answers_in_numbers,
+    mask_of,
+    names_of,
+    of_frame,
+    of_rows,
+    whole_number,
+)
 from georecall.theory.facts.spelling import FactsError as FactsError
 from georecall.theory.facts.stated import UNKNOWN as UNKNOWN
 from georecall.theory.facts.stated import Source, Stated, long
-from georecall.theory.tools.names import inert, quoted
+from georecall.theory.tools.names import inert
 from georecall.theory.tools.randomness import generator
 
 Missing = Literal["unknown"] | None
@@ -80,10 +87,10 @@ class FactTable:
         fields = {
             "answers": table,
             "n_attributes": n_attributes,
-            "subjects": _names(subjects, table.shape[1], "subjects"),
-            "relations": _names(relations, table.shape[0], "relations"),
-            "attributes": _names(attributes, n_attributes, "attributes"),
-            "filled": _mask(filled, table.shape),
+            "subjects": names_of(subjects, table.shape[1], "subjects"),
+            "relations": names_of(relations, table.shape[0], "relations"),
+            "attributes": names_of(attributes, n_attributes, "attributes"),
+            "filled": mask_of(filled, table.shape),
         }
         for field, value in fields.items():
             object.__setattr__(self, field, value)
@@ -357,33 +364,6 @@ def several_bijections(n_attributes: int, n_relations: int, tables: int, *, seed
         for i in range(tables)
     ]
     return FactTable(np.concatenate([table.answers for table in several], axis=1), n_attributes=n_attributes)
-
-
-def _names(names: Sequence[str] | None, count: int, what: str) -> tuple[str, ...] | None:
-    if names is None:
-        return None
-    if isinstance(names, str | bytes) or not all(isinstance(name, str) for name in names):
-        raise FactsError(f"names of {what} must be several texts, got {names!r:.80}")
-    kept = tuple(map(str, names))  # NumPy's own strings are written otherwise, and would change the digest
-    if len(kept) != count:
-        raise FactsError(f"{len(kept)} names for {count} {what}")
-    if len(set(kept)) != count:
-        twice, before = "", set[str]()
-        for name in kept:
-            twice = twice or (name if name in before else "")
-            before.add(name)
-        raise FactsError(f"the name {quoted(twice)} stands twice among the {what}")
-    return kept
-
-
-def _mask(filled: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
-    if filled is None:
-        return None
-    mask = np.array(filled)
-    if mask.shape != shape or mask.dtype != bool:
-        raise FactsError(f"filled must be truth values of shape {shape}, got {mask.dtype} of {mask.shape}")
-    mask.setflags(write=False)
-    return mask if mask.any() else None
 
 
 def _rebuild(

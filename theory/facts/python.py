@@ -63,6 +63,43 @@ def whole_number(value: Any, what: str) -> int:
     return int(value)
 
 
+def names_of(names: Sequence[str] | None, count: int, what: str) -> tuple[str, ...] | None:
+    """Names in Python's own text.
+
+    Raises:
+        FactsError: they are no texts, not as many as there are things to name, or one stands twice.
+    """
+    if names is None:
+        return None
+    if isinstance(names, str | bytes) or not all(isinstance(name, str) for name in names):
+        raise FactsError(f"names of {what} must be several texts, got {names!r:.80}")
+    kept = tuple(map(str, names))  # NumPy's own strings are written otherwise, and would change the digest
+    if len(kept) != count:
+        raise FactsError(f"{len(kept)} names for {count} {what}")
+    if len(set(kept)) != count:
+        twice, before = "", set[str]()
+        for name in kept:
+            twice = twice or (name if name in before else "")
+            before.add(name)
+        raise FactsError(f"the name {quoted(twice)} stands twice among the {what}")
+    return kept
+
+
+def mask_of(filled: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
+    """The cells that were filled; nothing where none was.
+
+    Raises:
+        FactsError: no truth values of this shape.
+    """
+    if filled is None:
+        return None
+    mask = np.array(filled)
+    if mask.shape != shape or mask.dtype != bool:
+        raise FactsError(f"filled must be truth values of shape {shape}, got {mask.dtype} of {mask.shape}")
+    mask.setflags(write=False)
+    return mask if mask.any() else None
+
+
 def of_rows(rows: Iterable[tuple[int, Sequence[Any]]], width: int, source: Source) -> Iterator[Row]:
     """Rows of cells as text; what is missing (None, NaN) is empty.
 

@@ -1,12 +1,15 @@
 """`georecall ask`: a question in words, answered through the weights."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from georecall.theory.tools.names import inert
 from georecall.verify.cli.complete import Word, data_sets
 from georecall.verify.cli.options import input_errors, read_facts
+
+if TYPE_CHECKING:
+    from georecall.theory.facts.fact_table import FactTable
 
 
 @click.command(name="ask")
@@ -42,13 +45,24 @@ def command(words: tuple[str, ...], facts: str, missing: Any, as_json: bool) -> 
             subject = entities.subjects.index(table.subject_name(subject)) if entities.subjects else subject
             table = entities
         steps = answer(table, subject, relations)
+    stated = _stated(table, subject, relations)
     if as_json:
         from georecall.verify.cli.output import print_json
 
         said = [{"prompt": list(s.prompt), "said": s.said, "margin": s.margin} for s in steps]
-        print_json({"question": question, "answer": steps[-1].said, "steps": said})
+        print_json({"question": question, "answer": steps[-1].said, "stated": stated, "steps": said})
         return
     for number, step in enumerate(steps, start=1):
         prompt = " | ".join(map(inert, step.prompt))
         click.echo(f"step {number}  {prompt}  ->  {inert(step.said)}  (margin {step.margin:g})")
-    click.echo(f"{inert(table.question(subject, *relations))}: {inert(steps[-1].said)}")
+    nobody = "" if stated else " (nobody stated it)"
+    click.echo(f"{inert(table.question(subject, *relations))}: {inert(steps[-1].said)}{nobody}")
+
+
+def _stated(table: "FactTable", subject: int, relations: list[int]) -> bool:
+    """Whether every hop asks for a fact that somebody stated."""
+    for relation in relations:
+        if table.filled is not None and table.filled[relation, subject]:
+            return False
+        subject = int(table.answers[relation, subject])
+    return True

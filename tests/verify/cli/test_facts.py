@@ -51,7 +51,10 @@ def test_one_hop_is_asked_of_any_facts(said):
 )
 def test_missing_unknown_loses_no_answer_that_is_stated(said, lands, question, answer):
     status, out, _ = said("ask", "--facts", lands, "--missing", "unknown", question, "--json")
-    assert (status, json.loads(out)["answer"]) == (0, answer)
+    found = json.loads(out)
+    assert (status, found["answer"], found["stated"]) == (0, answer, answer != "unknown")
+    _, out, _ = said("ask", "--facts", lands, "--missing", "unknown", question)
+    assert out.endswith("nobody stated it)\n") == (answer == "unknown")
 
 
 def test_a_verdict_counts_what_was_filled_and_what_was_stated(said, lands):
