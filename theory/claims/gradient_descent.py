@@ -3,7 +3,7 @@
 import sympy
 
 from georecall.theory.claims.claim import Claim, Control, Hypothesis, Step
-from georecall.theory.claims.floors import BIJECTIONS
+from georecall.theory.claims.counting import BIJECTIONS
 from georecall.theory.claims.symbols import A, R
 
 _QUANTITIES = (

@@ -6,7 +6,7 @@ import sympy
 
 from georecall.theory.claims.chain_of_thought import ENTITIES
 from georecall.theory.claims.claim import Claim, Control, Hypothesis, PerLayer, Step
-from georecall.theory.claims.floors import BIJECTIONS
+from georecall.theory.claims.counting import BIJECTIONS
 from georecall.theory.claims.hops import SIGN_CODE
 from georecall.theory.claims.single_hop import GATE_HALF_SPREAD, INJECTIVE_CODE, TWO_ATTRIBUTES
 from georecall.theory.claims.symbols import N, R, c, k, layer, m, merged, named, typed

@@ -17,8 +17,10 @@ from georecall.constructions.hops import composed_hops
 from georecall.constructions.single_hop import block_superposition, in_place_superposition
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims.claim import Claim
-from georecall.theory.claims.floors import COUNTING_BOUND, MARGIN_BOUND, MULTI_HOP_BOUND
+from georecall.theory.claims.counting import COUNTING_BOUND
 from georecall.theory.claims.hops import COMPOSED_HOPS, DROPPED_BLOCK
+from georecall.theory.claims.margin import MARGIN_BOUND
+from georecall.theory.claims.multi_hop import MULTI_HOP_BOUND
 from georecall.theory.claims.selector import SELECTOR_NECESSARY
 from georecall.theory.claims.two_sided import TWO_SIDED_BOUND
 from georecall.theory.facts.fact_table import FactTable, random_bijections

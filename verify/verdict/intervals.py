@@ -162,7 +162,7 @@ def looks_for(level: Fraction, error: float) -> tuple[int, ...]:
         >>> looks_for(Fraction(9, 10), 0.01)
         (73, 146, 292, 584, 1168, 2336, 4672, 9344)
         >>> looks_for(Fraction(999, 1000), 0.01), looks_for(1 - Fraction(1, 10**6), 0.01)
-        ((7494, 14988, 29976), ())
+        ((7493, 14986, 29972), ())
     """
     share = error / 2 / _DOUBLINGS
     first = max(_FIRST, ceil(log(share) / log1p(-float(1 - level))) + 1)
