@@ -141,8 +141,9 @@ a query is half the squared distance from its answer's word to the nearest other
         ),
         "d_mlp_per_layer": PerLayer(
             sympy.Piecewise(
-                (R * m, sympy.Eq(layer, sympy.Piecewise((k, _ONE_LAYER_PER_HOP), (2 * k - 1, True)))),
+                (R * m, sympy.And(_ONE_LAYER_PER_HOP, sympy.Eq(layer, k))),
                 (R * N + R * m + R, _ONE_LAYER_PER_HOP),
+                (R * m, sympy.Eq(layer, 2 * k - 1)),
                 (N, sympy.Eq(sympy.Mod(layer, 2), 0)),
                 (2 * R * m, True),
             ),
