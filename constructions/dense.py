@@ -11,11 +11,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from georecall.constructions.embeddings import EMBEDDINGS, GRAIN, Embedding
 from georecall.constructions.transformer.parts import scaled_identity, uniform_attention
 from georecall.constructions.transformer.residual import Residual
 from georecall.constructions.transformer.transformer import MLP, Block, Storage, Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.numbers.dense import closed_form_length
+from georecall.theory.numbers.zero_forced import proved_length
 from georecall.theory.tools.randomness import generator
 
 Floats = NDArray[np.float64]
@@ -28,6 +30,7 @@ def dense_superposition(
     facts: FactTable,
     *,
     variant: Variant = "signs",
+    embedding: Embedding = "plain",
     length: int | None = None,
     delta: float = 0.1,
     gate: float | None = None,
@@ -44,27 +47,32 @@ def dense_superposition(
         facts: any table of functions, R relations over N subjects.
         variant: "signs"; or "gaussian" (entries N(0, 1/m)) or "orthogonal" (Haar), d_model = m + R and
             d_mlp = (R+1) m.
-        length: m; default: the closed form of C2, which `delta` determines.
+        embedding: of the signs: "plain" sums, "zero-forced" or "optimised" (`constructions.embeddings`).
+        length: m; default: what is proved to suffice at `delta`, for plain sums the closed form of C2.
         delta: the failure probability promised at most; used for the default length only.
-        gate: half the lift; default and least for the claim: R/2. Taken by the signs only.
+        gate: half the lift; least for the claim: half the reach of an embedding's coordinates. Default: that,
+            R/2 for plain sums and otherwise half a power of two. Taken by the signs only.
         seed: of the draw, which the sizes determine further.
         rng: draws instead of the seed.
 
     Raises:
-        ValueError: an unknown variant, m < 1, delta not between 0 and 1, or a gate where none is taken.
+        ValueError: an unknown variant or embedding, or one that the variant lacks, m < 1,
+            delta not between 0 and 1, or a gate where none is taken.
 
     Source: theory/pages/c2.md, C2 (derived there; the variants stated here).
     """
     N, R, A = facts.n_subjects, facts.n_relations, facts.n_attributes
     if variant not in MAPS:
         raise ValueError(f"variant must be one of {', '.join(MAPS)}, got {variant!r}")
-    m = closed_form_length(N, A, R, delta) if length is None else length
+    if embedding not in EMBEDDINGS or (variant != "signs" and embedding != "plain"):
+        raise ValueError(f"embedding must be one of {', '.join(EMBEDDINGS)}, with signs; got {embedding!r}")
+    m = suffices(embedding, N, A, R, delta) if length is None else length
     if m < 1:
         raise ValueError(f"a code needs at least one coordinate, got {m}")
     rng = generator(seed, "dense", variant, N, R, A, m) if rng is None else rng
     u, maps = signs(rng, A, m), MAPS[variant](rng, R, m)
     if variant == "signs":
-        return by_signs(facts, u, maps, R / 2 if gate is None else gate)
+        return by_signs(facts, u, maps, gate, EMBEDDINGS[embedding](facts, u, maps))
     if gate is not None:
         raise ValueError(f"the variant {variant!r} takes no gate")
     return by_matrices(facts, u, maps)
@@ -105,9 +113,40 @@ def bound_sum(facts: FactTable, u: Floats, maps: Floats) -> Floats:
     return total
 
 
-def by_signs(facts: FactTable, u: Floats, D: Floats, gate: float) -> Transformer:
-    """C2's weights for given codes u, shape (|A|, m), and diagonals D, shape (R, m)."""
-    m = u.shape[1]
+def suffices(embedding: str, n_subjects: int, n_attributes: int, R: int, delta: float) -> int:
+    """A length at which the draw is proved to succeed with probability 1 - delta.
+
+    Optimised embeddings succeed wherever zero-forced or plain ones do.
+    """
+    sizes = n_subjects, n_attributes, R, delta
+    if embedding == "zero-forced":
+        return proved_length(*sizes)
+    closed = closed_form_length(*sizes)
+    return closed if embedding == "plain" else min(closed, proved_length(*sizes))
+
+
+def reach(embeddings: Floats, R: int) -> float:
+    """A bound on coordinates for the lift to be made of: R for sums of R signs, else a power of two."""
+    largest = float(np.abs(embeddings).max())
+    return float(R) if _sums(embeddings, R) else float(2.0 ** np.ceil(np.log2(largest or 1.0)))
+
+
+def n_levels(embeddings: Floats, R: int) -> int:
+    """How many values a coordinate may take: R + 1 for sums of R signs, else the multiples of 2^-20."""
+    return R + 1 if _sums(embeddings, R) else int(2 * reach(embeddings, R) / GRAIN) + 1
+
+
+def _sums(embeddings: Floats, R: int) -> bool:
+    return not (embeddings % 1).any() and float(np.abs(embeddings).max()) <= R
+
+
+def by_signs(
+    facts: FactTable, u: Floats, D: Floats, gate: float | None = None, embeddings: Floats | None = None
+) -> Transformer:
+    """C2's weights for given codes u, shape (|A|, m), diagonals D, shape (R, m), and embeddings, (N, m)."""
+    m, R = u.shape[1], facts.n_relations
+    embeddings = bound_sum(facts, u, D) if embeddings is None else embeddings
+    gate = reach(embeddings, R) / 2 if gate is None else gate
     select = MLP(
         W_in=scaled_identity(m, -1.0),
         b_in=np.zeros(m),
@@ -115,12 +154,12 @@ def by_signs(facts: FactTable, u: Floats, D: Floats, gate: float) -> Transformer
         b_out=np.full(m, -2.0 * gate),
     )
     return Transformer(
-        W_E=np.concatenate([bound_sum(facts, u, D), gate * D]),
+        W_E=np.concatenate([embeddings, gate * D]),
         W_pos=np.zeros((N_CTX, m)),
         blocks=(Block(uniform_attention(m, 2.0), select),),
         W_U=np.ascontiguousarray(u.T),
         b_U=np.zeros(facts.n_attributes),
-        storage=Storage(np.arange(m), facts.n_relations + 1),  # sums of R signs: R + 1 values
+        storage=Storage(np.arange(m), n_levels(embeddings, R)),
     )
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from georecall.theory.claims.claim import Claim, Control, Hypothesis, Step
 from georecall.theory.claims.single_hop import ALTERED_FACT, TWO_ATTRIBUTES
-from georecall.theory.claims.symbols import A, N, R, delta, failures, gate, m
+from georecall.theory.claims.symbols import A, N, R, delta, failures, gate, levels, m, named
 
 Floats = NDArray[np.float64]
 
@@ -37,11 +37,13 @@ RHO = sympy.Piecewise(
 CLOSED_FORM_LENGTH = sympy.ceiling(sympy.log(N * (A - 1) * R / delta) / -sympy.log(RHO))
 """An m that suffices; the exact p_m allows a smaller one (`theory.numbers.dense.exact_length`)."""
 
-_BITS = sympy.ceiling(sympy.log(R + 1, 2))
+_BITS = sympy.ceiling(sympy.log(levels, 2))
 
-GATE_HALF_SUM = Hypothesis("gate at least R/2, the reach of a sum of R signs over 2", sympy.Ge(gate, R / 2))
+reach = named("reach", "bound on the coordinates of embeddings: R for plain sums", positive=True)
+
+GATE_HALF_SUM = Hypothesis("gate at least half the reach of a coordinate", sympy.Ge(gate, reach / 2))
 PROMISE = Hypothesis("delta below 1", sympy.Lt(delta, 1))
-FEW_FAILURES = Hypothesis("N (|A|-1) R p_m at most delta", sympy.Le(failures, delta))
+FEW_FAILURES = Hypothesis("the bound on failures at most delta", sympy.Le(failures, delta))
 
 SHORT_DRAW = Control(
     "dimension far below the bound",
@@ -51,7 +53,11 @@ EQUAL_DIAGONALS = Control(
     "equal diagonals D_r",
     "every relation reads the same, so every margin is the predicted one, some not positive",
 )
-WEAK_GATE = Control("gate below R/2", "every margin is the predicted one, some are not positive")
+GENERIC = Control(
+    "tables chosen after the draw",
+    "of all tuples of attributes at once the plain draw loses some, at its own length; C1' none",
+)
+WEAK_GATE = Control("gate below half the reach", "every margin is the predicted one, some are not positive")
 
 SINGLE_HOP_DENSE = Claim(
     name="single-hop-dense",
@@ -65,9 +71,14 @@ u(a)$ and $b_U = 0$ recalls from the prompt $[s, r]$ a table of functions $\pi_1
 fixed before the draw, with probability at least $1 - \delta$ if $F = N (|A|-1) R\, p_m \le \delta$, where
 $p_m = \sum_D \binom{m}{D} 2^{-m} P(\mathrm{Bin}(D(R-1), 1/2) \le D(R-2)/2) \le \rho_R^m$ and $\rho_R =
 \inf_{t \ge 0} (1 + e^{-t} \cosh(t)^{R-1})/2$. So $m \ge \ln(N(|A|-1)R/\delta) / (-\ln \rho_R)$ suffices. It
-says nothing of a table chosen after the draw. Stated as variants, of which nothing is promised: Gaussian or
-orthogonal matrices $M_r$ in place of the $D_r$, with a neuron for each relation and coordinate as selector,
-in $m + R$ dimensions and width $(R+1) m$.""",
+says nothing of a table chosen after the draw. Zero-forced embeddings: with $X_r = D_r u(\pi_r(s))$, $G =
+(\langle X_r, X_{r'} \rangle / m)$ and $G c = 1$, $W_E[s] = \sum_r c_r X_r$ and $\mathrm{gate}$ at least
+half of $\max |W_E|$: then $F = N R (|A|-1)\, E \exp(-m / (2 q))$ with $q = 1^\top G^{-1} 1$, over
+independent uniform sign vectors $X_r$; for $R \ge 4$ what is proved is $\min_t N R (e^{-m \varphi(t) / R} +
+(|A|-1)\, e^{-m (1-t) / (2R)})$, $\varphi(t) = t + (1-t) \ln(1-t)$. Optimised embeddings, by perceptron
+updates from the zero-forced ones, succeed wherever those do. Stated as variants, of which nothing is
+promised: Gaussian or orthogonal matrices $M_r$ in place of the $D_r$, with a neuron for each relation and
+coordinate as selector, in $m + R$ dimensions and width $(R+1) m$.""",
     hypotheses=(TWO_ATTRIBUTES, GATE_HALF_SUM, PROMISE, FEW_FAILURES),
     predicted={
         "d_model": m,
@@ -85,13 +96,19 @@ signs and $z_j$ a sum of $R-1$ uniform signs (given all codes, the $D_r D_{r'}$,
 independent), independent over $j$. On the $D$ coordinates with $w_j = -1$ it is $2(D + Z)$, which is not
 positive with probability $P(\mathrm{Bin}(D(R-1), 1/2) \le D(R-2)/2)$. Union over facts and competitors.""",
     source="theory/pages/c2.md, C2 (derived there)",
-    controls=(SHORT_DRAW, EQUAL_DIAGONALS, WEAK_GATE, ALTERED_FACT),
-    parameters=("delta", "code_length", "gate", "trials"),
+    controls=(SHORT_DRAW, EQUAL_DIAGONALS, WEAK_GATE, ALTERED_FACT, GENERIC),
+    parameters=("delta", "code_length", "gate", "trials", "embedding"),
     units={"subject_bits": "bits per subject", "other_bits": "bits", "success": "probability, at least"},
     notation={
         "D": "D_r: signs of relation r, as a vector or diagonal; in p_m: coordinates where two words differ",
         "M": "M_r: a matrix of relation r",
+        "E": "expectation",
+        "G": "Gram matrix of the X_r over m",
         "P": "probability",
+        "X": "X_r: D_r u(pi_r(s))",
+        "c": "coefficients of a zero-forced embedding",
+        "q": "the sum of all entries of the inverse of G",
+        r"\varphi": "rate of the matrix Chernoff bound",
         "e": "Euler's number",
         "p": "p_m: probability that one given competitor wins or ties against one given fact",
         r"\rho": "rho_R: base of the bound on p_m",
@@ -120,6 +137,10 @@ positive with probability $P(\mathrm{Bin}(D(R-1), 1/2) \le D(R-2)/2)$. Union ove
         ),
         Step("4 (R - 1) + 1/2 + O(1/R)", "proved", ("dense-rate", "dense-dimension")),
         Step("N (A - 1) R p_m at most delta", "checked", ("exact integers",)),
+        Step("zero-forced: the bounds", "prose", ("proofs above",)),
+        Step("zero-forced and optimised: the bound at most delta", "checked", ("floats, rounded up",)),
+        Step("signs are no worse than Gaussian vectors", "open", ("estimates lie below",)),
+        Step("optimised embeddings: how long", "open", ("measured alone",)),
         Step(
             "the promise at this table",
             "checked",

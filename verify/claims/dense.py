@@ -1,19 +1,24 @@
 """C2 under test: many draws against the promise, and the controls that must break it."""
 
 from fractions import Fraction
+from functools import cache
+from itertools import product
 from typing import Any
 
 import numpy as np
 
-from georecall.constructions.dense import by_signs, dense_superposition, signs
+from georecall.constructions.dense import by_signs, dense_superposition, n_levels, reach, signs, suffices
+from georecall.constructions.embeddings import EMBEDDINGS
+from georecall.constructions.single_hop import in_place_superposition
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims import dense as claims
-from georecall.theory.claims.claim import Control, Values
+from georecall.theory.claims.claim import Control
 from georecall.theory.claims.single_hop import ALTERED_FACT
-from georecall.theory.claims.symbols import A, N, R, failures, gate, m
+from georecall.theory.claims.symbols import A, N, R, failures, gate, levels, m
 from georecall.theory.claims.symbols import delta as delta_symbol
 from georecall.theory.facts.fact_table import FactTable, random_bijections
-from georecall.theory.numbers.dense import closed_form_length, pair_failure, table_failure
+from georecall.theory.numbers.dense import closed_form_length, exact_length, pair_failure, table_failure
+from georecall.theory.numbers.zero_forced import failure
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims import readouts
 from georecall.verify.claims.controls import agreement, result
@@ -22,6 +27,7 @@ from georecall.verify.claims.path_control import again, small_table
 from georecall.verify.claims.promise import Promise, put_to_test
 from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import Facts, sample
+from georecall.verify.usage import require_memory
 from georecall.verify.verdict.intervals import reaches
 from georecall.verify.verdict.verdict import ControlResult
 
@@ -29,7 +35,11 @@ DEFAULT_DELTA = 0.1
 
 _COMPANION = random_bijections(12, 4, rng=generator(0, "controls", "dense"))
 _COMPANION_LENGTH = closed_form_length(12, 12, 4, DEFAULT_DELTA)
-_SHORT_LENGTH = 16  # p_m is 0.18 there: every draw has hundreds of pairs that go wrong
+_SHORT_LENGTH = {  # p_m is 0.18 at 16: every draw has hundreds of pairs that go wrong; of 16 words 12 collide
+    "plain": 16,
+    "zero-forced": 8,
+    "optimised": 4,
+}
 _SHORT_PROMISE = Fraction(9, 10)  # that it must be seen to fall short of
 _DRAWS = 512
 _CONTROL_ERROR = Fraction(1, 10**6)
@@ -42,71 +52,95 @@ class Dense:
     default_table = (128, 4)
 
     def instance(self, facts: FactTable, **options: Any) -> Instance:
-        """The claim at one table; options `delta`, `code_length`, `gate`, `trials` and `seed`."""
+        """The claim at one table; `delta`, `code_length`, `gate`, `trials`, `embedding` and `seed`."""
         delta, seed = options.get("delta", DEFAULT_DELTA), options.get("seed", 0)
+        kind = options.get("embedding", "plain")
         sizes = facts.n_subjects, facts.n_attributes, facts.n_relations
-        length = options.get("code_length") or closed_form_length(*sizes, delta)
-        at_gate = options.get("gate", facts.n_relations / 2)
+        length = options.get("code_length") or suffices(kind, *sizes, delta)
+        own = () if kind == "plain" else (kind,)
+        if own:
+            require_memory(24 * facts.n_facts * length, f"the {kind} embeddings of {facts.n_facts} facts")
+        embeddings = cache(lambda: drawn_embeddings(facts, length, kind, seed))
+        half = facts.n_relations / 2 if kind == "plain" else reach(embeddings(), facts.n_relations) / 2
+        at_gate = options.get("gate", half)
+        read = readouts.dense_by(kind) if own else readouts.dense
 
         def trial(i: int) -> bool:
-            rng = generator(seed, "dense", facts.digest, length, i)
-            return readouts.n_wrong(readouts.dense(facts, length, rng), facts) == 0
+            rng = generator(seed, "dense", facts.digest, length, i, *own)
+            return readouts.n_wrong(read(facts, length, rng), facts) == 0
 
         draws = Promise(1 - Fraction(str(delta)), trial, options.get("trials"))
+        per_coordinate = n_levels(embeddings(), facts.n_relations) if own else facts.n_relations + 1
         return Instance(
             facts=facts,
-            values=self.values(facts, length, at_gate, delta),
-            parameters={"delta": delta, "code_length": length, "gate": at_gate, **draws.parameters},
-            build=lambda: dense_superposition(facts, length=length, gate=at_gate, seed=seed),
+            values=self.values(facts, length, kind, delta)
+            | {gate: Fraction(at_gate), claims.reach: Fraction(2 * half), levels: per_coordinate},
+            parameters={
+                "delta": delta,
+                "code_length": length,
+                "gate": at_gate,
+                **({"embedding": kind} if own else {}),
+                **draws.parameters,
+            },
+            build=lambda: dense_superposition(facts, length=length, gate=at_gate, seed=seed, embedding=kind),
             margins=lambda model, progress: margins(model, facts, progress=progress),
             n_queries=facts.n_facts,
             samples=lambda: first_subject(facts),
             again=again,
-            companion=lambda: self.instance(small_table(facts), **options),
+            companion=lambda: self.instance(
+                small_table(facts), **{name: v for name, v in options.items() if name != "gate" or not own}
+            ),
             promises=("success",),
             draws=draws,
             redraw=lambda i: self.instance(facts, **options | {"seed": seed + i}),
         )
 
-    def values(self, facts: FactTable, length: int, at_gate: float, delta: float) -> Values:
-        """What the claim's symbols are worth; the expected number of failures exactly."""
-        sizes = facts.n_subjects, facts.n_attributes, facts.n_relations
+    def values(self, facts: FactTable, length: int, kind: str, delta: float) -> dict[Any, int | Fraction]:
+        """What the claim's symbols are worth that no draw decides."""
         return {
             N: facts.n_subjects,
             R: facts.n_relations,
             A: facts.n_attributes,
             m: length,
-            gate: Fraction(at_gate),
             delta_symbol: Fraction(str(delta)),
-            failures: table_failure(*sizes, length),
+            failures: expected_failures(
+                kind, facts.n_subjects, facts.n_attributes, facts.n_relations, length
+            ),
         }
 
-    def controls_at(self, **_: Any) -> dict[str, Any]:
+    def controls_at(self, **options: Any) -> dict[str, Any]:
         """The parameters of the companion instance that the controls run on."""
         return {
             "subjects": _COMPANION.n_subjects,
             "relations": _COMPANION.n_relations,
             "table": "bijections",
             "code_length": _COMPANION_LENGTH,
-            "short_code_length": _SHORT_LENGTH,
+            "short_code_length": _SHORT_LENGTH[options.get("embedding", "plain")],
         }
 
-    def controls(self, **_: Any) -> list[ControlResult]:
+    def controls(self, **options: Any) -> list[ControlResult]:
         """All controls of the claim, on a small companion table that is always the same."""
+        kind = options.get("embedding", "plain")
         controls = (self._short_draw, self._equal_diagonals, self._weak_gate, self._altered_fact)
-        return [control(_COMPANION) for control in controls]
+        return [*(control(_COMPANION, kind) for control in controls), self._generic(_COMPANION)]
 
-    def _short_draw(self, facts: FactTable) -> ControlResult:
+    def _short_draw(self, facts: FactTable, kind: str) -> ControlResult:
+        length = _SHORT_LENGTH[kind]
+        read = readouts.dense if kind == "plain" else readouts.dense_by(kind)
+
         def draw(i: int) -> readouts.Readouts:
-            return readouts.dense(facts, _SHORT_LENGTH, generator(0, "controls", "dense", i))
+            return read(facts, length, generator(0, "controls", "dense", i))
 
         def beats(drawn: readouts.Readouts) -> bool:
             answer, logits = facts.answers[0, 0], next(drawn.each)[0] @ drawn.words.T
             return bool(logits[(answer + 1) % facts.n_attributes] >= logits[answer])
 
+        trials = None if kind == "plain" else 16
+        short = put_to_test(Promise(_SHORT_PROMISE, lambda i: readouts.n_wrong(draw(i), facts) == 0, trials))
+        if kind != "plain":
+            return result(claims.SHORT_DRAW, f"{short} of the draws succeed", short.side == "below")
         beaten = sum(beats(draw(i)) for i in range(_DRAWS))
-        short = put_to_test(Promise(_SHORT_PROMISE, lambda i: readouts.n_wrong(draw(i), facts) == 0))
-        p = pair_failure(_SHORT_LENGTH, facts.n_relations)
+        p = pair_failure(length, facts.n_relations)
         as_predicted = not reaches(beaten, _DRAWS, p, _CONTROL_ERROR) and not reaches(
             _DRAWS - beaten, _DRAWS, 1 - p, _CONTROL_ERROR
         )
@@ -116,24 +150,37 @@ class Dense:
         )
         return result(claims.SHORT_DRAW, got, as_predicted and short.side == "below")
 
-    def _equal_diagonals(self, facts: FactTable) -> ControlResult:
+    def _generic(self, facts: FactTable) -> ControlResult:
+        """Every tuple of attributes a subject: whatever table is chosen after the draw."""
+        every = FactTable(np.array(list(product(range(facts.n_attributes), repeat=facts.n_relations))).T)
+        sizes = facts.n_subjects, facts.n_attributes, facts.n_relations
+        length, rng = exact_length(*sizes, DEFAULT_DELTA), generator(0, "controls", "dense")
+        lost = readouts.n_wrong(readouts.dense(every, length, rng), every, allowed=every.n_facts)
+        exact = margins(in_place_superposition(every), every).n_wrong
+        got = f"{lost} of {every.n_facts} lost at m = {length}, {exact} by C1'"
+        return result(claims.GENERIC, got, lost > 0 == exact)
+
+    def _equal_diagonals(self, facts: FactTable, kind: str) -> ControlResult:
         u, D = self._draw(facts)
         equal = np.broadcast_to(D[0], D.shape)
-        total = u[facts.answers].sum(axis=0)  # the diagonal cancels: sum_r u(pi_r(s)), whatever is asked
-        read = readouts.Readouts(u, iter([total] * facts.n_relations))
-        return self._as_predicted(claims.EQUAL_DIAGONALS, facts, self._model(facts, u, equal), read)
+        embeddings = EMBEDDINGS[kind](facts, u, equal)
+        read = readouts.Readouts(u, iter([embeddings * D[0]] * facts.n_relations))  # whatever is asked
+        return self._as_predicted(
+            claims.EQUAL_DIAGONALS, facts, by_signs(facts, u, equal, None, embeddings), read
+        )
 
-    def _weak_gate(self, facts: FactTable) -> ControlResult:
+    def _weak_gate(self, facts: FactTable, kind: str) -> ControlResult:
         u, D = self._draw(facts)
-        weak = facts.n_relations / 8
-        unbound = readouts.dense(facts, _COMPANION_LENGTH, generator(0, "controls", "dense")).each
-        read = readouts.Readouts(u, (claims.readout_dense(y, weak) for y in unbound))
-        return self._as_predicted(claims.WEAK_GATE, facts, self._model(facts, u, D, weak), read)
+        embeddings = EMBEDDINGS[kind](facts, u, D)
+        weak = facts.n_relations / 8 if kind == "plain" else 0.0
+        read = readouts.Readouts(u, (claims.readout_dense(embeddings * turn, weak) for turn in D))
+        return self._as_predicted(claims.WEAK_GATE, facts, by_signs(facts, u, D, weak, embeddings), read)
 
-    def _altered_fact(self, facts: FactTable) -> ControlResult:
+    def _altered_fact(self, facts: FactTable, kind: str) -> ControlResult:
         subject, relation = 3, 1
         altered = facts.altered(subject, relation, int(facts.answers[relation, subject] + 1) % 12)
-        found = margins(self._model(facts, *self._draw(facts)), altered)
+        u, D = self._draw(facts)
+        found = margins(by_signs(facts, u, D, None, EMBEDDINGS[kind](facts, u, D)), altered)
         got = "wrong: " + ", ".join(facts.question(s, r) for s, r in found.wrong)
         return result(ALTERED_FACT, got, found.wrong == [(subject, relation)])
 
@@ -143,16 +190,32 @@ class Dense:
         u = signs(rng, facts.n_attributes, _COMPANION_LENGTH)
         return u, signs(rng, facts.n_relations, _COMPANION_LENGTH)
 
-    def _model(
-        self, facts: FactTable, u: readouts.Floats, D: readouts.Floats, at_gate: float | None = None
-    ) -> Transformer:
-        return by_signs(facts, u, D, facts.n_relations / 2 if at_gate is None else at_gate)
-
     def _as_predicted(
         self, control: Control, facts: FactTable, model: Transformer, read: readouts.Readouts
     ) -> ControlResult:
         """Compares every margin of a broken instance with what the theory says is read."""
         return agreement(control, margins(model, facts), readouts.margins_read(read, facts), fails=True)
+
+
+def drawn_embeddings(facts: FactTable, length: int, kind: Any, seed: int) -> readouts.Floats:
+    """The subjects' rows of draw 0, as `dense_superposition` makes them."""
+    model = dense_superposition(facts, length=length, seed=seed, embedding=kind)
+    return np.asarray(model.W_E[: facts.n_subjects])
+
+
+def expected_failures(kind: str, *sizes: int) -> Fraction:
+    """A proved bound on the expected number of (fact, competitor) pairs that go wrong.
+
+    Args:
+        kind: of embedding; optimised ones succeed wherever plain or zero-forced ones do.
+        sizes: N, |A|, R and the length.
+    """
+    bounds = []
+    if kind != "zero-forced":
+        bounds.append(table_failure(*sizes))
+    if kind != "plain":
+        bounds.append(Fraction(failure(*sizes)))
+    return min(bounds)
 
 
 def first_subject(facts: FactTable) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from georecall.constructions import CONSTRUCTIONS
 from georecall.constructions.codes.code import Code
+from georecall.constructions.embeddings import EMBEDDINGS
 from georecall.theory.claims import CLAIMS, claim_name
 from georecall.theory.claims.claim import Claim
 from georecall.theory.facts.fact_table import FactTable, random_bijections, random_functions
@@ -48,7 +49,11 @@ _CODED = {name for name, build in CONSTRUCTIONS.items() if "code" in signature(b
     "random-feature-memory",
     "best-linear-memory",
 }  # whose codes have the length that the dimension says
-_CHOICES = {"attention": ("hard", "soft"), "readout": ("in-place", "separate")}
+_CHOICES = {
+    "attention": ("hard", "soft"),
+    "readout": ("in-place", "separate"),
+    "embedding": tuple(EMBEDDINGS),
+}
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ from threadpoolctl import ThreadpoolController
 
 from georecall.constructions.best_memory import keys, separated
 from georecall.constructions.dense import bound_sum, gaussian_maps, orthogonal_maps, signs
+from georecall.constructions.embeddings import EMBEDDINGS
+from georecall.constructions.embeddings import GRAIN as GRAIN_OF_EMBEDDINGS
 from georecall.constructions.memories import (
     GRAIN,
     feature_width,
@@ -63,6 +65,17 @@ def dense(facts: FactTable, m: int, rng: np.random.Generator) -> Readouts:
     return Readouts(u, (total * turn for turn in D))
 
 
+def dense_by(embedding: str) -> Read:
+    """C2 with embeddings of another kind: D_r W_E[s]."""
+
+    def read(facts: FactTable, m: int, rng: np.random.Generator) -> Readouts:
+        u, D = signs(rng, facts.n_attributes, m), signs(rng, facts.n_relations, m)
+        total = EMBEDDINGS[embedding](facts, u, D)
+        return Readouts(u, (total * turn for turn in D), grain=GRAIN_OF_EMBEDDINGS)
+
+    return read
+
+
 def dense_gaussian(facts: FactTable, m: int, rng: np.random.Generator) -> Readouts:
     """C2's variant with Gaussian matrices: W_E[s] M_r^T."""
     u = signs(rng, facts.n_attributes, m)
@@ -102,6 +115,8 @@ def random_feature_memory(facts: FactTable, d: int, rng: np.random.Generator) ->
 
 READOUTS: dict[str, Read] = {
     "single-hop-dense": dense,
+    "single-hop-dense-zero-forced": dense_by("zero-forced"),
+    "single-hop-dense-optimised": dense_by("optimised"),
     "single-hop-dense-gaussian": dense_gaussian,
     "single-hop-dense-orthogonal": dense_orthogonal,
     "linear-memory": linear_memory,

@@ -147,6 +147,11 @@ def claim_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--code-distance", type=Count(), help="h, least Hamming distance of the code; default 1."
         ),
+        click.option(
+            "--embedding",
+            type=click.Choice(["plain", "zero-forced", "optimised"]),
+            help="Of single-hop-dense: how a subject combines its attribute vectors; default plain.",
+        ),
         click.option("--delta", type=Rational(), help="Share of random draws that may fail; default 0.1."),
         click.option(
             "--trials",

@@ -8,6 +8,7 @@ the sizes, the seed and the draw's number determine, so that results do not depe
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -182,7 +183,9 @@ def guide(construction: str, n_subjects: int, n_relations: int, level: float) ->
     """Where to start looking: what the theory's union bound says, or its Gaussian guide for the memories."""
     n, delta = n_subjects * n_relations, 1 - level
     if construction.startswith("single-hop-dense"):
-        return closed_form_length(n_subjects, n_subjects, n_relations, delta)
+        length = closed_form_length(n_subjects, n_subjects, n_relations, delta)
+        factor = {"single-hop-dense-zero-forced": 0.6, "single-hop-dense-optimised": 0.35}
+        return ceil(length * factor.get(construction, 1.0))
 
     def noise(d: int) -> float:
         if construction == "linear-memory":

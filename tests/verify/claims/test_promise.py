@@ -186,3 +186,21 @@ def test_a_gate_below_the_reach_of_the_sum_is_not_the_theorem() -> None:
     verdict = check("single-hop-dense", subjects=8, relations=4, gate=1.5)
     assert verdict.status == "hypotheses-not-met"
     assert "gate" in str(verdict.reason)
+
+
+@pytest.mark.parametrize("embedding", ["zero-forced", "optimised"])
+def test_other_embeddings_keep_what_is_proved_of_them(embedding: str) -> None:
+    verdict = check("single-hop-dense", subjects=16, relations=2, embedding=embedding)
+    assert (verdict.status, verdict.exact) == ("holds", True)
+    assert verdict.parameters["embedding"] == embedding
+    assert all(control.ok for control in verdict.controls)
+    short = check("single-hop-dense", subjects=16, relations=2, embedding=embedding, code_length=8)
+    assert short.status == "hypotheses-not-met"
+    assert "the bound on failures" in str(short.reason)
+
+
+def test_an_embedding_that_is_plain_is_no_zero_forced_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    from georecall.constructions.embeddings import EMBEDDINGS
+
+    monkeypatch.setitem(EMBEDDINGS, "zero-forced", lambda facts, u, _: u[facts.answers[0]])
+    assert check("single-hop-dense", subjects=16, relations=2, embedding="zero-forced").status == "refuted"

@@ -5,7 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from georecall import dense_superposition, linear_associative_memory, random_feature_memory
+from georecall import (
+    best_linear_memory,
+    dense_superposition,
+    linear_associative_memory,
+    random_feature_memory,
+)
 from georecall.verify.claims.readouts import READOUTS, Readouts, margins_read, n_wrong, split_margins
 from georecall.verify.margins.margins import margins
 
@@ -17,6 +22,13 @@ BUILD = {
     "single-hop-dense-orthogonal": lambda facts, d, rng: dense_superposition(
         facts, variant="orthogonal", length=d, rng=rng
     ),
+    "single-hop-dense-zero-forced": lambda facts, d, rng: dense_superposition(
+        facts, embedding="zero-forced", length=d, rng=rng
+    ),
+    "single-hop-dense-optimised": lambda facts, d, rng: dense_superposition(
+        facts, embedding="optimised", length=d, rng=rng
+    ),
+    "best-linear-memory": lambda facts, d, rng: best_linear_memory(facts, dimension=d, rng=rng),
     "linear-memory": lambda facts, d, rng: linear_associative_memory(facts, dimension=d, rng=rng),
     "random-feature-memory": lambda facts, d, rng: random_feature_memory(facts, dimension=d, rng=rng),
 }
