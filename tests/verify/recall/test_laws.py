@@ -29,6 +29,13 @@ UNDER_TEST = {  # construction, how it is asked, and the laws that hold exactly
     "composed-hops": (CONSTRUCTIONS["composed-hops"], TWO, LAWS),
     "sequential-hops": (CONSTRUCTIONS["sequential-hops"], TWO, LAWS),
     "hybrid-hops": (partial(CONSTRUCTIONS["hybrid-hops"], hops=3, stages=2), THREE, LAWS),
+    "parallel-hops": (partial(CONSTRUCTIONS["parallel-hops"], hops=2), TWO, LAWS),
+    "two-sided-hops": (
+        CONSTRUCTIONS["two-sided-hops"],
+        TWO,
+        tuple(law for law in LAWS if law is not laws.adding_a_relation),  # which is no bijection
+    ),
+    "single-hop-split": (CONSTRUCTIONS["single-hop-split"], ONE, (laws.scaling_the_readout,)),
     "single-hop-dense": (
         partial(CONSTRUCTIONS["single-hop-dense"], length=12),
         ONE,
@@ -56,6 +63,7 @@ UNDER_TEST = {  # construction, how it is asked, and the laws that hold exactly
         (laws.scaling_the_readout,),
     ),
 }
+BIJECTIVE = ("two-sided-hops", "single-hop-split")  # W_U holds inverses
 CASES = [(name, law) for name, (_, _, exact) in UNDER_TEST.items() for law in exact]
 
 
@@ -67,10 +75,14 @@ def test_every_construction_is_under_test():
 def test_laws_hold_exactly(name, law):
     construction, asking, _ = UNDER_TEST[name]
     entities = asking.entities or law is laws.repeating_a_hop
+    kinds = {"kinds": "bijections"} if name in BIJECTIVE else {}
+    least = 2 if name in BIJECTIVE else 1
 
     @settings(max_examples=settings.default.max_examples // 4)
     @given(
-        fact_tables(n_subjects=st.integers(1, 6), n_relations=st.integers(1, 2), entities=entities),
+        fact_tables(
+            n_subjects=st.integers(least, 6), n_relations=st.integers(1, 2), entities=entities, **kinds
+        ),
         st.integers(0, 99),
     )
     def holds(facts, seed):
