@@ -12,8 +12,9 @@ from georecall.theory.claims.claim import Claim
 from georecall.theory.claims.gradient_descent import GRADIENT_DESCENT
 from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.claims.controls import controlled
-from georecall.verify.claims.floors import FLOORS, Judge
+from georecall.verify.claims.floors import Judge
 from georecall.verify.claims.gradient_descent import gradient_descent_claim
+from georecall.verify.claims.judges import FLOORS
 from georecall.verify.claims.options import (
     EXPERIMENTS,
     Prepared,

@@ -20,8 +20,8 @@ from georecall.theory.tools.modules import modules
 from georecall.theory.tools.names import meant
 from georecall.theory.tools.numerals import as_float
 from georecall.theory.tools.randomness import generator
-from georecall.verify.claims.floors import FLOORS
 from georecall.verify.claims.instance import Experiment, Instance
+from georecall.verify.claims.judges import FLOORS
 from georecall.verify.claims.single_hop import SingleHop
 from georecall.verify.usage import Option, UsageError, require_memory, require_memory_for_table, show
 from georecall.verify.verdict.assumed import assumed

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from georecall import Storage, block_superposition
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable, random_bijections
-from georecall.verify.claims import floors
+from georecall.verify.claims import counting, floors, margin
 from georecall.verify.claims import hops as multi_hop
+from georecall.verify.claims import multi_hop as multi_hop_floor
 from georecall.verify.claims.check import check
 from georecall.verify.margins.induction import PremiseError
 from georecall.verify.margins.margins import Margins, margins
@@ -34,23 +35,23 @@ def test_every_single_hop_construction_stands_above_the_counting_floor() -> None
 
 
 def test_in_place_is_ten_percent_above_the_floor_at_2_to_the_16() -> None:
-    row = floors._by_formula(1 << 16, 8)
+    row = counting._by_formula(1 << 16, 8)
     assert 1.099 < row["times_floor"] < 1.0992
 
 
 def test_a_model_that_hides_its_storage_is_seen_to_hold_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Declaring one coordinate does not help: the others are seen to vary."""
-    (honest,) = (experiment for experiment in floors.FAMILY if experiment.name == "single-hop")
+    (honest,) = (experiment for experiment in counting.FAMILY if experiment.name == "single-hop")
 
     def hiding(facts: FactTable, **options: object) -> object:
         return replace(honest.construct(facts, **options), storage=Storage(np.array([0]), 2))
 
-    monkeypatch.setattr(floors, "FAMILY", [replace(honest, construct=hiding)])
+    monkeypatch.setattr(counting, "FAMILY", [replace(honest, construct=hiding)])
     assert check("counting-bound", TABLE).measured["single-hop"]["bits"] == 32 * 3 * 5
 
 
 def test_a_model_that_recalls_with_less_refutes_the_floor(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(floors, "_bits_used", lambda model, facts: 300)
+    monkeypatch.setattr(floors, "bits_used", lambda model, facts: 300)
     verdict = check("counting-bound", TABLE)
     assert verdict.status == "refuted"
     assert verdict.witness is not None
@@ -60,9 +61,9 @@ def test_a_model_that_recalls_with_less_refutes_the_floor(monkeypatch: pytest.Mo
 @pytest.mark.parametrize("claim", ["counting-bound", "margin-bound", "multi-hop-bound"])
 def test_a_floor_does_not_hold_where_its_control_failed(claim: str, monkeypatch: pytest.MonkeyPatch) -> None:
     failed = ControlResult("the control", "it breaks", "it did not", ok=False)
-    monkeypatch.setattr(floors, "_stored_below_the_floor", lambda: failed)
-    monkeypatch.setattr(floors, "_cut_below_the_floor", lambda: failed)
-    monkeypatch.setattr(floors, "_dropped_block", lambda: failed)
+    monkeypatch.setattr(counting, "_stored_below_the_floor", lambda: failed)
+    monkeypatch.setattr(margin, "_cut_below_the_floor", lambda: failed)
+    monkeypatch.setattr(multi_hop_floor, "_dropped_block", lambda: failed)
     verdict = check(claim, random_bijections(8, 2, rng=np.random.default_rng(1)))
     assert (verdict.status, verdict.reason) == ("inconclusive", "control not as predicted: the control")
 
@@ -134,12 +135,13 @@ def test_a_construction_that_does_not_recall_shows_nothing_of_a_floor(
     claim: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     family = {"counting-bound": "FAMILY", "multi-hop-bound": "MULTI_HOP"}[claim]
-    sound = getattr(floors, family)[0]
+    home = counting if claim == "counting-bound" else multi_hop_floor
+    sound = getattr(home, family)[0]
 
     def wrong(facts: FactTable, **options: Any) -> Transformer:
         return sound.construct(facts.altered(0, 0, int(facts.answers[0, 1])), **options)
 
-    monkeypatch.setattr(floors, family, [replace(sound, construct=wrong)])
+    monkeypatch.setattr(home, family, [replace(sound, construct=wrong)])
     verdict = check(claim, SMALL)
     assert verdict.status == "inconclusive"
     assert verdict.reason is not None
@@ -151,9 +153,9 @@ def test_a_code_without_margin_shows_nothing_of_the_margin_floor(monkeypatch: py
     def wrong(facts: FactTable, **options: Any) -> Transformer:
         return block_superposition(facts.altered(0, 0, int(facts.answers[0, 1])), **options)
 
-    companion = floors._cut_below_the_floor()
-    monkeypatch.setattr(floors, "_cut_below_the_floor", lambda: companion)
-    monkeypatch.setattr(floors, "block_superposition", wrong)
+    companion = margin._cut_below_the_floor()
+    monkeypatch.setattr(margin, "_cut_below_the_floor", lambda: companion)
+    monkeypatch.setattr(margin, "block_superposition", wrong)
     verdict = check("margin-bound", SMALL)
     assert (verdict.status, verdict.measured) == ("inconclusive", {})
     assert verdict.reason == "C1 at distance 1: 1 of 16 facts wrong"

@@ -149,17 +149,17 @@ FAULTS = {
     ),
     "a floor": (
         lambda: check("counting-bound", **SMALL),
-        (floors, "_against", lambda *_: None),
+        (floors, "against", lambda *_: None),
         "stored below the floor",
     ),
     "a floor of margins": (
         lambda: check("margin-bound", **SMALL),
-        (floors, "_against", lambda *_: None),
+        (floors, "against", lambda *_: None),
         "fewer dimensions than the floor",
     ),
     "a floor of hops": (
         lambda: check("multi-hop-bound", **SMALL),
-        (floors, "_against", lambda *_: None),
+        (floors, "against", lambda *_: None),
         "one block of the subjects' embeddings dropped",
     ),
     "weights, chains": (

@@ -1,0 +1,82 @@
+"""C4 under test: what every construction of C1's family stores, against the floor."""
+
+import math
+from typing import Any
+
+from georecall import bounds
+from georecall.constructions.codes.code import code_length, sign_code
+from georecall.constructions.single_hop import in_place_superposition
+from georecall.theory.claims.counting import COUNTING_BOUND
+from georecall.theory.facts.fact_table import FactTable
+from georecall.verify.claims import floors
+from georecall.verify.claims.hypotheses import hypotheses_of, not_met
+from georecall.verify.claims.instance import built
+from georecall.verify.claims.single_hop import FAMILY
+from georecall.verify.margins.margins import Progress, margins
+from georecall.verify.verdict.verdict import ControlResult, Mismatch, Verdict
+
+
+def counting_bound(facts: FactTable, progress: Progress | None = None, *, controls: bool = True) -> Verdict:
+    """C4 at one table of bijections: total fact-dependent bits of every C1 construction against the floor."""
+    hypotheses, unmet = hypotheses_of(COUNTING_BOUND, facts, bijective=facts.bijective)
+    if unmet:
+        return not_met(COUNTING_BOUND, hypotheses, unmet)
+    floor = bounds.counting(facts.n_subjects, facts.n_relations)
+    measured: dict[str, Any] = {}
+    outcomes: list[floors.Outcome] = []
+    paths: floors.Paths = {}
+    for experiment in FAMILY:
+        instance = experiment.instance(facts)
+        model = built(experiment.claim, instance)
+        bits = floors.bits_used(model, facts)
+        found = floors.verified(model, facts, progress)
+        recalls, not_all = floors.recalls_all(found, facts.n_facts)
+        if recalls:
+            paths[found.path] = instance
+        measured[experiment.name] = {
+            "bits": bits,
+            "times_floor": floors.ratio(bits, floor),
+            "recalls": recalls,
+        }
+        outcomes.append(
+            floors.against(f"bits of {experiment.name}", floor, bits)
+            if recalls
+            else f"{experiment.name}: {not_all}"
+        )
+    for exponent in range(4, 41, 6):
+        measured[f"C1' at N = 2^{exponent}, by formula"] = _by_formula(1 << exponent, facts.n_relations)
+    return floors.floor_verdict(
+        COUNTING_BOUND,
+        hypotheses,
+        {"table_bits": floors.ends(floor)},
+        measured,
+        outcomes,
+        floors.seen(controls, paths, _stored_below_the_floor),
+    )
+
+
+def _stored_below_the_floor() -> ControlResult:
+    """C1' with so few coordinates that N R m bits are below the floor: facts must be lost."""
+    facts = floors.companion()
+    floor = bounds.counting(facts.n_subjects, facts.n_relations)
+    length = math.ceil(floor.lower / facts.n_facts) - 1
+    model = in_place_superposition(facts, code=sign_code(facts.n_attributes, length=length))
+    bits, lost = floors.bits_used(model, facts), margins(model, facts).n_wrong
+    least = next(
+        e
+        for e in range(facts.n_facts + 1)
+        if bounds.approximate_counting(facts.n_subjects, facts.n_relations, e).at_most(bits)
+    )
+    got = f"{bits} bits, floor {floor.lower_float:.4g}: {lost} of {facts.n_facts} facts lost, {least} must be"
+    below = isinstance(floors.against("bits", floor, bits), Mismatch)
+    return floors.control_of(COUNTING_BOUND, got, below and 0 < least <= lost)
+
+
+def _by_formula(n_subjects: int, n_relations: int) -> dict[str, Any]:
+    """What C1' stores, N R ceil(log2 N) bits, where it may be too large to build."""
+    used = n_subjects * n_relations * code_length(n_subjects)
+    return {
+        "bits": used,
+        "times_floor": floors.ratio(used, bounds.counting(n_subjects, n_relations)),
+        "recalls": None,
+    }

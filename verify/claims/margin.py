@@ -1,0 +1,80 @@
+"""C7 under test: dimensions of C1 with codes of growing distance, against both floors."""
+
+import math
+from typing import Any
+
+from georecall import bounds
+from georecall.constructions.codes.code import Code, code_length, sign_code
+from georecall.constructions.codes.distance_codes import distance_code
+from georecall.constructions.single_hop import block_superposition
+from georecall.theory.claims.margin import MARGIN_BOUND
+from georecall.theory.facts.fact_table import FactTable
+from georecall.verify.claims import floors
+from georecall.verify.claims.hypotheses import hypotheses_of, not_met
+from georecall.verify.claims.single_hop import FAMILY
+from georecall.verify.margins.margins import Progress, margins
+from georecall.verify.usage import require_memory_for_weights
+from georecall.verify.verdict.verdict import ControlResult, Mismatch, Verdict
+
+
+def margin_bound(facts: FactTable, progress: Progress | None = None, *, controls: bool = True) -> Verdict:
+    """C7 for sign codes of growing distance: readout dimension and d_model of C1 against both floors.
+
+    At unit norms the margin of C1 with a sign code of length m is the measured one over m. The selector is
+    Lipschitz with L = sqrt(R / m) (R blocks of slope 1, readout over sqrt(m)) on a ball of radius
+    rho = sqrt(R m), so that rho L = R.
+    """
+    everything = len(facts.occurring()) == facts.n_attributes
+    hypotheses, unmet = hypotheses_of(MARGIN_BOUND, facts, every_attribute_an_answer=everything)
+    if unmet:
+        return not_met(MARGIN_BOUND, hypotheses, unmet)
+    measured: dict[str, Any] = {}
+    outcomes: list[floors.Outcome] = []
+    paths: floors.Paths = {}
+    for h in _distances(facts.n_attributes):
+        code = sign_code(facts.n_attributes) if h == 1 else distance_code(facts.n_attributes, h)
+        require_memory_for_weights(facts, facts.n_relations * code.length)
+        model = block_superposition(facts, code=code)
+        found = floors.verified(model, facts, progress)
+        paths[found.path] = FAMILY[0].instance(facts)
+        recalls, not_all = floors.recalls_all(found, facts.n_facts)
+        if not recalls:
+            outcomes.append(f"C1 at distance {h}: {not_all}")
+            continue
+        mu = found.minimum[0] / code.length
+        readout = bounds.margin(facts.n_attributes, mu)
+        selector = bounds.selector(facts.n_attributes, facts.n_relations, mu, facts.n_relations, 1)
+        measured[f"distance {h}"] = {
+            "readout_dimension": code.length,
+            "unit_margin": mu,
+            "floor": floors.ends(readout)["lower"],
+            "d_model": model.d_model,
+            "selector_floor": floors.ends(selector)["lower"],
+        }
+        for quantity, floor, used in (
+            ("readout dimension", readout, code.length),
+            ("d_model", selector, model.d_model),
+        ):
+            outcomes.append(floors.against(f"{quantity} at distance {h}", floor, used))
+    return floors.floor_verdict(
+        MARGIN_BOUND, hypotheses, {}, measured, outcomes, floors.seen(controls, paths, _cut_below_the_floor)
+    )
+
+
+def _cut_below_the_floor() -> ControlResult:
+    """A code cut to one coordinate less than the floor asks for at its margin: the margin must go."""
+    facts = floors.companion()
+    code = distance_code(facts.n_attributes, 4)
+    mu = margins(block_superposition(facts, code=code), facts).minimum[0] / code.length
+    floor = bounds.margin(facts.n_attributes, mu)
+    length = math.ceil(floor.lower) - 1
+    below = isinstance(floors.against("readout dimension", floor, length), Mismatch)
+    cut = Code(code.words[:, :length], code.lo, code.hi)
+    left = margins(block_superposition(facts, code=cut), facts).minimum[0] / length
+    got = f"unit margin {float(mu):g} at {code.length} coordinates, {float(left):g} at {length}"
+    return floors.control_of(MARGIN_BOUND, got, below and left < mu)
+
+
+def _distances(n_attributes: int) -> list[int]:
+    """1, 2, 4, ... up to about the code length of one bit an attribute: constant and growing margins."""
+    return [1 << i for i in range(code_length(n_attributes).bit_length() + 1)]
