@@ -18,7 +18,7 @@ import click
 
 from georecall.theory.tools.names import inert, meant
 from georecall.theory.tools.version import VERSION
-from georecall.verify.cli.streams import deliver, held
+from georecall.verify.cli.streams import Held, deliver, held
 
 # Commands load when they are called: the help of `georecall` needs neither NumPy nor SymPy.
 COMMANDS = {
@@ -52,6 +52,8 @@ def _hush(ctx: click.Context, _: click.Parameter, quiet: bool) -> None:
     if quiet:
         ctx.with_resource(redirect_stderr(io.StringIO()))
         ctx.call_on_close(lambda: ctx.params.get("as_json") or sys.stdout.truncate(0))
+        if isinstance(sys.stdout, Held):
+            ctx.call_on_close(sys.stdout.notes.clear)
 
 
 _QUIET = click.Option(

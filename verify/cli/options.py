@@ -15,6 +15,7 @@ import click
 from georecall.theory.facts.fact_table import FactsError, FactTable
 from georecall.theory.facts.spelling import FactsWarning
 from georecall.verify.cli.complete import Word, data_sets
+from georecall.verify.cli.streams import Held
 
 
 class Count(click.ParamType):  # type: ignore[type-arg]
@@ -185,7 +186,7 @@ def claim_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def read_facts(facts: str | None, missing: Any) -> FactTable | None:
     """The table that --facts names: a file if it exists or has an ending, else a shipped data set.
 
-    What the reader warns of is said on standard error, in a line each.
+    What the reader warns of is noted on standard error, in a line each, unless the command fails.
     """
     if facts is None:
         if missing is not None:
@@ -208,8 +209,8 @@ def read_facts(facts: str | None, missing: Any) -> FactTable | None:
             known = path.stem in datasets.names() and not os.path.lexists(facts)
             hint = f" (the shipped data set is called {path.stem!r})" if known else ""
             raise FactsError(f"{error}{hint}") from error
-    for warning in told:
-        click.echo(f"georecall: note: {warning.message}", err=True)
+    if isinstance(sys.stdout, Held):
+        sys.stdout.notes += [str(warning.message) for warning in told]
     return table
 
 

@@ -4,8 +4,10 @@ import io
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from typing import TextIO
+
+from georecall.theory.tools.names import inert
 
 
 class Held(io.StringIO):
@@ -14,6 +16,7 @@ class Held(io.StringIO):
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
         self._stream = stream
+        self.notes = list[str]()  # lines for standard error, where the command comes to an outcome
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
@@ -38,6 +41,10 @@ def deliver(said: Held) -> None:
     Raises:
         OSError: it cannot be written, as on a full disk.
     """
+    with suppress(OSError):  # a note that nobody takes changes nothing
+        for note in said.notes:
+            line = encodable(f"georecall: note: {inert(note)}", sys.stderr.encoding or "utf-8")
+            print(line, file=sys.stderr, flush=True)
     try:
         sys.stdout.write(encodable(said.getvalue(), said.encoding))
         sys.stdout.flush()

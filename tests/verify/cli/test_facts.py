@@ -152,6 +152,8 @@ def test_what_may_not_be_meant_so_is_noted_in_one_line(said, tmp_path):
     assert (status, out.splitlines()[-1]) == (0, "boss of US: Ann")
     assert err.count("\n") == err.count("georecall: note: ") == 2
     assert "row 3, column boss: 'Ben; Eva' looks like several values" in err
+    status, out, err = said("ask", "--facts", path, "boss of uS")
+    assert (status, out, err.count("\n")) == (2, "", 1)  # a failure is one line
 
 
 def test_a_pipe_that_nobody_writes_to_is_one_line(said, tmp_path, monkeypatch):
