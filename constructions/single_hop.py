@@ -116,7 +116,9 @@ def in_place_superposition(
     )
 
 
-def narrow_superposition(facts: Table, *, code: Code | None = None, gate: float | None = None) -> Transformer:
+def narrow_superposition(
+    facts: Table, *, code: Code | None = None, gate: float | None = None, bits: int | None = None
+) -> Transformer:
     """C1'': the last block doubles as the readout, d_model = R m and d_mlp = (R-1) m.
 
     Neuron (r, j), r < R, is ReLU(x_r - x_R - V) and writes to block R, whose output bias is V - 2 gate.
@@ -127,12 +129,15 @@ def narrow_superposition(facts: Table, *, code: Code | None = None, gate: float 
         code: value code of the attributes; default: the sign code with m = ceil(log2 |A|).
         gate: half the lift of an asked block r < R; default and least for the claim: V. Block R is
             lifted by 2 gate - V.
+        bits: p; the default code is then that of numerals in base 2^p: at m = 1, R - 1 neurons.
 
     Raises:
         ValueError: the code has fewer words than there are attributes.
 
     Source: theory/pages/c1.md, C1'' (the case gate = V), for every gate >= V by the same proof.
     """
+    if code is None and bits is not None:
+        code = quantized_code(facts.n_attributes, bits=bits)
     code = covering(code, facts)
     V = code.spread
     gate = float(V) if gate is None else gate

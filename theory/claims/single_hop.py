@@ -150,7 +150,7 @@ those of block $r$ give $v_r - v_R + 2\,\mathrm{gate} - V \ge 0$, so that block 
 for $R$: all are silent, for $v_r - v_R - (2\,\mathrm{gate} - V) \le V$, and the bias undoes the lift.""",
     source=_DERIVED.format("C1'' (there with gate = V)"),
     controls=CONTROLS,
-    parameters=("gate", "code_length", "code_distance"),
+    parameters=("bits", "gate", "code_length", "code_distance"),
     trust=(
         Step(
             "block R becomes the asked block",

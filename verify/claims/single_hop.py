@@ -43,6 +43,7 @@ class SingleHop:
         least_gate: the gate that the claim asks for, in units of V.
         weak_gate: the gate of the control, in units of the least one.
         numerals: whether the default code is p-bit numerals.
+        by_bits: whether it is so only where `bits` is asked for.
         packs: whether p sign coordinates are read as one.
         default_table: N and R of the random table where none is asked for.
     """
@@ -54,6 +55,7 @@ class SingleHop:
     least_gate: Fraction
     weak_gate: Fraction
     numerals: bool = False
+    by_bits: bool = False
     packs: bool = False
     default_table: tuple[int, int] = (1000, 8)
 
@@ -64,6 +66,10 @@ class SingleHop:
 
     def instance(self, facts: FactTable, **options: Any) -> Instance:
         """The claim at one table and choice of options."""
+        if self.by_bits and "bits" in options:
+            if "code_distance" in options or "code" in options:
+                raise ValueError("bits ask for numerals: they do not go with a code or its distance")
+            return self._of_numerals().instance(facts, **options)
         bits = options.get("bits", DEFAULT_BITS)
         code = covering(options.get("code") or self._chosen_code(facts.n_attributes, bits, options), facts)
         at_gate = options.get("gate", float(self.least_gate * code.spread))
@@ -73,7 +79,7 @@ class SingleHop:
         if "code" in options:
             parameters["code_sha256"] = hashlib.sha256(code.words.astype("<i8").tobytes()).hexdigest()
         chosen: dict[str, Any] = {"code": code, "gate": at_gate}
-        if "bits" in self.claim.parameters:
+        if self._takes_bits:
             parameters["bits"] = chosen["bits"] = bits
         return Instance(
             facts=facts,
@@ -88,6 +94,13 @@ class SingleHop:
             premises=(exact_biases(self._biases(code, Fraction(at_gate), bits)),),
             samples=lambda: [sample(Facts(facts), r * facts.n_subjects) for r in range(facts.n_relations)],
         )
+
+    @property
+    def _takes_bits(self) -> bool:
+        return "bits" in self.claim.parameters and not self.by_bits
+
+    def _of_numerals(self) -> "SingleHop":
+        return replace(self, numerals=True, by_bits=False)
 
     def code(self, n_attributes: int, bits: int, length: int | None = None) -> Code:
         """The code that the claim takes where none is handed in."""
@@ -124,19 +137,22 @@ class SingleHop:
         scales = {(1 << size) - 1 for size in groups}
         return {scale * bias for scale in scales for bias in self.biases(at_gate, code)}
 
-    def controls_at(self, **_: Any) -> dict[str, Any]:
+    def controls_at(self, **options: Any) -> dict[str, Any]:
         """The parameters of the companion instance that the controls run on."""
         at = {"subjects": _COMPANION.n_subjects, "relations": _COMPANION.n_relations, "table": "bijections"}
-        return at | {"bits": _COMPANION_BITS} if "bits" in self.claim.parameters else at
+        takes = self._takes_bits or "bits" in options
+        return at | {"bits": _COMPANION_BITS} if takes else at
 
-    def controls(self, **_: Any) -> list[ControlResult]:
+    def controls(self, **options: Any) -> list[ControlResult]:
         """All controls of the claim, on a small companion table that is always the same."""
+        if self.by_bits and "bits" in options:
+            return self._of_numerals().controls()
         controls = (self._weak_gate, self._short_code, self._altered_fact, self._moved_coordinate)
         return [control(_COMPANION) for control in controls]
 
     def _model(self, facts: FactTable, code: Code, at_gate: Fraction | None = None) -> Transformer:
         at_gate = self.least_gate * code.spread if at_gate is None else at_gate
-        bits = {"bits": _COMPANION_BITS} if "bits" in self.claim.parameters else {}
+        bits = {"bits": _COMPANION_BITS} if self._takes_bits else {}
         return self.construct(facts, code=code, gate=float(at_gate), **bits)
 
     def _companion_code(self, facts: FactTable, shorter: int = 0) -> Code:
@@ -249,6 +265,7 @@ FAMILY = (
         _undone_lift,
         _ONE,
         weak_gate=Fraction(3, 4),
+        by_bits=True,
     ),
     SingleHop(
         claims.SINGLE_HOP_QUANTIZED,

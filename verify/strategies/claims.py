@@ -23,6 +23,7 @@ CERTAIN = (
 _INVERTED = ("two-sided-hops", "single-hop-split")  # claims about bijections
 
 _BITS = st.integers(1, 5)
+_NUMERALS = ("single-hop-quantized", "single-hop-narrow")  # whose code has numbers of so many bits
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +94,7 @@ def claim_cases(
             if least is not None:
                 options["gate"] = draw(gates(at_least=least))
             return ClaimCase(name, facts, options)
-        m = code_length(facts.n_attributes, options["bits"] if name == "single-hop-quantized" else 1)
+        m = code_length(facts.n_attributes, options["bits"] if name in _NUMERALS else 1)
         unmet = {hypothesis.name: hypothesis.name for hypothesis in claim.hypotheses}
         ways = [way for way in _WAYS if _possible(way, unmet, m, least)]
         way = draw(st.sampled_from(ways))
@@ -136,5 +137,5 @@ def _least_gate(name: str, options: dict[str, Any]) -> float | None:
     """The gate that the claim asks for with its default code; None where it takes none."""
     if "gate" not in CLAIMS[name].parameters:
         return None
-    spread = (1 << options["bits"]) - 1 if name == "single-hop-quantized" else 2
+    spread = (1 << options["bits"]) - 1 if name in _NUMERALS else 2
     return spread if name == "single-hop-narrow" else spread / 2
