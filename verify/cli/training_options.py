@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from georecall.theory.facts.fact_table import FactTable
 
 KIND = click.Choice(["learned", "sphere", "frozen"])
-_PRESETS = click.Choice(["quick", "four-relations"])
+_PRESETS = click.Choice(["quick", "every-table", "four-relations"])
 
 
 def training_options(function: Callable[..., Any]) -> Callable[..., Any]:

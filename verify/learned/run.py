@@ -62,6 +62,7 @@ class Preset:
 
 PRESETS = {
     "quick": Preset(512, 2, 1, {}),
+    "every-table": Preset(128, 2, 8, {}),
     "four-relations": Preset(
         256, 4, 8, {"dimension": 64, "width": 256, "subjects": "learned", "weight_decay": 0.3}
     ),

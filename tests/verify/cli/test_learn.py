@@ -61,6 +61,21 @@ def test_transfer_of_a_saved_model_names_what_does_not_discriminate(saved, capsy
     assert "an untrained MLP does it too" in capsys.readouterr().out
 
 
+def test_the_help_names_the_defaults_that_are_used():
+    from georecall.constructions.training.recipe import recipe_for
+    from georecall.theory.facts.fact_table import random_bijections
+    from georecall.verify.cli.learn import command as learn
+    from georecall.verify.cli.sweep import learned
+    from georecall.verify.sweep.learned import BASE
+
+    recipe = recipe_for(random_bijections(512, 2, rng=np.random.default_rng(0)))
+    for command, used in ((learn, recipe.described()), (learned, BASE)):
+        told = {option.name: option.help for option in command.params}
+        for name in ("noise", "weight_decay", "steps", "batch"):
+            if name in told:
+                assert told[name].endswith(f"default {used[name]:g}.")
+
+
 def test_an_interrupt_keeps_the_checkpoint(monkeypatch, tmp_path, capsys):
     import georecall.verify.learned.run as training_run
 
