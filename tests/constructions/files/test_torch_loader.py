@@ -42,7 +42,7 @@ def logits(module, tokens, positions):
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_torch_has_the_very_logits_of_every_construction(loader, tmp_path, name):
-    fewer = {"hops": 2} if name == "parallel-hops" else {}  # its width grows with R^hops
+    fewer = {"hops": 2} if name == "parallel-hops" else {}  # its queries are N R^hops
     prepared = prepare(name, subjects=12, relations=3, **fewer)
     model = prepared.instance.build()
     path = tmp_path / "model.safetensors"
