@@ -39,6 +39,8 @@ OPTIONS = {
     "composed-hops": {"hops": 2},
     "sequential-hops": {"hops": 3},
     "hybrid-hops": {"hops": 3, "stages": 2},
+    "parallel-hops": {"hops": 2},
+    "two-sided-hops": {"hops": 2},
 }
 EXACT = [name for name in CONSTRUCTIONS if name != "gradient-descent"]  # trained weights round
 VARIANTS = [
