@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from georecall.theory.numbers.dense import closed_form_length, exact_length
+from georecall.theory.numbers.zero_forced import gaussian_length, proved_length
 from georecall.verify.figures import theory_lines as lines
 from georecall.verify.figures.figure import Plot
 from georecall.verify.figures.missing import PlotError, chosen
@@ -42,12 +43,16 @@ def draw_capacity(frame: pd.DataFrame, *, relations: int | None = None) -> Figur
     dense = chosen(frame, "threshold", construction="single-hop-dense", n_relations=R, level=0.5)
     linear = chosen(frame, "threshold", construction="linear-memory", n_relations=1, level=0.5)
     instances = _instances(frame, R)
-    if dense.empty and instances.empty:
+    forced, optimised = (
+        chosen(frame, "threshold", construction=f"single-hop-dense-{kind}", n_relations=R, level=0.5)
+        for kind in ("zero-forced", "optimised")
+    )
+    if all(rows.empty for rows in (dense, instances, forced, optimised)):
         raise PlotError(
             f"the results file has no cells of {R} relations; `georecall sweep capacity --relations {R} "
             "--subjects 64,256,1024 --construction single-hop-in-place` makes some"
         )
-    measured = [N for rows in (dense, instances) if len(rows) for N in rows["n_subjects"]]
+    measured = [N for rows in (dense, instances, forced, optimised) if len(rows) for N in rows["n_subjects"]]
     largest = int(max(2 ** np.ceil(np.log2(max(measured))), 1024 if R == 4 else 0))
     sizes = [N for i in range(2, 40) if (N := 2**i) <= largest]
     facts = [R * N for N in sizes]
@@ -66,6 +71,13 @@ def draw_capacity(frame: pd.DataFrame, *, relations: int | None = None) -> Figur
         ax.plot(bound, facts, "--", color=COLOURS["vermilion"], lw=1, label="dense, closed form (C2)")
         ax.plot(exact, facts[: len(exact)], ":", color=COLOURS["vermilion"], label="dense, exact $p_m$ (C2)")
         _measured(ax, dense, R, "vermilion", "o", "dense, measured 50%")
+    if len(forced):
+        proved = [proved_length(N, N, R, 0.5) for N in sizes]
+        gaussian = [gaussian_length(N, N, R, 0.5) for N in sizes]
+        ax.plot(proved, facts, "--", color=COLOURS["orange"], lw=1, label="zero-forced, proved (C2)")
+        ax.plot(gaussian, facts, ":", color=COLOURS["orange"], label="zero-forced, if signs are as Gaussian")
+        _measured(ax, forced, R, "orange", "^", "zero-forced, measured 50%")
+    _measured(ax, optimised, R, "black", "x", "optimised embeddings, measured 50%")
     if len(linear):
         line = np.geomspace(32, R * largest, 60)
         for factor, dash in ((2, ":"), (8, "--")):
