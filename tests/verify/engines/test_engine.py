@@ -107,7 +107,7 @@ def test_float32_graphs_that_the_audit_allows_have_the_very_logits_too(name):
 
     model, asked, samples = built(name)
     if why := what_rounds(model, samples, "float32"):
-        assert name == "random-feature-memory" or name not in EXACT, why
+        assert name in ("random-feature-memory", "best-linear-memory") or name not in EXACT, why
         return
     found = agreement(model, asked, onnxruntime_engine(model, dtype="float32"))
     assert found.n_exact == found.n_compared
