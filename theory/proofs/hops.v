@@ -31,9 +31,6 @@ Section Strings.
   Definition matches (rs : nat -> nat) (a l w : nat) : Q :=
     Σ h ∈ range l, (if (digit l w h =? rs (a + h))%nat then 1 else 0).
 
-  Lemma sum_range_S n f : sum (range (S n)) f == f 0%nat + Σ i ∈ range n, (f (S i)).
-  Proof. unfold range. cbn [seq]. rewrite sum_cons, <- seq_shift, sum_map. reflexivity. Qed.
-
   Lemma matches_S rs a l w :
     matches rs a (S l) w == (if (w / R ^ l =? rs a)%nat then 1 else 0) + matches rs (a + 1) l (w mod R ^ l).
   Proof.

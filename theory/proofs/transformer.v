@@ -124,6 +124,9 @@ Proof.
   rewrite in_app_iff. intros [I|I]; [contradiction|]. apply (X p); [now left|trivial].
 Qed.
 
+Lemma sum_range_S n f : sum (range (S n)) f == f 0%nat + Σ i ∈ range n, (f (S i)).
+Proof. unfold range. cbn [seq]. rewrite sum_cons, <- seq_shift, sum_map. reflexivity. Qed.
+
 (** * The residual stream: named directions, in the order in which the code lays them out. *)
 
 Inductive direction :=
