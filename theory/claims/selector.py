@@ -59,7 +59,13 @@ $g = 0$, comes near.""",
         "q": "another relation",
     },
     trust=(
-        Step("no additive model, criterion, cross-entropy", "prose", ("proofs",)),
+        Step(
+            "no additive model; the criterion",
+            "prose",
+            ("proofs",),
+            "selector.selector_necessary, selector.bijections, selector.cycle_criterion, disjoint.additive",
+        ),
+        Step("how much is lost, and the cross-entropy", "prose", ("proofs",)),
         Step(
             "no additive model recalls this table",
             "checked",
@@ -100,7 +106,13 @@ others of its set, and at most 0 elsewhere, attained by the answer of $r'$.""",
     parameters=("gate",),
     notation={"A": "A_r: the attributes of relation r", "m": "m_r: signs of a word of relation r"},
     trust=(
-        Step("disjoint sets", "prose", ("proof",)),
+        Step(
+            "disjoint sets of one size",
+            "prose",
+            ("proof",),
+            "disjoint.disjoint_own, disjoint.disjoint_others",
+        ),
+        Step("disjoint sets of unequal sizes", "prose", ("proof",)),
         Step("these weights recall this table", "checked", ("every fact, exactly",)),
     ),
 )

@@ -61,7 +61,7 @@ Qed.
 
 Section Disjoint.
   Variables (N R m : nat) (relation_of : nat -> nat) (pi : nat -> nat -> nat).
-  Variables (u : nat -> nat -> Q) (gate : Q).
+  Variables (u : nat -> nat -> Q) (gate bias : Q).
   Hypothesis u_signs : signs m u.
   Hypothesis disjoint : forall r s, relation_of (pi r s) = r.
 
@@ -82,11 +82,11 @@ Section Disjoint.
 
   Definition without_mlp : Transformer :=
     mkTransformer (Space R m 0 0 R 0 0) marked (fun _ _ => 0) [mkLayer [uniform (Space R m 0 0 R 0 0)] None]
-      read_own_block (fun _ => 0).
+      read_own_block (fun _ => bias).
 
   Lemma disjoint_logit s r a : (s < N)%nat -> (r < R)%nat -> (relation_of a < R)%nat ->
     logit without_mlp (query N s r) a
-      == (Σ j ∈ range m, (u (pi (relation_of a) s) j * u a j)) + (if (r =? relation_of a)%nat then 2 * gate else 0).
+      == (Σ j ∈ range m, (u (pi (relation_of a) s) j * u a j)) + (if (r =? relation_of a)%nat then 2 * gate else 0) + bias.
   Proof.
     intros Hs Hr Ha. set (S := Space R m 0 0 R 0 0). set (x := residual without_mlp (query N s r) 1).
     assert (X : forall c, inside S c -> x c == marked s c + 2 * marked (N + r) c).

@@ -19,6 +19,7 @@ from georecall import (
     block_superposition,
     chain_of_thought,
     composed_hops,
+    disjoint_superposition,
     hybrid_hops,
     in_place_superposition,
     narrow_superposition,
@@ -177,6 +178,19 @@ def hops_cases() -> Iterator[Case]:
             yield Case(f"composed_{readout.replace('-', '_')}_{seed}", given + term, model)
 
 
+def disjoint_cases() -> Iterator[Case]:
+    for seed in SEEDS:
+        rng, N, R, A = np.random.default_rng([23, seed]), 2 + seed, 1 + seed, 2 + seed
+        drawn = np.array([rng.permutation(A)[:N] for _ in range(R)]) + A * np.arange(R)[:, None]
+        facts, gate, words = FactTable(drawn, n_attributes=A * R), 1 + Fraction(seed, 2), sign_code(A).words
+        model = disjoint_superposition(facts, gate=float(gate))
+        given = setting(facts, Code(np.tile(words, (R, 1)))) + f"without_mlp {N} {R} {words.shape[1]}"
+        term = f"{given} (fun a => a / {A})%nat pi v {q(gate)} {q(-words.shape[1])}"
+        yield Case(
+            f"disjoint_{seed}", term, model, [([s, N + r], [0, 1]) for s in range(N) for r in range(R)]
+        )
+
+
 def numbers(said: str) -> list[list[Fraction]]:
     """The lists of pairs in an answer of Coq's."""
     lists = ast.literal_eval(said.split("\n     :")[0].replace("%Z", "").replace(";", ","))
@@ -219,7 +233,12 @@ def differences(case: Case, weights: list[list[Fraction]], logits: list[list[Fra
 
 @pytest.mark.parametrize(
     ("family", "cases"),
-    [("single_hop", single_hop_cases), ("chain_of_thought", chain_of_thought_cases), ("hops", hops_cases)],
+    [
+        ("single_hop", single_hop_cases),
+        ("chain_of_thought", chain_of_thought_cases),
+        ("hops", hops_cases),
+        ("disjoint", disjoint_cases),
+    ],
 )
 def test_every_weight_and_logit_of_a_construction_is_that_of_its_theorem(
     proofs: Path, family: str, cases: Any
