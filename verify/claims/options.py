@@ -42,6 +42,7 @@ _FOUND = {experiment.claim.name: experiment for experiment in _experiments()}
 EXPERIMENTS: dict[str, Experiment] = {name: _FOUND[name] for name in CLAIMS if name in _FOUND}
 TABLES: dict[str, Callable[..., FactTable]] = {"bijections": random_bijections, "functions": random_functions}
 _LARGEST = 2.0**500  # of a gate or margin: weights and logits made of it stay far from float64's largest
+_MOST_SOFT_HOPS = 512  # k^2 / 2 contexts, some 15 s; ten times as many would take half an hour
 _WHOLE = ("bits", "code_length", "code_distance", "hops", "split", "stages", "trials")
 _REAL = ("gate", "margin", "delta")
 _CODED = {name for name, build in CONSTRUCTIONS.items() if "code" in signature(build).parameters} - {
@@ -178,6 +179,11 @@ def check_options(claim: Claim, options: dict[str, Any]) -> dict[str, Any]:
         if name == "hops":
             each = 50 if "attention" in claim.parameters else 16  # bytes of a pair of positions
             require_memory(each * int(value) ** 2, f"attention at the positions of {show(value)} hops")
+            if options.get("attention") == "soft" and value > _MOST_SOFT_HOPS:
+                raise UsageError(
+                    option, f" of soft attention are certified step by step and context by context, at most "
+                    f"{_MOST_SOFT_HOPS}; hard attention takes any number, got {show(value)}"
+                )  # fmt: skip
         if name in ("code_length", "code_distance"):
             require_memory(8 * int(value), f"a word of {show(value)} coordinates")
         if name in _CHOICES and value not in _CHOICES[name]:

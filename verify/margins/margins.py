@@ -132,7 +132,9 @@ class Margins:
     @property
     def how_many_wrong(self) -> str:
         """That, in words."""
-        return f"{self.n_wrong} of {self.n_facts} {'facts' if self.lower.ndim == 2 else 'queries'} wrong"
+        what = f"{self.n_wrong} of {self.n_facts} {'facts' if self.lower.ndim == 2 else 'queries'} wrong"
+        left = int((self.signs == 0).sum())
+        return f"at least {what}, {left} not decided" if left else what
 
     def gap(self, n_queries: int) -> str | None:
         """What was asked, in words, where neither it nor its certificate stands for so many queries."""
@@ -372,6 +374,9 @@ class _Ledger:
         model, size = self.model.map(Rational.of), _RATIONAL_BLOCK // self._entries_per_query()
         for block in _chunks(undecided, size):
             self._enter_block(model, block)
+            spent = (int(np.searchsorted(undecided, block[-1])) + 1) * self._products_per_fact()
+            if spent > _RATIONAL_BUDGET and (self.signs < 0).any():
+                return  # refuted: what is left, perhaps ties by the thousand, would change no verdict
         for block in _chunks(inexact, size):
             if not self._enter_block(model, block):
                 return  # a softmax is in the way of the others too

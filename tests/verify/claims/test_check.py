@@ -569,3 +569,9 @@ def test_the_experiments_are_claims_by_name():
     assert set(FAMILY) <= set(EXPERIMENTS)
     assert all(experiment.claim is CLAIMS[name] for name, experiment in EXPERIMENTS.items())
     assert asked.TABLES.keys() == {"bijections", "functions"}
+
+
+def test_soft_chains_too_long_to_certify_in_seconds_are_refused_at_once():
+    with pytest.raises(UsageError, match=r"hops of soft attention .*, at most 512; hard attention takes any"):
+        check("chain-of-thought", subjects=4, relations=2, hops=1000, attention="soft")
+    assert check("chain-of-thought", subjects=4, relations=2, hops=1000, controls=False).status == "holds"

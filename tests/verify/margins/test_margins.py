@@ -611,3 +611,24 @@ def test_the_least_of_several_is_taken_query_by_query():
     assert (found.wrong, found.queries) == ([(0, 0), (1, 1)], queries)
     assert found.lower.tolist() == [[-2, 2], [2, -2]]
     assert found.upper.tolist() == [[-2, 2], [2, -1]]
+
+
+def test_ties_by_the_thousand_stop_early_once_one_is_refuted(monkeypatch):
+    facts = FactTable(np.arange(12).reshape(2, 6) % 3)
+    model = block_superposition(facts)
+    W_U = np.asarray(model.W_U) * 0.1  # no codebook, and floats that round
+    tied = replace(model, W_U=np.column_stack([W_U[:, 0], W_U[:, 0], W_U[:, 0]]))
+    everything = margins(tied, facts, method="exhaustive")
+    assert (everything.n_wrong, everything.how_many_wrong) == (12, "12 of 12 facts wrong")
+    monkeypatch.setattr(margins_module, "_RATIONAL_BUDGET", 1)
+    monkeypatch.setattr(margins_module, "_RATIONAL_BLOCK", 1)
+    open_ = lambda logits, answers: (-np.ones(len(answers)), np.ones(len(answers)))  # noqa: E731
+    monkeypatch.setattr(margins_module, "_bounds", open_)
+    some = margins(tied, facts, method="exhaustive")
+    assert 0 < some.n_wrong < 12
+    assert (
+        some.how_many_wrong == f"at least {some.n_wrong} of 12 facts wrong, {12 - some.n_wrong} not decided"
+    )
+    assert some.worst.margin == 0
+    right = margins(model, facts, method="exhaustive")  # nothing refutes it: all is decided
+    assert (right.n_wrong, right.n_recalled) == (0, 12)
