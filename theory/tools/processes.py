@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 from types import MappingProxyType
 from typing import Any
 
+_PATIENCE = 5.0  # seconds for a worker that is ending
 _UNGUARDED = 77  # how a worker ends that would start workers while it starts
 
 
@@ -31,6 +32,8 @@ def processes(workers: int) -> Iterator[ProcessPoolExecutor]:
         try:
             yield pool
         except BrokenProcessPool as error:
+            for worker in pool.workers.values():
+                worker.join(_PATIENCE)  # how it ended is known only then
             if any(worker.exitcode == _UNGUARDED for worker in pool.workers.values()):
                 raise ChildProcessError(
                     "workers import the script that starts them: put what it does under "

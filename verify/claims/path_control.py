@@ -80,12 +80,14 @@ def wrong_answer(facts: FactTable, path: str, again: Again, at: str) -> ControlR
             continue
         if not isinstance(sound, Margins):  # counted: how many, and one of them
             found = again(altered, path)
-            seen = found is not None and found.n_wrong == sound.n_wrong + 1
+            if found is None:  # so wrong that it is not counted, but left to margins: nothing is said
+                continue
+            seen = found.n_wrong == sound.n_wrong + 1
             if seen and not sound.n_wrong:
-                worst = found.worst if found is not None else None
+                worst = found.worst
                 seen = worst is not None and (worst.subject, *worst.relations) == fact
-            n_wrong = found.n_wrong if found is not None else 0
-            return result(WRONG_ANSWER, f"{how}: {n_wrong} wrong, {sound.n_wrong + 1} predicted", ok=seen)
+            got = f"{how}: {found.n_wrong} wrong, {sound.n_wrong + 1} predicted"
+            return result(WRONG_ANSWER, got, ok=seen)
         found = again(altered, path)
         if not isinstance(found, Margins):
             return result(WRONG_ANSWER, f"{how} does not apply", ok=False)
@@ -98,6 +100,8 @@ def wrong_answer(facts: FactTable, path: str, again: Again, at: str) -> ControlR
         some = ", ".join(facts.question(*query) for query in sorted(wrong)[:1])
         got = f"{how}: {len(wrong)} of {found.n_facts} wrong, {len(predicted)} predicted"
         return result(WRONG_ANSWER, got + (f"; {some}" if some else ""), ok=wrong == predicted)
+    if not isinstance(sound, Margins):
+        return wrong_answer(facts, "margins", again, at)  # what decides wherever counting does not
     return result(WRONG_ANSWER, f"{how}: no fact whose alteration shows", ok=False)
 
 

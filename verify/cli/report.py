@@ -100,7 +100,7 @@ def _described(content: "Content", path: Path) -> dict[str, Any]:
         "claims": {
             checked.claim.name: {
                 "status": checked.status,
-                "reason": checked.verdict.reason if checked.verdict else checked.missing,
+                "reason": checked.missing if checked.verdict is None else checked.verdict.reason,
                 "command": checked.command,
                 "seconds": checked.seconds,
             }
@@ -114,7 +114,7 @@ def _described(content: "Content", path: Path) -> dict[str, Any]:
 
 def _print(content: "Content", path: Path) -> None:
     for checked in content.claims:
-        reason = checked.verdict.reason if checked.verdict else checked.missing
+        reason = checked.missing if checked.verdict is None else checked.verdict.reason
         click.echo(f"{checked.claim.name}: {checked.status}{f' ({reason})' if reason else ''}")
     for figure in content.figures:
         if figure.svg is None:

@@ -36,7 +36,7 @@ class CheckedClaim:
     @property
     def status(self) -> str:
         """The verdict's status, or "stated" where there is no verdict."""
-        return self.verdict.status if self.verdict else "stated"
+        return "stated" if self.verdict is None else self.verdict.status
 
 
 def check_claim(name: str, *, preset: str = "quick", seed: int = 0) -> CheckedClaim:

@@ -107,7 +107,7 @@ def _witness(verdict: Verdict) -> Markup:
 
 def _hypotheses(checked: CheckedClaim) -> Markup:
     conditions = {h.name: formula(h.condition) for h in checked.claim.hypotheses}
-    met = {h.name: h.holds for h in checked.verdict.hypotheses} if checked.verdict else {}
+    met = {h.name: h.holds for h in checked.verdict.hypotheses} if checked.verdict is not None else {}
     rows = [
         (
             pretty(name),

@@ -87,7 +87,9 @@ def _in_order(content: Content) -> Iterable[Drawn]:
 
 def _header(content: Content) -> Markup:
     outcomes = Counter(checked.status for checked in content.claims)
-    controls = [c.ok for checked in content.claims if checked.verdict for c in checked.verdict.controls]
+    controls = [
+        c.ok for checked in content.claims if checked.verdict is not None for c in checked.verdict.controls
+    ]
     proved = sum(row.status == "proved" for row in content.lemmas)
     facts = [join([badge(status), f" {counted(n, 'claim')}"]) for status, n in outcomes.items()] + [
         f"{sum(controls)} of {len(controls)} negative controls as predicted",
