@@ -16,7 +16,7 @@ from georecall.verify.claims.options import EXPERIMENTS, prepare
 from georecall.verify.margins.margins import Margins, margins
 from georecall.verify.report.commands import command
 
-SUBJECTS, RELATIONS = 16, 2  # of the one table that every construction is built on
+SUBJECTS, RELATIONS = 8, 3  # of the one table that every construction is built on
 
 
 @dataclass(frozen=True)
