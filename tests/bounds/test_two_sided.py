@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import georecall
 from georecall.bounds import counting, two_sided
 
 
@@ -102,7 +103,7 @@ def test_what_does_not_fit_is_refused_in_words():
 
 
 def test_the_table_of_construction_over_floor_on_the_page():
-    page = (Path(__file__).parents[2] / "theory" / "pages" / "c10.md").read_text()
+    page = (Path(georecall.__file__).parent / "theory" / "pages" / "c10.md").read_text()
     rows = re.findall(r"^\| (\d+) \| (\d+ / .*) \|$", page, flags=re.M)
     assert [int(R) for R, _ in rows] == [2, 3, 4, 8, 16]
     for R, row in ((int(R), row.split(" | ")) for R, row in rows):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import georecall
 from georecall.theory.claims import CLAIMS
 from georecall.theory.claims.claim import Claim, Step
 from georecall.theory.claims.notation import COMMON, letters
@@ -12,7 +13,7 @@ from georecall.theory.lemmas import LEMMAS
 from georecall.theory.lemmas.analysis import IDENTITIES
 from georecall.theory.tools.names import page_of
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(georecall.__file__).parent  # the pages ship with the package
 PAGES = sorted((ROOT / "theory" / "pages").glob("c*.md"), key=lambda page: int(page.stem[1:]))
 KNOWN = {*LEMMAS, *(identity.__name__.replace("_", "-") for identity in IDENTITIES)}
 SECTIONS = ("Symbols", "Trust", "Figures", "History")

@@ -83,7 +83,7 @@ def test_an_undecided_sign_is_inconclusive_and_a_wrong_fact_beside_it_refutes(ju
     assert (verdict.status, verdict.reason) == ("inconclusive", "the sign of 2 margins is not decided")
     signs[0, 0] = -1
     verdict = judged(margins=found_with(signs=signs))
-    assert (verdict.status, verdict.reason) == ("refuted", "1 of 4 facts wrong")
+    assert (verdict.status, verdict.reason) == ("refuted", "at least 1 of 4 facts wrong, 2 not decided")
 
 
 def test_a_least_margin_must_be_predicted_or_enclose_the_prediction(judged):
