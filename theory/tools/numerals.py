@@ -1,11 +1,11 @@
 """Numbers as text: what is shown stands for the number, and a number given is the one that is used."""
 
-from decimal import Context
+from decimal import Context, Decimal
 from fractions import Fraction
 from numbers import Rational, Real
 
 _SHORT = 10**6  # of a denominator that a person reads
-_DIGITS = Context(prec=12)
+_DIGITS = [Context(prec=digits) for digits in (12, 20, 34)]
 
 
 def exactly(value: float | Fraction) -> str:
@@ -14,6 +14,8 @@ def exactly(value: float | Fraction) -> str:
     Example:
         >>> exactly(Fraction(1, 2)), exactly(0.9), exactly(1 - Fraction(1, 2**53)), exactly(Fraction(1, 3))
         ('0.5', '0.9', '0.9999999999999999', '1/3')
+        >>> exactly(Fraction("0.99999999999999989"))  # no float
+        '0.99999999999999989'
         >>> exactly(Fraction(1, 3**4000))
         '3.27326465787e-1909'
     """
@@ -26,7 +28,9 @@ def exactly(value: float | Fraction) -> str:
     value = Fraction(value)
     if value.denominator < _SHORT:
         return str(value)
-    return str(_DIGITS.divide(_DIGITS.create_decimal(value.numerator), value.denominator)).replace("E", "e")
+    texts = [str(context.divide(Decimal(value.numerator), Decimal(value.denominator))) for context in _DIGITS]
+    whole = (text for text in texts if Fraction(text) == value)
+    return next(whole, texts[0]).replace("E", "e")
 
 
 def as_float(value: object) -> float:
