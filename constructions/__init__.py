@@ -30,6 +30,3 @@ CONSTRUCTIONS: dict[str, Callable[..., Transformer]] = {
     claim: build for module in modules(__name__) for claim, build in getattr(module, "BUILDS", {}).items()
 }
 """Claim name -> function from a FactTable to a Transformer: tests, exports and sweeps run over it."""
-
-# Functions are found here by their names too, also where a module has the same name.
-globals().update({build.__name__: build for build in CONSTRUCTIONS.values()})

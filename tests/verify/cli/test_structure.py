@@ -49,7 +49,7 @@ def test_the_table_has_a_legend_and_the_figure_is_drawn(files, capsys):
 
 
 def test_a_construction_is_measured_on_facts_that_are_given(files, capsys, tmp_path, monkeypatch):
-    (tmp_path / "mine.py").write_text("from georecall.constructions import in_place_superposition as build\n")
+    (tmp_path / "mine.py").write_text("from georecall import in_place_superposition as build\n")
     monkeypatch.chdir(tmp_path)
     found = told(capsys, "--construction", "mine:build", "--answers", files / "a.npy")
     assert found["recall"] == 1.0

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from georecall.constructions import chain_of_thought, parallel_hops, sequential_hops, two_sided_hops
+from georecall import chain_of_thought, parallel_hops, sequential_hops, two_sided_hops
 from georecall.theory.facts.fact_table import random_bijections
 from georecall.verify.figures.hop_sizes import others
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from georecall.constructions import chain_of_thought, composed_hops, parallel_hops, two_sided_hops
+from georecall import chain_of_thought, composed_hops, parallel_hops, two_sided_hops
 from georecall.theory.facts.fact_table import FactsError, FactTable, random_bijections
 from georecall.theory.facts.strings import letters
 from georecall.verify.margins.hops import enumeration

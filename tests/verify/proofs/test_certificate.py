@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from georecall.constructions import (
+from georecall import (
     Transformer,
     block_superposition,
     chain_of_thought,
