@@ -7,6 +7,12 @@ from georecall.theory.tools.names import quoted, seen
 
 _SEVERAL = (";", "|")
 
+# Cyrillic and Greek letters drawn as a Latin one in most typefaces (from Unicode's confusables, TR 39)
+_TWINS = str.maketrans(
+    "аеорсухіјѕԁһӏԛԝАВЕКМНОРСТХУІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧονυρ",  # noqa: RUF001
+    "aeopcyxijsdhlqwABEKMHOPCTXYIJSABEZHIKMNOPTYXovup",
+)
+
 
 class FactsError(ValueError):
     """Facts that cannot be read or used; the message says what, where and what would be right."""
@@ -43,7 +49,7 @@ def name_in(cell: str) -> str:
 
 
 def tell_apart(names: Sequence[str], place: Callable[[int], str]) -> None:
-    """Refuses names that look the same but are two; warns of those that differ in case alone.
+    """Refuses names that look the same but are two; warns of those that differ in case or script alone.
 
     Args:
         names: the names.
@@ -53,8 +59,8 @@ def tell_apart(names: Sequence[str], place: Callable[[int], str]) -> None:
         FactsError: the message names the two.
     """
     looks: dict[str, str] = {}
-    folded: dict[str, str] = {}
-    in_case: list[str] = []
+    alike: dict[tuple[str, str], str] = {}
+    close: list[str] = []
     places: dict[str, int] = {}
     for i, name in enumerate(names):
         places.setdefault(name, i)
@@ -64,14 +70,16 @@ def tell_apart(names: Sequence[str], place: Callable[[int], str]) -> None:
         if other != name:
             both = f"{name!a:.400} and {other!a:.400}"
             raise FactsError(f"{place(i)}: {both} look the same but are two names; spell them alike")
-        like = folded.setdefault(look.casefold(), name)
-        if like != name:
-            in_case.append(
-                f"{place(i)}: {quoted(name)} and {quoted(like)} differ in case alone, and are two names"
-            )
-            folded[look.casefold()] = name
-    if in_case:
-        _warn(in_case[0], len(in_case))
+        for how, key in (("case", look.casefold()), ("script", look.translate(_TWINS))):
+            like = alike.setdefault((how, key), name)
+            if like != name:
+                shown = quoted if how == "case" else ascii
+                close.append(
+                    f"{place(i)}: {shown(name)} and {shown(like)} differ in {how} alone, and are two names"
+                )
+                alike[how, key] = name
+    if close:
+        _warn(close[0], len(close))
 
 
 def tell_several(attributes: Sequence[str], place: Callable[[int], str]) -> None:

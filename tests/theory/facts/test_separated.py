@@ -325,6 +325,10 @@ def test_what_can_hardly_be_meant_so_is_refused_with_its_row(read, case, missing
         ("subject,boss\nAnn,Bob\nCid,Ann; Ben\n", "row 3, column boss: 'Ann; Ben' looks like several values"),
         ("subject,boss\nUS,Ann\nus,Ben\n", "row 3: 'us' and 'US' differ in case alone"),
         ("subject,boss,Boss\nUS,Ann,Ben\n", "'Boss' and 'boss' differ in case alone"),
+        (
+            "subject,boss\nUS,Ann\nFR,\u0410nn\n",
+            r"row 3, column boss: '\\u0410nn' and 'Ann' differ in script alone",
+        ),
     ],
 )
 def test_what_may_not_be_meant_so_is_read_as_it_stands_with_a_warning(read, content, message):
