@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import sympy as sp
 
 from georecall import (
     Transformer,
@@ -20,7 +21,7 @@ from georecall.theory.facts.fact_table import FactTable
 pytest.importorskip("z3", reason="the lemmas are proved by z3, extra `certified`")
 
 from georecall.theory.lemmas import LEMMAS, Lemma, counterexample
-from georecall.theory.lemmas.formula import Formula, equal
+from georecall.theory.lemmas.formula import Formula
 
 CONSTRUCTIONS: dict[str, tuple[Callable[..., Transformer], float]] = {  # and the gate that the lemma asks for
     "single-hop-readout": (block_superposition, 1.0),
@@ -33,8 +34,8 @@ LEMMAS_OF_TRANSFORMERS = [f"{family}-{R}" for family in CONSTRUCTIONS for R in (
 def for_signs(lemma: Lemma) -> list[Formula]:
     """What a counterexample must satisfy to be one of a sign code: lo = -1, hi = 1, a positive gate."""
     wanted: dict[str, Callable[..., Formula]] = {
-        "lo": lambda lo: equal(lo, -1),
-        "hi": lambda hi: equal(hi, 1),
+        "lo": lambda lo: sp.Eq(lo, -1),
+        "hi": lambda hi: sp.Eq(hi, 1),
         "gate": lambda gate: gate >= Fraction(1, 4),
     }
     return [wanted[variable.name](variable) for variable in lemma.variables if variable.name in wanted]

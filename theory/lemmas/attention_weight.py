@@ -5,7 +5,9 @@ Scores enter through exp(score - asked score) alone, so that the lemmas are alge
 
 from typing import Final
 
-from georecall.theory.lemmas.formula import Variable, both, equal
+import sympy as sp
+
+from georecall.theory.lemmas.formula import Variable
 from georecall.theory.lemmas.lemma import Hypothesis, Lemma
 
 _eps = Variable("eps", "attention weight off the asked relation")
@@ -29,7 +31,7 @@ LEAK_WEIGHT_STEP: Final = Lemma(
         Hypothesis("ratio at least 0", _ratio >= 0),
         Hypothesis("ratio at most E", _ratio <= _E),
     ),
-    conclusion=both(_T + _ratio >= 0, _T + _ratio <= (_n + 1) * _E),
+    conclusion=(_T + _ratio >= 0, _T + _ratio <= (_n + 1) * _E),
 )
 
 _BOUND_BY_S: Final = _eps * (1 + _S) <= _S
@@ -42,11 +44,11 @@ LEAK_WEIGHT: Final = Lemma(
         r"without division as $\varepsilon (1 + S) \leq S$."
     ),
     hypotheses=(
-        Hypothesis("softmax", equal(_eps * (1 + _T), _T)),
+        Hypothesis("softmax", sp.Eq(_eps * (1 + _T), _T)),
         Hypothesis("sum at least 0", _T >= 0),
         Hypothesis("sum at most S", _T <= _S),
     ),
-    conclusion=_BOUND_BY_S,
+    conclusion=(_BOUND_BY_S,),
 )
 
 _eps_star = Variable("eps_star", "the leak that the wanted margin allows")
@@ -64,7 +66,7 @@ LEAK_SCORE_GAP: Final = Lemma(
         Hypothesis("score gap", _S * (1 - _eps_star) <= _eps_star),
         Hypothesis("weight bound", _BOUND_BY_S),
     ),
-    conclusion=_eps <= _eps_star,
+    conclusion=(_eps <= _eps_star,),
 )
 
 LEMMAS: Final = (LEAK_WEIGHT_STEP, LEAK_WEIGHT, LEAK_SCORE_GAP)

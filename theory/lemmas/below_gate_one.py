@@ -11,7 +11,9 @@ every code, and is necessary if some code lies below another coordinate by coord
 
 from typing import Final
 
-from georecall.theory.lemmas.formula import Variable, equal, is_sign, relu
+import sympy as sp
+
+from georecall.theory.lemmas.formula import Variable, is_sign, relu
 from georecall.theory.lemmas.lemma import Hypothesis, Lemma
 
 _gate = Variable("gate", "half of what asking adds to every coordinate of a block")
@@ -29,7 +31,7 @@ SINGLE_HOP_LEAK: Final = Lemma(
         Hypothesis("gate at least 0", _gate >= 0),
         Hypothesis("gate at most 1", _gate <= 1),
     ),
-    conclusion=equal(relu(_u - (2 * _gate - 1)), (1 + _u) * (1 - _gate)),
+    conclusion=(sp.Eq(relu(_u - (2 * _gate - 1)), (1 + _u) * (1 - _gate)),),
 )
 
 _R = Variable("R", "number of relations")
@@ -56,7 +58,7 @@ SINGLE_HOP_LEAK_THRESHOLD: Final = Lemma(
         Hypothesis("gate at most 1", _gate <= 1),
         Hypothesis("gate above the pair's threshold", _plus + _minus > _LARGEST_LEAK),
     ),
-    conclusion=_HALF_MARGIN > 0,
+    conclusion=(_HALF_MARGIN > 0,),
 )
 
 SINGLE_HOP_LEAK_SHARP: Final = Lemma(
@@ -67,11 +69,11 @@ SINGLE_HOP_LEAK_SHARP: Final = Lemma(
         r"helps, and $D_+ + D_- \leq 2 (1 - g)(R - 1) D_-$, then the fact is lost."
     ),
     hypotheses=(
-        Hypothesis("no leak helps", equal(_leaks_plus, 0)),
-        Hypothesis("every leak hurts", equal(_leaks_minus, (_R - 1) * _minus)),
+        Hypothesis("no leak helps", sp.Eq(_leaks_plus, 0)),
+        Hypothesis("every leak hurts", sp.Eq(_leaks_minus, (_R - 1) * _minus)),
         Hypothesis("gate at most the pair's threshold", _plus + _minus <= _LARGEST_LEAK),
     ),
-    conclusion=_HALF_MARGIN <= 0,
+    conclusion=(_HALF_MARGIN <= 0,),
 )
 
 LEMMAS: Final = (SINGLE_HOP_LEAK, SINGLE_HOP_LEAK_THRESHOLD, SINGLE_HOP_LEAK_SHARP)

@@ -8,17 +8,9 @@ by `LEAK_STEP`, gives `LEAK_INTERVAL`, which the two readings need.
 
 from typing import Final
 
-from georecall.theory.lemmas.formula import (
-    Variable,
-    both,
-    either,
-    equal,
-    implies,
-    is_sign,
-    maximum,
-    relu,
-    total,
-)
+import sympy as sp
+
+from georecall.theory.lemmas.formula import Variable, is_sign, relu
 from georecall.theory.lemmas.lemma import Hypothesis, Lemma
 
 _gate = Variable("gate", "what a relation's token holds in its block; half of what asking adds")
@@ -31,10 +23,10 @@ TOKEN_VALUE: Final = Lemma(
     claim="C3",
     statement=r"For $g \geq 1$ a token holds a sign, $g$ or $0$ in a coordinate: a number in $[-1, g]$.",
     hypotheses=(
-        Hypothesis("sign, gate or nothing", either(is_sign(_value), equal(_value, _gate), equal(_value, 0))),
+        Hypothesis("sign, gate or nothing", sp.Or(is_sign(_value), sp.Eq(_value, _gate), sp.Eq(_value, 0))),
         Hypothesis("gate at least 1", _gate >= 1),
     ),
-    conclusion=both(_value >= -1, _value <= _gate),
+    conclusion=(_value >= -1, _value <= _gate),
 )
 
 _weight = Variable("w", "one more token's attention weight")
@@ -54,7 +46,7 @@ LEAK_STEP: Final = Lemma(
         Hypothesis("value at least -1", _value >= -1),
         Hypothesis("value at most the gate", _value <= _gate),
     ),
-    conclusion=both(
+    conclusion=(
         _leak + _weight * _value >= -(_eps + _weight),
         _leak + _weight * _value <= (_eps + _weight) * _gate,
     ),
@@ -72,7 +64,7 @@ LEAK_INTERVAL: Final = Lemma(
         Hypothesis("sum at least -eps", _leak >= -_eps),
         Hypothesis("sum at most eps gate", _leak <= _eps * _gate),
     ),
-    conclusion=both(
+    conclusion=(
         2 * ((1 - _eps) * _gate + _leak) - 2 * _gate >= -(2 * _eps * (1 + _gate)),
         2 * ((1 - _eps) * _gate + _leak) - 2 * _gate <= 0,
         2 * _leak >= -(2 * _eps),
@@ -85,8 +77,8 @@ def leak_interval(n_tokens: int) -> Lemma:
     """C3's interval for exactly n_tokens tokens off the asked relation, from weights and values directly."""
     weights = [Variable(f"w_{t}", f"attention weight of token {t}") for t in range(n_tokens)]
     values = [Variable(f"v_{t}", f"what token {t} holds") for t in range(n_tokens)]
-    eps = total(weights)
-    leak = total(weight * value for weight, value in zip(weights, values, strict=True))
+    eps = sum(weights)
+    leak = sum(weight * value for weight, value in zip(weights, values, strict=True))
     deviation = 2 * ((1 - eps) * _gate + leak) - 2 * _gate
     return Lemma(
         name=f"leak-interval-{n_tokens}",
@@ -101,7 +93,7 @@ def leak_interval(n_tokens: int) -> Lemma:
             *(Hypothesis(f"value {t} at least -1", value >= -1) for t, value in enumerate(values)),
             *(Hypothesis(f"value {t} at most the gate", value <= _gate) for t, value in enumerate(values)),
         ),
-        conclusion=both(
+        conclusion=(
             deviation >= -(2 * eps * (1 + _gate)),
             deviation <= 0,
             2 * leak >= -(2 * eps),
@@ -121,14 +113,14 @@ LEAK_ATTAINED: Final = Lemma(
         r"the whole leak on a token that holds $g$."
     ),
     hypotheses=(
-        Hypothesis("an entity holds -1", equal(_low, -1)),
-        Hypothesis("a relation holds the gate", equal(_high, _gate)),
+        Hypothesis("an entity holds -1", sp.Eq(_low, -1)),
+        Hypothesis("a relation holds the gate", sp.Eq(_high, _gate)),
     ),
-    conclusion=both(
-        equal(2 * ((1 - _eps) * _gate + _eps * _low) - 2 * _gate, -(2 * _eps * (1 + _gate))),
-        equal(2 * ((1 - _eps) * _gate + _eps * _high) - 2 * _gate, 0),
-        equal(2 * (_eps * _low), -(2 * _eps)),
-        equal(2 * (_eps * _high), 2 * _eps * _gate),
+    conclusion=(
+        sp.Eq(2 * ((1 - _eps) * _gate + _eps * _low) - 2 * _gate, -(2 * _eps * (1 + _gate))),
+        sp.Eq(2 * ((1 - _eps) * _gate + _eps * _high) - 2 * _gate, 0),
+        sp.Eq(2 * (_eps * _low), -(2 * _eps)),
+        sp.Eq(2 * (_eps * _high), 2 * _eps * _gate),
     ),
 )
 
@@ -153,8 +145,10 @@ LEAK_OWN_ENTITY: Final = Lemma(
         Hypothesis("earlier entities hold at least -1 each", _others >= -(_entities - 1)),
         Hypothesis("relations hold at least 0", _relations >= 0),
     ),
-    conclusion=_entities * (2 * ((1 - _eps) * _gate + (_relations + _each * (1 + _others))) - 2 * _gate)
-    >= -(2 * _eps * (_entities * _gate + _entities - 2)),
+    conclusion=(
+        _entities * (2 * ((1 - _eps) * _gate + (_relations + _each * (1 + _others))) - 2 * _gate)
+        >= -(2 * _eps * (_entities * _gate + _entities - 2)),
+    ),
 )
 
 _u = Variable("u", "a coordinate of the current entity's block")
@@ -170,7 +164,7 @@ LEAK_OTHERS_OFF: Final = Lemma(
         r"\leq 1 - 1/g$, a block not asked for stays exactly off: $\mathrm{ReLU}(u + \delta - (2g - 1)) = 0$."
     ),
     hypotheses=(Hypothesis("coordinate at most 1", _u <= 1), _OTHER_DEVIATION, _LEAK_IN_SLACK),
-    conclusion=equal(relu(_u + _deviation - (2 * _gate - 1)), 0),
+    conclusion=(sp.Eq(relu(_u + _deviation - (2 * _gate - 1)), 0),),
 )
 
 _READING: Final = relu(_u + 2 * _gate + _deviation - (2 * _gate - 1)) - 1
@@ -189,8 +183,8 @@ LEAK_ASKED_READS: Final = Lemma(
         r"2\varepsilon(1 + g), 1]$ at $u = 1$; hence $u y \in [1 - 2\varepsilon(1 + g), 1]$."
     ),
     hypotheses=_ASKED,
-    conclusion=both(
-        implies(equal(_u, -1), equal(_READING, -1)),
+    conclusion=(
+        sp.Implies(sp.Eq(_u, -1), sp.Eq(_READING, -1)),
         _u * _READING >= 1 - 2 * _eps * (1 + _gate),
         _u * _READING <= 1,
     ),
@@ -198,7 +192,7 @@ LEAK_ASKED_READS: Final = Lemma(
 
 _other = Variable("u_other", "a coordinate of a block not asked for")
 _other_deviation = Variable("delta_other", "its deviation from hard attention")
-_IN_PLACE: Final = maximum(_u + 2 * _gate + _deviation, 2 * _gate - 1) - 2 * _gate
+_IN_PLACE: Final = sp.Max(_u + 2 * _gate + _deviation, 2 * _gate - 1) - 2 * _gate
 
 LEAK_IN_PLACE: Final = Lemma(
     name="leak-in-place",
@@ -215,9 +209,9 @@ LEAK_IN_PLACE: Final = Lemma(
         Hypothesis("other deviation at most 2 eps gate", _other_deviation <= 2 * _eps * _gate),
         _LEAK_IN_SLACK,
     ),
-    conclusion=both(
-        equal(maximum(_other + _other_deviation, 2 * _gate - 1), 2 * _gate - 1),
-        implies(equal(_u, -1), equal(_IN_PLACE, -1)),
+    conclusion=(
+        sp.Eq(sp.Max(_other + _other_deviation, 2 * _gate - 1), 2 * _gate - 1),
+        sp.Implies(sp.Eq(_u, -1), sp.Eq(_IN_PLACE, -1)),
         _u * _IN_PLACE >= 1 - 2 * _eps * (1 + _gate),
         _u * _IN_PLACE <= 1,
     ),
@@ -240,7 +234,7 @@ LEAK_MARGIN: Final = Lemma(
         Hypothesis("eps (1 + gate) at most 1/2", 2 * _eps * (1 + _gate) <= 1),
         Hypothesis("sum of the coordinates", _margin >= 2 * _distance * (1 - 2 * _eps * (1 + _gate))),
     ),
-    conclusion=_margin >= 2 * _h * (1 - 2 * _eps * (1 + _gate)),
+    conclusion=(_margin >= 2 * _h * (1 - 2 * _eps * (1 + _gate)),),
 )
 
 LEMMAS: Final = (

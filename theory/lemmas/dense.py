@@ -2,7 +2,9 @@
 
 from typing import Final
 
-from georecall.theory.lemmas.formula import Variable, both, equal, is_sign, relu
+import sympy as sp
+
+from georecall.theory.lemmas.formula import Variable, is_sign, relu
 from georecall.theory.lemmas.lemma import Hypothesis, Lemma
 
 _x = Variable("x", "a coordinate of a subject's embedding, a sum of R signs")
@@ -25,7 +27,7 @@ ABSOLUTE_VALUE_SELECTOR: Final = Lemma(
         Hypothesis("D is a sign", is_sign(_D)),
         Hypothesis("lift at least R", _lift >= _R),
     ),
-    conclusion=equal(_z + 2 * relu(-_z) - _lift, _D * _x),
+    conclusion=(sp.Eq(_z + 2 * relu(-_z) - _lift, _D * _x),),
 )
 
 _n = Variable("n", "number of signs summed so far")
@@ -44,7 +46,7 @@ SUM_OF_SIGNS: Final = Lemma(
         Hypothesis("sum at most n", _s <= _n),
         Hypothesis("next is a sign", is_sign(_next)),
     ),
-    conclusion=both(_s + _next >= -(_n + 1), _s + _next <= _n + 1),
+    conclusion=(_s + _next >= -(_n + 1), _s + _next <= _n + 1),
 )
 
 LEMMAS: Final = (SUM_OF_SIGNS, ABSOLUTE_VALUE_SELECTOR)

@@ -2,19 +2,9 @@
 
 from typing import Final
 
-from georecall.theory.lemmas.formula import (
-    Integral,
-    Variable,
-    both,
-    differ,
-    either,
-    equal,
-    implies,
-    is_bit,
-    is_sign,
-    relu,
-    total,
-)
+import sympy as sp
+
+from georecall.theory.lemmas.formula import Variable, is_bit, is_integer, is_sign, relu
 from georecall.theory.lemmas.lemma import Hypothesis, Lemma
 
 _gate = Variable("gate", "half of what one matching relation token adds to a block")
@@ -24,7 +14,7 @@ _matches = Variable("c", "relation tokens that match the block's string, of k")
 
 _GATE_AT_LEAST_1: Final = Hypothesis("gate at least 1", _gate >= 1)
 _WHOLE_MATCHES: Final = Hypothesis(
-    "k matches, or at most k - 1", either(equal(_matches, _k), _matches <= _k - 1)
+    "k matches, or at most k - 1", sp.Or(sp.Eq(_matches, _k), _matches <= _k - 1)
 )
 _CODE_IN_RANGE: Final = (
     Hypothesis("coordinate at least -1", _u >= -1),
@@ -41,9 +31,9 @@ COMPOSED_GATE: Final = Lemma(
         r"1$ when all $c = k$ relations match and $0$ when $c \leq k - 1$ do."
     ),
     hypotheses=(*_CODE_IN_RANGE, _GATE_AT_LEAST_1, _WHOLE_MATCHES),
-    conclusion=both(
-        implies(equal(_matches, _k), equal(_NEURON, _u + 1)),
-        implies(differ(_matches, _k), equal(_NEURON, 0)),
+    conclusion=(
+        sp.Implies(sp.Eq(_matches, _k), sp.Eq(_NEURON, _u + 1)),
+        sp.Implies(sp.Ne(_matches, _k), sp.Eq(_NEURON, 0)),
     ),
 )
 
@@ -53,7 +43,7 @@ def composed_gate(k: int) -> Lemma:
     matches = [
         Variable(f"b_{t}", f"1 if relation token {t} matches the block's string") for t in range(1, k + 1)
     ]
-    neuron = relu(_u + total(2 * _gate * match for match in matches) - (2 * k * _gate - 1))
+    neuron = relu(_u + sum(2 * _gate * match for match in matches) - (2 * k * _gate - 1))
     return Lemma(
         name=f"composed-gate-{k}",
         claim="C5(a)",
@@ -66,9 +56,9 @@ def composed_gate(k: int) -> Lemma:
             _GATE_AT_LEAST_1,
             *(Hypothesis(f"token {t} matches or not", is_bit(match)) for t, match in enumerate(matches, 1)),
         ),
-        conclusion=both(
-            implies(both(*(equal(match, 1) for match in matches)), equal(neuron, _u + 1)),
-            implies(either(*(differ(match, 1) for match in matches)), equal(neuron, 0)),
+        conclusion=(
+            sp.Implies(sp.And(*(sp.Eq(match, 1) for match in matches)), sp.Eq(neuron, _u + 1)),
+            sp.Implies(sp.Or(*(sp.Ne(match, 1) for match in matches)), sp.Eq(neuron, 0)),
         ),
     )
 
@@ -93,9 +83,9 @@ COMPOSED_GATE_IN_PLACE: Final = Lemma(
         Hypothesis("2 gate at least the spread", _hi - _lo <= 2 * _gate),
         _WHOLE_MATCHES,
     ),
-    conclusion=both(
-        implies(equal(_matches, _k), equal(_z + relu(_LEVEL - _z), _v + 2 * _gate * _k)),
-        implies(differ(_matches, _k), equal(_z + relu(_LEVEL - _z), _LEVEL)),
+    conclusion=(
+        sp.Implies(sp.Eq(_matches, _k), sp.Eq(_z + relu(_LEVEL - _z), _v + 2 * _gate * _k)),
+        sp.Implies(sp.Ne(_matches, _k), sp.Eq(_z + relu(_LEVEL - _z), _LEVEL)),
     ),
 )
 
@@ -112,16 +102,16 @@ SIGN_PRODUCT: Final = Lemma(
         Hypothesis("key is a sign", is_sign(_u)),
         Hypothesis("code is a sign", is_sign(_code)),
     ),
-    conclusion=both(
-        implies(equal(_u, _code), equal(_u * _code, 1)),
-        implies(differ(_u, _code), equal(_u * _code, -1)),
+    conclusion=(
+        sp.Implies(sp.Eq(_u, _code), sp.Eq(_u * _code, 1)),
+        sp.Implies(sp.Ne(_u, _code), sp.Eq(_u * _code, -1)),
     ),
 )
 
 _m = Variable("m", "length of the code")
 _D = Variable("D", "Hamming distance of the code to the neuron's key")
 _DISTANCE: Final = (
-    Hypothesis("distance is an integer", Integral(_D)),
+    Hypothesis("distance is an integer", is_integer(_D)),
     Hypothesis("distance at least 0", _D >= 0),
 )
 _MEMORY: Final = relu(_m - 2 * _D - (_m - 1))
@@ -134,9 +124,9 @@ MEMORY_NEURON: Final = Lemma(
         r"$\langle u, c \rangle = m - 2D$ is $1$ at $D = 0$ and $0$ otherwise."
     ),
     hypotheses=_DISTANCE,
-    conclusion=both(
-        implies(equal(_D, 0), equal(_MEMORY, 1)),
-        implies(differ(_D, 0), equal(_MEMORY, 0)),
+    conclusion=(
+        sp.Implies(sp.Eq(_D, 0), sp.Eq(_MEMORY, 1)),
+        sp.Implies(sp.Ne(_D, 0), sp.Eq(_MEMORY, 0)),
     ),
 )
 
@@ -146,7 +136,7 @@ def memory_neuron(m: int) -> Lemma:
     key = [Variable(f"u_{j}", f"coordinate {j} of the neuron's key") for j in range(m)]
     code = [Variable(f"c_{j}", f"coordinate {j} of the code that is looked up") for j in range(m)]
     pairs = list(zip(key, code, strict=True))
-    neuron = relu(total(a * b for a, b in pairs) - (m - 1))
+    neuron = relu(sum(a * b for a, b in pairs) - (m - 1))
     return Lemma(
         name=f"memory-neuron-{m}",
         claim="C5(b)",
@@ -158,9 +148,9 @@ def memory_neuron(m: int) -> Lemma:
             *(Hypothesis(f"key {j} is a sign", is_sign(a)) for j, a in enumerate(key)),
             *(Hypothesis(f"code {j} is a sign", is_sign(b)) for j, b in enumerate(code)),
         ),
-        conclusion=both(
-            implies(both(*(equal(a, b) for a, b in pairs)), equal(neuron, 1)),
-            implies(either(*(differ(a, b) for a, b in pairs)), equal(neuron, 0)),
+        conclusion=(
+            sp.Implies(sp.And(*(sp.Eq(a, b) for a, b in pairs)), sp.Eq(neuron, 1)),
+            sp.Implies(sp.Or(*(sp.Ne(a, b) for a, b in pairs)), sp.Eq(neuron, 0)),
         ),
     )
 
@@ -177,9 +167,9 @@ MERGED_NEURON: Final = Lemma(
         r"$0$ otherwise."
     ),
     hypotheses=(*_DISTANCE, Hypothesis("asked or not", is_bit(_asked))),
-    conclusion=both(
-        implies(both(equal(_D, 0), equal(_asked, 1)), equal(_MERGED, 1)),
-        implies(either(differ(_D, 0), differ(_asked, 1)), equal(_MERGED, 0)),
+    conclusion=(
+        sp.Implies(sp.And(sp.Eq(_D, 0), sp.Eq(_asked, 1)), sp.Eq(_MERGED, 1)),
+        sp.Implies(sp.Or(sp.Ne(_D, 0), sp.Ne(_asked, 1)), sp.Eq(_MERGED, 0)),
     ),
 )
 
@@ -198,7 +188,7 @@ ERASE: Final = Lemma(
         Hypothesis("state at least -1", _state >= -1),
         Hypothesis("lift at least 0", _lift >= 0),
     ),
-    conclusion=equal(_state + _lift - (relu(_state + _lift + 1) - 1), 0),
+    conclusion=(sp.Eq(_state + _lift - (relu(_state + _lift + 1) - 1), 0),),
 )
 
 LEMMAS: Final = (

@@ -5,8 +5,17 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Literal, NoReturn, TypeAlias
 
-from georecall.theory.lemmas.exact import evaluate, failures, holds
-from georecall.theory.lemmas.formula import Comparison, Formula, Integral, Variable, variables
+import sympy as sp
+
+from georecall.theory.lemmas.formula import (
+    Formula,
+    Variable,
+    evaluate,
+    failures,
+    holds,
+    require_readable,
+    variables,
+)
 from georecall.theory.tools.names import page_of
 
 
@@ -30,9 +39,10 @@ class Lemma:
         claim: the claim that it serves, as in "C5(b)".
         statement: the lemma as LaTeX text, its mathematics between dollar signs.
         hypotheses: each needed: without any one of them a counterexample exists.
-        conclusion: what follows.
+        conclusion: what follows, all of it, in the order of the neurons.
 
     Raises:
+        TypeError: a formula has what no reader knows: a float, a division by a variable, a function.
         ValueError: two hypotheses share a name.
     """
 
@@ -40,9 +50,11 @@ class Lemma:
     claim: str
     statement: str
     hypotheses: tuple[Hypothesis, ...]
-    conclusion: Formula
+    conclusion: tuple[Formula, ...]
 
     def __post_init__(self) -> None:
+        for formula in self._formulas:
+            require_readable(formula)
         names = [hypothesis.name for hypothesis in self.hypotheses]
         if len(set(names)) < len(names):
             raise ValueError(f"lemma {self.name}: two hypotheses share a name: {names}")
@@ -50,7 +62,11 @@ class Lemma:
     @property
     def variables(self) -> tuple[Variable, ...]:
         """The variables, each once, hypotheses first."""
-        return variables(*(hypothesis.formula for hypothesis in self.hypotheses), self.conclusion)
+        return variables(*self._formulas)
+
+    @property
+    def _formulas(self) -> tuple[Formula, ...]:
+        return (*(hypothesis.formula for hypothesis in self.hypotheses), *self.conclusion)
 
     @property
     def source(self) -> str:
@@ -74,7 +90,9 @@ class Lemma:
 
     def __str__(self) -> str:
         given = "; ".join(str(hypothesis.formula) for hypothesis in self.hypotheses)
-        return f"{self.name} ({self.source}): for all reals with {given}: {self.conclusion}"
+        return (
+            f"{self.name} ({self.source}): for all reals with {given}: {'; '.join(map(str, self.conclusion))}"
+        )
 
 
 @dataclass(frozen=True)
@@ -84,14 +102,13 @@ class Side:
     An atom that demands an integer has that demand as its right side, and `right` is None.
     """
 
-    atom: Comparison | Integral
+    atom: Formula
     left: Fraction
     right: Fraction | None
 
     def __str__(self) -> str:
-        if isinstance(self.atom, Integral) or self.right is None:
-            return f"{self.atom}, but it is {self.left}"
-        return f"{self.atom}, but {self.left} against {self.right}"
+        found = f"it is {self.left}" if self.right is None else f"{self.left} against {self.right}"
+        return f"{self.atom}, but {found}"
 
 
 @dataclass(frozen=True)
@@ -112,17 +129,15 @@ class Counterexample:
         broken = [known.name for known in self.lemma.hypotheses if not holds(known.formula, self.values)]
         if broken:
             raise ValueError(f"{self._at()} is outside the hypotheses of {self.lemma.name}: {broken} fails")
-        if holds(self.lemma.conclusion, self.values):
+        if all(holds(formula, self.values) for formula in self.lemma.conclusion):
             raise ValueError(f"{self._at()} agrees with {self.lemma.name}")
-        sides = tuple(self._side(atom) for atom in failures(self.lemma.conclusion, self.values))
-        object.__setattr__(self, "sides", sides)
+        failing = (atom for formula in self.lemma.conclusion for atom in failures(formula, self.values))
+        object.__setattr__(self, "sides", tuple(self._side(atom) for atom in failing if atom.args))
 
-    def _side(self, atom: Comparison | Integral) -> Side:
-        match atom:
-            case Comparison(left, _, right):
-                return Side(atom, evaluate(left, self.values), evaluate(right, self.values))
-            case Integral(term):
-                return Side(atom, evaluate(term, self.values), None)
+    def _side(self, atom: Formula) -> Side:
+        left, right = atom.args
+        demand = isinstance(atom, sp.Contains)
+        return Side(atom, evaluate(left, self.values), None if demand else evaluate(right, self.values))
 
     def _at(self) -> str:
         return ", ".join(f"{name} = {value}" for name, value in self.values.items())
@@ -158,8 +173,7 @@ class Proof:
 
     def __post_init__(self) -> None:
         if self.example is not None:
-            stated = [known.formula for known in self.lemma.hypotheses] + [self.lemma.conclusion]
-            failing = [str(formula) for formula in stated if not holds(formula, self.example)]
+            failing = [str(formula) for formula in self.lemma._formulas if not holds(formula, self.example)]
             if failing:
                 raise ValueError(f"no example of {self.lemma.name}: {failing} fails at {dict(self.example)}")
 

@@ -1,9 +1,10 @@
 """The margins of C1, C1', C1-p and C1-w: what one coordinate adds to a logit difference."""
 
-from fractions import Fraction
 from typing import Final
 
-from georecall.theory.lemmas.formula import Integral, Variable, both, differ, equal, implies, is_sign
+import sympy as sp
+
+from georecall.theory.lemmas.formula import Variable, is_integer, is_sign
 from georecall.theory.lemmas.lemma import Hypothesis, Lemma
 
 _u = Variable("u", "a coordinate of the answer's code")
@@ -20,11 +21,11 @@ SINGLE_HOP_MARGIN: Final = Lemma(
     hypotheses=(
         Hypothesis("answer's code is a sign", is_sign(_u)),
         Hypothesis("competitor's code is a sign", is_sign(_w)),
-        Hypothesis("readout is the answer's code", equal(_y, _u)),
+        Hypothesis("readout is the answer's code", sp.Eq(_y, _u)),
     ),
-    conclusion=both(
-        implies(equal(_u, _w), equal((_u - _w) * _y, 0)),
-        implies(differ(_u, _w), equal((_u - _w) * _y, 2)),
+    conclusion=(
+        sp.Implies(sp.Eq(_u, _w), sp.Eq((_u - _w) * _y, 0)),
+        sp.Implies(sp.Ne(_u, _w), sp.Eq((_u - _w) * _y, 2)),
     ),
 )
 
@@ -38,17 +39,14 @@ IN_PLACE_MARGIN: Final = Lemma(
         r"With $y = v$ and nearest-neighbour logits $v y - v^2 / 2$, a coordinate adds $(v - v_b)^2 / 2$ to "
         r"the logit difference of the answer $v$ and a competitor $v_b$."
     ),
-    hypotheses=(Hypothesis("readout is the answer's value", equal(_y, _v)),),
-    conclusion=equal(
-        _v * _y - Fraction(1, 2) * (_v * _v) - (_other * _y - Fraction(1, 2) * (_other * _other)),
-        Fraction(1, 2) * ((_v - _other) * (_v - _other)),
-    ),
+    hypotheses=(Hypothesis("readout is the answer's value", sp.Eq(_y, _v)),),
+    conclusion=(sp.Eq(_v * _y - _v**2 / 2 - (_other * _y - _other**2 / 2), (_v - _other) ** 2 / 2),),
 )
 
 _d = Variable("d", "difference of two values, in steps of the code")
 _STEPS: Final = (
-    Hypothesis("a whole number of steps", Integral(_d)),
-    Hypothesis("different values", differ(_d, 0)),
+    Hypothesis("a whole number of steps", is_integer(_d)),
+    Hypothesis("different values", sp.Ne(_d, 0)),
 )
 
 QUANTIZED_MARGIN: Final = Lemma(
@@ -56,7 +54,7 @@ QUANTIZED_MARGIN: Final = Lemma(
     claim="C1-p",
     statement=r"Integers that differ, by $d \neq 0$, are a margin $d^2 / 2 \geq 1/2$ apart.",
     hypotheses=_STEPS,
-    conclusion=Fraction(1, 2) * (_d * _d) >= Fraction(1, 2),
+    conclusion=(_d**2 / 2 >= sp.Rational(1, 2),),
 )
 
 PACKED_MARGIN: Final = Lemma(
@@ -64,7 +62,7 @@ PACKED_MARGIN: Final = Lemma(
     claim="C1-w",
     statement=r"Group sums of signs that differ, by $2 d \neq 0$, are a margin $(2 d)^2 / 2 \geq 2$ apart.",
     hypotheses=_STEPS,
-    conclusion=Fraction(1, 2) * (2 * _d * (2 * _d)) >= 2,
+    conclusion=((2 * _d) ** 2 / 2 >= 2,),
 )
 
 LEMMAS: Final = (SINGLE_HOP_MARGIN, IN_PLACE_MARGIN, QUANTIZED_MARGIN, PACKED_MARGIN)

@@ -7,7 +7,9 @@ the readout must be the asked block's coordinate, whichever of the R relations i
 from collections.abc import Sequence
 from typing import Final
 
-from georecall.theory.lemmas.formula import Term, Variable, both, equal, maximum, relu, total
+import sympy as sp
+
+from georecall.theory.lemmas.formula import Term, Variable, relu
 from georecall.theory.lemmas.lemma import Hypothesis, Lemma
 
 _gate = Variable("gate", "half of what asking adds to every coordinate of a block")
@@ -22,7 +24,7 @@ def single_hop_readout(R: int) -> Lemma:
 
     def readout(asked: int) -> Term:
         lifted = _lift(blocks, asked, 2 * _gate)
-        return total(relu(x - (2 * _gate - 1)) for x in lifted) - 1
+        return sum(relu(x - (2 * _gate - 1)) for x in lifted) - 1
 
     return Lemma(
         name=f"single-hop-readout-{R}",
@@ -36,7 +38,7 @@ def single_hop_readout(R: int) -> Lemma:
             *(Hypothesis(f"block {r} at most 1", u <= 1) for r, u in enumerate(blocks, 1)),
             Hypothesis("gate at least 1", _gate >= 1),
         ),
-        conclusion=both(*(equal(readout(asked), blocks[asked]) for asked in range(R))),
+        conclusion=tuple(sp.Eq(readout(asked), blocks[asked]) for asked in range(R)),
     )
 
 
@@ -46,7 +48,7 @@ def in_place_readout(R: int) -> Lemma:
 
     def readout(asked: int) -> Term:
         lifted = _lift(blocks, asked, 2 * _gate)
-        return total(maximum(z, _hi) - _hi for z in lifted) + (_hi - 2 * _gate)
+        return sum(sp.Max(z, _hi) - _hi for z in lifted) + (_hi - 2 * _gate)
 
     return Lemma(
         name=f"in-place-readout-{R}",
@@ -56,7 +58,7 @@ def in_place_readout(R: int) -> Lemma:
             r"$\sum_{r'} (\max(z_{r'}, hi) - hi) + hi - 2g = v_r$."
         ),
         hypotheses=(*_in_range(blocks), Hypothesis("2 gate at least the spread", 2 * _gate >= _SPREAD)),
-        conclusion=both(*(equal(readout(asked), blocks[asked]) for asked in range(R))),
+        conclusion=tuple(sp.Eq(readout(asked), blocks[asked]) for asked in range(R)),
     )
 
 
@@ -66,7 +68,7 @@ def narrow_readout(R: int) -> Lemma:
 
     def readout(asked: int) -> Term:
         *others, last = _lift(blocks, asked, 2 * _gate - _SPREAD if asked == R - 1 else 2 * _gate)
-        return last + total(relu(x - last - _SPREAD) for x in others) + (_SPREAD - 2 * _gate)
+        return last + sum(relu(x - last - _SPREAD) for x in others) + (_SPREAD - 2 * _gate)
 
     return Lemma(
         name=f"narrow-readout-{R}",
@@ -76,7 +78,7 @@ def narrow_readout(R: int) -> Lemma:
             r"$x_R + \sum_{r' < R} \mathrm{ReLU}(x_{r'} - x_R - V) + V - 2g = v_r$."
         ),
         hypotheses=(*_in_range(blocks), Hypothesis("gate at least the spread", _gate >= _SPREAD)),
-        conclusion=both(*(equal(readout(asked), blocks[asked]) for asked in range(R))),
+        conclusion=tuple(sp.Eq(readout(asked), blocks[asked]) for asked in range(R)),
     )
 
 

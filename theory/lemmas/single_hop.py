@@ -2,7 +2,9 @@
 
 from typing import Final
 
-from georecall.theory.lemmas.formula import Variable, both, equal, relu, total
+import sympy as sp
+
+from georecall.theory.lemmas.formula import Variable, relu
 from georecall.theory.lemmas.lemma import Hypothesis, Lemma
 
 _gate = Variable("gate", "half of what asking adds to every coordinate of a block")
@@ -23,9 +25,9 @@ SINGLE_HOP_GATE: Final = Lemma(
         Hypothesis("coordinate at most 1", _x <= 1),
         _GATE_AT_LEAST_1,
     ),
-    conclusion=both(
-        equal(relu(_x - (2 * _gate - 1)), 0),
-        equal(relu(_x + 2 * _gate - (2 * _gate - 1)), _x + 1),
+    conclusion=(
+        sp.Eq(relu(_x - (2 * _gate - 1)), 0),
+        sp.Eq(relu(_x + 2 * _gate - (2 * _gate - 1)), _x + 1),
     ),
 )
 
@@ -45,9 +47,9 @@ IN_PLACE_MAXIMUM: Final = Lemma(
         Hypothesis("value at most hi", _v <= _hi),
         Hypothesis("2 gate at least the spread", _hi - _lo <= 2 * _gate),
     ),
-    conclusion=both(
-        equal(_v + relu(_hi - _v), _hi),
-        equal(_v + 2 * _gate + relu(_hi - (_v + 2 * _gate)), _v + 2 * _gate),
+    conclusion=(
+        sp.Eq(_v + relu(_hi - _v), _hi),
+        sp.Eq(_v + 2 * _gate + relu(_hi - (_v + 2 * _gate)), _v + 2 * _gate),
     ),
 )
 
@@ -71,11 +73,11 @@ NARROW_SELECTOR: Final = Lemma(
         Hypothesis("value of block R at most hi", _v_last <= _hi),
         Hypothesis("gate at least the spread", _gate >= _spread),
     ),
-    conclusion=both(
-        equal(_v_last + relu(_v_r + 2 * _gate - _v_last - _spread) + (_spread - 2 * _gate), _v_r),
-        equal(relu(_v_r - _v_last - _spread), 0),
-        equal(relu(_v_r - (_v_last + 2 * _gate - _spread) - _spread), 0),
-        equal(
+    conclusion=(
+        sp.Eq(_v_last + relu(_v_r + 2 * _gate - _v_last - _spread) + (_spread - 2 * _gate), _v_r),
+        sp.Eq(relu(_v_r - _v_last - _spread), 0),
+        sp.Eq(relu(_v_r - (_v_last + 2 * _gate - _spread) - _spread), 0),
+        sp.Eq(
             _v_last
             + 2 * _gate
             - _spread
@@ -101,9 +103,9 @@ PACKED_GATE: Final = Lemma(
         Hypothesis("group sum at most M", _group <= _most),
         _GATE_AT_LEAST_1,
     ),
-    conclusion=both(
-        equal(relu(_group - _most * (2 * _gate - 1)), 0),
-        equal(relu(_group + 2 * _gate * _most - _most * (2 * _gate - 1)), _group + _most),
+    conclusion=(
+        sp.Eq(relu(_group - _most * (2 * _gate - 1)), 0),
+        sp.Eq(relu(_group + 2 * _gate * _most - _most * (2 * _gate - 1)), _group + _most),
     ),
 )
 
@@ -111,8 +113,8 @@ PACKED_GATE: Final = Lemma(
 def packed_gate(p: int) -> Lemma:
     """C1-w for groups of exactly p coordinates: the group sum written out, every coordinate in [-1, 1]."""
     signs = [Variable(f"u_{j}", f"coordinate {j} of the group") for j in range(p)]
-    group = total(2**j * sign for j, sign in enumerate(signs))
-    asked = total(2**j * (sign + 2 * _gate) for j, sign in enumerate(signs))
+    group = sum(2**j * sign for j, sign in enumerate(signs))
+    asked = sum(2**j * (sign + 2 * _gate) for j, sign in enumerate(signs))
     threshold = (2**p - 1) * (2 * _gate - 1)
     return Lemma(
         name=f"packed-gate-{p}",
@@ -127,9 +129,9 @@ def packed_gate(p: int) -> Lemma:
             *(Hypothesis(f"coordinate {j} at most 1", sign <= 1) for j, sign in enumerate(signs)),
             _GATE_AT_LEAST_1,
         ),
-        conclusion=both(
-            equal(relu(group - threshold), 0),
-            equal(relu(asked - threshold), group + (2**p - 1)),
+        conclusion=(
+            sp.Eq(relu(group - threshold), 0),
+            sp.Eq(relu(asked - threshold), group + (2**p - 1)),
         ),
     )
 

@@ -9,24 +9,13 @@ model remains, and believed only after `Counterexample` has re-evaluated it in `
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import reduce
 from types import ModuleType
 from typing import Any, Final
 
-from georecall.theory.lemmas.exact import COMPARE
-from georecall.theory.lemmas.formula import (
-    And,
-    Comparison,
-    Constant,
-    Formula,
-    Implies,
-    Integral,
-    Maximum,
-    Or,
-    Product,
-    Sum,
-    Term,
-    Variable,
-)
+import sympy as sp
+
+from georecall.theory.lemmas.formula import ARITHMETIC, Formula, Meanings, read
 from georecall.theory.lemmas.lemma import Counterexample, Hypothesis, Lemma, Proof
 
 _SHORT: Final = tuple(map(Fraction, ("1", "1/2", "0", "-1", "2", "-1/2", "-2", "3", "-3")))
@@ -58,7 +47,7 @@ def prove(lemma: Lemma, *, timeout: float = 20.0) -> Proof:
     """
     question = _Question(lemma, timeout)
     sat, unsat = question.z3.sat, question.z3.unsat
-    answer = question.ask(question.z3.Not(question.formula(lemma.conclusion)))
+    answer = question.ask(question.z3.Not(question.formula(*lemma.conclusion)))
     if answer == sat:
         values = question.witness()
         if values is None:
@@ -115,10 +104,21 @@ class _Question:
         self.lemma = lemma
         self.context = self.z3.Context()
         self.reals = {known.name: self.z3.Real(known.name, self.context) for known in lemma.variables}
+        self.meanings: Meanings = ARITHMETIC | {
+            sp.Symbol: self.reals.__getitem__,
+            sp.Rational: lambda value: self.z3.RealVal(str(value), self.context),
+            sp.Max: lambda *terms: reduce(lambda a, b: self.z3.If(a >= b, a, b), terms),
+            sp.Contains: self.z3.IsInt,
+            sp.And: self.z3.And,
+            sp.Or: self.z3.Or,
+            sp.Not: self.z3.Not,
+            sp.Implies: self.z3.Implies,
+            type(sp.true): lambda: self.z3.BoolVal(True, self.context),
+            type(sp.false): lambda: self.z3.BoolVal(False, self.context),
+        }
         self.solver = self.z3.Solver(ctx=self.context)
         self.solver.set("timeout", max(1, round(1000 * timeout)))
-        for hypothesis in lemma.hypotheses:
-            self.solver.add(self.formula(hypothesis.formula))
+        self.solver.add(self.formula(*(hypothesis.formula for hypothesis in lemma.hypotheses)))
 
     def ask(self, *also: Any) -> Any:
         """z3's own `sat`, `unsat` or `unknown`, with `also` added for good; its text depends on settings."""
@@ -128,36 +128,11 @@ class _Question:
     def why(self) -> str:
         return str(self.solver.reason_unknown())
 
-    def term(self, term: Term) -> Any:
-        match term:
-            case Variable(name):
-                return self.reals[name]
-            case Constant(value):
-                return self.z3.RealVal(str(value), self.context)
-            case Sum(left, right):
-                return self.term(left) + self.term(right)
-            case Product(left, right):
-                return self.term(left) * self.term(right)
-            case Maximum(left, right):
-                a, b = self.term(left), self.term(right)
-                return self.z3.If(a >= b, a, b)
-
-    def formula(self, formula: Formula) -> Any:
-        match formula:
-            case Comparison(left, sign, right):
-                return COMPARE[sign](self.term(left), self.term(right))
-            case Integral(term):
-                return self.z3.IsInt(self.term(term))
-            case And(parts):
-                return self.z3.And(
-                    *(self.formula(part) for part in parts), self.z3.BoolVal(True, self.context)
-                )
-            case Or(parts):
-                return self.z3.Or(
-                    *(self.formula(part) for part in parts), self.z3.BoolVal(False, self.context)
-                )
-            case Implies(condition, conclusion):
-                return self.z3.Implies(self.formula(condition), self.formula(conclusion))
+    def formula(self, *parts: Formula) -> Any:
+        """All of the parts, as z3 reads them."""
+        return self.z3.And(
+            *(read(part, self.meanings) for part in parts), self.z3.BoolVal(True, self.context)
+        )
 
     def witness(self) -> dict[str, Fraction] | None:
         """A rational model near the last one, its variables fixed one by one; None if z3 shows none."""

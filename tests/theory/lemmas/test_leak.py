@@ -4,11 +4,12 @@ from itertools import product
 
 import numpy as np
 import pytest
+import sympy as sp
 from numpy.typing import NDArray
 
 from georecall.theory.lemmas import LEMMAS, counterexample, prove
 from georecall.theory.lemmas.chain_of_thought import LEAK_IN_PLACE, LEAK_OTHERS_OFF
-from georecall.theory.lemmas.formula import Variable, both, equal, is_sign, maximum
+from georecall.theory.lemmas.formula import Variable, is_sign
 from georecall.theory.lemmas.lemma import Hypothesis, Lemma
 
 Array = NDArray[np.float64]
@@ -110,9 +111,9 @@ def test_in_place_c1s_neuron_leaks_at_every_gate_and_the_higher_threshold_does_n
             *LEAK_OTHERS_OFF.hypotheses,
             Hypothesis("deviation at least -2 eps", deviation >= -(2 * eps)),
             Hypothesis("a sign", is_sign(u)),
-            Hypothesis("a realistic leak", both(eps > 0, eps * 100 <= 1, gate >= 2)),
+            Hypothesis("a realistic leak", sp.And(eps > 0, eps * 100 <= 1, gate >= 2)),
         ),
-        conclusion=equal(maximum(u + deviation, 1), 1),
+        conclusion=(sp.Eq(sp.Max(u + deviation, 1), 1),),
     )
     proof = prove(as_stated)
     assert proof.counterexample is not None

@@ -5,11 +5,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import sympy as sp
 from numpy.typing import NDArray
 
 from georecall.theory.lemmas import LEMMAS, Counterexample, counterexample
-from georecall.theory.lemmas.exact import evaluate, holds
-from georecall.theory.lemmas.formula import And, Comparison, Formula, Variable, differ, equal, is_sign
+from georecall.theory.lemmas.formula import Formula, Variable, evaluate, holds, is_sign
 
 Values = Mapping[str, float]
 Outputs = NDArray[np.float64]
@@ -71,13 +71,11 @@ NEURONS: dict[str, Callable[[Values], Outputs]] = {
 CASES = [(name, known.name) for name in NEURONS for known in LEMMAS[name].hypotheses]
 
 
-def promised(name: str) -> tuple[Comparison, ...]:
+def promised(name: str) -> tuple[Formula, ...]:
     """The equations of a lemma's conclusion, `left = right`, in the order of its neurons."""
     conclusion = LEMMAS[name].conclusion
-    parts = conclusion.parts if isinstance(conclusion, And) else (conclusion,)
-    equations = tuple(part for part in parts if isinstance(part, Comparison) and part.sign == "=")
-    assert len(equations) == len(parts)
-    return equations
+    assert all(isinstance(part, sp.Eq) for part in conclusion)
+    return conclusion
 
 
 def realisable(name: str) -> tuple[Formula, ...]:
@@ -87,7 +85,7 @@ def realisable(name: str) -> tuple[Formula, ...]:
     if "hi" in names:
         wanted.append(Variable("hi") - Variable("lo") >= 2)
     if "D" in names:
-        wanted += [Variable("lift") > 0, differ(Variable("x"), 0)]
+        wanted += [Variable("lift") > 0, sp.Ne(Variable("x"), 0)]
     return tuple(wanted)
 
 
@@ -96,8 +94,8 @@ def test_the_neurons_go_wrong_exactly_where_the_counterexample_says(name: str, d
     found = counterexample(LEMMAS[name], without=dropped, where=realisable(name))
     outputs = NEURONS[name]({known: float(value) for known, value in found.values.items()})
     for output, equation in zip(outputs, promised(name), strict=True):
-        assert Fraction(output) == evaluate(equation.left, found.values)
-        wrong = Fraction(output) != evaluate(equation.right, found.values)
+        assert Fraction(output) == evaluate(equation.lhs, found.values)
+        wrong = Fraction(output) != evaluate(equation.rhs, found.values)
         assert wrong == (equation in {side.atom for side in found.sides})
 
 
@@ -113,13 +111,13 @@ def test_the_neurons_keep_the_promise_inside_the_hypotheses(name: str) -> None:
             tried += 1
             outputs = NEURONS[name]({known: float(value) for known, value in at.items()})
             for output, equation in zip(outputs, promised(name), strict=True):
-                assert Fraction(output) == evaluate(equation.right, at)
+                assert Fraction(output) == evaluate(equation.rhs, at)
 
 
 @pytest.mark.parametrize("gate", ["1/4", "1/2", "3/4"])
 def test_c1_below_gate_one_leaks_what_the_counterexample_says(gate: str) -> None:
     x, known = Variable("x"), Variable("gate")
-    where = [is_sign(x), equal(known, Fraction(gate))]
+    where = [is_sign(x), sp.Eq(known, Fraction(gate))]
     found = counterexample(LEMMAS["single-hop-gate"], without="gate at least 1", where=where)
     (side,) = found.sides
     assert side.left == 2 - 2 * Fraction(gate)  # theory/pages/c1.md, C1: the leak of a +1
@@ -135,7 +133,7 @@ def test_erasing_clears_signs_and_lifted_signs_keeps_the_cleared_and_misses_belo
 ) -> None:
     at = {"x": Fraction(state), "lift": Fraction(0)}
     assert erase({"x": float(state), "lift": 0.0})[0] == float(left)
-    assert holds(LEMMAS["erase"].conclusion, at) == (left == 0)
+    assert all(holds(part, at) for part in LEMMAS["erase"].conclusion) == (left == 0)
 
 
 @pytest.mark.parametrize("name", ["memory-neuron-3", "composed-gate-2"])
