@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array
-from scipy.special import ndtr
 
 GELU_NEW = (2 * sqrt(2 / pi), 2 * sqrt(2 / pi) * 0.044715)  # of x and of x^3, under a sigmoid
 _FEW_TERMS = 16  # up to so many entries a column, gathering coordinates beats scipy's transposed product
@@ -65,6 +64,8 @@ def relu(x: Any) -> Any:
 def gelu(x: Any, form: str) -> Any:
     """Entry by entry x Phi(x), form "gelu"; or "gelu_new", which has a sigmoid of x and x^3 for Phi."""
     if form == "gelu":
+        from scipy.special import ndtr
+
         return x * ndtr(x)
     with np.errstate(over="ignore"):  # far below 0 it is 0
         return x / (1 + np.exp(-x * (GELU_NEW[0] + GELU_NEW[1] * (x * x))))

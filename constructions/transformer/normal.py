@@ -8,7 +8,6 @@ follows the eighth derivative adds less than 2^-56 where |x - t| <= 1/32. Coeffi
 from functools import cache
 
 import numpy as np
-from mpmath import mp
 from numpy.typing import NDArray
 
 STEPS = 16  # nodes per unit
@@ -32,6 +31,8 @@ def phi(x: NDArray[np.float64]) -> NDArray[np.float64]:
 @cache
 def table() -> NDArray[np.float64]:
     """Phi and its derivatives, over factorials, at all nodes: shape (terms + 1, nodes)."""
+    from mpmath import mp
+
     with mp.workdps(40):
         rows = []
         for node in range(-LAST * STEPS, LAST * STEPS + 1):

@@ -8,30 +8,28 @@ import math
 from fractions import Fraction
 
 import numpy as np
-import sympy
 from numpy.typing import NDArray
 
 from georecall.theory.claims.claim import Claim, Control, Hypothesis, Step
+from georecall.theory.claims.formulas import And, Eq, Max, Min, Or, Piecewise, ceiling, evaluated, log
 from georecall.theory.claims.single_hop import GATE_HALF_SPREAD, INJECTIVE_CODE, TWO_ATTRIBUTES, Floats
 from georecall.theory.claims.symbols import D, K, R, V, gate, levels, m, promise, separate, soft, strangers
 
 DEFAULT_SOFT_GATE = Fraction(5, 4)
 _BETA_STEP = 1024  # beta is rounded up to a multiple of 1/1024: scores are then exact in float64
 
-_POSITION = sympy.Max(1, sympy.ceiling(sympy.log(K, 2)))  # q, signs of a position code of distance 1
-_HARD = sympy.Eq(soft, 0)
+_POSITION = Max(1, ceiling(log(K, 2)))  # q, signs of a position code of distance 1
+_HARD = Eq(soft, 0)
 _GATE = gate  # the symbol, where a function has a gate
 
-LEAK = sympy.Min((1 - 2 * promise / D) / (2 * (1 + gate)), 1 - 1 / gate)  # eps*
+LEAK = Min((1 - 2 * promise / D) / (2 * (1 + gate)), 1 - 1 / gate)  # eps*
 
-ENTITIES = Hypothesis("every attribute a subject", sympy.Eq(strangers, 0))
-SIGNS_IF_SOFT = Hypothesis(
-    "a sign code if attention is soft", sympy.Or(_HARD, sympy.And(sympy.Eq(V, 2), sympy.Eq(levels, 2)))
-)
-GATE_IF_SOFT = Hypothesis("a gate above 1 if attention is soft", sympy.Or(_HARD, gate > 1))
+ENTITIES = Hypothesis("every attribute a subject", Eq(strangers, 0))
+SIGNS_IF_SOFT = Hypothesis("a sign code if attention is soft", Or(_HARD, And(Eq(V, 2), Eq(levels, 2))))
+GATE_IF_SOFT = Hypothesis("a gate above 1 if attention is soft", Or(_HARD, gate > 1))
 MARGIN_IF_SOFT = Hypothesis(
     "a margin between 0 and that of hard attention if attention is soft",
-    sympy.Or(_HARD, sympy.And(promise > 0, 2 * promise < D)),
+    Or(_HARD, And(promise > 0, 2 * promise < D)),
 )
 
 WEAK_GATE = Control("weak gate", "every step's margin is the predicted one, some are not positive")
@@ -90,10 +88,10 @@ word, at least $D/2$. With softmax, sign codes, gate $> 1$, $\varepsilon^* = \mi
         "d_model": (R + separate) * m + 2 * _POSITION,
         "d_mlp": R * m,
         "d_mlp_per_layer": [R * m],
-        "n_layers": sympy.Integer(1),
-        "min_margin": sympy.Piecewise((promise, sympy.Eq(soft, 1)), (D / 2, True)),
-        "subject_bits": R * m * sympy.ceiling(sympy.log(levels, 2)),
-        "other_bits": sympy.Integer(0),
+        "n_layers": 1,
+        "min_margin": Piecewise((promise, Eq(soft, 1)), (D / 2, True)),
+        "subject_bits": R * m * ceiling(log(levels, 2)),
+        "other_bits": 0,
     },
     proof=r"""Tokens write to neither keys nor queries; relation $t$ has key $p_t$, the $i$-th entity
 query $p_i$. At step $i$ relation $t$ scores $\beta \langle p_i, p_t \rangle$ and entities $0$: relation
@@ -201,8 +199,7 @@ def inverse_temperature(margin: float, *, distance: int, gate: float, max_hops: 
     if not gate > 1:
         raise ValueError(f"softmax needs a gate above 1, got {gate:g}")
     values = {promise: Fraction(margin), D: Fraction(distance), _GATE: Fraction(gate)}
-    exact = {symbol: sympy.Rational(v.numerator, v.denominator) for symbol, v in values.items()}
-    leak = float(LEAK.subs(exact))
+    leak = float(evaluated(LEAK, values))
     q = max(1, (max_hops - 1).bit_length())
 
     def enough(steps: int) -> bool:

@@ -6,24 +6,20 @@ from fractions import Fraction
 from html import escape
 from typing import Any, Literal
 
-import sympy
-
+from georecall.theory.claims.formulas import Number, Values, evaluated, symbolic
 from georecall.theory.claims.notation import COMMON, letters
 from georecall.theory.claims.symbols import MEANINGS, layer
 from georecall.theory.tools.names import page_of
 from georecall.theory.tools.numerals import exactly
 
-Number = int | Fraction
-Values = Mapping[sympy.Symbol, Number]  # what the symbols of a claim are worth in one instance
 Prediction = Number | list[Number]
 
 NOT_CHECKED = "not machine-checked"
-_MEANT = {str(symbol): meaning for symbol, meaning in MEANINGS.items()}
 
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """A condition of a claim, in words and as a SymPy relation that is checked."""
+    """A condition of a claim, in words and as a relation that is checked (a `Formula`, or SymPy's)."""
 
     name: str
     condition: Any
@@ -34,15 +30,16 @@ class Hypothesis:
         Raises:
             ValueError: the values do not decide it.
         """
-        verdict = _evaluate(self.condition, values)
-        if verdict not in (sympy.true, sympy.false):
+        verdict = evaluated(self.condition, values)
+        if not isinstance(verdict, bool):
             raise ValueError(f"undecided hypothesis {self.name!r}: {verdict}")
-        return bool(verdict)
+        return verdict
 
     def at(self, values: Values) -> str:
         """The condition and what its symbols are worth: 'gate >= V/2 at V = 2, gate = 0.9'."""
-        symbols = sorted(self.condition.free_symbols, key=str)
-        worth = ", ".join(f"{symbol} = {exactly(values[symbol])}" for symbol in symbols)
+        known = {str(symbol): value for symbol, value in values.items()}
+        symbols = sorted(map(str, symbolic(self.condition).free_symbols))
+        worth = ", ".join(f"{symbol} = {exactly(known[symbol])}" for symbol in symbols)
         return f"{self.condition} at {worth}"
 
 
@@ -59,8 +56,8 @@ class PerLayer:
     """A quantity of every layer, where the number of layers is itself predicted.
 
     Args:
-        expression: SymPy, in `theory.claims.symbols.layer` (from 1) among others.
-        n_layers: SymPy.
+        expression: in `theory.claims.symbols.layer` (from 1) among others.
+        n_layers: of the same kind.
     """
 
     expression: Any
@@ -109,8 +106,8 @@ class Claim:
         title: one line for a person.
         statement: LaTeX, text with inline mathematics.
         hypotheses: conditions, each checked before anything is measured.
-        predicted: for every measured quantity a SymPy expression (where it has one per layer a list, or a
-            `PerLayer`).
+        predicted: for every measured quantity a `Formula`, an expression of SymPy or a number (where it has
+            one per layer a list, or a `PerLayer`).
         proof: a sketch, LaTeX.
         source: where statement and constants come from.
         controls: negative controls that are run with every check.
@@ -156,17 +153,16 @@ class Claim:
         formulas = [h.condition for h in self.hypotheses]
         for quantity in self.predicted.values():
             formulas += _formulas(quantity)
-        used = {symbol for formula in formulas for symbol in sympy.sympify(formula).free_symbols}
-        return {str(symbol): MEANINGS.get(symbol, "") for symbol in sorted(used, key=str)}
+        used = {str(symbol) for formula in formulas for symbol in symbolic(formula).free_symbols}
+        return {symbol: MEANINGS.get(symbol, "") for symbol in sorted(used)}
 
     def explained(self) -> dict[str, str]:
         """Every letter of statement, hypotheses and predictions, and what it means ("" if nobody says)."""
         known = self.symbols()
         own = {name.strip("|") for name in known} | {rf"\{name}" for name in known}
         others = sorted(letters(self.statement) - own - set(self.notation), key=lambda name: name.strip("\\"))
-        return (
-            known | dict(self.notation) | {name: COMMON.get(name) or _MEANT.get(name, "") for name in others}
-        )
+        common = {name: COMMON.get(name) or MEANINGS.get(name, "") for name in others}
+        return known | dict(self.notation) | common
 
     def predict(self, values: Values) -> dict[str, Prediction]:
         """Every predicted quantity of an instance, exactly.
@@ -204,7 +200,7 @@ class Claim:
                 self.statement,
                 r"\end{claim}",
                 r"\paragraph{Hypotheses.}",
-                *_items(rf"{_text(h.name)}: ${sympy.latex(h.condition)}$" for h in self.hypotheses),
+                *_items(rf"{_text(h.name)}: ${_latex(h.condition)}$" for h in self.hypotheses),
                 r"\paragraph{Predicted.}",
                 *_items(
                     rf"\texttt{{{_text(name)}}} $= {_latex(quantity)}$"
@@ -237,9 +233,7 @@ class Claim:
             f"<tr><th>{escape(name)}</th><td>${escape(_latex(quantity))}$</td></tr>"
             for name, quantity in self.predicted.items()
         )
-        met = "".join(
-            f"<li>{escape(h.name)}: ${escape(sympy.latex(h.condition))}$</li>" for h in self.hypotheses
-        )
+        met = "".join(f"<li>{escape(h.name)}: ${escape(_latex(h.condition))}$</li>" for h in self.hypotheses)
         head = f"<b>{escape(self.label)} ({escape(self.name)}).</b>"
         return f"<p>{head} {escape(self.statement)}</p><ul>{met}</ul><table>{rows}</table>"
 
@@ -262,11 +256,6 @@ def _items(items: Iterable[str]) -> list[str]:
     return [r"\begin{itemize}", *(rf"  \item {item}" for item in items), r"\end{itemize}"]
 
 
-def _evaluate(expression: Any, values: Values) -> Any:
-    exact = {symbol: sympy.Rational(value.numerator, value.denominator) for symbol, value in values.items()}
-    return sympy.sympify(expression).subs(exact)
-
-
 def _formulas(quantity: Any) -> list[Any]:
     if isinstance(quantity, PerLayer):
         return [quantity.expression, quantity.n_layers]
@@ -283,19 +272,21 @@ def _prediction(quantity: Any, values: Values) -> Prediction:
 
 
 def _number(expression: Any, values: Values) -> Number:
-    value = _evaluate(expression, values)
-    if not value.is_Rational:
+    value = evaluated(expression, values)
+    if not isinstance(value, int | Fraction):
         raise ValueError(f"{expression} has no exact value: {value}")
-    return int(value) if value.is_Integer else Fraction(int(value.p), int(value.q))
+    return int(value) if value.denominator == 1 else value
 
 
 def _latex(quantity: Any) -> str:
     if isinstance(quantity, list):
-        return "[" + ", ".join(sympy.latex(e) for e in quantity) + "]"
+        return "[" + ", ".join(map(_latex, quantity)) + "]"
     if isinstance(quantity, PerLayer):
-        count = sympy.latex(quantity.n_layers)
-        return rf"\left({sympy.latex(quantity.expression)}\right)_{{\text{{layer}} = 1, \dots, {count}}}"
-    return str(sympy.latex(quantity))
+        count = _latex(quantity.n_layers)
+        return rf"\left({_latex(quantity.expression)}\right)_{{\text{{layer}} = 1, \dots, {count}}}"
+    from sympy import latex
+
+    return str(latex(symbolic(quantity)))
 
 
 def _text(plain: str) -> str:

@@ -1,13 +1,12 @@
 """C4: how few bits could hold a table. The expressions are evaluated with proved enclosures in `bounds`."""
 
-import sympy
-
 from georecall.theory.claims.claim import Claim, Control, Hypothesis, Step
+from georecall.theory.claims.formulas import Eq, Ge, factorial, log
 from georecall.theory.claims.symbols import A, N, R
 
-ANY_SIZE = Hypothesis("at least two attributes", sympy.Ge(A, 2))
-BIJECTIONS = Hypothesis("as many attributes as subjects", sympy.Eq(A, N))
-LN_FACTORIAL = sympy.log(sympy.factorial(N))
+ANY_SIZE = Hypothesis("at least two attributes", Ge(A, 2))
+BIJECTIONS = Hypothesis("as many attributes as subjects", Eq(A, N))
+LN_FACTORIAL = log(factorial(N))
 
 COUNTING_BOUND = Claim(
     name="counting-bound",
@@ -21,8 +20,8 @@ wrong, then $B \ge R \log_2 N! - \log_2\, [x^e] \bigl(\sum_j (N)_j x^j\bigr)^R$,
 j)!$.""",
     hypotheses=(ANY_SIZE, BIJECTIONS),
     predicted={
-        "table_bits": R * LN_FACTORIAL / sympy.log(2),
-        "subject_bits": R * LN_FACTORIAL / (N * sympy.log(2)),
+        "table_bits": R * LN_FACTORIAL / log(2),
+        "subject_bits": R * LN_FACTORIAL / (N * log(2)),
     },
     proof=r"""There are $(N!)^R$ tables, and a model that is right for each of them is right for
 one only, so they need as many settings of the weights. With errors, choose $e$ places

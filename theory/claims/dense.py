@@ -4,46 +4,59 @@ A probabilistic claim: the draw of codes and diagonals succeeds, for a table fix
 often as promised. `theory.numbers.dense` computes the numbers; here stand the same formulas for SymPy.
 """
 
+from fractions import Fraction
+
 import numpy as np
-import sympy
 from numpy.typing import NDArray
 
 from georecall.theory.claims.claim import Claim, Control, Hypothesis, Step
+from georecall.theory.claims.formulas import (
+    Eq,
+    Ge,
+    Le,
+    Lt,
+    Piecewise,
+    Sum,
+    Symbol,
+    binomial,
+    ceiling,
+    floor,
+    log,
+    sqrt,
+)
 from georecall.theory.claims.single_hop import ALTERED_FACT, TWO_ATTRIBUTES
 from georecall.theory.claims.symbols import A, N, R, delta, failures, gate, levels, m, named
 
 Floats = NDArray[np.float64]
 
-_D, _k = sympy.symbols("D k", integer=True, nonnegative=True)
+_D, _k = (Symbol(name, integer=True, nonnegative=True) for name in "Dk")
 
-P_M = sympy.Sum(
-    sympy.binomial(m, _D)
+P_M = Sum(
+    binomial(m, _D)
     / 2**m
-    * sympy.Sum(
-        sympy.binomial(_D * (R - 1), _k) / 2 ** (_D * (R - 1)), (_k, 0, sympy.floor(_D * (R - 2) / 2))
-    ),
+    * Sum(binomial(_D * (R - 1), _k) / 2 ** (_D * (R - 1)), (_k, 0, floor(_D * (R - 2) / 2))),
     (_D, 0, m),
 )
 """p_m, the probability that one competitor wins or ties against one fact (`theory.numbers.dense`)."""
 
 _TAU = 1 / (R - 1)
-RHO = sympy.Piecewise(
-    (sympy.Rational(1, 2), sympy.Eq(R, 1)),
-    (sympy.Rational(3, 4), sympy.Eq(R, 2)),
-    ((1 + sympy.sqrt((1 - _TAU) / (1 + _TAU)) * (1 - _TAU**2) ** (-(R - 1) / 2)) / 2, True),
+RHO = Piecewise(
+    (Fraction(1, 2), Eq(R, 1)),
+    (Fraction(3, 4), Eq(R, 2)),
+    ((1 + sqrt((1 - _TAU) / (1 + _TAU)) * (1 - _TAU**2) ** (-(R - 1) / 2)) / 2, True),
 )
 """rho_R: p_m <= rho_R^m (`theory.lemmas.analysis` derives it)."""
 
-CLOSED_FORM_LENGTH = sympy.ceiling(sympy.log(N * (A - 1) * R / delta) / -sympy.log(RHO))
+CLOSED_FORM_LENGTH = ceiling(log(N * (A - 1) * R / delta) / -log(RHO))
 """An m that suffices; the exact p_m allows a smaller one (`theory.numbers.dense.exact_length`)."""
 
-_BITS = sympy.ceiling(sympy.log(levels, 2))
+_BITS = ceiling(log(levels, 2))
 
 reach = named("reach", "bound on the coordinates of embeddings: R for plain sums", positive=True)
 
-GATE_HALF_SUM = Hypothesis("gate at least half the reach of a coordinate", sympy.Ge(gate, reach / 2))
-PROMISE = Hypothesis("delta below 1", sympy.Lt(delta, 1))
-FEW_FAILURES = Hypothesis("the bound on failures at most delta", sympy.Le(failures, delta))
+GATE_HALF_SUM = Hypothesis("gate at least half the reach of a coordinate", Ge(gate, reach / 2))
+PROMISE = Hypothesis("delta below 1", Lt(delta, 1))
+FEW_FAILURES = Hypothesis("the bound on failures at most delta", Le(failures, delta))
 
 SHORT_DRAW = Control(
     "dimension far below the bound",
@@ -84,9 +97,9 @@ coordinate as selector, in $m + R$ dimensions and width $(R+1) m$.""",
         "d_model": m,
         "d_mlp": m,
         "d_mlp_per_layer": [m],
-        "n_layers": sympy.Integer(1),
+        "n_layers": 1,
         "subject_bits": m * _BITS,
-        "other_bits": sympy.Integer(0),
+        "other_bits": 0,
         "success": 1 - delta,
     },
     proof=r"""At the last position $x = W_E[s] + 2\,\mathrm{gate}\,D_r$ and $x + 2\mathrm{ReLU}(-x) -

@@ -4,32 +4,34 @@ Beside the claims stands what the same weights read, at any gate, with a memory 
 a state that is not erased. Arrays over blocks, B = R^j strings of j relations, come first.
 """
 
+from typing import Any
+
 import numpy as np
-import sympy
 from numpy.typing import NDArray
 
 from georecall.theory.claims.chain_of_thought import ENTITIES
 from georecall.theory.claims.claim import Claim, Control, Hypothesis, PerLayer, Step
+from georecall.theory.claims.formulas import And, Eq, Max, Min, Mod, Piecewise, ceiling, floor, log
 from georecall.theory.claims.single_hop import GATE_HALF_SPREAD, INJECTIVE_CODE, TWO_ATTRIBUTES, Floats
 from georecall.theory.claims.symbols import D, N, R, V, c, k, layer, levels, m, merged, separate, typed
 
 _DERIVED = "theory/pages/c5.md, {} (derived there)"
-_BITS = sympy.ceiling(sympy.log(levels, 2))
-_ONE_LAYER_PER_HOP, _TYPED = sympy.Eq(merged, 1), sympy.Eq(typed, 1)
-_SHORT, _N_LONG = sympy.floor(k / c), sympy.Mod(k, c)  # stages are floor(k/c) hops long, the first few 1 more
-_LONGEST = sympy.ceiling(k / c)  # j
+_BITS = ceiling(log(levels, 2))
+_ONE_LAYER_PER_HOP, _TYPED = Eq(merged, 1), Eq(typed, 1)
+_SHORT, _N_LONG = floor(k / c), Mod(k, c)  # stages are floor(k/c) hops long, the first few 1 more
+_LONGEST = ceiling(k / c)  # j
 
 
-def _length(stage: sympy.Expr) -> sympy.Expr:
+def _length(stage: Any) -> Any:
     """How many hops a stage takes, numbered from 1."""
-    return _SHORT + sympy.Piecewise((1, stage <= _N_LONG), (0, True))
+    return _SHORT + Piecewise((1, stage <= _N_LONG), (0, True))
 
 
-def _if(condition: sympy.Basic, value: sympy.Expr) -> sympy.Expr:
-    return sympy.Piecewise((value, condition), (0, True))
+def _if(condition: Any, value: Any) -> Any:
+    return Piecewise((value, condition), (0, True))
 
 
-SIGN_CODE = Hypothesis("a sign code", sympy.And(sympy.Eq(V, 2), sympy.Eq(levels, 2)))
+SIGN_CODE = Hypothesis("a sign code", And(Eq(V, 2), Eq(levels, 2)))
 
 WEAK_GATE = Control("weak gate", "every margin is the predicted one, some are not positive")
 DROPPED_BLOCK = Control(
@@ -96,10 +98,10 @@ the least is $D/2$.""",
         "d_model": (R**k + separate) * m + R + k + 1,
         "d_mlp": R**k * m,
         "d_mlp_per_layer": [R**k * m],
-        "n_layers": sympy.Integer(1),
+        "n_layers": 1,
         "min_margin": D / 2,
         "subject_bits": R**k * m * _BITS,
-        "other_bits": sympy.Integer(0),
+        "other_bits": 0,
     },
     proof=r"""A block that at most $k - 1$ letters match holds at most $hi + 2\,\mathrm{gate}(k-1) \le
 2\,\mathrm{gate}\,k + lo$: its neurons are silent. The one that all match gives $v - lo$; the bias adds
@@ -134,25 +136,25 @@ a query is half the squared distance from its answer's word to the nearest other
     hypotheses=(TWO_ATTRIBUTES, ENTITIES, INJECTIVE_CODE, SIGN_CODE, GATE_HALF_SPREAD),
     predicted={
         "d_model": (R + 1) * m + R + k + 1 + merged * R,
-        "d_mlp": sympy.Piecewise(
-            (R * m, sympy.Eq(k, 1)),
+        "d_mlp": Piecewise(
+            (R * m, Eq(k, 1)),
             (R * N + R * m + R, _ONE_LAYER_PER_HOP),
-            (sympy.Max(2 * R * m, N), True),
+            (Max(2 * R * m, N), True),
         ),
         "d_mlp_per_layer": PerLayer(
-            sympy.Piecewise(
-                (R * m, sympy.And(_ONE_LAYER_PER_HOP, sympy.Eq(layer, k))),
+            Piecewise(
+                (R * m, And(_ONE_LAYER_PER_HOP, Eq(layer, k))),
                 (R * N + R * m + R, _ONE_LAYER_PER_HOP),
-                (R * m, sympy.Eq(layer, 2 * k - 1)),
-                (N, sympy.Eq(sympy.Mod(layer, 2), 0)),
+                (R * m, Eq(layer, 2 * k - 1)),
+                (N, Eq(Mod(layer, 2), 0)),
                 (2 * R * m, True),
             ),
-            sympy.Piecewise((k, _ONE_LAYER_PER_HOP), (2 * k - 1, True)),
+            Piecewise((k, _ONE_LAYER_PER_HOP), (2 * k - 1, True)),
         ),
-        "n_layers": sympy.Piecewise((k, _ONE_LAYER_PER_HOP), (2 * k - 1, True)),
+        "n_layers": Piecewise((k, _ONE_LAYER_PER_HOP), (2 * k - 1, True)),
         "min_margin": D / 2,
         "subject_bits": R * m * _BITS,
-        "other_bits": N * R * m * sympy.Piecewise((k - 1, _TYPED), (sympy.Min(k - 1, 1), True)),
+        "other_bits": N * R * m * Piecewise((k - 1, _TYPED), (Min(k - 1, 1), True)),
     },
     proof=r"""A selector is C1 on the state; $\mathrm{ReLU}(x + 1)$, lifted or not, is $x + 1$, so that
 taking it off and adding $1$ leaves $0$. For signs $\langle u(x), u(y)\rangle = m - 2 d$ at Hamming distance
@@ -189,11 +191,11 @@ query is half the squared distance from its answer's word to the nearest other w
     hypotheses=(TWO_ATTRIBUTES, ENTITIES, INJECTIVE_CODE, SIGN_CODE, GATE_HALF_SPREAD),
     predicted={
         "d_model": (R**_LONGEST + 1) * m + R + k + 1,
-        "d_mlp": sympy.Piecewise((R**k * m, sympy.Eq(c, 1)), (sympy.Max(2 * R**_LONGEST * m, N), True)),
+        "d_mlp": Piecewise((R**k * m, Eq(c, 1)), (Max(2 * R**_LONGEST * m, N), True)),
         "d_mlp_per_layer": PerLayer(
-            sympy.Piecewise(
-                (R**_SHORT * m, sympy.Eq(layer, 2 * c - 1)),
-                (N, sympy.Eq(sympy.Mod(layer, 2), 0)),
+            Piecewise(
+                (R**_SHORT * m, Eq(layer, 2 * c - 1)),
+                (N, Eq(Mod(layer, 2), 0)),
                 (2 * R ** _length((layer + 1) / 2) * m, True),
             ),
             2 * c - 1,
@@ -203,7 +205,7 @@ query is half the squared distance from its answer's word to the nearest other w
         "subject_bits": R**_LONGEST * m * _BITS,
         "other_bits": N
         * m
-        * sympy.Piecewise(
+        * Piecewise(
             (_N_LONG * R ** (_SHORT + 1) + (c - _N_LONG) * R**_SHORT - R**_LONGEST, _TYPED),
             (_if(c >= 2, R**_SHORT) + _if(_N_LONG >= 2, R ** (_SHORT + 1)), True),
         ),

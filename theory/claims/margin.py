@@ -1,9 +1,8 @@
 """C7: how few dimensions could keep a margin. The expressions are evaluated in `bounds`."""
 
-import sympy
-
 from georecall.theory.claims.claim import Claim, Control, Step
 from georecall.theory.claims.counting import ANY_SIZE
+from georecall.theory.claims.formulas import log, sqrt
 from georecall.theory.claims.symbols import N, mu
 
 MARGIN_BOUND = Claim(
@@ -17,7 +16,7 @@ of any dimension has such a margin), then the readout dimension is at least $\ln
 embedding to readout for each relation, with embeddings in a ball of radius $\rho$ and $\mu \le 2 \rho L$,
 needs dimension $d \ge R \ln N / \ln(1 + 2 \rho L / \mu)$.""",
     hypotheses=(ANY_SIZE,),
-    predicted={"readout_dimension": sympy.log(N) / sympy.log(1 + sympy.sqrt(2 / mu))},
+    predicted={"readout_dimension": log(N) / log(1 + sqrt(2 / mu))},
     proof=r"""Let $u_a$ be the columns and $y_a$ a readout for each attribute. The points $p_a =
 u_a + y_a$ lie in a ball of radius 2, and $|p_a - p_b|^2 \ge 4 \langle u_a - u_b, y_a - y_b \rangle \ge
 8 \mu$, so that balls of radius $\sqrt{2 \mu}$ around them are disjoint and lie in one of radius $2 +

@@ -4,10 +4,9 @@ The two Hebbian memories are probabilistic claims: keys and features are drawn o
 the words u_a the table is recalled at least as often as promised. `theory.numbers.memories` bounds how often.
 """
 
-import sympy
-
 from georecall.theory.claims.claim import Claim, Control, Hypothesis, Step
 from georecall.theory.claims.dense import PROMISE
+from georecall.theory.claims.formulas import Eq, Le, Max, ceiling, log
 from georecall.theory.claims.single_hop import ALTERED_FACT, INJECTIVE_CODE, SHORT_CODE, TWO_ATTRIBUTES
 from georecall.theory.claims.symbols import D, N, R, count, delta, failures, levels, m
 
@@ -16,7 +15,7 @@ names = count("S", "distinct names")
 width = count("w", "neurons of the memory layer, even")
 values = count("V_W", "values that an entry of the memory matrix may take")
 
-_BITS = sympy.ceiling(sympy.log(levels, 2))
+_BITS = ceiling(log(levels, 2))
 _SOURCE = "theory/pages/c8.md, C8 (scaling: arXiv 2412.06538, Theorem {})"
 _BOUND = r"""\sum_x \sum_{b \ne f(x)} \left(\tfrac12 + \tfrac12 \exp\left(-\frac{(K_a - K_b)_+^2}{2 \sum_{c
 \ne a, b} K_c^2}\right)\right)^d \le \delta"""
@@ -25,8 +24,8 @@ probability $1/2$; there the other $u_c$ are independent signs, so that its mome
 $e^{-t(K_a - K_b)} \prod_c \cosh(t K_c) \le e^{-t (K_a - K_b) + t^2 \sum_c K_c^2 / 2}$. Take the best $t$,
 Chernoff's bound over $d$ coordinates, and the union over facts and competitors."""
 
-FEW_FAILURES = Hypothesis("bound on expected failures at most delta", sympy.Le(failures, delta))
-DISTINCT_NAMES = Hypothesis("distinct names", sympy.Eq(names, N))
+FEW_FAILURES = Hypothesis("bound on expected failures at most delta", Le(failures, delta))
+DISTINCT_NAMES = Hypothesis("distinct names", Eq(names, N))
 
 SHORT_DRAW = Control("dimension far below the bound", "the promise fails")
 EQUAL_KEYS = Control(
@@ -74,9 +73,9 @@ one fact to an answer and $d \ll n = N R$ that is $d^2 \ge 4 n \ln(n |A| / \delt
         "d_model": m,
         "d_mlp": 2 * m,
         "d_mlp_per_layer": [2 * m],
-        "n_layers": sympy.Integer(1),
-        "subject_bits": sympy.Integer(0),
-        "other_bits": m**2 * sympy.ceiling(sympy.log(values, 2)),
+        "n_layers": 1,
+        "subject_bits": 0,
+        "other_bits": m**2 * ceiling(log(values, 2)),
         "success": 1 - delta,
     },
     proof=rf"""$|e_s + D_r| - 1 = D_r e_s$ in each coordinate, so that the residual is $e_x W$. {_PROOF}""",
@@ -110,11 +109,11 @@ between random keys $K(x, x')^2 / K(x, x)^2$ is about $2/w + 3/((\pi - 2) d)^2$,
     hypotheses=(TWO_ATTRIBUTES, PROMISE, FEW_FAILURES),
     predicted={
         "d_model": 2 * m,
-        "d_mlp": sympy.Max(m, width),
+        "d_mlp": Max(m, width),
         "d_mlp_per_layer": [m, width],
-        "n_layers": sympy.Integer(2),
-        "subject_bits": sympy.Integer(0),
-        "other_bits": width / 2 * m * sympy.ceiling(sympy.log(values, 2)),
+        "n_layers": 2,
+        "subject_bits": 0,
+        "other_bits": width / 2 * m * ceiling(log(values, 2)),
         "success": 1 - delta,
     },
     proof=rf"""The first layer makes $e_x$ as in the linear memory; $|z| = \mathrm{{ReLU}}(z) +
@@ -147,9 +146,9 @@ the squared distance from its answer's word to the nearest other word, the least
         "d_model": q + R + m,
         "d_mlp": N * R,
         "d_mlp_per_layer": [N * R],
-        "n_layers": sympy.Integer(1),
+        "n_layers": 1,
         "min_margin": D / 2,
-        "subject_bits": sympy.Integer(0),
+        "subject_bits": 0,
         "other_bits": N * R * m * _BITS,
     },
     proof=r"""$\langle c(s), c(s') \rangle$ is $q$ for $s' = s$ and at most $q - 2$ else, so that with the
@@ -178,9 +177,9 @@ and then the claim is refuted at this $d$.""",
         "d_model": m,
         "d_mlp": 2 * m,
         "d_mlp_per_layer": [2 * m],
-        "n_layers": sympy.Integer(1),
-        "subject_bits": sympy.Integer(0),
-        "other_bits": m**2 * sympy.ceiling(sympy.log(values, 2)),
+        "n_layers": 1,
+        "subject_bits": 0,
+        "other_bits": m**2 * ceiling(log(values, 2)),
     },
     proof=r"""Gordan's alternative. A $W$ that training ends at is rounded to whole numbers and judged
 by its margins. One that fails leaves multipliers whose sum $E$ is nearly 0; where the rows of the largest

@@ -1,9 +1,8 @@
 """C6: how few bits could answer several hops in one pass. The expressions are evaluated in `bounds`."""
 
-import sympy
-
 from georecall.theory.claims.claim import Claim, Step
 from georecall.theory.claims.counting import ANY_SIZE, BIJECTIONS, LN_FACTORIAL
+from georecall.theory.claims.formulas import ff, log
 from georecall.theory.claims.hops import DROPPED_BLOCK
 from georecall.theory.claims.symbols import N, R, T, k
 
@@ -22,8 +21,8 @@ points. Untyped, with the same $R$ bijections at every hop, there are floors of 
 kind is compared with the floor of that kind only.""",
     hypotheses=(ANY_SIZE, BIJECTIONS),
     predicted={
-        "all_subjects_bits": (k * (R - 1) + 1) * LN_FACTORIAL / sympy.log(2),
-        "one_subject_one_hop_bits": R * sympy.log(sympy.ff(N, T)) / sympy.log(2),
+        "all_subjects_bits": (k * (R - 1) + 1) * LN_FACTORIAL / log(2),
+        "one_subject_one_hop_bits": R * log(ff(N, T)) / log(2),
     },
     proof=r"""The left side bounds the entropy of the answers of $T$ subjects. The $(k-1)$-hop
 answers are their equality pattern $P$ plus, by symmetry, uniform injective labels: $H_{k-1} = H(P) +

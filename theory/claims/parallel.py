@@ -1,9 +1,8 @@
 """C5(d): composing maps in a tree: depth against dimension over the whole range."""
 
-import sympy
-
 from georecall.theory.claims.chain_of_thought import ENTITIES
 from georecall.theory.claims.claim import Claim, Control, PerLayer, Step
+from georecall.theory.claims.formulas import Eq, Piecewise, ceiling, log
 from georecall.theory.claims.hops import SIGN_CODE
 from georecall.theory.claims.single_hop import INJECTIVE_CODE, TWO_ATTRIBUTES
 from georecall.theory.claims.symbols import D, N, R, k, layer, m, typed
@@ -16,8 +15,8 @@ WRONG_DISTANCE = Control(
     "one head reads the position before the one that it should",
     "every query is answered as the maps then compose; some are wrong",
 )
-_DEPTH = sympy.ceiling(sympy.log(k + 1, 2))
-_COPIES = sympy.Piecewise((k, sympy.Eq(typed, 1)), (1, True))
+_DEPTH = ceiling(log(k + 1, 2))
+_COPIES = Piecewise((k, Eq(typed, 1)), (1, True))
 
 PARALLEL_HOPS = Claim(
     name="parallel-hops",
@@ -40,13 +39,13 @@ put $\mathrm{NC}^1$ into $\mathrm{TC}^0$ (Barrington).""",
     hypotheses=(TWO_ATTRIBUTES, ENTITIES, INJECTIVE_CODE, SIGN_CODE),
     predicted={
         "d_model": 2 * N * m + k + 1,
-        "d_mlp": sympy.Piecewise((N * m + m, sympy.Eq(k, 1)), (N**2 * m + 2 * N * m, True)),
+        "d_mlp": Piecewise((N * m + m, Eq(k, 1)), (N**2 * m + 2 * N * m, True)),
         "d_mlp_per_layer": PerLayer(
-            sympy.Piecewise((N * m + m, sympy.Eq(layer, _DEPTH)), (N**2 * m + 2 * N * m, True)), _DEPTH
+            Piecewise((N * m + m, Eq(layer, _DEPTH)), (N**2 * m + 2 * N * m, True)), _DEPTH
         ),
         "n_layers": _DEPTH,
         "min_margin": D / 2,
-        "subject_bits": sympy.Integer(0),
+        "subject_bits": 0,
         "other_bits": _COPIES * R * N * m,
     },
     proof=r"""After layer $l$ the table at position $t$ is the map of the letters at positions $t - 2^l +

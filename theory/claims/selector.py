@@ -1,8 +1,7 @@
 """C11: why there is an MLP. Shared attributes need a selector; disjoint ones are recalled without any."""
 
-import sympy
-
 from georecall.theory.claims.claim import Claim, Control, Hypothesis, Step
+from georecall.theory.claims.formulas import Ge, Gt, Min
 from georecall.theory.claims.single_hop import ALTERED_FACT
 from georecall.theory.claims.symbols import D, R, count, gate
 
@@ -10,7 +9,7 @@ M = count("M", "coordinates of all relations' codes together")
 largest = count("A_max", "attributes of the relation that has most")
 
 _SOURCE = "theory/pages/c11.md, C11({}) (derived there)"
-_TWO_RELATIONS = Hypothesis("at least two relations", sympy.Ge(R, 2))
+_TWO_RELATIONS = Hypothesis("at least two relations", Ge(R, 2))
 
 EQUAL_RELATIONS = Control(
     "equal relations", "an additive model, which recalls every fact through its weights"
@@ -41,7 +40,7 @@ some on no more. On $R$ bijections the cross-entropy of an additive model is at 
 of $\ln \mathrm{mult}(r, s)$, the number of relations with the answer of $r$ at $s$, and comes as near as
 wanted.""",
     hypotheses=(_TWO_RELATIONS,),
-    predicted={"certificate_sum": sympy.Integer(0)},
+    predicted={"certificate_sum": 0},
     proof=r"""For every $s$ with $p(s) \ne q(s)$ add the margin of $(p, s)$ against $q(s)$ and that of $(q,
 s)$ against $p(s)$: $f$ cancels subject by subject, and $g$ since $p$ and $q$ have the same answer counts.
 The sum is 0, so some margin is not positive. So it is along a cycle; without one let $H$ number the
@@ -86,17 +85,17 @@ $W_U$ of $a \in A_r$ is $u(a)$ on block $r$ and 1 on coordinate $r$, $b_U[a] = -
 $\min(D/2, 2\,\mathrm{gate})$, with $D$ the least squared distance of two words of one set.""",
     hypotheses=(
         _TWO_RELATIONS,
-        Hypothesis("a relation with two answers", sympy.Ge(largest, 2)),
-        Hypothesis("a gate above 0", sympy.Gt(gate, 0)),
+        Hypothesis("a relation with two answers", Ge(largest, 2)),
+        Hypothesis("a gate above 0", Gt(gate, 0)),
     ),
     predicted={
         "d_model": M + R,
-        "d_mlp": sympy.Integer(0),
-        "d_mlp_per_layer": [sympy.Integer(0)],
-        "n_layers": sympy.Integer(1),
-        "min_margin": sympy.Min(D / 2, 2 * gate),
+        "d_mlp": 0,
+        "d_mlp_per_layer": [0],
+        "n_layers": 1,
+        "min_margin": Min(D / 2, 2 * gate),
         "subject_bits": M,
-        "other_bits": sympy.Integer(0),
+        "other_bits": 0,
     },
     proof=r"""The logit of $a$ in the set of $r'$ is $\langle u(a), u(\pi_{r'}(s)) \rangle - m_{r'}$, and
 $2\,\mathrm{gate}$ more if $r'$ is asked for: $2\,\mathrm{gate}$ for the answer, $D/2$ less at least for

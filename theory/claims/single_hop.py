@@ -5,21 +5,21 @@ The controls compare every margin with it. `v[r, s]` is the word of pi_r(s), sha
 """
 
 import numpy as np
-import sympy
 from numpy.typing import NDArray
 
 from georecall.theory.claims.claim import Claim, Control, Hypothesis, Step
+from georecall.theory.claims.formulas import Eq, Ge, ceiling, log
 from georecall.theory.claims.symbols import A, D, R, V, gate, levels, m, p, words
 
 Floats = NDArray[np.float64]
 
 _DERIVED = "theory/pages/c1.md, {} (derived there; the idea: arXiv 2605.12426)"
-_BITS = sympy.ceiling(sympy.log(levels, 2))
+_BITS = ceiling(log(levels, 2))
 
-TWO_ATTRIBUTES = Hypothesis("at least two attributes", sympy.Ge(A, 2))
-INJECTIVE_CODE = Hypothesis("an injective code", sympy.Eq(words, A))
-GATE_HALF_SPREAD = Hypothesis("gate at least half the spread of the code", sympy.Ge(gate, V / 2))
-GATE_SPREAD = Hypothesis("gate at least the spread of the code", sympy.Ge(gate, V))
+TWO_ATTRIBUTES = Hypothesis("at least two attributes", Ge(A, 2))
+INJECTIVE_CODE = Hypothesis("an injective code", Eq(words, A))
+GATE_HALF_SPREAD = Hypothesis("gate at least half the spread of the code", Ge(gate, V / 2))
+GATE_SPREAD = Hypothesis("gate at least the spread of the code", Ge(gate, V))
 
 WEAK_GATE = Control("weak gate", "every margin is the predicted one, some are not positive")
 SHORT_CODE = Control(
@@ -75,10 +75,10 @@ for sign codes a margin is twice the Hamming distance.""",
         "d_model": (R + 1) * m,
         "d_mlp": R * m,
         "d_mlp_per_layer": [R * m],
-        "n_layers": sympy.Integer(1),
+        "n_layers": 1,
         "min_margin": D / 2,
         "subject_bits": R * m * _BITS,
-        "other_bits": sympy.Integer(0),
+        "other_bits": 0,
     },
     proof=r"""A block that was not asked for holds $v_j \le hi \le 2\,\mathrm{gate} + lo$, so its
 neurons are silent. The block asked for holds $v_j + 2\,\mathrm{gate}$, and its neurons give $v_j - lo
@@ -203,9 +203,9 @@ least is $D/2$, at least 2.""",
     hypotheses=(TWO_ATTRIBUTES, INJECTIVE_CODE, GATE_HALF_SPREAD),
     predicted={
         **SINGLE_HOP.predicted,
-        "d_model": R * m + sympy.ceiling(m / p),
-        "d_mlp": R * sympy.ceiling(m / p),
-        "d_mlp_per_layer": [R * sympy.ceiling(m / p)],
+        "d_model": R * m + ceiling(m / p),
+        "d_mlp": R * ceiling(m / p),
+        "d_mlp_per_layer": [R * ceiling(m / p)],
     },
     proof=r"""As C1, for the sum of a group: it lies between $\pm(2^p - 1)$, and the lift adds
 $2\,\mathrm{gate}\,(2^p - 1)$. Distinct sums of a group differ by at least 2, so $D \ge 4$.""",

@@ -1,17 +1,16 @@
-"""The symbols of the claims, one SymPy symbol per quantity, each with its meaning."""
+"""The symbols of the claims, one per quantity, each with its meaning."""
 
 from typing import Any
 
-import sympy
+from georecall.theory.claims.formulas import Symbol
 
-MEANINGS: dict[sympy.Symbol, str] = {}
+MEANINGS: dict[str, str] = {}
 
 
 def named(name: str, meaning: str, **assumptions: bool) -> Any:
-    """A SymPy symbol whose meaning every claim that uses it prints."""
-    symbol = sympy.Symbol(name, **assumptions)
-    MEANINGS[symbol] = meaning
-    return symbol
+    """A symbol whose meaning every claim that uses it prints; `assumptions` are SymPy's."""
+    MEANINGS[name] = meaning
+    return Symbol(name, **assumptions)
 
 
 def count(name: str, meaning: str) -> Any:

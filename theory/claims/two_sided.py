@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import sympy
-
 from georecall.theory.claims.chain_of_thought import ENTITIES
 from georecall.theory.claims.claim import Claim, Control, Hypothesis, PerLayer, Step
 from georecall.theory.claims.counting import BIJECTIONS
+from georecall.theory.claims.formulas import And, Eq, Max, Mod, Piecewise, ceiling, factorial, floor, log
 from georecall.theory.claims.hops import SIGN_CODE
 from georecall.theory.claims.single_hop import GATE_HALF_SPREAD, INJECTIVE_CODE, TWO_ATTRIBUTES
 from georecall.theory.claims.symbols import N, R, c, k, layer, m, merged, named, typed
@@ -19,21 +18,21 @@ middle = named(
 )
 unmet = named("lost", "relations that W_U inverts and that are no bijections", integer=True, nonnegative=True)
 
-_q, _left, _right = (k - 1) / 2, sympy.ceiling(R / 2), R - sympy.ceiling(R / 2)
-_BALANCED, _ONE_STAGE, _MERGED = sympy.Eq(balanced, 1), sympy.Eq(c, 1), sympy.Eq(merged, 1)
-_SHORT, _N_LONG = sympy.floor(a / c), sympy.Mod(a, c)
+_q, _left, _right = (k - 1) / 2, ceiling(R / 2), R - ceiling(R / 2)
+_BALANCED, _ONE_STAGE, _MERGED = Eq(balanced, 1), Eq(c, 1), Eq(merged, 1)
+_SHORT, _N_LONG = floor(a / c), Mod(a, c)
 
 
 def _blocks(stage: Any) -> Any:
     """R^(hops of a stage on the left, numbered from 1): the first few are 1 longer."""
-    return R ** (_SHORT + sympy.Piecewise((1, stage <= _N_LONG), (0, True)))
+    return R ** (_SHORT + Piecewise((1, stage <= _N_LONG), (0, True)))
 
 
-_A = sympy.Piecewise((_left * R**_q, _BALANCED), (_blocks(1), True))
-_B = sympy.Piecewise(((1 + _right) * R**_q, _BALANCED), (R ** (k - a), True))
-_LAST = sympy.Piecewise((_A, _ONE_STAGE), (R**_SHORT, True))  # blocks of the last stage
+_A = Piecewise((_left * R**_q, _BALANCED), (_blocks(1), True))
+_B = Piecewise(((1 + _right) * R**_q, _BALANCED), (R ** (k - a), True))
+_LAST = Piecewise((_A, _ONE_STAGE), (R**_SHORT, True))  # blocks of the last stage
 
-BIJECTIONS_INVERTED = Hypothesis("every relation that W_U inverts is a bijection", sympy.Eq(unmet, 0))
+BIJECTIONS_INVERTED = Hypothesis("every relation that W_U inverts is a bijection", Eq(unmet, 0))
 
 ALTERED_OUTPUT = Control(
     "one inverse code in W_U moved to a neighbouring word",
@@ -76,53 +75,51 @@ TWO_SIDED_HOPS = Claim(
     statement=_STATEMENT,
     hypotheses=(TWO_ATTRIBUTES, ENTITIES, INJECTIVE_CODE, SIGN_CODE, GATE_HALF_SPREAD, BIJECTIONS_INVERTED),
     predicted={
-        "d_model": sympy.Piecewise(
-            ((_A + _B) * m, sympy.And(_ONE_STAGE, _MERGED)),
-            (sympy.Max(_A, _B) * m, _ONE_STAGE),
-            ((sympy.Max(_A, _B) + 1) * m, True),
+        "d_model": Piecewise(
+            ((_A + _B) * m, And(_ONE_STAGE, _MERGED)),
+            (Max(_A, _B) * m, _ONE_STAGE),
+            ((Max(_A, _B) + 1) * m, True),
         )
         + R
         + k
         + 1
         + _B,
-        "d_mlp": sympy.Piecewise(
-            (_A * _B * m + _B, sympy.And(_ONE_STAGE, _MERGED)),
-            (sympy.Max(2 * _A * m, (_B + 1) * m + _B), _ONE_STAGE),
-            (sympy.Max(2 * _A * m, N, _LAST * _B * m + _B + _LAST * m), _MERGED),
-            (sympy.Max(2 * _A * m, N, _B * m + _B), True),
+        "d_mlp": Piecewise(
+            (_A * _B * m + _B, And(_ONE_STAGE, _MERGED)),
+            (Max(2 * _A * m, (_B + 1) * m + _B), _ONE_STAGE),
+            (Max(2 * _A * m, N, _LAST * _B * m + _B + _LAST * m), _MERGED),
+            (Max(2 * _A * m, N, _B * m + _B), True),
         ),
         "d_mlp_per_layer": PerLayer(
-            sympy.Piecewise(
-                (_A * _B * m + _B, sympy.And(_ONE_STAGE, _MERGED)),
-                ((_B + 1) * m + _B, sympy.And(_ONE_STAGE, sympy.Eq(layer, 2))),
-                (_LAST * _B * m + _B + _LAST * m, sympy.And(_MERGED, sympy.Eq(layer, 2 * c - 1))),
-                (_B * m + _B, sympy.Eq(layer, 2 * c)),
-                (N, sympy.Eq(sympy.Mod(layer, 2), 0)),
-                (2 * sympy.Piecewise((_A, _ONE_STAGE), (_blocks((layer + 1) / 2), True)) * m, True),
+            Piecewise(
+                (_A * _B * m + _B, And(_ONE_STAGE, _MERGED)),
+                ((_B + 1) * m + _B, And(_ONE_STAGE, Eq(layer, 2))),
+                (_LAST * _B * m + _B + _LAST * m, And(_MERGED, Eq(layer, 2 * c - 1))),
+                (_B * m + _B, Eq(layer, 2 * c)),
+                (N, Eq(Mod(layer, 2), 0)),
+                (2 * Piecewise((_A, _ONE_STAGE), (_blocks((layer + 1) / 2), True)) * m, True),
             ),
             2 * c - merged,
         ),
         "n_layers": 2 * c - merged,
         "min_margin": middle / 2,
-        "subject_bits": sympy.Piecewise(
-            (0, sympy.And(sympy.Eq(a, 0), sympy.Eq(balanced, 0))), (_A * m, True)
-        ),
+        "subject_bits": Piecewise((0, And(Eq(a, 0), Eq(balanced, 0))), (_A * m, True)),
         "other_bits": N
         * m
         * (
-            sympy.Piecewise(
-                (_right, sympy.And(_BALANCED, sympy.Eq(k, 1))),
-                (0, sympy.And(sympy.Eq(balanced, 0), sympy.Eq(a, k))),
+            Piecewise(
+                (_right, And(_BALANCED, Eq(k, 1))),
+                (0, And(Eq(balanced, 0), Eq(a, k))),
                 (_B, True),
             )
-            + sympy.Piecewise(
+            + Piecewise(
                 (0, _ONE_STAGE),
                 (
                     _N_LONG * R ** (_SHORT + 1) + (c - _N_LONG) * R**_SHORT - _A,
-                    sympy.Eq(typed, 1),
+                    Eq(typed, 1),
                 ),
                 (
-                    R**_SHORT + sympy.Piecewise((R ** (_SHORT + 1), _N_LONG >= 2), (0, True)),
+                    R**_SHORT + Piecewise((R ** (_SHORT + 1), _N_LONG >= 2), (0, True)),
                     True,
                 ),
             )
@@ -189,7 +186,7 @@ holds no other subject, answers are not read back, and every query of every tabl
 L_1 + U L_2 + B \ge R^{b+1} \log_2 (U! / (U-n)!)$. Untyped, the same if $N \ge \max(T, U) + T R (R^a -
 1)/(R-1) + U R (R^b - 1)/(R-1)$. Typed, $N (L_1 + L_2) + B \ge (k(R-1)+1) \log_2 N!$.""",
     hypotheses=(TWO_ATTRIBUTES, BIJECTIONS),
-    predicted={"both_sides_bits": (k * (R - 1) + 1) * sympy.log(sympy.factorial(N)) / (N * sympy.log(2))},
+    predicted={"both_sides_bits": (k * (R - 1) + 1) * log(factorial(N)) / (N * log(2))},
     proof=r"""Fix hops $1..a$ so that $T$ subjects have $T R^a$ distinct images, and hops $a+2..k$ so that
 $U$ outputs have $U R^b$ distinct preimages $q(v, y)$. For every middle relation split the images into
 $R^b$ classes of $n$, one for each suffix $v$, and map class $v$ by any injection into the nodes $q(v,

@@ -10,7 +10,7 @@ from georecall.bounds.linear_memory import no_linear_memory
 from georecall.constructions.best_memory import LEVELS, Trained, default_dimension, trained_memory
 from georecall.constructions.memories import linear_associative_memory
 from georecall.theory.claims import memories as claims
-from georecall.theory.claims.claim import Values
+from georecall.theory.claims.formulas import Values
 from georecall.theory.claims.memories import BEST_LINEAR_MEMORY
 from georecall.theory.claims.single_hop import ALTERED_FACT
 from georecall.theory.claims.symbols import A, N, R, m

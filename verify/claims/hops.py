@@ -20,7 +20,8 @@ from georecall.constructions.transformer.parts import covering
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims import symbols as sym
 from georecall.theory.claims.chain_of_thought import CHAIN_OF_THOUGHT, DEFAULT_SOFT_GATE
-from georecall.theory.claims.claim import Claim, Values
+from georecall.theory.claims.claim import Claim
+from georecall.theory.claims.formulas import Values
 from georecall.theory.claims.hops import COMPOSED_HOPS, HYBRID_HOPS, SEQUENTIAL_HOPS
 from georecall.theory.facts.fact_table import FactsError, FactTable
 from georecall.theory.facts.strings import letters, reachable

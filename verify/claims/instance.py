@@ -6,7 +6,8 @@ from fractions import Fraction
 from typing import Any, Protocol
 
 from georecall.constructions.transformer.transformer import Transformer
-from georecall.theory.claims.claim import Claim, Values
+from georecall.theory.claims.claim import Claim
+from georecall.theory.claims.formulas import Values
 from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.claims.promise import Promise
 from georecall.verify.margins.margins import Found, Margins, Progress

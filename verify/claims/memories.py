@@ -21,7 +21,8 @@ from georecall.constructions.memories import (
 from georecall.constructions.transformer.parts import covering, placed
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims import memories as claims
-from georecall.theory.claims.claim import Claim, Values
+from georecall.theory.claims.claim import Claim
+from georecall.theory.claims.formulas import Values
 from georecall.theory.claims.single_hop import ALTERED_FACT, SHORT_CODE
 from georecall.theory.claims.symbols import A, D, N, R, failures, levels, m, words
 from georecall.theory.claims.symbols import delta as delta_symbol

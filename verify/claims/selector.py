@@ -19,7 +19,8 @@ from georecall.constructions.single_hop import in_place_superposition
 from georecall.constructions.transformer.prompts import subject_first
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims import selector as claims
-from georecall.theory.claims.claim import Control, Values
+from georecall.theory.claims.claim import Control
+from georecall.theory.claims.formulas import Values
 from georecall.theory.claims.selector import DISJOINT_ATTRIBUTES, SELECTOR_NECESSARY
 from georecall.theory.claims.single_hop import ALTERED_FACT
 from georecall.theory.claims.symbols import D, N, R

@@ -14,7 +14,8 @@ from georecall.constructions.codes.distance_codes import distance_code
 from georecall.constructions.transformer.parts import covering
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims import single_hop as claims
-from georecall.theory.claims.claim import Claim, Values
+from georecall.theory.claims.claim import Claim
+from georecall.theory.claims.formulas import Values
 from georecall.theory.claims.single_hop import Floats
 from georecall.theory.claims.symbols import A, D, N, R, V, gate, levels, m, p, words
 from georecall.theory.facts.fact_table import FactTable, random_bijections

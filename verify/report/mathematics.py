@@ -15,6 +15,7 @@ from latex2mathml.converter import convert
 from sympy.printing.latex import LatexPrinter
 
 from georecall.theory.claims.claim import PerLayer
+from georecall.theory.claims.formulas import symbolic
 from georecall.verify.report.markup import Markup, element, escape, join
 
 INLINE, PIECE = 18, 30  # most characters of a formula that is not cut, and of a piece of one that is
@@ -91,7 +92,7 @@ def latex_of(expression: Any) -> str:
         >>> latex_of(sympy.log(sympy.Symbol("K"), 2))
         '\\log_2 K'
     """
-    return str(_Printer({"ln_notation": True}).doprint(expression))
+    return str(_Printer({"ln_notation": True}).doprint(symbolic(expression)))
 
 
 class _Printer(LatexPrinter):  # type: ignore[misc]

@@ -15,6 +15,7 @@ from matplotlib.image import imread
 from georecall.bounds.counting import bits_per_subject
 from georecall.constructions.single_hop import narrow_superposition
 from georecall.theory.claims import CLAIMS
+from georecall.theory.claims.formulas import evaluated
 from georecall.theory.claims.symbols import R, m
 from georecall.verify.figures import FIGURES, FORMATS, PlotError, plot, theory_lines
 from georecall.verify.figures.style import COLOURS
@@ -177,10 +178,9 @@ def test_bad_input_is_said(results: Path, tmp_path: Path) -> None:
 def test_the_lines_are_the_claims(N: int) -> None:
     at = SimpleNamespace(code=max(1, (N - 1).bit_length()))
     symbols = {m: at.code, R: 4}
-    assert theory_lines.separate_dimension(N, 4) == CLAIMS["single-hop"].predicted["d_model"].subs(symbols)
-    assert theory_lines.in_place_dimension(N, 4) == CLAIMS["single-hop-in-place"].predicted["d_model"].subs(
-        symbols
-    )
+    separate, in_place = (CLAIMS[name].predicted["d_model"] for name in ("single-hop", "single-hop-in-place"))
+    assert theory_lines.separate_dimension(N, 4) == evaluated(separate, symbols)
+    assert theory_lines.in_place_dimension(N, 4) == evaluated(in_place, symbols)
     pytest.importorskip("flint")
     floor = bits_per_subject(N, 4, bits=8)
     assert theory_lines.floor_dimension(N, 4, 8) == pytest.approx(float(floor.lower), rel=1e-9)
