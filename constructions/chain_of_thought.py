@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from georecall.constructions.codes.code import Code, sign_code
 from georecall.constructions.codes.nearest import nearest_squared_distances
 from georecall.constructions.transformer.arithmetic import dense
+from georecall.constructions.transformer.on_demand import Unembedding
 from georecall.constructions.transformer.parts import (
     covering,
     nearest_neighbour_bias,
@@ -102,12 +103,12 @@ def chain_of_thought(
         W_V=(placed((space.d_model, block.size), block.ravel(), copied, 1.0),),
         W_O=(placed((block.size, space.d_model), copied, block.ravel(), 2.0),),
     )
-    select, W_U = selector(space, code, 2 * gate)
+    select, read = selector(space, code, 2 * gate)
     return Transformer(
         W_E=W_E,
         W_pos=W_pos,
         blocks=(Block(attend, select),),
-        W_U=W_U,
+        W_U=np.asarray(Unembedding(code, read, space.d_model)),
         b_U=nearest_neighbour_bias(code),
         attention=attention,
         storage=Storage(block.ravel(), code.n_levels),

@@ -33,6 +33,7 @@ from georecall.constructions.transformer.hop_parts import (
     sign_words,
     silenced,
 )
+from georecall.constructions.transformer.on_demand import Unembedding
 from georecall.constructions.transformer.parts import (
     covering,
     nearest_neighbour_bias,
@@ -186,7 +187,7 @@ def _staged(
     for number, (end, length) in enumerate(zip(ends, lengths, strict=True)):
         first = [] if number else [copying(space, 0, block.ravel(), block.ravel(), 1.0)]
         gates = [_gates(space, end - length + 1 + hop, hop, length, gate) for hop in range(length)]
-        select, W_U = selector(space, code, 2 * gate * length, R**length)
+        select, read = selector(space, code, 2 * gate * length, R**length)
         if len(lengths) > 1:
             select = silenced(space, select, code.hi)
         if end < hops:
@@ -203,7 +204,7 @@ def _staged(
         W_E=W_E,
         W_pos=W_pos,
         blocks=tuple(blocks),
-        W_U=W_U,
+        W_U=np.asarray(Unembedding(code, read, space.d_model)),
         b_U=nearest_neighbour_bias(code),
         attention="hard",
         storage=Storage(block.ravel(), code.n_levels, other_bits=sum(memories.values())),
@@ -247,7 +248,7 @@ def _merged(facts: FactTable, hops: int, typed: bool, code: Code, gate: float | 
             look_up = silenced(space, _merged_memory(space, code, embeddings[hop + 1]), m)
             erase = (erasing(space, block.ravel(), code.lo), erasing(space, asked, 0.0))
             blocks.append(Block(attend, compact(beside(look_up, *erase))))
-    select, W_U = selector(space, code, 2 * gate)
+    select, read = selector(space, code, 2 * gate)
     each = np.arange(block.size)
     lift = placed(select.W_in.shape, np.repeat(asked, m), each, 2 * gate)
     select = silenced(space, MLP(select.W_in + lift, select.b_in, select.W_out, select.b_out), code.hi)
@@ -255,7 +256,7 @@ def _merged(facts: FactTable, hops: int, typed: bool, code: Code, gate: float | 
         W_E=W_E,
         W_pos=W_pos,
         blocks=(*blocks, Block(attend, select)),
-        W_U=W_U,
+        W_U=np.asarray(Unembedding(code, read, space.d_model)),
         b_U=nearest_neighbour_bias(code),
         attention="hard",
         storage=Storage(

@@ -9,6 +9,7 @@ enforces. The functions build what they are given, so that a control can show wh
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from georecall.constructions.codes.code import Code, quantized_code
 from georecall.constructions.transformer.on_demand import Superposition, Unembedding, held
@@ -16,7 +17,7 @@ from georecall.constructions.transformer.parts import (
     covering,
     nearest_neighbour_bias,
     placed,
-    scaled_identity,
+    selector,
     uniform_attention,
 )
 from georecall.constructions.transformer.residual import Residual
@@ -43,31 +44,7 @@ def block_superposition(facts: Table, *, code: Code | None = None, gate: float |
 
     Source: theory/pages/c1.md, C1 (derived there; value codes beyond signs: threshold 2 gate + lo, bias lo).
     """
-    code = covering(code, facts)
-    gate = code.spread / 2 if gate is None else gate
-    R, m = facts.n_relations, code.length
-    space = Residual(block=(R, m), readout=(m,))
-    block, readout = space["block"], space["readout"]
-    neuron = np.arange(R * m).reshape(R, m)
-
-    relations = space.zeros(R)
-    relations[np.arange(R)[:, None], block] = gate
-
-    attend = uniform_attention(space.d_model, 2.0)  # x = W_E[s] + 2 W_E[r]
-    select = MLP(
-        W_in=placed((space.d_model, R * m), block, neuron, 1.0),
-        b_in=np.full(R * m, -(2 * gate + code.lo)),
-        W_out=placed((R * m, space.d_model), neuron, readout, 1.0),
-        b_out=np.bincount(readout, minlength=space.d_model) * float(code.lo),
-    )
-    return Transformer(
-        W_E=held(Superposition(facts, code, block, relations)),
-        W_pos=space.zeros(N_CTX),
-        blocks=(Block(attend, select),),
-        W_U=held(Unembedding(code, readout[None], space.d_model)),
-        b_U=nearest_neighbour_bias(code),
-        storage=Storage(block.ravel(), code.n_levels),
-    )
+    return _superposed(facts, code, gate, separate=True)
 
 
 def in_place_superposition(
@@ -75,8 +52,9 @@ def in_place_superposition(
 ) -> Transformer:
     """C1': the answer is read where it lies, d_model = d_mlp = R m.
 
-    One neuron per coordinate turns z into z + ReLU(hi - z) = max(z, hi): hi where block r was not asked
-    for, v + 2 gate where it was. What is left, summed over the blocks, is the answer's word.
+    One neuron per coordinate turns z into z + ReLU(level - z) = max(z, level), level = 2 gate + lo: the level
+    where block r was not asked for, v + 2 gate where it was. What is left, summed over the blocks, is the
+    answer's word.
 
     Args:
         facts: any table of functions, R relations over N subjects.
@@ -88,32 +66,7 @@ def in_place_superposition(
 
     Source: theory/pages/c1.md, C1' (derived there).
     """
-    code = covering(code, facts)
-    gate = code.spread / 2 if gate is None else gate
-    R, m = facts.n_relations, code.length
-    space = Residual(block=(R, m))
-    block = space["block"]
-
-    relations = space.zeros(R)
-    relations[np.arange(R)[:, None], block] = gate
-
-    attend = uniform_attention(space.d_model, 2.0)
-    b_out = np.full(space.d_model, -float(code.hi))
-    b_out[block[0]] = -2 * gate  # hi - 2 gate more: blocks not asked for cancel, the asked one keeps v
-    select = MLP(
-        W_in=scaled_identity(space.d_model, -1.0),
-        b_in=np.full(space.d_model, float(code.hi)),
-        W_out=scaled_identity(space.d_model),
-        b_out=b_out,
-    )
-    return Transformer(
-        W_E=held(Superposition(facts, code, block, relations)),
-        W_pos=space.zeros(N_CTX),
-        blocks=(Block(attend, select),),
-        W_U=held(Unembedding(code, block, space.d_model)),
-        b_U=nearest_neighbour_bias(code),
-        storage=Storage(block.ravel(), code.n_levels),
-    )
+    return _superposed(facts, code, gate, separate=False)
 
 
 def narrow_superposition(
@@ -143,15 +96,10 @@ def narrow_superposition(
     gate = float(V) if gate is None else gate
     R, m = facts.n_relations, code.length
     space = Residual(block=(R, m))
-    block = space["block"]
-    others, last = block[:-1], block[-1]
+    others, last = space["block"][:-1], space["block"][-1]
     neuron = np.arange((R - 1) * m).reshape(R - 1, m)
+    lifts = np.append(np.full(R - 1, gate), (2 * gate - V) / 2)
 
-    relations = space.zeros(R)
-    relations[np.arange(R - 1)[:, None], others] = gate
-    relations[R - 1, last] = (2 * gate - V) / 2
-
-    attend = uniform_attention(space.d_model, 2.0)
     take_block = placed((space.d_model, neuron.size), others, neuron, 1.0)
     take_last = placed((space.d_model, neuron.size), last, neuron, 1.0)
     select = MLP(
@@ -160,14 +108,7 @@ def narrow_superposition(
         W_out=placed((neuron.size, space.d_model), neuron, last, 1.0),
         b_out=np.bincount(last, minlength=space.d_model) * (V - 2 * gate),
     )
-    return Transformer(
-        W_E=held(Superposition(facts, code, block, relations)),
-        W_pos=space.zeros(N_CTX),
-        blocks=(Block(attend, select),),
-        W_U=held(Unembedding(code, last[None], space.d_model)),
-        b_U=nearest_neighbour_bias(code),
-        storage=Storage(block.ravel(), code.n_levels),
-    )
+    return _recalling(facts, code, space, lifts, select, last[None])
 
 
 def quantized_superposition(
@@ -221,10 +162,6 @@ def packed_superposition(
     neuron = np.arange(R * G).reshape(R, G)
     scale = np.bincount(group, weights=weight)  # of each group: 2^p - 1, less for a short one
 
-    relations = space.zeros(R)
-    relations[np.arange(R)[:, None], block] = gate
-
-    attend = uniform_attention(space.d_model, 2.0)
     b_out = np.zeros(space.d_model)
     b_out[readout] = code.lo * scale
     select = MLP(
@@ -233,12 +170,38 @@ def packed_superposition(
         W_out=placed((R * G, space.d_model), neuron, readout, 1.0),
         b_out=b_out,
     )
+    return _recalling(facts, code, space, np.full(R, gate), select, readout[None], packed)
+
+
+def _superposed(facts: Table, code: Code | None, gate: float | None, *, separate: bool) -> Transformer:
+    """C1 with a readout, C1' without: the selector of the block that 2 gate lifts."""
+    code = covering(code, facts)
+    gate = code.spread / 2 if gate is None else gate
+    R, m = facts.n_relations, code.length
+    space = Residual(block=(R, m), **({"readout": (m,)} if separate else {}))
+    select, read = selector(space, code, 2 * gate)
+    return _recalling(facts, code, space, np.full(R, gate), select, read)
+
+
+def _recalling(
+    facts: Table,
+    code: Code,
+    space: Residual,
+    lifts: NDArray[np.float64],
+    select: MLP,
+    read: NDArray[np.intp],
+    words: Code | None = None,
+) -> Transformer:
+    """One layer, x = W_E[s] + 2 W_E[r]: relation r lifts block r, `select` keeps it, W_U reads there."""
+    words, block, R = words or code, space["block"], facts.n_relations
+    relations = space.zeros(R)
+    relations[np.arange(R)[:, None], block] = lifts[:, None]
     return Transformer(
         W_E=held(Superposition(facts, code, block, relations)),
         W_pos=space.zeros(N_CTX),
-        blocks=(Block(attend, select),),
-        W_U=held(Unembedding(packed, readout[None], space.d_model)),
-        b_U=nearest_neighbour_bias(packed),
+        blocks=(Block(uniform_attention(space.d_model, 2.0), select),),
+        W_U=held(Unembedding(words, read, space.d_model)),
+        b_U=nearest_neighbour_bias(words),
         storage=Storage(block.ravel(), code.n_levels),
     )
 

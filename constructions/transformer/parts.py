@@ -72,8 +72,8 @@ def superpose(
 
 def selector(
     space: Residual, code: Code, lift: float, n_blocks: int | None = None
-) -> tuple[MLP, NDArray[np.float64]]:
-    """The MLP that keeps the one block that was lifted in full, and the unembedding that reads it.
+) -> tuple[MLP, NDArray[np.intp]]:
+    """The MLP that keeps the one block that was lifted in full, and where the answer's word is read.
 
     With a readout (C1), neuron (b, j) is ReLU(x_{b,j} - (lift + lo)): 0 for a block that was lifted by
     at most lift - V, and v_j - lo for the one that was lifted by `lift`. It writes to readout j, whose
@@ -85,28 +85,28 @@ def selector(
         code: the value code that the blocks hold.
         lift: what is added to the block asked for.
         n_blocks: how many blocks are in use, the first ones; default: all.
+
+    Returns:
+        The MLP, and the coordinates whose copies sum to the word, shape (copies, m): see `Unembedding`.
     """
     block = space["block"][:n_blocks]
     level = lift + code.lo
     neuron = np.arange(block.size).reshape(block.shape)
     b_out = np.zeros(space.d_model)
-    W_U = np.zeros((space.d_model, code.n_words))
     if "readout" in space:
         b_out[space["readout"]] = code.lo
-        W_U[space["readout"]] = code.words.T
-        into, sign = space["readout"], 1.0
+        read, into, sign = space["readout"][None], space["readout"], 1.0
     else:
         b_out[block] = -level
         b_out[block[0]] = -lift
-        W_U[block] = code.words.T
-        into, sign = block, -1.0
+        read, into, sign = block, block, -1.0
     select = MLP(
         W_in=placed((space.d_model, block.size), block, neuron, sign),
         b_in=np.full(block.size, -sign * level),
         W_out=placed((block.size, space.d_model), neuron, into, 1.0),
         b_out=b_out,
     )
-    return select, W_U
+    return select, read
 
 
 def nearest_neighbour_bias(code: Code) -> NDArray[np.float64]:

@@ -45,7 +45,7 @@ _CHECKED = Step(
     ("every fact, exactly (codebook or exhaustive)",),
 )
 _IN_PLACE = Step(
-    "max(z, hi) in place",
+    "max(z, 2 gate + lo) in place",
     "proved",
     ("in-place-maximum", "in-place-readout-2", "in-place-readout-3", "in-place-readout-4"),
     machine="single_hop.selects_in_place",
@@ -113,15 +113,17 @@ SINGLE_HOP_IN_PLACE = Claim(
     title="read where it lies: R m dimensions recall every table",
     statement=r"""As C1, with an injective code $v$ of spread $V = hi - lo$ and $\mathrm{gate} \ge V/2$, but
 without a readout: $R$ blocks of $m$ coordinates alone, $W_E[s] = (v(\pi_1(s)), \dots, v(\pi_R(s)))$,
-$W_E[r]$ gate on block $r$, $x = W_E[s] + 2 W_E[r]$. $W_{in} = -I$, $b_{in} = hi$, $W_{out} = I$: neurons
-$\mathrm{ReLU}(hi - z)$; $b_{out} = -hi$, but $-2\, \mathrm{gate}$ on block 1. $W_U[:, a] = (v_a, \dots,
-v_a)$, $b_U$ as C1. Every table of functions is recalled. The margin of a fact is half the squared distance
-from its answer's word to the nearest other word, the least is $D/2$.""",
+$W_E[r]$ gate on block $r$, $x = W_E[s] + 2 W_E[r]$. $W_{in} = -I$, $b_{in} = 2\,\mathrm{gate} + lo$,
+$W_{out} = I$: neurons $\mathrm{ReLU}(2\,\mathrm{gate} + lo - z)$; $b_{out} = -(2\,\mathrm{gate} + lo)$, but
+$-2\, \mathrm{gate}$ on block 1. $W_U[:, a] = (v_a, \dots, v_a)$, $b_U$ as C1. Every table of functions is
+recalled. The margin of a fact is half the squared distance from its answer's word to the nearest other word,
+the least is $D/2$.""",
     hypotheses=(TWO_ATTRIBUTES, INJECTIVE_CODE, GATE_HALF_SPREAD),
     predicted={**SINGLE_HOP.predicted, "d_model": R * m},
-    proof=r"""$z + \mathrm{ReLU}(hi - z) = \max(z, hi)$ is $hi$ where $z = v \le hi$ and $z$ where
-$z = v + 2\,\mathrm{gate} \ge lo + V = hi$. With $b_{out} = -hi$, and $hi - 2\,\mathrm{gate}$ more in
-the first block, the blocks sum to $v(\pi_r(s))$, which $R$ copies of $v_a$ in $W_U$ read.""",
+    proof=r"""With $2\,\mathrm{gate} + lo \ge hi$, $\max(z, 2\,\mathrm{gate} + lo)$ is the second, the level,
+where $z = v \le hi$, and $z$ where $z = v + 2\,\mathrm{gate} \ge lo + 2\,\mathrm{gate}$. The biases
+take the level off every block but the first, and $2\,\mathrm{gate}$ off that: the blocks sum to
+$v(\pi_r(s))$, which $R$ copies of $v_a$ in $W_U$ read.""",
     source=_DERIVED.format("C1'"),
     controls=CONTROLS,
     parameters=("gate", "code_length", "code_distance"),
@@ -228,18 +230,13 @@ $2\,\mathrm{gate}\,(2^p - 1)$. Distinct sums of a group differ by at least 2, so
 )
 
 
-def readout_separate(v: Floats, gate: float, lo: float | Floats) -> Floats:
-    """What C1 reads at any gate >= 0: v_r plus max(0, v_r' - lo - 2 gate) from every other block r'.
+def readout_selected(v: Floats, gate: float, lo: float | Floats) -> Floats:
+    """What C1 and C1' read at any gate >= 0: v_r plus max(0, v_r' - lo - 2 gate) from every other block r'.
 
     For C1-w give packed words, and per coordinate the packed `lo` and the gate times the group's scale.
     """
     leak = np.maximum(0.0, v - lo - 2 * np.asarray(gate))
     return np.asarray(v + leak.sum(axis=0) - leak)
-
-
-def readout_in_place(v: Floats, gate: float, hi: float) -> Floats:
-    """What C1' reads at any gate >= 0: max(v_r, hi - 2 gate)."""
-    return np.maximum(v, hi - 2 * gate)
 
 
 def readout_narrow(v: Floats, gate: float, spread: float) -> Floats:

@@ -67,13 +67,13 @@ _v = Variable("v", "a coordinate of a value code")
 _lo = Variable("lo", "least value of the code")
 _hi = Variable("hi", "largest value of the code")
 _z = _v + 2 * _gate * _matches
-_LEVEL: Final = _hi + 2 * _gate * (_k - 1)
+_LEVEL: Final = 2 * _gate * _k + _lo
 
 COMPOSED_GATE_IN_PLACE: Final = Lemma(
     name="composed-gate-in-place",
     claim="C5(a)",
     statement=(
-        r"In place, with $\ell = hi + 2g(k - 1)$, $lo \leq v \leq hi$ and $2g \geq hi - lo$: $z + "
+        r"In place, with $\ell = 2gk + lo$, $lo \leq v \leq hi$ and $2g \geq hi - lo$: $z + "
         r"\mathrm{ReLU}(\ell - z) = \max(z, \ell)$ is $v + 2gk$ when all $c = k$ relations match and $\ell$ "
         r"when $c \leq k - 1$ do. At $k = 1$ it is the neuron of C1'."
     ),

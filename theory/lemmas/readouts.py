@@ -48,14 +48,15 @@ def in_place_readout(R: int) -> Lemma:
 
     def readout(asked: int) -> Term:
         lifted = _lift(blocks, asked, 2 * _gate)
-        return sum(sp.Max(z, _hi) - _hi for z in lifted) + (_hi - 2 * _gate)
+        level = 2 * _gate + _lo
+        return sum(sp.Max(z, level) - level for z in lifted) + _lo
 
     return Lemma(
         name=f"in-place-readout-{R}",
         claim="C1'",
         statement=(
             rf"For $R = {R}$ blocks in $[lo, hi]$ and $2g \geq hi - lo$: whichever $r$ is asked for, "
-            r"$\sum_{r'} (\max(z_{r'}, hi) - hi) + hi - 2g = v_r$."
+            r"$\sum_{r'} (\max(z_{r'}, \ell) - \ell) + lo = v_r$, $\ell = 2g + lo$."
         ),
         hypotheses=(*_in_range(blocks), Hypothesis("2 gate at least the spread", 2 * _gate >= _SPREAD)),
         conclusion=tuple(sp.Eq(readout(asked), blocks[asked]) for asked in range(R)),

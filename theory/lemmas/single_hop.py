@@ -34,13 +34,15 @@ SINGLE_HOP_GATE: Final = Lemma(
 _v = Variable("v", "a coordinate of a value code")
 _lo = Variable("lo", "least value of the code")
 _hi = Variable("hi", "largest value of the code")
+_LEVEL: Final = 2 * _gate + _lo
 
 IN_PLACE_MAXIMUM: Final = Lemma(
     name="in-place-maximum",
     claim="C1'",
     statement=(
-        r"For all $lo \leq v \leq hi$ and $2g \geq hi - lo$: $z + \mathrm{ReLU}(hi - z) = \max(z, hi)$ is "
-        r"$hi$ where the block is not asked for ($z = v$), and $z$ where it is ($z = v + 2g$)."
+        r"For all $lo \leq v \leq hi$, $2g \geq hi - lo$ and $\ell = 2g + lo$: $z + \mathrm{ReLU}(\ell - z) "
+        r"= \max(z, \ell)$ is $\ell$ where the block is not asked for ($z = v$), and $z$ where it is "
+        r"($z = v + 2g$)."
     ),
     hypotheses=(
         Hypothesis("value at least lo", _lo <= _v),
@@ -48,8 +50,8 @@ IN_PLACE_MAXIMUM: Final = Lemma(
         Hypothesis("2 gate at least the spread", _hi - _lo <= 2 * _gate),
     ),
     conclusion=(
-        sp.Eq(_v + relu(_hi - _v), _hi),
-        sp.Eq(_v + 2 * _gate + relu(_hi - (_v + 2 * _gate)), _v + 2 * _gate),
+        sp.Eq(_v + relu(_LEVEL - _v), _LEVEL),
+        sp.Eq(_v + 2 * _gate + relu(_LEVEL - (_v + 2 * _gate)), _v + 2 * _gate),
     ),
 )
 

@@ -14,7 +14,7 @@ from georecall.constructions.transformer.transformer import MLP, Attention, Tran
 from georecall.theory.claims import chain_of_thought as chain
 from georecall.theory.claims import hops as claims
 from georecall.theory.claims.claim import Claim
-from georecall.theory.claims.single_hop import Floats, readout_separate
+from georecall.theory.claims.single_hop import Floats, readout_selected
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.facts.strings import letters, spelled, string_answers
 from georecall.theory.tools.randomness import generator
@@ -37,7 +37,7 @@ def chain_controls(facts: FactTable = COMPANION, readout: Readout = "in-place") 
     weak = chain_of_thought(facts, max_hops=_MAX_HOPS, code=_CODE, gate=_WEAK, readout=readout)
     model = chain_of_thought(facts, max_hops=_MAX_HOPS, code=_CODE, readout=readout)
     predicted = {
-        "weak": nearest_word_margins(readout_separate(words, _WEAK, -1), _CODE, facts.answers),
+        "weak": nearest_word_margins(readout_selected(words, _WEAK, -1), _CODE, facts.answers),
         "shared": nearest_word_margins(chain.readout_shared_positions(words, 1.0), _CODE, facts.answers),
     }
     return [

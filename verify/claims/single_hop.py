@@ -30,6 +30,7 @@ from georecall.verify.verdict.verdict import ControlResult
 _COMPANION = random_bijections(10, 4, rng=generator(0, "controls"))  # leaks visibly at every weak gate
 _COMPANION_BITS = 2
 DEFAULT_BITS = 4
+_WEAK = Fraction(3, 4)  # the gate of the control, in units of the least one
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,6 @@ class SingleHop:
         readout: what the theory says is read at any gate, from words, gate and code.
         biases: the biases that depend on the gate (for one coordinate), and the lifts other than the gate.
         least_gate: the gate that the claim asks for, in units of V.
-        weak_gate: the gate of the control, in units of the least one.
         numerals: whether the default code is p-bit numerals.
         by_bits: whether it is so only where `bits` is asked for.
         packs: whether p sign coordinates are read as one.
@@ -54,7 +54,6 @@ class SingleHop:
     readout: Callable[[Floats, float, Code], Floats]
     biases: Callable[[Fraction, Code], tuple[Fraction, ...]]
     least_gate: Fraction
-    weak_gate: Fraction
     numerals: bool = False
     by_bits: bool = False
     packs: bool = False
@@ -166,7 +165,7 @@ class SingleHop:
 
     def _weak_gate(self, facts: FactTable) -> ControlResult:
         code = self._companion_code(facts)
-        at_gate = self.weak_gate * self.least_gate * code.spread
+        at_gate = _WEAK * self.least_gate * code.spread
         found = margins(self._model(facts, code, at_gate), facts)
         read = self._read(code)
         readout = self.readout(read.words[facts.answers].astype(float), float(at_gate), read)
@@ -217,16 +216,12 @@ def _facts(found: Margins, facts: FactTable) -> str:
     return ", ".join(facts.question(s, r) for s, r in found.wrong[:3]) + (" ..." if found.n_wrong > 3 else "")
 
 
-def _separate(v: Floats, at_gate: float, code: Code) -> Floats:
-    return claims.readout_separate(v, at_gate, code.lo)
+def _selected(v: Floats, at_gate: float, code: Code) -> Floats:
+    return claims.readout_selected(v, at_gate, code.lo)
 
 
 def _packed(v: Floats, at_gate: float, code: Code) -> Floats:
-    return claims.readout_separate(v, at_gate * code.hi, code.lo)
-
-
-def _in_place(v: Floats, at_gate: float, code: Code) -> Floats:
-    return claims.readout_in_place(v, at_gate, code.hi)
+    return claims.readout_selected(v, at_gate * code.hi, code.lo)
 
 
 def _narrow(v: Floats, at_gate: float, code: Code) -> Floats:
@@ -237,10 +232,6 @@ def _threshold(at_gate: Fraction, code: Code) -> tuple[Fraction, ...]:
     return (2 * at_gate + code.lo,)
 
 
-def _drop(at_gate: Fraction, _: Code) -> tuple[Fraction, ...]:
-    return (2 * at_gate,)
-
-
 def _undone_lift(at_gate: Fraction, code: Code) -> tuple[Fraction, ...]:
     return (code.spread - 2 * at_gate, (2 * at_gate - code.spread) / 2)
 
@@ -248,42 +239,18 @@ def _undone_lift(at_gate: Fraction, code: Code) -> tuple[Fraction, ...]:
 _HALF, _ONE = Fraction(1, 2), Fraction(1)
 
 FAMILY = (
+    SingleHop(claims.SINGLE_HOP, build.block_superposition, _selected, _threshold, _HALF),
+    SingleHop(claims.SINGLE_HOP_IN_PLACE, build.in_place_superposition, _selected, _threshold, _HALF),
     SingleHop(
-        claims.SINGLE_HOP, build.block_superposition, _separate, _threshold, _HALF, weak_gate=Fraction(3, 4)
-    ),
-    SingleHop(
-        claims.SINGLE_HOP_IN_PLACE,
-        build.in_place_superposition,
-        _in_place,
-        _drop,
-        _HALF,
-        weak_gate=Fraction(1, 4),
-    ),
-    SingleHop(
-        claims.SINGLE_HOP_NARROW,
-        build.narrow_superposition,
-        _narrow,
-        _undone_lift,
-        _ONE,
-        weak_gate=Fraction(3, 4),
-        by_bits=True,
+        claims.SINGLE_HOP_NARROW, build.narrow_superposition, _narrow, _undone_lift, _ONE, by_bits=True
     ),
     SingleHop(
         claims.SINGLE_HOP_QUANTIZED,
         build.quantized_superposition,
-        _in_place,
-        _drop,
-        _HALF,
-        weak_gate=Fraction(1, 4),
-        numerals=True,
-    ),
-    SingleHop(
-        claims.SINGLE_HOP_PACKED,
-        build.packed_superposition,
-        _packed,
+        _selected,
         _threshold,
         _HALF,
-        weak_gate=Fraction(3, 4),
-        packs=True,
+        numerals=True,
     ),
+    SingleHop(claims.SINGLE_HOP_PACKED, build.packed_superposition, _packed, _threshold, _HALF, packs=True),
 )

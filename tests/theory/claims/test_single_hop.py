@@ -13,7 +13,7 @@ from georecall import (
     packed_superposition,
 )
 from georecall.constructions.transformer.prompts import subject_first
-from georecall.theory.claims.single_hop import readout_in_place, readout_narrow, readout_separate
+from georecall.theory.claims.single_hop import readout_narrow, readout_selected
 from georecall.verify.strategies import table_of
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -52,18 +52,16 @@ def test_c1_reads_the_word_plus_the_leak_of_every_other_block(instance, seed, N,
     table, code, v = instance(seed, N, R, m, lo, V)
     gate = quarters / 4
     read = residuals(block_superposition(table, code=code, gate=gate), table)[..., -m:]
-    assert np.array_equal(read, readout_separate(v, gate, lo))
+    assert np.array_equal(read, readout_selected(v, gate, lo))
 
 
 @given(**SHAPES)
-def test_c1_in_place_reads_the_word_or_the_floor_that_the_gate_leaves(
-    instance, seed, N, R, m, lo, V, quarters
-):
+def test_c1_in_place_reads_what_c1_reads(instance, seed, N, R, m, lo, V, quarters):
     table, code, v = instance(seed, N, R, m, lo, V)
     gate = quarters / 4
     found = residuals(in_place_superposition(table, code=code, gate=gate), table)
     read = found.reshape(*found.shape[:2], R, m).sum(axis=2)
-    assert np.array_equal(read, readout_in_place(v, gate, lo + V))
+    assert np.array_equal(read, readout_selected(v, gate, lo))
 
 
 @given(**SHAPES)
@@ -85,16 +83,14 @@ def test_c1_packed_reads_the_packed_word_plus_leaks(instance, seed, N, R, m, lo,
         [[w[group == g] @ 2 ** np.arange((group == g).sum()) for g in set(group)] for w in code.words]
     )
     v = packed[table.answers].astype(float)
-    assert np.array_equal(read, readout_separate(v, gate * scale, lo * scale))
+    assert np.array_equal(read, readout_selected(v, gate * scale, lo * scale))
 
 
 def test_above_the_least_gate_nothing_leaks():
     v = np.random.default_rng(0).integers(-1, 2, size=(4, 5, 3)).astype(float)
-    assert np.array_equal(readout_separate(v, 1.0, -1), v)
-    assert np.array_equal(readout_in_place(v, 1.0, 1), v)
+    assert np.array_equal(readout_selected(v, 1.0, -1), v)
     assert np.array_equal(readout_narrow(v, 2.0, 2), v)
-    assert not np.array_equal(readout_separate(v, 0.75, -1), v)
-    assert not np.array_equal(readout_in_place(v, 0.75, 1), v)
+    assert not np.array_equal(readout_selected(v, 0.75, -1), v)
     assert not np.array_equal(readout_narrow(v, 1.75, 2), v)
 
 
@@ -102,4 +98,4 @@ def test_c1_below_gate_1_leaks_2_minus_2_gate_for_every_plus_one_elsewhere():
     u = np.random.default_rng(1).choice([-1.0, 1.0], size=(4, 6, 5))
     for gate in (0.0, 0.25, 0.875, 1.0):
         elsewhere = (u == 1).sum(axis=0) - (u == 1)
-        assert np.array_equal(readout_separate(u, gate, -1), u + (2 - 2 * gate) * elsewhere)
+        assert np.array_equal(readout_selected(u, gate, -1), u + (2 - 2 * gate) * elsewhere)

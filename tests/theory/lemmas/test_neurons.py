@@ -27,9 +27,9 @@ def single_hop_gate(at: Values) -> Outputs:
 
 
 def in_place_maximum(at: Values) -> Outputs:
-    """C1': z + ReLU(hi - z) for the block not asked for and the asked one."""
+    """C1': z + ReLU(2 gate + lo - z) for the block not asked for and the asked one."""
     residual = at["v"] + 2 * at["gate"] * np.array([0.0, 1.0])
-    return residual + np.maximum(at["hi"] - residual, 0)
+    return residual + np.maximum(2 * at["gate"] + at["lo"] - residual, 0)
 
 
 def narrow_selector(at: Values) -> Outputs:

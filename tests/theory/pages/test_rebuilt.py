@@ -110,7 +110,7 @@ def test_c1_with_a_readout(g: float) -> None:
 
 @pytest.mark.parametrize("g", [1.5, 2.0])
 def test_c1_in_place(g: float) -> None:
-    space, v, level = Space(block=(R, 2)), VALUES.words.astype(float), 3
+    space, v, level = Space(block=(R, 2)), VALUES.words.astype(float), 2 * g + 0
     neurons = [(-space.one("block", r, j), level, space.one("block", r, j)) for r, j in coordinates()]
     rest = np.sum([space.all("block", r) for r in range(1, R)], axis=0)
     compared(
