@@ -71,7 +71,8 @@ def two_sided_hops(
     """C10: depth 2, d_model = M m + R + k + 1 + B, B output blocks, M the more of both sides.
 
     Args:
-        facts: a table of functions from entities to entities, bijections where W_U inverts them.
+        facts: a table of functions from entities to entities, bijections where W_U inverts them
+            (and the first on the left where the middle letter decides).
         hops: k.
         split: a, hops answered by the embeddings, from 0 to k; default: k/2, or for odd k the middle letter
             decides (with more stages: all but the last of c + 1 parts).
@@ -148,11 +149,11 @@ def sides(
 
 
 def inverted(alphabet: Numbers, lengths: list[int], *, balanced: bool) -> Numbers:
-    """The relations (rows of the table) that W_U inverts."""
-    after = sum(lengths)
+    """The relations (rows of the table) that W_U inverts, and r*, whose words it holds then."""
+    after, R = sum(lengths), alphabet.shape[1]
     rows = [alphabet[after + balanced :].ravel()]
-    if balanced:
-        rows.append(alphabet[after, (alphabet.shape[1] + 1) // 2 :])
+    if balanced and R > 1:
+        rows += [alphabet[after, :1], alphabet[after, (R + 1) // 2 :]]
     return np.unique(np.concatenate(rows))
 
 
@@ -174,10 +175,13 @@ def _middle_letter_decides(facts: FactTable, alphabet: Numbers) -> tuple[Side, S
 
     Left: u(pi_r pi_w(s)) for r on the left, those of r* = 0 asked for by any letter on the right too. Right:
     u(pi_v^-1(y)), asked for by any letter on the left, and u(pi_r* (pi_v pi_r)^-1(y)) for r on the right.
+    With R > 1 that letter r* must be a bijection too: outputs that it joins would have one word.
     """
     hops, R = alphabet.shape
     q, n_left = hops // 2, (R + 1) // 2
     middle = np.arange(R)
+    if R > 1:
+        _all_inverse(facts, alphabet[q, :1])
     first = _strings(facts, alphabet[:, :], 0, q)
     reached = facts.answers[alphabet[q, :n_left]][:, first.entities]  # (left letters, R^q, N)
     waits = np.repeat(first.waits[None], n_left, axis=0)
@@ -208,14 +212,19 @@ def _middle_letter_decides(facts: FactTable, alphabet: Numbers) -> tuple[Side, S
 
 def _inverse(facts: FactTable, reached: Numbers, alphabet: Numbers) -> Numbers:
     """For every string and entity where it came from."""
+    _all_inverse(facts, alphabet)
+    back = np.empty_like(reached)
+    np.put_along_axis(back, reached, np.broadcast_to(np.arange(reached.shape[1]), reached.shape), axis=1)
+    return back
+
+
+def _all_inverse(facts: FactTable, alphabet: Numbers) -> None:
+    """Refuses relations that are no bijections."""
     for row in np.unique(alphabet):
         if len(np.unique(facts.answers[row])) < facts.n_subjects:
             raise FactsError(
                 f"{facts.relation_name(int(row))!r} is no bijection: W_U cannot hold its inverse"
             )
-    back = np.empty_like(reached)
-    np.put_along_axis(back, reached, np.broadcast_to(np.arange(reached.shape[1]), reached.shape), axis=1)
-    return back
 
 
 def _put_together(
@@ -237,8 +246,8 @@ def _put_together(
         **({"output": (B, m)} if apart else {}),
         **({"readout": (m,)} if last else {}),
         relation=(R,),
-        position=(hops + 1,),
         gate=(B,),
+        position=(hops + 1,),
     )
     block, output = space["block"], space["output" if apart else "block"][:B]
     middle = space["readout"] if last else block[0]  # where u(z) is written

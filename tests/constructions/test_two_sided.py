@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from georecall import single_hop_split, two_sided_hops
 from georecall.constructions.transformer.prompts import subject_first
 from georecall.constructions.two_sided import parts
-from georecall.theory.facts.fact_table import FactsError, random_bijections, random_functions
+from georecall.theory.facts.fact_table import FactsError, FactTable, random_bijections, random_functions
 from georecall.theory.facts.strings import letters, spelled, string_answers
 
 OPTIONS = st.sampled_from(
@@ -74,6 +74,17 @@ def test_only_what_w_u_inverts_must_be_bijective():
     two_sided_hops(facts, hops=2, split=2)
     with pytest.raises(FactsError, match="is no bijection: W_U cannot hold its inverse"):
         two_sided_hops(facts, hops=2)
+
+
+def test_the_relation_whose_blocks_the_right_letters_lift_must_be_bijective():
+    rows = random_bijections(5, 3, rng=np.random.default_rng(0)).answers.copy()
+    rows[1] = 0  # any function on the left is answered
+    facts = FactTable(rows)
+    asked = subject_first(5, np.repeat(np.arange(5), 3), np.tile(np.arange(3), 5))
+    logits = single_hop_split(facts).logits(asked)
+    np.testing.assert_array_equal(logits.argmax(axis=1), rows.T.ravel())
+    with pytest.raises(FactsError, match="is no bijection"):  # but not the first: W_U's words would coincide
+        single_hop_split(FactTable(rows[[1, 0, 2]]))
 
 
 @pytest.mark.parametrize(

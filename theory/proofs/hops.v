@@ -246,6 +246,32 @@ Proof.
     (sum_range_0 (n_relation S)), (sum_range_0 (n_asked S)), (sum_range_0 (n_readout S)) by (intros; ring). ring.
 Qed.
 
+(** At every position up to n its number, one-hot, among those up to k. *)
+Definition numbered (k n : nat) (x : nat -> vector) : Prop := forall t i, (t <= n)%nat -> (i <= k)%nat ->
+  x t (Position i) == if (i =? t)%nat then 1 else 0.
+
+Lemma attend_copying S k x t source target c : n_position S = (k + 1)%nat -> numbered k k x -> (t <= k)%nat ->
+  (forall a, In a source -> inside S a) ->
+  attend S (copying k t source target) x k c == Σ a ∈ source, (x t a * target a c).
+Proof.
+  intros P T Ht I. unfold attend. cbn [carried copying W_O W_V]. apply sum_ext. intros a Ia.
+  apply Qmult_comp; [|reflexivity].
+  assert (E : forall i, (i <= k)%nat -> score S (copying k t source target) x k i
+    == - inject_Z (Z.abs (Z.of_nat i - Z.of_nat t))).
+  { intros i Hi. unfold score. cbn [scored copying W_Q W_K]. rewrite sum_cons. cbn [sum].
+    rewrite (sum_positions S (x k) (fun _ _ => 1)),
+      (sum_positions S (x i) (fun _ j => - inject_Z (Z.abs (Z.of_nat j - Z.of_nat t)))).
+    rewrite P, (sum_range_one (k + 1) k), (sum_range_one (k + 1) i); try lia.
+    - rewrite (T k k), (T i i), !Nat.eqb_refl by lia. ring.
+    - intros j Hj D. rewrite (T i j), (proj2 (Nat.eqb_neq j i) D) by lia. ring.
+    - intros j Hj D. rewrite (T k j), (proj2 (Nat.eqb_neq j k) D) by lia. ring. }
+  rewrite (hard_reads _ k t (fun i => times S (x i) (fun c a => if same c a then 1 else 0) a)); trivial.
+  - unfold times. rewrite read by now apply I. ring.
+  - intros j Hj D. rewrite !E by trivial.
+    replace (Z.of_nat t - Z.of_nat t)%Z with 0%Z by lia. change (inject_Z (Z.abs 0)) with 0.
+    assert (0 < inject_Z (Z.abs (Z.of_nat j - Z.of_nat t))) by (change 0 with (inject_Z 0); rewrite <- Zlt_Qlt; lia). lra.
+Qed.
+
 (** * The construction *)
 
 Section Hops.
@@ -292,26 +318,8 @@ Section Hops.
     (forall i, (i <= k)%nat -> x t (Position i) == if (i =? t)%nat then 1 else 0) /\
     (forall h r, t = (h + 1)%nat -> (r < R)%nat -> x t (Relation r) == if (rs h =? r)%nat then 1 else 0).
 
-  Lemma attend_copying x t source target c : tagged x -> (t <= k)%nat -> (forall a, In a source -> inside S a) ->
-    attend S (copying k t source target) x k c == Σ a ∈ source, (x t a * target a c).
-  Proof.
-    intros T Ht I. unfold attend. cbn [carried copying W_O W_V]. apply sum_ext. intros a Ia.
-    apply Qmult_comp; [|reflexivity].
-    assert (E : forall i, (i <= k)%nat -> score S (copying k t source target) x k i
-      == - inject_Z (Z.abs (Z.of_nat i - Z.of_nat t))).
-    { intros i Hi. unfold score. cbn [scored copying W_Q W_K]. rewrite sum_cons. cbn [sum].
-      rewrite (sum_positions S (x k) (fun _ _ => 1)),
-        (sum_positions S (x i) (fun _ j => - inject_Z (Z.abs (Z.of_nat j - Z.of_nat t)))).
-      cbn [n_position S stream_of_hops]. rewrite (sum_range_one (k + 1) k), (sum_range_one (k + 1) i); try lia.
-      - rewrite (proj1 (T k (le_n k)) k), (proj1 (T i Hi) i), !Nat.eqb_refl by lia. ring.
-      - intros j Hj D. rewrite (proj1 (T i Hi) j), (proj2 (Nat.eqb_neq j i) D) by lia. ring.
-      - intros j Hj D. rewrite (proj1 (T k (le_n k)) j), (proj2 (Nat.eqb_neq j k) D) by lia. ring. }
-    rewrite (hard_reads _ k t (fun i => times S (x i) (fun c a => if same c a then 1 else 0) a)); trivial.
-    - unfold times. rewrite read by now apply I. ring.
-    - intros j Hj D. rewrite !E by trivial.
-      replace (Z.of_nat t - Z.of_nat t)%Z with 0%Z by lia. change (inject_Z (Z.abs 0)) with 0.
-      assert (0 < inject_Z (Z.abs (Z.of_nat j - Z.of_nat t))) by (change 0 with (inject_Z 0); rewrite <- Zlt_Qlt; lia). lra.
-  Qed.
+  Lemma tagged_numbered x : tagged x -> numbered k k x.
+  Proof. intros T t i Ht. now apply T. Qed.
 
   Definition state (first : bool) (x : nat -> vector) (b j : nat) : Q :=
     x k (Block b j) + if first then x 0%nat (Block b j) else 0.
@@ -324,7 +332,7 @@ Section Hops.
     rewrite <- sum_scale.
     assert (E : Σ h ∈ (if first then [copy_subject] else []), (attend S h x k (Block b j))
       == if first then x 0%nat (Block b j) else 0).
-    { destruct first; [|reflexivity]. rewrite sum_cons. cbn [sum]. unfold copy_subject. rewrite attend_copying; [|trivial|lia|].
+    { destruct first; [|reflexivity]. rewrite sum_cons. cbn [sum]. unfold copy_subject. rewrite attend_copying; [|reflexivity|now apply tagged_numbered|lia|].
       - rewrite (sum_one (Block b j)).
         + rewrite same_refl. ring.
         + apply FinFun.Injective_map_NoDup; [now intros [? ?] [? ?] [= -> ->]|].
@@ -333,7 +341,7 @@ Section Hops.
         + intros d _ D. destruct (same_spec d (Block b j)); [contradiction|ring].
       - intros d I. apply in_map_iff in I as ((b' & j') & <- & I). apply in_prod_iff in I. rewrite !in_range in I. exact I. }
     rewrite E, (sum_range_ext l _ (fun h => 2 * gate * (if (digit R l b h =? rs (a + h))%nat then 1 else 0))); [ring|].
-    intros h Hh. unfold lift_matching. rewrite attend_copying; [|trivial|lia|].
+    intros h Hh. unfold lift_matching. rewrite attend_copying; [|reflexivity|now apply tagged_numbered|lia|].
     - rewrite sum_map, (sum_range_one R (rs (a + h))) by (try apply relations; intros r Hr D;
         rewrite (proj2 (T (a + h + 1)%nat ltac:(lia)) (a + h)%nat r eq_refl Hr),
           (proj2 (Nat.eqb_neq (rs (a + h)) r)) by congruence; ring).

@@ -47,7 +47,7 @@ def test_a_split_single_hop_stores_less_in_embeddings_than_one_side_must():
 def test_functions_that_w_u_should_invert_are_outside_the_hypotheses():
     verdict = check("two-sided-hops", subjects=16, relations=2, table="functions")
     assert verdict.status == "hypotheses-not-met"
-    assert "every relation that W_U inverts is a bijection" in verdict.reason
+    assert "every relation that W_U inverts, and r*, is a bijection" in verdict.reason
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,10 @@ from georecall import (
     packed_superposition,
     quantized_code,
     quantized_superposition,
+    random_bijections,
     sequential_hops,
     sign_code,
+    two_sided_hops,
 )
 from georecall.constructions.hops import stage_lengths
 from georecall.theory.facts.fact_table import FactTable
@@ -178,6 +180,41 @@ def hops_cases() -> Iterator[Case]:
             yield Case(f"composed_{readout.replace('-', '_')}_{seed}", given + term, model)
 
 
+def two_sided_cases() -> Iterator[Case]:
+    for seed, (N, R, k, a, typed, merged) in enumerate(
+        [
+            (2, 1, 1, 1, False, False),
+            (3, 2, 2, None, False, False),
+            (3, 2, 3, 1, True, False),
+            (4, 1, 2, 0, False, True),
+            (3, 2, 2, None, True, True),
+            (3, 3, 1, None, False, False),
+            (2, 2, 1, None, False, True),
+            (2, 3, 3, None, False, False),
+        ]
+    ):
+        rng = np.random.default_rng([24, seed])
+        gate, code = 1 + Fraction(seed % 3, 2), sign_code(N)
+        facts = random_bijections(N, R * k if typed else R, rng=rng)
+        model = two_sided_hops(facts, hops=k, split=a, typed=typed, merged=merged, gate=float(gate))
+        row = f"({f't * {R} + ' if typed else ''}r)%nat"
+        pi, back = (
+            f"(fun t r => listed {nested(rows, 'nat')} {row})"
+            for rows in (facts.answers, np.argsort(facts.answers, axis=1))
+        )
+        if a is None and k % 2:
+            h, n = k // 2, (R + 1) // 2
+            both = f"(middle_left {R} pi {h} {n}) (middle_right {R} pi back {h} {n})"
+        else:
+            a = k // 2 if a is None else a
+            both = f"(prefixes {R} pi {a}) (suffixes {R} back {a} {k - a})"
+        given = f"let u := words {nested(code.words, 'Z')} in let pi := {pi} in let back := {back} in "
+        name = "merged" if merged else "shared"
+        term = f"{given}{name} {N} {R} {code.length} {k} u {q(gate)} {both}"
+        prompts = [([s, N], [0, 1]) for s in range(N)] if k == 1 else []
+        yield Case(f"{name}_{seed}", term, model, prompts)
+
+
 def disjoint_cases() -> Iterator[Case]:
     for seed in SEEDS:
         rng, N, R, A = np.random.default_rng([23, seed]), 2 + seed, 1 + seed, 2 + seed
@@ -238,13 +275,14 @@ def differences(case: Case, weights: list[list[Fraction]], logits: list[list[Fra
         ("chain_of_thought", chain_of_thought_cases),
         ("hops", hops_cases),
         ("disjoint", disjoint_cases),
+        ("two_sided", two_sided_cases),
     ],
 )
 def test_every_weight_and_logit_of_a_construction_is_that_of_its_theorem(
     proofs: Path, family: str, cases: Any
 ) -> None:
     listed = list(cases())
-    source = f"From Georecall Require Import transformer single_hop {family} weights.\n" + PRINTING
+    source = f"From Georecall Require Import transformer single_hop hops {family} weights.\n" + PRINTING
     (proofs / f"compared_{family}.v").write_text(source + "".join(case.asked() for case in listed))
     said = re.split(r"(?m)^     = ", run(proofs, f"compared_{family}.v"))[1:]
     found = []
