@@ -66,9 +66,15 @@ answer in every slot.""",
         "y": "an entity",
     },
     trust=(
-        Step("a sign word tells itself from the others", "proved", ("sign-product",)),
-        Step("erasing signs", "proved", ("erase",)),
-        Step("maps compose, layer by layer", "prose", ("proof",)),
+        Step("a sign word tells itself from the others", "proved", ("sign-product",), "hops.product"),
+        Step("erasing signs", "proved", ("erase",), "hops.erases"),
+        Step(
+            "maps compose, layer by layer",
+            "prose",
+            ("proof",),
+            "parallel.window_add, parallel.composes, parallel.doubles, parallel.parallel_hops, "
+            "parallel.parallel_hops_recalls",
+        ),
         Step(
             "these weights answer these queries, for every number of hops",
             "checked",

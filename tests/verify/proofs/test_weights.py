@@ -24,6 +24,7 @@ from georecall import (
     in_place_superposition,
     narrow_superposition,
     packed_superposition,
+    parallel_hops,
     quantized_code,
     quantized_superposition,
     random_bijections,
@@ -37,7 +38,7 @@ from georecall.verify.proofs.coq import run
 
 pytestmark = pytest.mark.slow
 SEEDS = range(3)
-LARGEST = 5  # dimensions of a model whose logits are compared
+LARGEST = 6  # dimensions of a model whose logits are compared
 PRINTING = "Set Printing Width 1000000.\nSet Printing Depth 1000000.\n"
 Prompt = tuple[list[int], list[int]]
 
@@ -215,6 +216,16 @@ def two_sided_cases() -> Iterator[Case]:
         yield Case(f"{name}_{seed}", term, model, prompts)
 
 
+def parallel_cases() -> Iterator[Case]:
+    for seed, (N, R, k, typed) in enumerate([(2, 1, 1, False), (3, 2, 3, False), (2, 1, 4, True)]):
+        rng, code = np.random.default_rng([25, seed]), sign_code(N)
+        facts = table(rng, N, R * k if typed else R)
+        model = parallel_hops(facts, hops=k, typed=typed)
+        term = f"let u := words {nested(code.words, 'Z')} in parallel {N} {code.length} {k} "
+        term += f"(listed {nested(facts.answers, 'nat')}) u {k.bit_length()}"
+        yield Case(f"parallel_{seed}", term, model, [([1, N], [0, 1]), ([1], [0])])
+
+
 def disjoint_cases() -> Iterator[Case]:
     for seed in SEEDS:
         rng, N, R, A = np.random.default_rng([23, seed]), 2 + seed, 1 + seed, 2 + seed
@@ -276,6 +287,7 @@ def differences(case: Case, weights: list[list[Fraction]], logits: list[list[Fra
         ("hops", hops_cases),
         ("disjoint", disjoint_cases),
         ("two_sided", two_sided_cases),
+        ("parallel", parallel_cases),
     ],
 )
 def test_every_weight_and_logit_of_a_construction_is_that_of_its_theorem(
