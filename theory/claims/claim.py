@@ -1,6 +1,6 @@
 """A statement of the theory as an object: it can be printed, evaluated, and put to the test."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from html import escape
@@ -194,66 +194,27 @@ class Claim:
 
     def latex(self) -> str:
         """LaTeX of the claim, its hypotheses, predictions, proof and source; see `latex_document`."""
-        return "\n".join(
-            [
-                rf"\begin{{claim}}[{_text(self.label)}, \texttt{{{self.name}}}]",
-                self.statement,
-                r"\end{claim}",
-                r"\paragraph{Hypotheses.}",
-                *_items(rf"{_text(h.name)}: ${_latex(h.condition)}$" for h in self.hypotheses),
-                r"\paragraph{Predicted.}",
-                *_items(
-                    rf"\texttt{{{_text(name)}}} $= {_latex(quantity)}$"
-                    for name, quantity in self.predicted.items()
-                ),
-                "Here "
-                + ", ".join(
-                    f"${_math(name)}$: {_text(meaning)}" for name, meaning in self.explained().items()
-                )
-                + ".",
-                r"\begin{proof}",
-                self.proof,
-                r"\end{proof}",
-                *(
-                    [r"\paragraph{Trust.}", *_items(_text(str(step)) for step in self.trust)]
-                    if self.trust
-                    else []
-                ),
-                rf"\paragraph{{Source.}} {_text(self.source)}",
-            ]
-        )
+        from georecall.theory.claims.latex import stated
+
+        return stated(self)
 
     def _repr_latex_(self) -> str:
         """What a notebook shows: the statement."""
-        return rf"\textbf{{{_text(self.label)} ({_text(self.name)}).}} {self.statement}"
+        return rf"\textbf{{{self.label} (\texttt{{{self.name}}}).}} {self.statement}"
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the statement, its hypotheses and predictions, formulas between dollars."""
+        from georecall.theory.claims.latex import latex_of
+
         rows = "".join(
-            f"<tr><th>{escape(name)}</th><td>${escape(_latex(quantity))}$</td></tr>"
+            f"<tr><th>{escape(name)}</th><td>${escape(latex_of(quantity))}$</td></tr>"
             for name, quantity in self.predicted.items()
         )
-        met = "".join(f"<li>{escape(h.name)}: ${escape(_latex(h.condition))}$</li>" for h in self.hypotheses)
+        met = "".join(
+            f"<li>{escape(h.name)}: ${escape(latex_of(h.condition))}$</li>" for h in self.hypotheses
+        )
         head = f"<b>{escape(self.label)} ({escape(self.name)}).</b>"
         return f"<p>{head} {escape(self.statement)}</p><ul>{met}</ul><table>{rows}</table>"
-
-
-def latex_document(*claims: Claim) -> str:
-    """A LaTeX document, ready to compile, that states some claims."""
-    return "\n".join(
-        [
-            r"\documentclass{article}",
-            r"\usepackage{amsmath,amssymb,amsthm}",
-            r"\newtheorem*{claim}{Claim}",
-            r"\begin{document}",
-            *(claim.latex() for claim in claims),
-            r"\end{document}",
-        ]
-    )
-
-
-def _items(items: Iterable[str]) -> list[str]:
-    return [r"\begin{itemize}", *(rf"  \item {item}" for item in items), r"\end{itemize}"]
 
 
 def _formulas(quantity: Any) -> list[Any]:
@@ -276,26 +237,3 @@ def _number(expression: Any, values: Values) -> Number:
     if not isinstance(value, int | Fraction):
         raise ValueError(f"{expression} has no exact value: {value}")
     return int(value) if value.denominator == 1 else value
-
-
-def _latex(quantity: Any) -> str:
-    if isinstance(quantity, list):
-        return "[" + ", ".join(map(_latex, quantity)) + "]"
-    if isinstance(quantity, PerLayer):
-        count = _latex(quantity.n_layers)
-        return rf"\left({_latex(quantity.expression)}\right)_{{\text{{layer}} = 1, \dots, {count}}}"
-    from sympy import latex
-
-    return str(latex(symbolic(quantity)))
-
-
-def _text(plain: str) -> str:
-    for character in "_&%#":
-        plain = plain.replace(character, rf"\{character}")
-    return plain
-
-
-def _math(name: str) -> str:
-    if name in ("mu", "delta"):
-        return rf"\{name}"
-    return rf"\mathrm{{{name}}}" if len(name) > 1 and name.isalpha() else name

@@ -85,8 +85,15 @@ class Lemma:
             raise ValueError(f"lemma {self.name} has no hypothesis {hypothesis!r}; it has {names}")
         return replace(self, name=f"{self.name} without {hypothesis!r}", hypotheses=kept)
 
+    def latex(self) -> str:
+        """The formulas that z3 is given, in the one LaTeX printer's spelling."""
+        from georecall.theory.claims.latex import latex_of
+
+        given, follows = [h.formula for h in self.hypotheses], self.conclusion
+        return r" \;\Rightarrow\; ".join(r",\; ".join(map(latex_of, side)) for side in (given, follows))
+
     def _repr_latex_(self) -> str:
-        return self.statement
+        return f"{self.statement}\n\n${self.latex()}$"
 
     def __str__(self) -> str:
         given = "; ".join(str(hypothesis.formula) for hypothesis in self.hypotheses)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def command(name: str | None, latex: bool, as_json: bool) -> None:
     """List the claims, or show one: statement, hypotheses, predicted quantities, proof, controls."""
     from georecall.theory.claims import CLAIMS
-    from georecall.theory.claims.claim import latex_document
+    from georecall.theory.claims.latex import latex_document
     from georecall.theory.tools.names import meant
 
     if latex and as_json:

@@ -57,7 +57,8 @@ def command(
     folder = Path(out)
     with input_errors(), store_errors(), progress_bar("reporting") as progress:
         _require_writable(folder)
-        from georecall.verify.report import gather, page, write
+        from georecall.theory.tools.files import replacing
+        from georecall.verify.report import gather, page
 
         content = gather(
             folder,
@@ -70,7 +71,8 @@ def command(
             progress=progress,
         )
         path = folder / "index.html"
-        write(page(content), path)
+        with replacing(path) as temporary:
+            temporary.write_text(page(content), encoding="utf-8")
     if as_json:
         print_json(_described(content, path))
     else:

@@ -2,6 +2,5 @@
 
 from georecall.verify.report.content import Content, gather
 from georecall.verify.report.page import page
-from georecall.verify.report.write import write
 
-__all__ = ["Content", "gather", "page", "write"]
+__all__ = ["Content", "gather", "page"]

@@ -7,10 +7,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from xml.etree import ElementTree
 
+from markupsafe import Markup
+
 from georecall.verify.figures import FIGURES, PlotError, plot
 from georecall.verify.figures.style import COLOURS
 from georecall.verify.report.commands import command
-from georecall.verify.report.markup import Markup
 
 _THEMED = {COLOURS["black"]: "ink", COLOURS["grey"]: "grey", "#ffffff": "paper", "#e4e4e4": "grid"}
 _SVG = "{http://www.w3.org/2000/svg}"

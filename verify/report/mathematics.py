@@ -12,15 +12,12 @@ from xml.etree import ElementTree
 
 import sympy
 from latex2mathml.converter import convert
-from sympy.printing.latex import LatexPrinter
+from markupsafe import Markup, escape
 
-from georecall.theory.claims.claim import PerLayer
-from georecall.theory.claims.formulas import symbolic
-from georecall.verify.report.markup import Markup, element, escape, join
+from georecall.theory.claims.latex import latex_of
 
 INLINE, PIECE = 18, 30  # most characters of a formula that is not cut, and of a piece of one that is
 _NAMESPACE = "{http://www.w3.org/1998/Math/MathML}"
-_GREEK = frozenset(("alpha", "beta", "gamma", "delta", "epsilon", "lambda", "mu", "phi", "pi", "rho", "tau"))
 _RELATIONS = frozenset("=≠<>≤≥≪≫∈→≈,:")
 _OPENING, _CLOSING = frozenset("([{⌊⌈⟨"), frozenset(")]}⌋⌉⟩")
 _FUNCTIONS = frozenset(("log", "ln", "exp", "cosh", "tanh", "max", "min", "inf", "lim", "mod"))
@@ -67,63 +64,17 @@ def text_with_formulas(latex: str) -> Markup:
         made.append(_in_text(part, after[0] if after else ""))
         if after:
             parts[i + 1] = parts[i + 1][after.end() :]
-    return join(made)
+    return Markup("").join(made)
 
 
 def formula(quantity: Any) -> Markup:
     """A SymPy expression or relation, a list of them, or a `PerLayer`, as MathML."""
-    if isinstance(quantity, PerLayer):
-        layers = rf"\ell = 1, \dots, {latex_of(quantity.n_layers)}"
-        return mathml(rf"{latex_of(quantity.expression)}, \quad {layers}")
-    if isinstance(quantity, list):
-        return mathml("[" + ", ".join(latex_of(expression) for expression in quantity) + "]")
     return mathml(latex_of(quantity))
 
 
 def symbol(name: str) -> Markup:
     """A symbol by its name."""
-    return mathml(_Printer().doprint(sympy.Symbol(name)))
-
-
-def latex_of(expression: Any) -> str:
-    r"""LaTeX as the pages write it: words upright, natural logarithms ln, log x / log 2 as log_2 x.
-
-    Example:
-        >>> latex_of(sympy.log(sympy.Symbol("K"), 2))
-        '\\log_2 K'
-    """
-    return str(_Printer({"ln_notation": True}).doprint(symbolic(expression)))
-
-
-class _Printer(LatexPrinter):  # type: ignore[misc]
-    _PER_LN_2 = 1 / sympy.log(2)
-
-    def _print_Symbol(self, expr: Any, style: str = "plain") -> str:
-        if expr.name == "layer":
-            return r"\ell"
-        if len(expr.name) > 2 and expr.name.isalpha() and expr.name not in _GREEK:
-            return rf"\mathrm{{{expr.name}}}"
-        return str(super()._print_Symbol(expr, style))
-
-    def _print_ITE(self, expr: Any) -> str:
-        condition, then, otherwise = expr.args
-        either = sympy.Or(sympy.And(condition, then), sympy.And(sympy.Not(condition), otherwise))
-        return str(self._print(either))
-
-    def _print_Mul(self, expr: Any) -> str:
-        logarithm = next((part for part in expr.args if isinstance(part, sympy.log)), None)
-        if self._PER_LN_2 not in expr.args or logarithm is None:
-            return str(super()._print_Mul(expr))
-        others = sympy.Mul(*(part for part in expr.args if part not in (self._PER_LN_2, logarithm)))
-        (of,) = logarithm.args
-        bare = of.is_Atom or isinstance(of, sympy.factorial) or str(of) == "Abs(A)"
-        binary = rf"\log_2 {self._print(of) if bare else rf'({self._print(of)})'}"
-        if others == 1:
-            return binary
-        numerator, denominator = others.as_numer_denom()
-        factor = "" if numerator == 1 else self.parenthesize(numerator, 60)
-        product = rf"{factor}\, {binary}" if factor else binary
-        return product if denominator == 1 else rf"\frac{{{product}}}{{{self._print(denominator)}}}"
+    return mathml(latex_of(sympy.Symbol(name)))
 
 
 def _row(latex: str) -> str:
@@ -192,13 +143,13 @@ def _in_text(latex: str, after: str) -> Markup:
         return _kept_together(_math(row), after)
     pieces = _pieces(row)
     if any(_size(piece) > PIECE for piece in pieces):
-        return element("span", _math(row, display=True), escape(after), class_="display")
+        return Markup('<span class="display">{}{}</span>').format(_math(row, display=True), after)
     made = [_math(piece) for piece in pieces[:-1]]
-    return join([*made, _kept_together(_math(pieces[-1]), after)], " ")
+    return Markup(" ").join([*made, _kept_together(_math(pieces[-1]), after)])
 
 
 def _kept_together(math: Markup, after: str) -> Markup:
-    return element("span", math, escape(after), class_="kept") if after else math
+    return Markup('<span class="kept">{}{}</span>').format(math, after) if after else math
 
 
 def _pieces(row: str) -> list[str]:

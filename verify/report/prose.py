@@ -1,11 +1,13 @@
 """Plain text and numbers as a page sets them."""
 
+import html
 import re
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from georecall.verify.report.markup import Markup, element, escape, join
+from markupsafe import Markup, escape
+
 from georecall.verify.usage import show
 
 _THIN = "\u202f"  # a narrow space that does not break, between groups of three digits
@@ -27,7 +29,7 @@ def pretty(text: str) -> Markup:
     text = re.sub(r"\bceil\(([^()]*(?:\([^()]*\)[^()]*)*)\)", "\u2308\\1\u2309", text)
     text = re.sub(r"\bsqrt\(([^()]*)\)", "\u221a(\\1)", text)
     text = re.sub(r"\b(mu|delta|rho|sum(?=_))(?=\b|_)", lambda found: _GREEK[found[1]], text)
-    made = re.sub(r"\blog2\b", "log<sub>2</sub>", escape(text))
+    made = re.sub(r"\blog2\b", "log<sub>2</sub>", html.escape(text, quote=False))
     made = re.sub(r"\b([dn]_[a-z]{3,})\b", r"<code>\1</code>", made)
     made = re.sub(r"(?<![a-z_])(\w|\u2211)_(?:(\w)(?!\w)|\{([^}]*)\})", r"\1<sub>\2\3</sub>", made)
     return Markup(re.sub(r"\^(\u2308[^\u2309]*\u2309|-?\w+|\([^()]*\))", r"<sup>\1</sup>", made))
@@ -71,18 +73,6 @@ def listed(parameters: Mapping[str, Any]) -> Markup:
         if value is not None and value is not False and name not in _HIDDEN
     ]
     return Markup(", ".join(shown))
-
-
-def code(text: str) -> Markup:
-    """A name as it is typed."""
-    return element("code", text)
-
-
-def commanded(command: str) -> Markup:
-    """A command in running text, whose lines end between two options only."""
-    parts = command.split(" --")
-    options = [element("span", f"--{option}", class_="kept") for option in parts[1:]]
-    return element("code", join([parts[0], *options], " "))
 
 
 def counted(n: int, noun: str, plural: str | None = None) -> str:

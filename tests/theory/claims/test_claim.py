@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from georecall.theory.claims import CLAIMS
-from georecall.theory.claims.claim import Claim, Hypothesis, latex_document
+from georecall.theory.claims.claim import Claim, Hypothesis
+from georecall.theory.claims.latex import latex_document
 from georecall.theory.claims.symbols import A, D, N, R, V, gate, levels, m, p, words
 
 FAMILY = [

@@ -270,12 +270,12 @@ def test_hypotheses_of_the_same_name_are_refused() -> None:
 @pytest.mark.parametrize("lemma", ALL, ids=lambda lemma: lemma.name)
 def test_statement_is_latex_that_parses_and_every_variable_has_a_meaning(lemma: Lemma) -> None:
     assert lemma.statement.count("$") % 2 == 0
-    formulas = re.findall(r"\$[^$]+\$", lemma.statement)
-    assert formulas
+    formulas = [*re.findall(r"\$[^$]+\$", lemma.statement), f"${lemma.latex()}$"]
+    assert len(formulas) > 1
     for formula in formulas:
         MathTextParser("path").parse(formula)
     assert all(variable.meaning for variable in lemma.variables)
-    assert lemma._repr_latex_() == lemma.statement
+    assert all(shown in lemma._repr_latex_() for shown in (lemma.statement, lemma.latex()))
     assert lemma.source in str(lemma)
 
 

@@ -8,8 +8,8 @@ import pytest
 from georecall.theory.claims import CLAIMS
 from georecall.verify.report import settings
 from georecall.verify.report.commands import command
-from georecall.verify.report.markup import element
-from georecall.verify.report.prose import commanded, counted, listed, number, pretty, sentence
+from georecall.verify.report.page import template
+from georecall.verify.report.prose import counted, listed, number, pretty, sentence
 
 
 @pytest.mark.parametrize(
@@ -67,14 +67,16 @@ def test_commands_are_what_a_shell_reads() -> None:
     )
     assert line == "georecall check x --subjects 10 --margin 0.1 --third 1/3 --typed"
     assert shlex.split(command("plot", "k", "a b.sqlite"))[-1] == "a b.sqlite"
-    assert commanded("georecall bound x --length 3") == (
+    assert template("parts.html").module.commanded("georecall bound x --length 3") == (
         '<code>georecall bound x <span class="kept">--length 3</span></code>'
     )
 
 
 def test_markup_is_escaped_once() -> None:
-    assert element("p", "a & b", element("b", "<"), class_="x", hidden=False) == (
-        '<p class="x">a &amp; b<b>&lt;</b></p>'
+    parts = template("parts.html").module
+    assert parts.badge("a & b") == '<span class="badge a &amp; b">a &amp; b</span>'
+    assert parts.lines(['"<"', pretty("x^2")]) == (
+        '<pre tabindex="0"><code>&#34;&lt;&#34;\nx<sup>2</sup></code></pre>'
     )
 
 
