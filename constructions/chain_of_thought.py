@@ -29,7 +29,8 @@ from georecall.constructions.transformer.transformer import (
     Storage,
     Transformer,
 )
-from georecall.theory.claims.chain_of_thought import DEFAULT_SOFT_GATE, inverse_temperature
+from georecall.theory.claims.chain_of_thought import inverse_temperature
+from georecall.theory.claims.softmax import DEFAULT_SOFT_GATE
 from georecall.theory.facts.fact_table import FactTable
 
 Readout = Literal["in-place", "separate"]
@@ -74,7 +75,7 @@ def chain_of_thought(
     code = covering(code, facts)
     soft = attention == "soft"
     if gate is None:
-        gate = float(DEFAULT_SOFT_GATE) if soft else code.spread / 2
+        gate = DEFAULT_SOFT_GATE if soft else code.spread / 2
     beta = 1.0
     if soft:
         distance = int(nearest_squared_distances(code.words, facts.occurring()).min())

@@ -1,4 +1,4 @@
-"""C5: k hops in a single forward pass on `[s, r_1, ..., r_k]`, with hard attention. Three ways to pay.
+"""C5: k hops in a single forward pass on `[s, r_1, ..., r_k]`. Three ways to pay.
 
 *Composed*: the subject's embedding holds the answers to all R^k strings of relations, in blocks side by
 side. *Sequential*: one hop at a time; between hops a memory as wide as the number of entities writes the
@@ -12,6 +12,9 @@ u(x), writes x's embedding to the state and takes u(x) off the readout.
 
 Position 0 cannot tell the subject's embedding from its copy, and holds it twice. A weight from the position
 keeps the neurons silent there, so that nothing grows at a position that nobody reads.
+
+With softmax a head's weight strays; stages before a memory read through pairs of neurons (`saturated`), which
+make words exact again, so that no error reaches the next stage; the last one loses what the margin allows.
 """
 
 from collections.abc import Sequence
@@ -30,6 +33,8 @@ from georecall.constructions.transformer.hop_parts import (
     dyadic,
     erasing,
     memory,
+    promised,
+    saturated,
     sign_words,
     silenced,
 )
@@ -42,9 +47,10 @@ from georecall.constructions.transformer.parts import (
     superpose,
 )
 from georecall.constructions.transformer.residual import Residual
-from georecall.constructions.transformer.transformer import MLP, Block, Storage, Transformer
+from georecall.constructions.transformer.transformer import MLP, AttentionKind, Block, Storage, Transformer
+from georecall.theory.claims.softmax import DEFAULT_SOFT_GATE, bearable, bearable_merged, position_scale
 from georecall.theory.facts.fact_table import FactTable
-from georecall.theory.facts.strings import letters, string_answers
+from georecall.theory.facts.strings import letters, reachable, string_answers
 
 
 def composed_hops(
@@ -55,6 +61,8 @@ def composed_hops(
     code: Code | None = None,
     gate: float | None = None,
     readout: Readout = "separate",
+    attention: AttentionKind = "hard",
+    margin: float | None = None,
 ) -> Transformer:
     """C5(a): blocks for all R^k strings; depth 1, d_model = (R^k + 1) m + R + k + 1.
 
@@ -66,17 +74,20 @@ def composed_hops(
         code: value code of the entities; default: signs, m = ceil(log2 N).
         gate: half the lift per matching relation, at least V/2 (the default); see `dyadic`.
         readout: "separate", or "in-place" with m dimensions less.
+        attention: "hard", or "soft" with the scores' factor derived from `margin`; then a sign code.
+        margin: mu, what softmax keeps of every query's margin; default: half.
 
     Raises:
         FactsError: attributes are not subjects, or typed relations do not divide among the hops.
-        ValueError: hops < 1, or a code with fewer words than there are entities.
+        ValueError: hops < 1, a code with fewer words than there are entities, or softmax with a margin or
+            gate that it cannot have.
 
     Source: theory/pages/c5.md, C5(a) (derived there; for value codes the level is 2 gate k + lo).
     """
     if readout not in ("in-place", "separate"):
         raise ValueError(f"readout must be 'in-place' or 'separate', got {readout!r}")
-    code = covering(code, facts)
-    return _staged(facts, [hops], typed, code, gate, separate=readout == "separate")
+    code = covering(code, facts) if attention == "hard" else sign_words(code, facts)
+    return _staged(facts, [hops], typed, code, gate, attention, margin, separate=readout == "separate")
 
 
 def hybrid_hops(
@@ -87,6 +98,8 @@ def hybrid_hops(
     typed: bool = False,
     code: Code | None = None,
     gate: float | None = None,
+    attention: AttentionKind = "hard",
+    margin: float | None = None,
 ) -> Transformer:
     """C5(c): c stages; depth 2c - 1, d_model = (R^j + 1) m + R + k + 1 with j = ceil(k/c).
 
@@ -96,17 +109,21 @@ def hybrid_hops(
         stages: c, from 1 to k; their lengths are balanced, the longest first.
         typed: whether each hop has its own relations (see `theory.facts.strings`).
         code: sign code of the entities; default: m = ceil(log2 N).
-        gate: half the lift per matching relation, at least 1 (the default); see `dyadic`.
+        gate: half the lift per matching relation, at least 1 (the default; softmax: 5/4); see `dyadic`.
+        attention: see `composed_hops`; softmax takes 3 neurons where hard attention takes 2.
+        margin: see `composed_hops`.
 
     Raises:
         FactsError: attributes are not subjects, or typed relations do not divide among the hops.
-        ValueError: stages out of range, no sign code, or one with fewer words than there are entities.
+        ValueError: stages out of range, no sign code, one with fewer words than there are entities, or
+            softmax with a margin or gate that it cannot have.
 
     Source: theory/pages/c5.md, C5(c) (derived there).
     """
     if not 1 <= stages <= hops:
         raise ValueError(f"stages must be from 1 to the number of hops, {hops}, got {stages}")
-    return _staged(facts, stage_lengths(hops, stages), typed, sign_words(code, facts), gate)
+    code = sign_words(code, facts)
+    return _staged(facts, stage_lengths(hops, stages), typed, code, gate, attention, margin)
 
 
 def sequential_hops(
@@ -117,6 +134,8 @@ def sequential_hops(
     code: Code | None = None,
     gate: float | None = None,
     merged: bool = False,
+    attention: AttentionKind = "hard",
+    margin: float | None = None,
 ) -> Transformer:
     """C5(b): one hop at a time; depth 2k - 1, d_model = (R+1) m + R + k + 1.
 
@@ -125,19 +144,22 @@ def sequential_hops(
         hops: k.
         typed: whether each hop has its own relations (see `theory.facts.strings`).
         code: sign code of the entities; default: m = ceil(log2 N).
-        gate: half the lift of the block asked for, at least 1 (the default); see `dyadic`.
+        gate: half the lift of the block asked for, at least 1 (the default; softmax: 5/4); see `dyadic`.
         merged: one layer per hop: depth k, d_model = (R+1) m + 2 R + k + 1.
+        attention: see `hybrid_hops`; merged, softmax takes 2 R N neurons for R N.
+        margin: see `composed_hops`.
 
     Raises:
         FactsError: attributes are not subjects, or typed relations do not divide among the hops.
-        ValueError: hops < 1, no sign code, or one with fewer words than there are entities.
+        ValueError: hops < 1, no sign code, one with fewer words than there are entities, or softmax with a
+            margin or gate that it cannot have.
 
     Source: theory/pages/c5.md, C5(b) (derived there).
     """
     code = sign_words(code, facts)
-    return (
-        _merged(facts, hops, typed, code, gate) if merged else _staged(facts, [1] * hops, typed, code, gate)
-    )
+    if merged:
+        return _merged(facts, hops, typed, code, gate, attention, margin)
+    return _staged(facts, [1] * hops, typed, code, gate, attention, margin)
 
 
 def stage_lengths(hops: int, stages: int) -> list[int]:
@@ -157,13 +179,20 @@ def _staged(
     typed: bool,
     code: Code,
     gate: float | None,
+    attention: AttentionKind,
+    margin: float | None,
     *,
     separate: bool = True,
 ) -> Transformer:
     """The transformer of C5 whose stages take so many hops each."""
-    gate = code.spread / 2 if gate is None else dyadic(gate)
+    soft = attention == "soft"
+    gate = dyadic(gate if gate is not None else DEFAULT_SOFT_GATE if soft else code.spread / 2)
     hops, m = sum(lengths), code.length
     alphabet = letters(facts, hops, typed=typed)
+    beta = 1.0
+    if soft:
+        asked = promised(margin, code, reachable(facts, alphabet))
+        beta = position_scale(bearable(*asked, gate, lengths), hops)
     N, R = facts.n_subjects, alphabet.shape[1]
     ends = np.cumsum(lengths)
     stages = [alphabet[end - length : end] for end, length in zip(ends, lengths, strict=True)]
@@ -188,11 +217,13 @@ def _staged(
         first = [] if number else [copying(space, 0, block.ravel(), block.ravel(), 1.0)]
         gates = [_gates(space, end - length + 1 + hop, hop, length, gate) for hop in range(length)]
         select, read = selector(space, code, 2 * gate * length, R**length)
+        if soft and end < hops:
+            select = saturated(select, 2.0)
         if len(lengths) > 1:
             select = silenced(space, select, code.hi)
         if end < hops:
             select = beside(select, erasing(space, block[: R**length].ravel(), code.lo))
-        blocks.append(Block(attending(space, first + gates), select))
+        blocks.append(Block(attending(space, first + gates, beta), select))
         if end < hops:
             blocks.append(Block(mlp=memory(space, code, embeddings[number + 1])))
 
@@ -206,7 +237,7 @@ def _staged(
         blocks=tuple(blocks),
         W_U=np.asarray(Unembedding(code, read, space.d_model)),
         b_U=nearest_neighbour_bias(code),
-        attention="hard",
+        attention=attention,
         storage=Storage(block.ravel(), code.n_levels, other_bits=sum(memories.values())),
     )
 
@@ -220,14 +251,27 @@ def _gates(space: Residual, t: int, hop: int, length: int, gate: float) -> Head:
     return copying(space, t, relation, lifted, 2 * gate)
 
 
-def _merged(facts: FactTable, hops: int, typed: bool, code: Code, gate: float | None) -> Transformer:
+def _merged(
+    facts: FactTable,
+    hops: int,
+    typed: bool,
+    code: Code,
+    gate: float | None,
+    attention: AttentionKind,
+    margin: float | None,
+) -> Transformer:
     """C5(b) with one layer per hop: neuron (r, x) fires where block r holds u(x) and r is asked for.
 
     Head t copies relation t's one-hot to `asked`. Neuron ReLU(<u(x), block_r> + asked_r - m) writes x's
     embedding to the state; beside it the old state and `asked` are erased. The last layer is a selector.
     """
-    gate = 1.0 if gate is None else dyadic(gate)
+    soft = attention == "soft"
+    gate = dyadic(gate if gate is not None else DEFAULT_SOFT_GATE if soft else 1.0)
     alphabet, m = letters(facts, hops, typed=typed), code.length
+    beta = 1.0
+    if soft:
+        asked_for = promised(margin, code, reachable(facts, alphabet))
+        beta = position_scale(bearable_merged(*asked_for, gate, hops, m), hops)
     N, R = facts.n_subjects, alphabet.shape[1]
     space = Residual(block=(R, m), readout=(m,), relation=(R,), asked=(R,), position=(hops + 1,))
     block, relation, asked = space["block"], space["relation"], space["asked"]
@@ -243,9 +287,10 @@ def _merged(facts: FactTable, hops: int, typed: bool, code: Code, gate: float | 
     blocks: list[Block] = []
     for hop in range(hops):
         first = [] if hop else [copying(space, 0, block.ravel(), block.ravel(), 1.0)]
-        attend = attending(space, [*first, copying(space, hop + 1, relation, asked, 1.0)])
+        attend = attending(space, [*first, copying(space, hop + 1, relation, asked, 1.0)], beta)
         if hop + 1 < hops:
-            look_up = silenced(space, _merged_memory(space, code, embeddings[hop + 1]), m)
+            look_up = _merged_memory(space, code, embeddings[hop + 1])
+            look_up = silenced(space, saturated(look_up, 1.0) if soft else look_up, m)
             erase = (erasing(space, block.ravel(), code.lo), erasing(space, asked, 0.0))
             blocks.append(Block(attend, compact(beside(look_up, *erase))))
     select, read = selector(space, code, 2 * gate)
@@ -258,7 +303,7 @@ def _merged(facts: FactTable, hops: int, typed: bool, code: Code, gate: float | 
         blocks=(*blocks, Block(attend, select)),
         W_U=np.asarray(Unembedding(code, read, space.d_model)),
         b_U=nearest_neighbour_bias(code),
-        attention="hard",
+        attention=attention,
         storage=Storage(
             block.ravel(), code.n_levels, other_bits=(hops - 1 if typed else min(hops - 1, 1)) * N * R * m
         ),

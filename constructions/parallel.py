@@ -10,30 +10,48 @@ a map composed with anything is itself. After the last layer slot 0 of the last 
 import numpy as np
 
 from georecall.constructions.codes.code import Code
-from georecall.constructions.transformer.hop_parts import beside, erasing, sign_words
+from georecall.constructions.transformer.hop_parts import beside, erasing, promised, saturated, sign_words
 from georecall.constructions.transformer.parts import placed
 from georecall.constructions.transformer.residual import Residual
-from georecall.constructions.transformer.transformer import MLP, Attention, Block, Storage, Transformer
+from georecall.constructions.transformer.transformer import (
+    MLP,
+    Attention,
+    AttentionKind,
+    Block,
+    Storage,
+    Transformer,
+)
+from georecall.theory.claims.softmax import bearable_parallel, position_scale
 from georecall.theory.facts.fact_table import FactsError, FactTable
 from georecall.theory.facts.strings import letters
 
 
 def parallel_hops(
-    facts: FactTable, *, hops: int = 7, typed: bool = False, code: Code | None = None
+    facts: FactTable,
+    *,
+    hops: int = 7,
+    typed: bool = False,
+    code: Code | None = None,
+    attention: AttentionKind = "hard",
+    margin: float | None = None,
 ) -> Transformer:
     """C5(d): depth ceil(log2(k+1)), d_model = 2 N m + k + 1, the same weights for any hops up to k.
 
-    Widths N^2 m + 2 N m, then N m + m in the last layer; all weights sparse.
+    Widths N^2 m + 2 N m (softmax: 2 N^2 m + 2 N m), then N m + m in the last layer; all weights sparse.
 
     Args:
         facts: a table of functions from entities to entities.
         hops: k, the most hops.
         typed: whether each hop has its own relations (see `theory.facts.strings`).
         code: sign code of the entities; default: m = ceil(log2 N).
+        attention: "hard", or "soft" with the scores' factor derived from `margin`: pairs of neurons make the
+            maps exact again after every layer but the last.
+        margin: mu, what softmax keeps of every query's margin; default: half.
 
     Raises:
         FactsError: attributes are not subjects, or typed relations do not divide among the hops.
-        ValueError: hops < 1, no sign code, or one with fewer words than there are entities.
+        ValueError: hops < 1, no sign code, one with fewer words than there are entities, or softmax with a
+            margin that it cannot keep.
 
     Source: theory/pages/c5.md, C5(d); arXiv 2210.10749 (log-depth simulation of automata).
     """
@@ -53,14 +71,18 @@ def parallel_hops(
     W_U = space.zeros(N).T
     W_U[table[0]] = code.words.T
 
+    soft, beta = attention == "soft", 1.0
+    if soft:
+        beta = position_scale(bearable_parallel(*promised(margin, code, np.arange(N)), m), hops)
     n_layers = hops.bit_length()  # ceil(log2(k + 1))
+    composed = _composing(space, code, N)
     compose = beside(
-        _composing(space, code, N),
+        saturated(composed, 2.0) if soft else composed,
         *(erasing(space, space[name].ravel(), -1.0) for name in ("table", "operand")),
     )
-    last = beside(_composing(space, code, 1), erasing(space, table[0], -1.0))
+    last = beside(_composing(space, code, 1, 2.0 if soft else 1.0), erasing(space, table[0], -1.0))
     layers = [
-        Block(_reading(space, 1 << layer), compose if layer + 1 < n_layers else last)
+        Block(_reading(space, 1 << layer, beta), compose if layer + 1 < n_layers else last)
         for layer in range(n_layers)
     ]
     return Transformer(
@@ -69,35 +91,35 @@ def parallel_hops(
         blocks=tuple(layers),
         W_U=W_U,
         b_U=np.zeros(N),
-        attention="hard",
+        attention=attention,
         storage=Storage(np.arange(0), 2, other_bits=facts.n_relations * N * m, frozen=True),
     )
 
 
-def _reading(space: Residual, distance: int) -> Attention:
-    """A head that scores position j with -|j - max(0, t - distance)| and copies its table to the operand."""
+def _reading(space: Residual, distance: int, beta: float) -> Attention:
+    """A head that scores position j with -beta |j - max(0, t - distance)|: its table goes to the operand."""
     position, table, operand = space["position"], space["table"].ravel(), space["operand"].ravel()
     here = np.arange(position.size)
-    wanted = np.maximum(0, here - distance)
+    away = np.abs(np.maximum(0, here - distance)[:, None] - here)
     component = np.arange(table.size)
     return Attention(
-        W_Q=(placed((space.d_model, here.size), position[:, None], here, -np.abs(wanted[:, None] - here)),),
+        W_Q=(placed((space.d_model, here.size), position[:, None], here, -beta * away),),
         W_K=(placed((space.d_model, here.size), position, here, 1.0),),
         W_V=(placed((space.d_model, table.size), table, component, 1.0),),
         W_O=(placed((table.size, space.d_model), component, operand, 1.0),),
     )
 
 
-def _composing(space: Residual, code: Code, n_slots: int) -> MLP:
-    """Neurons ReLU(<u(y), operand_x> - m + table_{y, i} + 1): table_x becomes what slot operand_x holds."""
+def _composing(space: Residual, code: Code, n_slots: int, sharp: float = 1.0) -> MLP:
+    """Neurons ReLU(sharp (<u(y), operand_x> - m) + table_{y, i} + 1): table_x becomes table_{operand_x}."""
     table, operand, m = space["table"], space["operand"][:n_slots], code.length
     N = len(table)
     neuron = np.arange(n_slots * N * m).reshape(n_slots, N, m)
     shape = (space.d_model, neuron.size)
     return MLP(
-        W_in=placed(shape, operand[:, None, None], neuron[..., None], code.words[None, :, None])
+        W_in=placed(shape, operand[:, None, None], neuron[..., None], sharp * code.words[None, :, None])
         + placed(shape, table, neuron, 1.0),
-        b_in=np.full(neuron.size, 1.0 - m),
+        b_in=np.full(neuron.size, 1.0 - sharp * m),
         W_out=placed(shape[::-1], neuron, table[:n_slots, None], 1.0),
         b_out=np.bincount(table[:n_slots].ravel(), minlength=space.d_model) * -1.0,
     )

@@ -11,7 +11,7 @@ With an odd number of hops the middle letter decides: some of its relations are 
 on the right.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,14 +26,17 @@ from georecall.constructions.transformer.hop_parts import (
     dyadic,
     erasing,
     memory,
+    promised,
+    saturated,
     sign_words,
     silenced,
 )
 from georecall.constructions.transformer.parts import placed, superpose
 from georecall.constructions.transformer.residual import Residual
-from georecall.constructions.transformer.transformer import MLP, Block, Storage, Transformer
+from georecall.constructions.transformer.transformer import MLP, AttentionKind, Block, Storage, Transformer
+from georecall.theory.claims.softmax import DEFAULT_SOFT_GATE, bearable, position_scale
 from georecall.theory.facts.fact_table import FactsError, FactTable
-from georecall.theory.facts.strings import Numbers, letters, string_answers
+from georecall.theory.facts.strings import Numbers, letters, reachable, string_answers
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +70,8 @@ def two_sided_hops(
     merged: bool = False,
     code: Code | None = None,
     gate: float | None = None,
+    attention: AttentionKind = "hard",
+    margin: float | None = None,
 ) -> Transformer:
     """C10: depth 2, d_model = M m + R + k + 1 + B, B output blocks, M the more of both sides.
 
@@ -81,32 +86,56 @@ def two_sided_hops(
         typed: whether each hop has its own relations (see `theory.facts.strings`).
         merged: the last two layers in one: depth 2 c - 1, and (A + B) m in place of M m where c = 1.
         code: sign code of the entities; default: m = ceil(log2 N).
-        gate: half the lift per matching relation, at least 1 (the default); see `dyadic`.
+        gate: half the lift per matching relation, at least 1 (the default; softmax: 5/4); see `dyadic`.
+        attention: "hard", or "soft" with the scores' factor derived from `margin`; stages before a memory
+            then take 3 neurons where hard attention takes 2.
+        margin: mu, what softmax keeps of every query's margin; default: half.
 
     Raises:
         FactsError: attributes are not subjects, typed relations do not divide among the hops, or a relation
             that W_U inverts is no bijection.
-        ValueError: split or stages out of range, no sign code, or one with fewer words than there are
-            entities.
+        ValueError: split or stages out of range, no sign code, one with fewer words than there are
+            entities, or softmax with a margin or gate that it cannot have.
 
     Source: theory/pages/c10.md, C10.
     """
     code = sign_words(code, facts)
-    gate = 1.0 if gate is None else dyadic(gate)
+    soft, beta = attention == "soft", 1.0
+    gate = dyadic(gate if gate is not None else DEFAULT_SOFT_GATE if soft else 1.0)
     alphabet = letters(facts, hops, typed=typed)
     lengths, balanced = parts(hops, split, stages)
     left, right = sides(facts, alphabet, lengths, balanced=balanced)
-    return _put_together(facts, alphabet, lengths, left, right, merged, code, gate)
+    if soft:
+        asked = promised(margin, code, middle_entities(facts, alphabet, lengths, left))
+        conditions = [side.conditions for side in left]
+        beta = position_scale(bearable(*asked, gate, conditions, right.conditions), hops)
+    model = _put_together(facts, alphabet, lengths, left, right, merged, code, gate, beta, soft)
+    return replace(model, attention=attention)
+
+
+def middle_entities(facts: FactTable, alphabet: Numbers, lengths: list[int], left: list[Side]) -> Numbers:
+    """The entities in the middle, which W_U tells from each other, in increasing order."""
+    if len(left) == 1:
+        return np.unique(left[0].entities)
+    return reachable(facts, alphabet[: sum(lengths)])
 
 
 def single_hop_split(
-    facts: FactTable, *, merged: bool = False, code: Code | None = None, gate: float | None = None
+    facts: FactTable,
+    *,
+    merged: bool = False,
+    code: Code | None = None,
+    gate: float | None = None,
+    attention: AttentionKind = "hard",
+    margin: float | None = None,
 ) -> Transformer:
     """C10 at k = 1: half of the relations in W_E, half in W_U; d_model = ceil((R+1)/2) m + R + 2 + B.
 
     Arguments and errors as of `two_sided_hops`; B = 1 + floor(R/2).
     """
-    return two_sided_hops(facts, hops=1, merged=merged, code=code, gate=gate)
+    return two_sided_hops(
+        facts, hops=1, merged=merged, code=code, gate=gate, attention=attention, margin=margin
+    )
 
 
 def parts(hops: int, split: int | None, stages: int) -> tuple[list[int], bool]:
@@ -236,6 +265,8 @@ def _put_together(
     merged: bool,
     code: Code,
     gate: float,
+    beta: float,
+    soft: bool,
 ) -> Transformer:
     """The transformer of some sides, stage by stage."""
     (hops, R), N, m = alphabet.shape, facts.n_subjects, code.length
@@ -274,8 +305,9 @@ def _put_together(
             write = _merged(space, block, output, side, right, gate)
             mlp = write if apart else beside(write, erase)
         else:
-            mlp = beside(_select(space, block, middle, side, gate), erase)
-        blocks.append(Block(attending(space, heads), silenced(space, mlp, 2.0) if last else mlp))
+            select = _select(space, block, middle, side, gate)
+            mlp = beside(saturated(select, 2.0) if soft and number < last else select, erase)
+        blocks.append(Block(attending(space, heads, beta), silenced(space, mlp, 2.0) if last else mlp))
         if number < last:
             blocks.append(Block(mlp=memory(space, code, left[number + 1].entities)))
     if not merged:

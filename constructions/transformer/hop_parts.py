@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import hstack, vstack
 
 from georecall.constructions.codes.code import Code
+from georecall.constructions.codes.nearest import nearest_squared_distances
 from georecall.constructions.transformer.parts import covering, placed
 from georecall.constructions.transformer.residual import Residual
 from georecall.constructions.transformer.transformer import MLP, Attention, Matrix
@@ -43,15 +44,21 @@ def sign_words(code: Code | None, facts: FactTable) -> Code:
     return code
 
 
-def attending(space: Residual, heads: Sequence[Head]) -> Attention:
-    """Heads that each read one position, with hard attention.
+def promised(margin: float | None, code: Code, entities: Numbers) -> tuple[float, int]:
+    """The margin that softmax is to keep, by default half, and the least distance D of which hard has D/2."""
+    distance = int(nearest_squared_distances(code.words, entities).min())
+    return distance / 4 if margin is None else margin, distance
 
-    The score of position j for position t is -|j - t|. A position ahead of t, which cannot see it, reads
-    itself: no head ever averages, so that arithmetic stays dyadic everywhere.
+
+def attending(space: Residual, heads: Sequence[Head], beta: float = 1.0) -> Attention:
+    """Heads that each read one position, or with softmax mostly that one.
+
+    The score of position j for position t is -beta |j - t|. A position ahead of t, which cannot see it, reads
+    itself: with hard attention no head ever averages, so that arithmetic stays dyadic everywhere.
     """
     position = space["position"]
     here, component = np.arange(position.size), np.zeros(position.size, dtype=np.intp)
-    W_Q = placed((space.d_model, 1), position, component, 1.0)
+    W_Q = placed((space.d_model, 1), position, component, beta)
     W_K = [placed((space.d_model, 1), position, component, -np.abs(here - t)) for t, _, _ in heads]
     return Attention(
         W_Q=(W_Q,) * len(heads),
@@ -99,6 +106,16 @@ def silenced(space: Residual, mlp: MLP, most: float) -> MLP:
     width = mlp.W_in.shape[1]
     silence = placed(mlp.W_in.shape, space["position"][:1], np.arange(width), -float(most))
     return MLP(mlp.W_in + silence, mlp.b_in, mlp.W_out, mlp.b_out)
+
+
+def saturated(mlp: MLP, top: float) -> MLP:
+    """Each neuron as a pair that is 0 up to top/4, and top from 3/4 top on: what softmax blurs is cut off."""
+    return MLP(
+        W_in=hstack([mlp.W_in] * 2, format="csr"),
+        b_in=np.concatenate([mlp.b_in - top / 4, mlp.b_in - 3 * top / 4]),
+        W_out=vstack([2 * mlp.W_out, -2 * mlp.W_out], format="csr"),
+        b_out=mlp.b_out,
+    )
 
 
 def beside(*mlps: MLP) -> MLP:

@@ -11,26 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from georecall.theory.claims.claim import Claim, Control, Hypothesis, Step
-from georecall.theory.claims.formulas import And, Eq, Max, Min, Or, Piecewise, ceiling, evaluated, log
+from georecall.theory.claims.formulas import Eq, Max, Min, Piecewise, ceiling, evaluated, log
 from georecall.theory.claims.single_hop import GATE_HALF_SPREAD, INJECTIVE_CODE, TWO_ATTRIBUTES, Floats
-from georecall.theory.claims.symbols import D, K, R, V, gate, levels, m, promise, separate, soft, strangers
-
-DEFAULT_SOFT_GATE = Fraction(5, 4)
-_BETA_STEP = 1024  # beta is rounded up to a multiple of 1/1024: scores are then exact in float64
+from georecall.theory.claims.softmax import GATE_IF_SOFT, SIGNS_IF_SOFT, SOFT, least_scale, margin_if_soft
+from georecall.theory.claims.symbols import D, K, R, gate, levels, m, promise, separate, strangers
 
 _POSITION = Max(1, ceiling(log(K, 2)))  # q, signs of a position code of distance 1
-_HARD = Eq(soft, 0)
 _GATE = gate  # the symbol, where a function has a gate
 
 LEAK = Min((1 - 2 * promise / D) / (2 * (1 + gate)), 1 - 1 / gate)  # eps*
 
 ENTITIES = Hypothesis("every attribute a subject", Eq(strangers, 0))
-SIGNS_IF_SOFT = Hypothesis("a sign code if attention is soft", Or(_HARD, And(Eq(V, 2), Eq(levels, 2))))
-GATE_IF_SOFT = Hypothesis("a gate above 1 if attention is soft", Or(_HARD, gate > 1))
-MARGIN_IF_SOFT = Hypothesis(
-    "a margin between 0 and that of hard attention if attention is soft",
-    Or(_HARD, And(promise > 0, 2 * promise < D)),
-)
 
 WEAK_GATE = Control("weak gate", "every step's margin is the predicted one, some are not positive")
 SHARED_POSITIONS = Control(
@@ -82,14 +73,14 @@ word, at least $D/2$. With softmax, sign codes, gate $> 1$, $\varepsilon^* = \mi
         GATE_HALF_SPREAD,
         SIGNS_IF_SOFT,
         GATE_IF_SOFT,
-        MARGIN_IF_SOFT,
+        margin_if_soft(),
     ),
     predicted={
         "d_model": (R + separate) * m + 2 * _POSITION,
         "d_mlp": R * m,
         "d_mlp_per_layer": [R * m],
         "n_layers": 1,
-        "min_margin": Piecewise((promise, Eq(soft, 1)), (D / 2, True)),
+        "min_margin": Piecewise((promise, SOFT), (D / 2, True)),
         "subject_bits": R * m * ceiling(log(levels, 2)),
         "other_bits": 0,
     },
@@ -178,8 +169,7 @@ def inverse_temperature(margin: float, *, distance: int, gate: float, max_hops: 
     """beta: the least multiple of 1/1024, as the factor on the scores, with which softmax keeps a margin.
 
     It makes S(beta) = min((1 + e^(-2 beta))^q - 1, (K-1) e^(-2 beta)) + K e^(-beta q), the weight off the
-    relation asked for against its own, at most eps*/(1 - eps*): S falls with beta, and is compared with a
-    relative slack above its rounding.
+    relation asked for against its own, at most eps*/(1 - eps*).
 
     Args:
         margin: mu.
@@ -202,20 +192,11 @@ def inverse_temperature(margin: float, *, distance: int, gate: float, max_hops: 
     leak = float(evaluated(LEAK, values))
     q = max(1, (max_hops - 1).bit_length())
 
-    def enough(steps: int) -> bool:
-        beta = steps / _BETA_STEP
+    def strays(beta: float) -> float:
         words = min(math.expm1(q * math.log1p(math.exp(-2 * beta))), (max_hops - 1) * math.exp(-2 * beta))
-        weight = words + max_hops * math.exp(-beta * q)
-        return weight * (1 + 1e-9) <= leak / (1 - leak)
+        return words + max_hops * math.exp(-beta * q)
 
-    steps = 1
-    while not enough(steps):
-        steps *= 2
-    low = steps // 2
-    while steps - low > 1:
-        middle = (low + steps) // 2
-        low, steps = (low, middle) if enough(middle) else (middle, steps)
-    return steps / _BETA_STEP
+    return least_scale(strays, leak)
 
 
 def readout_shared_positions(v: Floats, gate: float) -> Floats:

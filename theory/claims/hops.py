@@ -13,7 +13,23 @@ from georecall.theory.claims.chain_of_thought import ENTITIES
 from georecall.theory.claims.claim import Claim, Control, Hypothesis, PerLayer, Step
 from georecall.theory.claims.formulas import And, Eq, Max, Min, Mod, Piecewise, ceiling, floor, log
 from georecall.theory.claims.single_hop import GATE_HALF_SPREAD, INJECTIVE_CODE, TWO_ATTRIBUTES, Floats
-from georecall.theory.claims.symbols import D, N, R, V, c, k, layer, levels, m, merged, separate, typed
+from georecall.theory.claims.softmax import GATE_IF_SOFT, SIGNS_IF_SOFT, SOFT, SOFTER, margin_if_soft
+from georecall.theory.claims.symbols import (
+    D,
+    N,
+    R,
+    V,
+    c,
+    k,
+    layer,
+    levels,
+    m,
+    merged,
+    promise,
+    separate,
+    soft,
+    typed,
+)
 
 _DERIVED = "theory/pages/c5.md, {} (derived there)"
 _BITS = ceiling(log(levels, 2))
@@ -54,6 +70,21 @@ CORRUPTED_MEMORY = Control(
 )
 _OF_MEMORIES = (WEAK_GATE, DROPPED_BLOCK, SILENT_MEMORY, LOW_THRESHOLD, STATE_KEPT, CORRUPTED_MEMORY)
 
+KEPT = Piecewise((promise, SOFT), (D / 2, True))  # the margin
+_SOFT = (SIGNS_IF_SOFT, GATE_IF_SOFT, margin_if_soft())
+SOFT_NOTATION = {
+    r"\beta": "factor on the scores",
+    r"\mu": "promise: margin that softmax attention keeps",
+    r"\varepsilon": "attention weight off the position meant, at most",
+    "S": "weight off the position meant, relative to its own, at most",
+    "e": "base of the natural logarithm",
+    "i": "a distance between positions",
+}
+SOFT_STEPS = (
+    Step("softmax: weight that strays", "proved", ("leak-weight", "leak-score-gap")),
+    Step("softmax: its sum, and what it does to a stage", "prose", ("proof",)),
+)
+
 _GATE_OF_LETTERS = Step(
     "the gate of k letters, signs",
     "proved",
@@ -92,26 +123,32 @@ $\mathrm{ReLU}(x - (2\,\mathrm{gate}\,k + lo))$ write to the readout, where $b_{
 turn $z$ into $\max(z, 2\,\mathrm{gate}\,k + lo)$, with $b_{out} = -2\,\mathrm{gate}\,k$ on the first block
 and $-(2\,\mathrm{gate}\,k + lo)$ on the others. $W_U$ reads $v_a$ off the readout (off every block), $b_U$
 as C1. The margin of a query is half the squared distance from its answer's word to the nearest other word,
-the least is $D/2$.""",
-    hypotheses=(TWO_ATTRIBUTES, ENTITIES, INJECTIVE_CODE, GATE_HALF_SPREAD),
+the least is $D/2$. With softmax, signs and gate $> 1$, scores $-\beta |j - t|$ and $S =
+\sum_{i \le \lfloor k/2\rfloor} e^{-\beta i} + \sum_{i \le \lceil k/2\rceil} e^{-\beta i}$, at most
+$S/(1+S)$ of a head's weight strays; if that is at most $\varepsilon^* = \min((1 -
+2\mu/D)/(1 + 2\,\mathrm{gate}\,k), 1 - 1/\mathrm{gate})$, every margin is at least $\mu$.""",
+    hypotheses=(TWO_ATTRIBUTES, ENTITIES, INJECTIVE_CODE, GATE_HALF_SPREAD, *_SOFT),
     predicted={
         "d_model": (R**k + separate) * m + R + k + 1,
         "d_mlp": R**k * m,
         "d_mlp_per_layer": [R**k * m],
         "n_layers": 1,
-        "min_margin": D / 2,
+        "min_margin": KEPT,
         "subject_bits": R**k * m * _BITS,
         "other_bits": 0,
     },
     proof=r"""A block that at most $k - 1$ letters match holds at most $hi + 2\,\mathrm{gate}(k-1) \le
 2\,\mathrm{gate}\,k + lo$: its neurons are silent. The one that all match gives $v - lo$; the bias adds
 $lo$. In place the neurons turn $z$ into $\max(z, 2\,\mathrm{gate}\,k + lo)$, which is the same for all
-other blocks.""",
+other blocks. Softmax: each letter lifts its blocks by at most $2\,\mathrm{gate}\,\varepsilon$ less and
+others by as much more, the copy is off by $\varepsilon$; a block that a letter does not match stays at or
+below the level if $\mathrm{gate}(1 - \varepsilon) \ge 1$, and the one asked for reads its signs, off
+inwards by at most $\varepsilon(1 + 2\,\mathrm{gate}\,k)$: so much of the margin, as a share, is lost.""",
     source=_DERIVED.format("C5(a)"),
-    controls=(WEAK_GATE, DROPPED_BLOCK, CORRUPTED_WEIGHT),
-    parameters=("hops", "typed", "gate", "code_length", "readout"),
-    notation={"j": "a position"},
-    trust=(_GATE_OF_LETTERS, _IN_PLACE, _CHECKED),
+    controls=(WEAK_GATE, DROPPED_BLOCK, CORRUPTED_WEIGHT, SOFTER),
+    parameters=("hops", "typed", "attention", "margin", "gate", "code_length", "readout"),
+    notation=SOFT_NOTATION | {"j": "a position"},
+    trust=(_GATE_OF_LETTERS, _IN_PLACE, *SOFT_STEPS, _CHECKED),
 )
 
 SEQUENTIAL_HOPS = Claim(
@@ -132,43 +169,58 @@ Merged, $k$ layers in $(R+1)m + 2R + k + 1$ dimensions do: a head copies $r_t$ t
 neurons $\mathrm{ReLU}(\langle u(x), \mathrm{block}_r\rangle + \mathrm{asked}_r - m)$ write $x$'s embedding
 to the state (weight $-m$ from position 0), and state and asked are erased; the last layer is the selector,
 lifted by $2\,\mathrm{gate}\,\mathrm{asked}_r$. $W_U$ reads $u(a)$ off the readout, $b_U = 0$. The margin of
-a query is half the squared distance from its answer's word to the nearest other word, the least is $D/2$.""",
-    hypotheses=(TWO_ATTRIBUTES, ENTITIES, INJECTIVE_CODE, SIGN_CODE, GATE_HALF_SPREAD),
+a query is half the squared distance from its answer's word to the nearest other word, the least is $D/2$.
+With softmax as in C5(a), gate $> 1$, all that a memory reads or does goes through pairs of neurons $2
+\mathrm{ReLU}(z - q) - 2 \mathrm{ReLU}(z - 3q)$ in place of $\mathrm{ReLU}(z) \in \{0, 4q\}$ (selectors $q
+= 1/2$; merged, the memory's neurons, $q = 1/4$), and every margin is at least $\mu$ if at most
+$\varepsilon^* = \min((1 - 2\mu/D)/(2\,\mathrm{gate}), 1/(2 + 4\,\mathrm{gate}), 1 - 1/\mathrm{gate})$,
+merged also $1/(4(m+1))$, of a head's weight strays ($k = 1$: as C5(a)).""",
+    hypotheses=(TWO_ATTRIBUTES, ENTITIES, INJECTIVE_CODE, SIGN_CODE, GATE_HALF_SPREAD, *_SOFT),
     predicted={
         "d_model": (R + 1) * m + R + k + 1 + merged * R,
         "d_mlp": Piecewise(
             (R * m, Eq(k, 1)),
-            (R * N + R * m + R, _ONE_LAYER_PER_HOP),
-            (Max(2 * R * m, N), True),
+            ((1 + soft) * R * N + R * m + R, _ONE_LAYER_PER_HOP),
+            (Max((2 + soft) * R * m, N), True),
         ),
         "d_mlp_per_layer": PerLayer(
             Piecewise(
                 (R * m, And(_ONE_LAYER_PER_HOP, Eq(layer, k))),
-                (R * N + R * m + R, _ONE_LAYER_PER_HOP),
+                ((1 + soft) * R * N + R * m + R, _ONE_LAYER_PER_HOP),
                 (R * m, Eq(layer, 2 * k - 1)),
                 (N, Eq(Mod(layer, 2), 0)),
-                (2 * R * m, True),
+                ((2 + soft) * R * m, True),
             ),
             Piecewise((k, _ONE_LAYER_PER_HOP), (2 * k - 1, True)),
         ),
         "n_layers": Piecewise((k, _ONE_LAYER_PER_HOP), (2 * k - 1, True)),
-        "min_margin": D / 2,
+        "min_margin": KEPT,
         "subject_bits": R * m * _BITS,
         "other_bits": N * R * m * Piecewise((k - 1, _TYPED), (Min(k - 1, 1), True)),
     },
     proof=r"""A selector is C1 on the state; $\mathrm{ReLU}(x + 1)$, lifted or not, is $x + 1$, so that
 taking it off and adding $1$ leaves $0$. For signs $\langle u(x), u(y)\rangle = m - 2 d$ at Hamming distance
 $d$: of the memory's neurons only that of the entity reached fires, with value $1$. So before hop $t$ the
-state is that entity's embedding and the code is $0$, as at hop 1. Untyped memories are all equal.""",
+state is that entity's embedding and the code is $0$, as at hop 1. Untyped memories are all equal.
+Softmax: coordinates read are off their signs, inwards, by at most $\varepsilon(1 + 2\,\mathrm{gate}) \le
+1/2$, where a pair of neurons gives exactly $0$ or $2$; merged, a memory's neuron is off by at most
+$\varepsilon(m + 1) \le 1/4$. What lies between $-1$ and $1$ or above is erased exactly. So every state is
+exact, and only the last selector loses, as in C5(a), $2\,\mathrm{gate}\,\varepsilon$.""",
     source=_DERIVED.format("C5(b)"),
-    controls=_OF_MEMORIES,
-    parameters=("hops", "typed", "merged", "gate", "code_length"),
-    notation={"x": "an entity; inside a neuron that reads one coordinate, that coordinate"},
+    controls=(*_OF_MEMORIES, SOFTER),
+    parameters=("hops", "typed", "merged", "attention", "margin", "gate", "code_length"),
+    notation=SOFT_NOTATION
+    | {
+        "q": "a quarter of what a neuron gives where it fires",
+        "z": "what a neuron reads",
+        "x": "an entity; inside a neuron that reads one coordinate, that coordinate",
+    },
     trust=(
         _GATE_OF_LETTERS,
         _MEMORY_NEURON,
         Step("the merged neuron", "proved", ("merged-neuron",)),
         _ERASE,
+        *SOFT_STEPS,
         _STATES,
         _CHECKED,
     ),
@@ -187,21 +239,24 @@ the readout, and, but for the last stage, the erasure of these blocks as in C5(b
 C5(b)'s memory of $N$ neurons, which writes the words of the next stage's strings of relations to the blocks
 and takes the code off the readout. Selectors have weight $-1$ from position 0 if $c > 1$. $W_E$, $W_{pos}$
 as C5(a) with the first stage's strings; $W_U$ reads $u(a)$ off the readout, $b_U = 0$. The margin of a
-query is half the squared distance from its answer's word to the nearest other word, the least is $D/2$.""",
-    hypotheses=(TWO_ATTRIBUTES, ENTITIES, INJECTIVE_CODE, SIGN_CODE, GATE_HALF_SPREAD),
+query is half the squared distance from its answer's word to the nearest other word, the least is $D/2$.
+With softmax as in C5(a), selectors before a memory are pairs of neurons as in C5(b), and every margin is at
+least $\mu$ if at most $\varepsilon^* = \min((1 - 2\mu/D)/(2\,\mathrm{gate} \lfloor k/c\rfloor), 1/(2 +
+4\,\mathrm{gate}\,j), 1 - 1/\mathrm{gate})$ of a head's weight strays ($c = 1$: as C5(a)).""",
+    hypotheses=(TWO_ATTRIBUTES, ENTITIES, INJECTIVE_CODE, SIGN_CODE, GATE_HALF_SPREAD, *_SOFT),
     predicted={
         "d_model": (R**_LONGEST + 1) * m + R + k + 1,
-        "d_mlp": Piecewise((R**k * m, Eq(c, 1)), (Max(2 * R**_LONGEST * m, N), True)),
+        "d_mlp": Piecewise((R**k * m, Eq(c, 1)), (Max((2 + soft) * R**_LONGEST * m, N), True)),
         "d_mlp_per_layer": PerLayer(
             Piecewise(
                 (R**_SHORT * m, Eq(layer, 2 * c - 1)),
                 (N, Eq(Mod(layer, 2), 0)),
-                (2 * R ** _length((layer + 1) / 2) * m, True),
+                ((2 + soft) * R ** _length((layer + 1) / 2) * m, True),
             ),
             2 * c - 1,
         ),
         "n_layers": 2 * c - 1,
-        "min_margin": D / 2,
+        "min_margin": KEPT,
         "subject_bits": R**_LONGEST * m * _BITS,
         "other_bits": N
         * m
@@ -213,12 +268,13 @@ query is half the squared distance from its answer's word to the nearest other w
     proof=r"""C5(a) inside a stage, C5(b) between two: after a stage the readout holds the code of the
 entity that its string reaches, and the state, lifted by whatever number of letters, is erased to $0$. The
 memory is that of C5(b), with the codes of the next stage's $R^{j'}$ strings for an embedding. Untyped
-memories before stages of one length are equal.""",
+memories before stages of one length are equal. Softmax as in C5(b): every state is exact.""",
     source=_DERIVED.format("C5(c)"),
-    controls=_OF_MEMORIES,
-    parameters=("hops", "stages", "typed", "gate", "code_length"),
-    notation={"i": "hops of one stage", "j": "hops of the longest stage"},
-    trust=(_GATE_OF_LETTERS, _MEMORY_NEURON, _ERASE, _STATES, _CHECKED),
+    controls=(*_OF_MEMORIES, SOFTER),
+    parameters=("hops", "stages", "typed", "attention", "margin", "gate", "code_length"),
+    notation=SOFT_NOTATION
+    | {"i": "hops of one stage, or a distance between positions", "j": "hops of the longest stage"},
+    trust=(_GATE_OF_LETTERS, _MEMORY_NEURON, _ERASE, *SOFT_STEPS, _STATES, _CHECKED),
 )
 
 

@@ -6,9 +6,10 @@ from georecall.theory.claims.chain_of_thought import ENTITIES
 from georecall.theory.claims.claim import Claim, Control, Hypothesis, PerLayer, Step
 from georecall.theory.claims.counting import BIJECTIONS
 from georecall.theory.claims.formulas import And, Eq, Max, Mod, Piecewise, ceiling, factorial, floor, log
-from georecall.theory.claims.hops import SIGN_CODE
+from georecall.theory.claims.hops import SIGN_CODE, SOFT_NOTATION, SOFT_STEPS
 from georecall.theory.claims.single_hop import GATE_HALF_SPREAD, INJECTIVE_CODE, TWO_ATTRIBUTES
-from georecall.theory.claims.symbols import N, R, c, k, layer, m, merged, named, typed
+from georecall.theory.claims.softmax import GATE_IF_SOFT, SOFT, SOFTER, margin_if_soft
+from georecall.theory.claims.symbols import N, R, c, k, layer, m, merged, named, promise, soft, typed
 
 _SOURCE = "theory/pages/c10.md, C10 (derived there)"
 a = named("a", "hops answered by the embeddings", integer=True, nonnegative=True)
@@ -68,14 +69,28 @@ odd $k = 2q + 1$, unless split otherwise, *the middle letter decides*: of hop $q
 R/2\rceil$ letters are on the left, in blocks $u(\pi_r \pi_w(s))$, the others on the right, in output
 blocks $u(\pi_{r^*} (\pi_v \pi_r)^{-1}(y))$, $r^*$ a letter on the left, a bijection too, whose blocks
 they lift; every block and gate waits for $q + 1$ letters, and $\max(A, B) = \lceil (R+1)/2\rceil R^q$.
-With $c$ stages on the left, $c - 1$ memories between them as in C5(c) and a readout, $2c$ layers do."""
+With $c$ stages on the left, $c - 1$ memories between them as in C5(c) and a readout, $2c$ layers do.
+With softmax as in C5(a), gate $> 1$, selectors before a memory pairs of neurons as in C5(b), every margin
+is at least $\mu$ if at most $\varepsilon^* = \min((1 - 2\mu/D_z)/\max(1 + 2\,\mathrm{gate}\,a,
+2\,\mathrm{gate}\,b), 1 - 1/\mathrm{gate})$ of a head's weight strays, $a$ and $b$ the letters that blocks and
+gates wait for; with $c > 1$ also $1/(2 + 4\,\mathrm{gate}\,a_1)$, and $2\,\mathrm{gate}\,a_c$ in place of
+$1 + 2\,\mathrm{gate}\,a$, $a_i$ the letters of stage $i$."""
 
 TWO_SIDED_HOPS = Claim(
     name="two-sided-hops",
     label="C10",
     title="facts on both sides: R^ceil(k/2) blocks, no memory, two layers",
     statement=_STATEMENT,
-    hypotheses=(TWO_ATTRIBUTES, ENTITIES, INJECTIVE_CODE, SIGN_CODE, GATE_HALF_SPREAD, BIJECTIONS_INVERTED),
+    hypotheses=(
+        TWO_ATTRIBUTES,
+        ENTITIES,
+        INJECTIVE_CODE,
+        SIGN_CODE,
+        GATE_HALF_SPREAD,
+        BIJECTIONS_INVERTED,
+        GATE_IF_SOFT,
+        margin_if_soft(middle),
+    ),
     predicted={
         "d_model": Piecewise(
             ((_A + _B) * m, And(_ONE_STAGE, _MERGED)),
@@ -89,8 +104,8 @@ TWO_SIDED_HOPS = Claim(
         "d_mlp": Piecewise(
             (_A * _B * m + _B, And(_ONE_STAGE, _MERGED)),
             (Max(2 * _A * m, (_B + 1) * m + _B), _ONE_STAGE),
-            (Max(2 * _A * m, N, _LAST * _B * m + _B + _LAST * m), _MERGED),
-            (Max(2 * _A * m, N, _B * m + _B), True),
+            (Max((2 + soft) * _A * m, N, _LAST * _B * m + _B + _LAST * m), _MERGED),
+            (Max((2 + soft) * _A * m, N, _B * m + _B), True),
         ),
         "d_mlp_per_layer": PerLayer(
             Piecewise(
@@ -99,12 +114,13 @@ TWO_SIDED_HOPS = Claim(
                 (_LAST * _B * m + _B + _LAST * m, And(_MERGED, Eq(layer, 2 * c - 1))),
                 (_B * m + _B, Eq(layer, 2 * c)),
                 (N, Eq(Mod(layer, 2), 0)),
-                (2 * Piecewise((_A, _ONE_STAGE), (_blocks((layer + 1) / 2), True)) * m, True),
+                (2 * _LAST * m, Eq(layer, 2 * c - 1)),
+                ((2 + soft) * _blocks((layer + 1) / 2) * m, True),
             ),
             2 * c - merged,
         ),
         "n_layers": 2 * c - merged,
-        "min_margin": middle / 2,
+        "min_margin": Piecewise((promise, SOFT), (middle / 2, True)),
         "subject_bits": Piecewise((0, And(Eq(a, 0), Eq(balanced, 0))), (_A * m, True)),
         "other_bits": N
         * m
@@ -131,11 +147,17 @@ TWO_SIDED_HOPS = Claim(
 2\,\mathrm{gate}\,a + 1 \le 0$: so $u(z)$. At an output block all letters give $\mathrm{ReLU}(u_i + 1) -
 \mathrm{ReLU}(1) = u_i$, fewer $0 - 0$. The logit of $y$ is $\langle u(\pi_v^{-1}(y)), u(z)\rangle$, and
 $\pi_v^{-1}$ runs over all entities once. The middle letter: $r$ on the left reads $u(\pi_r\pi_w(s))$ against
-$\pi_v^{-1}(y)$; $r$ on the right reads $u(\pi_{r^*}\pi_w(s))$ against $\pi_{r^*}(\pi_v\pi_r)^{-1}(y)$.""",
+$\pi_v^{-1}(y)$; $r$ on the right reads $u(\pi_{r^*}\pi_w(s))$ against $\pi_{r^*}(\pi_v\pi_r)^{-1}(y)$.
+Softmax: $u(z)$ is read as in C5(a), signs off inwards by at most $d = \varepsilon(1 + 2\,\mathrm{gate}\,a)$;
+the gate asked for falls short by some $s \le 2\,\mathrm{gate}\,\varepsilon b$, and its output block reads
+$\mathrm{ReLU}(u_i + 1 - s) - \mathrm{ReLU}(1 - s)$: off inwards by at most $\max(d, s)$; others stay shut if
+$\mathrm{gate}(1 - \varepsilon) \ge 1$.""",
     source=_SOURCE,
-    controls=(ALTERED_OUTPUT, NOT_BIJECTIVE, SWAPPED, QUANTISED),
-    parameters=("hops", "split", "stages", "typed", "merged", "gate", "code_length"),
-    notation={
+    controls=(ALTERED_OUTPUT, NOT_BIJECTIVE, SWAPPED, QUANTISED, SOFTER),
+    parameters=("hops", "split", "stages", "typed", "merged", "attention", "margin", "gate", "code_length"),
+    notation=SOFT_NOTATION
+    | {
+        "d": "how far the word in the middle is off",
         "A": "blocks of an embedding",
         "B": "output blocks",
         "b": "hops answered by W_U",
@@ -154,6 +176,7 @@ $\pi_v^{-1}(y)$; $r$ on the right reads $u(\pi_{r^*}\pi_w(s))$ against $\pi_{r^*
             "two_sided.window_lifts, two_sided.selects_first",
         ),
         Step("erasing the state", "proved", ("erase",), "hops.erases"),
+        *SOFT_STEPS,
         Step(
             "output blocks, gauge, middle letter",
             "prose",
@@ -184,9 +207,9 @@ has the other half of the facts.""",
     predicted=TWO_SIDED_HOPS.predicted,
     proof=TWO_SIDED_HOPS.proof,
     source=_SOURCE,
-    controls=(ALTERED_OUTPUT, NOT_BIJECTIVE, QUANTISED),
-    parameters=("merged", "gate", "code_length"),
-    notation={"y": "an answer"},
+    controls=(ALTERED_OUTPUT, NOT_BIJECTIVE, QUANTISED, SOFTER),
+    parameters=("merged", "attention", "margin", "gate", "code_length"),
+    notation=TWO_SIDED_HOPS.notation,
     trust=tuple(step for step in TWO_SIDED_HOPS.trust if "stages" not in step.what),
 )
 

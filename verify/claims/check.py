@@ -225,6 +225,9 @@ def _measured(
             if agrees and name == "min_margin":
                 times = float(Fraction(measured[name]) / Fraction(str(value)))
                 verdict = replace(verdict, measured=measured | {"times_promised": times})
+            elif name == "min_margin" and found.minimum[1] >= Fraction(str(value)):
+                reason = f"min_margin is at least {_short(measured[name])}, promised at least {_short(value)}"
+                return replace(verdict, status="inconclusive", reason=reason), found.path
         elif name == "min_margin":
             agrees = found.minimum[0] <= Fraction(str(value)) <= found.minimum[1]
         else:

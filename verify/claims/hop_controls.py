@@ -15,6 +15,7 @@ from georecall.theory.claims import chain_of_thought as chain
 from georecall.theory.claims import hops as claims
 from georecall.theory.claims.claim import Claim
 from georecall.theory.claims.single_hop import Floats, readout_selected
+from georecall.theory.claims.softmax import SOFTER
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.facts.strings import letters, spelled, string_answers
 from georecall.theory.tools.randomness import generator
@@ -80,6 +81,7 @@ def hop_controls(
         claims.LOW_THRESHOLD.name: companion.low_threshold,
         claims.STATE_KEPT.name: companion.state_kept,
         claims.CORRUPTED_MEMORY.name: companion.corrupted_memory,
+        SOFTER.name: companion.softer,
     }
     return [found[control.name]() for control in claim.controls]
 
@@ -228,6 +230,11 @@ class _Companion:
         got = f"{wrong.sum()} wrong, {through.sum()} pass through"
         return result(claims.CORRUPTED_MEMORY, got, np.array_equal(wrong, through.reshape(wrong.shape)))
 
+    def softer(self) -> ControlResult:
+        """Softmax at half the scale."""
+        options = {"hops": sum(self.lengths), "code": _CODE} | self.asked
+        return softer(self.construct, self.facts, self.alphabet, **options)
+
     @property
     def _memory(self) -> int:
         """The layer of the first memory."""
@@ -369,6 +376,24 @@ def _softer(facts: FactTable, readout: Readout) -> ControlResult:
         f"where a chain has margin {float(shown):.3g}"
     )
     return result(chain.SOFTER, got, bound <= shown < promised <= kept)
+
+
+def softer(
+    construct: Callable[..., Transformer], facts: FactTable, alphabet: NDArray[np.int64], **options: Any
+) -> ControlResult:
+    """Softmax with the scores halved: of the queries, which all keep the promise, one falls short of it."""
+    promised = 1.0  # of 2
+    model = construct(facts, attention="soft", margin=promised, **options)
+    kept = margins(model, Chains(facts, alphabet)).minimum[0]
+    short = margins(replace(model, attn_scale=0.5), Chains(facts, alphabet)).minimum[1]
+    named = ", ".join(name for name, value in options.items() if value is True or name == "stages")
+    got = f"{named or 'as it is'}: {float(kept):.4g} at the scale, {float(short):.4g} at half of it"
+    return result(SOFTER, got, short < promised <= kept)
+
+
+def all_softer(seen: Sequence[ControlResult]) -> ControlResult:
+    """`softer` of several constructions as one result."""
+    return result(SOFTER, "; ".join(one.got for one in seen), all(one.ok for one in seen))
 
 
 def _questions(found: Margins, facts: FactTable) -> str:

@@ -19,10 +19,11 @@ from georecall.constructions.transformer.hop_parts import dyadic
 from georecall.constructions.transformer.parts import covering
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims import symbols as sym
-from georecall.theory.claims.chain_of_thought import CHAIN_OF_THOUGHT, DEFAULT_SOFT_GATE
+from georecall.theory.claims.chain_of_thought import CHAIN_OF_THOUGHT
 from georecall.theory.claims.claim import Claim
 from georecall.theory.claims.formulas import Values
 from georecall.theory.claims.hops import COMPOSED_HOPS, HYBRID_HOPS, SEQUENTIAL_HOPS
+from georecall.theory.claims.softmax import DEFAULT_SOFT_GATE
 from georecall.theory.facts.fact_table import FactsError, FactTable
 from georecall.theory.facts.strings import letters, reachable
 from georecall.theory.tools.randomness import generator
@@ -62,8 +63,8 @@ class ChainOfThought:
         readout, soft = options.get("readout", "in-place"), attention == "soft"
         code = _code(facts, **options)
         distance = _distance(code, facts.occurring())
-        margin = options.get("margin", distance / 4) if soft else None
-        gate = options.get("gate", float(DEFAULT_SOFT_GATE) if soft else code.spread / 2)
+        margin = softness(distance, **options)["margin"]
+        gate = options.get("gate", DEFAULT_SOFT_GATE if soft else code.spread / 2)
         values = _values(facts, facts.n_relations, code, gate, distance, strangers) | {
             sym.K: max_hops,
             sym.soft: int(soft),
@@ -102,7 +103,8 @@ class ChainOfThought:
             promises=("min_margin",) if soft else (),
             again=lambda model, facts, _: induction(model, facts, max_hops=max_hops),
             companion=lambda: self.instance(
-                small_table(facts, min(R, _FEW)), **options | {"hops": min(max_hops, _SHORT)}
+                small_table(facts, min(R, _FEW)),
+                **without_margin(options) | {"hops": min(max_hops, _SHORT)},
             ),
             premises=(_selectors_exact(code, Fraction(gate)),),
         )
@@ -146,33 +148,37 @@ class Hops:
         facts, strangers = as_entities(facts)
         hops, typed = options.get("hops", self.default_hops), bool(options.get("typed", False))
         stages, merged = options.get("stages", self.default_stages(hops)), bool(options.get("merged", False))
-        readout = options.get("readout", "separate")
+        readout, soft = options.get("readout", "separate"), options.get("attention", "hard") == "soft"
         if stages > hops:
             raise UsageError(Option("stages"), f" must be from 1 to the number of hops, {hops}, got {stages}")
         alphabet = letters(facts, hops, typed=typed)
         R = alphabet.shape[1]
         code = _code(facts, **options)
-        gate = options.get("gate", code.spread / 2)
+        gate = options.get("gate", DEFAULT_SOFT_GATE if soft else code.spread / 2)
         distance = 0 if strangers else _distance(code, reachable(facts, alphabet))
         own = {"stages": stages, "typed": typed, "merged": merged, "readout": readout}
         chosen = {"hops": hops} | {name: v for name, v in own.items() if name in self.claim.parameters}
+        asked = softness(distance, **options)
         values = _values(facts, R, code, gate, distance, strangers) | {
             sym.k: hops,
             sym.c: stages,
             sym.typed: int(typed),
             sym.merged: int(merged),
             sym.separate: int(readout == "separate"),
+            sym.soft: int(soft),
+            sym.promise: Fraction(asked["margin"] or 0),
         }
         n_queries = facts.n_subjects * R**hops
         return Instance(
             facts=facts,
             values=values,
-            parameters={**chosen, **_rounded(gate), "code_length": code.length},
-            build=lambda: self.construct(facts, code=code, gate=gate, **chosen),
+            parameters={**chosen, **asked, **_rounded(gate), "code_length": code.length},
+            build=lambda: self.construct(facts, code=code, gate=gate, **chosen, **asked),
             margins=lambda model, progress: all_margins(model, facts, alphabet, progress=progress),
             n_queries=n_queries,
             samples=lambda: [sample(Chains(facts, alphabet), _last(R, hops) * facts.n_subjects)],
-            premises=(_selectors_exact(code, Fraction(dyadic(gate)), stage_lengths(hops, stages)),),
+            promises=("min_margin",) if soft else (),
+            premises=(_selectors_exact(code, Fraction(dyadic(gate)), stage_lengths(hops, stages), soft),),
             again=again_in_a_pass(alphabet),
             companion=lambda: self._companion(facts, R, options | {"hops": hops, "stages": stages}),
         )
@@ -180,7 +186,7 @@ class Hops:
     def _companion(self, facts: FactTable, R: int, options: dict[str, Any]) -> Instance:
         """The same claim and options at few entities, relations and hops."""
         hops, R = min(options["hops"], _SHORT), min(R, _FEW)
-        options = options | {"hops": hops, "stages": min(options["stages"], hops)}
+        options = without_margin(options) | {"hops": hops, "stages": min(options["stages"], hops)}
         return self.instance(small_table(facts, R * hops if options.get("typed") else R), **options)
 
     def controls(self, **options: Any) -> list[ControlResult]:
@@ -196,6 +202,20 @@ class Hops:
             "table": "bijections",
         }
         return at | {"hops": hops, "stages": len(self.controls_lengths)} | asked
+
+
+def softness(distance: int, **options: Any) -> dict[str, Any]:
+    """The attention asked for and, for softmax, the margin that it is to keep; default: half of hard's."""
+    soft = options.get("attention", "hard") == "soft"
+    return {
+        "attention": "soft" if soft else "hard",
+        "margin": options.get("margin", distance / 4) if soft else None,
+    }
+
+
+def without_margin(options: dict[str, Any]) -> dict[str, Any]:
+    """The options that a small table can have: the margin asked for may be more than its words allow."""
+    return {name: value for name, value in options.items() if name != "margin"}
 
 
 def again_in_a_pass(alphabet: Any) -> Again:
@@ -303,10 +323,13 @@ def _distance(code: Code, answers: Any) -> int:
     return int(nearest_squared_distances(code.words, answers).min()) if code.n_words > 1 else 0
 
 
-def _selectors_exact(code: Code, gate: Fraction, lengths: Sequence[int] = (1,)) -> HypothesisResult:
+def _selectors_exact(
+    code: Code, gate: Fraction, lengths: Sequence[int] = (1,), pairs: bool = False
+) -> HypothesisResult:
     """Whether floats hold what selectors have for lifts and thresholds after so many letters."""
     lifts = {2 * gate * length for length in lengths}
-    return exact_biases(lifts | {lift + code.lo for lift in lifts})
+    levels = {lift + code.lo for lift in lifts}
+    return exact_biases(lifts | levels | ({level + Fraction(1, 2) for level in levels} if pairs else set()))
 
 
 def _values(

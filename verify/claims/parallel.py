@@ -1,6 +1,7 @@
 """C5(d) under test: every number of hops up to k, by the same weights."""
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from math import factorial
 from typing import Any
 
@@ -19,7 +20,8 @@ from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.facts.strings import letters, string_answers
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.controls import result
-from georecall.verify.claims.hops import again_in_a_pass, all_margins, as_entities
+from georecall.verify.claims.hop_controls import softer
+from georecall.verify.claims.hops import again_in_a_pass, all_margins, as_entities, softness, without_margin
 from georecall.verify.claims.instance import Instance
 from georecall.verify.claims.path_control import small_table
 from georecall.verify.margins.margins import Margins, Progress, margins
@@ -55,6 +57,7 @@ class Parallel:
         distances = (
             nearest_squared_distances(code.words, np.arange(code.n_words)) if code.n_words > 1 else [0]
         )
+        asked = softness(int(min(distances)), **options)
         n_queries = facts.n_subjects * R**hops
         return Instance(
             facts=facts,
@@ -70,9 +73,18 @@ class Parallel:
                 sym.typed: int(typed),
                 sym.strangers: strangers,
                 sym.D: int(min(distances)),
+                sym.soft: int(asked["attention"] == "soft"),
+                sym.promise: Fraction(asked["margin"] or 0),
             },
-            parameters={"hops": hops, "typed": typed, "code_length": code.length, "group": group(facts)},
-            build=lambda: parallel_hops(facts, hops=hops, typed=typed, code=code),
+            parameters={
+                "hops": hops,
+                "typed": typed,
+                **asked,
+                "code_length": code.length,
+                "group": group(facts),
+            },
+            build=lambda: parallel_hops(facts, hops=hops, typed=typed, code=code, **asked),
+            promises=("min_margin",) if asked["margin"] else (),
             margins=lambda model, progress: every_length(model, facts, alphabet, progress=progress),
             n_queries=n_queries,
             samples=lambda: [
@@ -86,11 +98,13 @@ class Parallel:
     def _companion(self, facts: FactTable, R: int, options: dict[str, Any]) -> Instance:
         hops, R = min(options["hops"], _HOPS), min(R, _R)
         small = small_table(facts, R * hops if options.get("typed") else R)
-        return self.instance(small, **options | {"hops": hops})
+        return self.instance(small, **without_margin(options) | {"hops": hops})
 
     def controls(self, **_: Any) -> list[ControlResult]:
         """All controls of the claim, untyped and typed, on a small companion table."""
-        return [_altered_slot(), _wrong_distance()]
+        facts = random_bijections(_N, _R, rng=generator(0, "controls", "parallel"))
+        alphabet = letters(facts, _HOPS)
+        return [_altered_slot(), _wrong_distance(), softer(parallel_hops, facts, alphabet, hops=_HOPS)]
 
     def controls_at(self, **_: Any) -> dict[str, Any]:
         """The parameters of the companion instance that the controls run on."""

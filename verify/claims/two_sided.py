@@ -14,15 +14,17 @@ from georecall.constructions.transformer.arithmetic import dense
 from georecall.constructions.transformer.hop_parts import dyadic
 from georecall.constructions.transformer.parts import covering
 from georecall.constructions.transformer.transformer import Attention
-from georecall.constructions.two_sided import inverted, parts, sides, two_sided_hops
+from georecall.constructions.two_sided import inverted, middle_entities, parts, sides, two_sided_hops
 from georecall.theory.claims import symbols as sym
 from georecall.theory.claims import two_sided as claims
 from georecall.theory.claims.claim import Claim
+from georecall.theory.claims.softmax import DEFAULT_SOFT_GATE, SOFTER
 from georecall.theory.facts.fact_table import FactsError, FactTable, random_bijections
 from georecall.theory.facts.strings import letters, spelled, string_answers
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.controls import neighbour, result
-from georecall.verify.claims.hops import again_in_a_pass, all_margins, as_entities
+from georecall.verify.claims.hop_controls import all_softer, softer
+from georecall.verify.claims.hops import again_in_a_pass, all_margins, as_entities, softness, without_margin
 from georecall.verify.claims.instance import Instance, exact_biases
 from georecall.verify.claims.path_control import small_table
 from georecall.verify.margins.margins import Margins, margins
@@ -69,7 +71,8 @@ class TwoSided:
         code = covering(
             options.get("code") or sign_code(facts.n_attributes, length=options.get("code_length")), facts
         )
-        gate = options.get("gate", code.spread / 2)
+        soft = options.get("attention", "hard") == "soft"
+        gate = options.get("gate", DEFAULT_SOFT_GATE if soft else code.spread / 2)
         conditions = {sum(lengths), hops - sum(lengths), hops}
         own = {
             "hops": hops,
@@ -82,8 +85,9 @@ class TwoSided:
         distance = 0
         if not strangers and not no_inverse and code.n_words > 1:
             left, _ = sides(facts, alphabet, lengths, balanced=balanced)
-            between = np.unique(left[-1].entities) if len(left) == 1 else _reached(facts, alphabet, lengths)
+            between = middle_entities(facts, alphabet, lengths, left)
             distance = int(nearest_squared_distances(code.words, between).min())
+        asked = softness(distance, **options)
         values: dict[Any, int | Fraction] = {
             sym.N: facts.n_subjects,
             sym.R: alphabet.shape[1],
@@ -98,6 +102,8 @@ class TwoSided:
             sym.typed: int(typed),
             sym.merged: int(merged),
             sym.strangers: strangers,
+            sym.soft: int(soft),
+            sym.promise: Fraction(asked["margin"] or 0),
             claims.a: sum(lengths),
             claims.balanced: int(balanced),
             claims.middle: distance,
@@ -107,18 +113,22 @@ class TwoSided:
         return Instance(
             facts=facts,
             values=values,
-            parameters={**chosen, "gate": gate, "code_length": code.length},
-            build=lambda: two_sided_hops(facts, hops=hops, code=code, gate=gate, **_without(chosen, "hops")),
+            parameters={**chosen, **asked, "gate": gate, "code_length": code.length},
+            build=lambda: two_sided_hops(facts, code=code, gate=gate, **{"hops": hops} | chosen, **asked),
+            promises=("min_margin",) if soft else (),
             margins=lambda model, progress: all_margins(model, facts, alphabet, progress=progress),
             n_queries=n_queries,
             samples=lambda: [sample(Chains(facts, alphabet), min(n_queries - 1, 1 << 40))],
-            premises=(exact_biases({2 * Fraction(dyadic(gate)) * n - 1 for n in conditions}),),
+            premises=(
+                exact_biases({2 * Fraction(dyadic(gate)) * n - Fraction(1, 1 + soft) for n in conditions}),
+            ),
             again=again_in_a_pass(alphabet),
             companion=lambda: self._small(facts, alphabet.shape[1], options | {"hops": hops}),
         )
 
     def _small(self, facts: FactTable, R: int, options: dict[str, Any]) -> Instance:
         """The same claim and options on few entities and relations; of many hops few, split by default."""
+        options = without_margin(options)
         if options["hops"] > _MOST_HOPS:
             options = _without(options, "split", "stages") | {"hops": _MOST_HOPS}
         R = min(R, 2)
@@ -132,6 +142,7 @@ class TwoSided:
             claims.NOT_BIJECTIVE.name: self._not_bijective,
             claims.SWAPPED.name: self._swapped,
             claims.QUANTISED.name: self._quantised,
+            SOFTER.name: self._softer,
         }
         return [found[control.name]() for control in self.claim.controls]
 
@@ -191,6 +202,19 @@ class TwoSided:
         got = f"{right.sum()} right, {same.sum()} the same either way"
         return result(claims.SWAPPED, got, np.array_equal(right, same) and not same.all())
 
+    def _softer(self) -> ControlResult:
+        """Of each shape as itself: stages, the middle letter, merged."""
+        facts, hops = _companion(), self.default_hops
+        variants: list[dict[str, Any]] = [{}, {"merged": True}]
+        if hops > 1:
+            variants += [{"hops": 3}, {"hops": 3, "stages": 2}]
+        return all_softer(
+            [
+                softer(two_sided_hops, facts, letters(facts, options["hops"]), **options)
+                for options in [{"hops": hops} | variant for variant in variants]
+            ]
+        )
+
     def _quantised(self) -> ControlResult:
         """Codes cut until both sides hold fewer bits than the floor."""
         return below_the_floor(self.default_hops)
@@ -244,11 +268,6 @@ def _asked(waits: NDArray[np.bool_], alphabet: NDArray[np.int64]) -> NDArray[np.
         if len(concerned)
         else (np.ones(len(strings), dtype=bool))
     )
-
-
-def _reached(facts: FactTable, alphabet: NDArray[np.int64], lengths: list[int]) -> NDArray[np.int64]:
-    """The entities in the middle, after all letters on the left."""
-    return np.unique(string_answers(facts, alphabet[: sum(lengths)]))
 
 
 def _without(options: dict[str, Any], *names: str) -> dict[str, Any]:

@@ -234,8 +234,28 @@ def answer(s: int, string: tuple[int, ...]) -> int:
     return s
 
 
+def strayed(beta: NDArray[np.float64], k: int) -> NDArray[np.float64]:
+    """S of C5's page, for every beta."""
+    return np.sum([np.exp(-beta * i) for n in (k // 2, ceil(k / 2)) for i in range(1, n + 1)], axis=0)
+
+
+def least_scale(eps: float, k: int) -> float:
+    scales = np.arange(1, 1 << 14) / 1024
+    return float(scales[np.argmax(strayed(scales, k) <= eps / (1 - eps))])
+
+
+def pairs(neurons: list[Neuron], top: float) -> list[Neuron]:
+    return [
+        (into, b_in - quarter * top / 4, factor * out)
+        for into, b_in, out in neurons
+        for quarter, factor in ((1, 2), (3, -2))
+    ]
+
+
 class Hops:
     """What the pages' C5(a), (b), (c) share: layout, embeddings, heads, erasure, memories."""
+
+    beta = 1.0
 
     def __init__(self, k: int, longest: int, *, separate: bool = True, asked: bool = False) -> None:
         readout = {"readout": (m,)} if separate else {}
@@ -256,7 +276,7 @@ class Hops:
 
     def head(self, t: int, copied: Array) -> Head:
         score = np.sum([-abs(j - t) * self.space.one("position", j) for j in range(self.k + 1)], axis=0)
-        return self.space.all("position")[:, None], score[:, None], np.eye(self.space.d), copied
+        return self.beta * self.space.all("position")[:, None], score[:, None], np.eye(self.space.d), copied
 
     def copy_subject(self) -> Head:
         return self.head(0, np.diag(self.space.all("block")))
@@ -292,29 +312,40 @@ class Hops:
         return np.array([self.space.put("readout", word=u[a]) for a in range(N)]).T
 
 
+@pytest.mark.parametrize("mu", [None, 1.25])
 @pytest.mark.parametrize(
     ("lengths", "build"),
     [
-        ([2], lambda g: gr.composed_hops(FACTS, hops=2, gate=g)),
-        ([1, 1, 1], lambda g: gr.sequential_hops(FACTS, hops=3, gate=g)),
-        ([2, 1], lambda g: gr.hybrid_hops(FACTS, hops=3, stages=2, gate=g)),
+        ([2], lambda **how: gr.composed_hops(FACTS, hops=2, **how)),
+        ([1, 1, 1], lambda **how: gr.sequential_hops(FACTS, hops=3, **how)),
+        ([2, 1], lambda **how: gr.hybrid_hops(FACTS, hops=3, stages=2, **how)),
     ],
 )
-def test_c5_composed_sequential_hybrid(lengths: list[int], build: Callable[[float], gr.Transformer]) -> None:
+def test_c5_composed_sequential_hybrid(
+    lengths: list[int], build: Callable[..., gr.Transformer], mu: float | None
+) -> None:
     g, k, hops = 1.5, sum(lengths), Hops(sum(lengths), lengths[0])
+    if mu:
+        one, D = len(lengths) == 1, 4
+        allowed = [(1 - 2 * mu / D) / (2 * g * lengths[-1] + one), 1 - 1 / g]
+        hops.beta = least_scale(min(*allowed, 1 if one else 1 / (2 + 4 * g * lengths[0])), k)
     space, layers, start = hops.space, [], 0
     for stage, length in enumerate(lengths):
         heads = [hops.copy_subject()] if stage == 0 else []
         heads += [hops.gates(start + hop + 1, hop, length, g) for hop in range(length)]
         neurons, b_out = hops.select(length, 2 * g * length, len(lengths) > 1), -space.all("readout")
         start += length
+        if mu and start < k:
+            neurons = pairs(neurons, 2)
         if start < k:
             neurons += hops.erase(length)
             b_out = b_out + np.sum([space.all("block", b) for b in range(R**length)], axis=0)
         layers.append((heads, neurons, b_out))
         if start < k:
             layers.append(([], hops.memory(lengths[stage + 1]), np.zeros(space.d)))
-    compared(build(g), hops.W_E, hops.W_pos, layers, hops.W_U(), np.zeros(N))
+    model = build(gate=g, **({"attention": "soft", "margin": mu} if mu else {}))
+    assert model.attention == ("soft" if mu else "hard")
+    compared(model, hops.W_E, hops.W_pos, layers, hops.W_U(), np.zeros(N))
 
 
 def test_c5_composed_in_place() -> None:
@@ -330,15 +361,19 @@ def test_c5_composed_in_place() -> None:
     compared(model, hops.W_E, hops.W_pos, [(heads, neurons, b_out)], np.array(W_U).T, np.zeros(N))
 
 
-def test_c5_merged() -> None:
+@pytest.mark.parametrize("mu", [None, 1.25])
+def test_c5_merged(mu: float | None) -> None:
     g, k = 1.5, 3
     hops = Hops(k, 1, asked=True)
+    if mu:
+        hops.beta = least_scale(min((1 - mu / 2) / (2 * g), 1 / (2 + 4 * g), 1 / (4 * (m + 1))), k)
     space, quiet = hops.space, hops.space.one("position", 0)
     ask = np.sum([np.outer(space.one("letter", r), space.one("asked", r)) for r in range(R)], axis=0)
     look_up = [
         (space.put("block", r, word=u[x]) + space.one("asked", r) - m * quiet, -float(m), hops.state(x, 1))
         for r, x in product(range(R), range(N))
     ]
+    look_up = pairs(look_up, 1) if mu else look_up
     forget = [(space.one("asked", r), 0.0, -space.one("asked", r)) for r in range(R)]
     layers: list[Layer] = []
     for t in range(1, k + 1):
@@ -353,7 +388,8 @@ def test_c5_merged() -> None:
                 )
             ]
             layers.append((heads, select, -space.all("readout")))
-    model = gr.sequential_hops(FACTS, hops=k, gate=g, merged=True)
+    how = {"attention": "soft", "margin": mu} if mu else {}
+    model = gr.sequential_hops(FACTS, hops=k, gate=g, merged=True, **how)
     compared(model, hops.W_E, hops.W_pos, layers, hops.W_U(), np.zeros(N))
 
 
@@ -425,8 +461,8 @@ def moved(weights: Any) -> Any:
 
 @pytest.mark.parametrize("name", ["W_E", "W_pos", "W_U", "b_U", "W_in", "b_in", "W_out", "b_out", "W_O"])
 def test_one_weight_that_is_not_the_pages_is_seen(name: str) -> None:
-    def build(g: float) -> gr.Transformer:
-        model = gr.composed_hops(FACTS, hops=2, gate=g).dense()
+    def build(gate: float) -> gr.Transformer:
+        model = gr.composed_hops(FACTS, hops=2, gate=gate).dense()
         (block,) = model.blocks
         if hasattr(model, name):
             return replace(model, **{name: moved(getattr(model, name))})
@@ -438,4 +474,4 @@ def test_one_weight_that_is_not_the_pages_is_seen(name: str) -> None:
         )
 
     with pytest.raises(AssertionError):
-        test_c5_composed_sequential_hybrid([2], build)
+        test_c5_composed_sequential_hybrid([2], build, None)

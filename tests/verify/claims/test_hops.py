@@ -1,11 +1,15 @@
 """Claims C3 and C5 end to end: predictions met, controls seen to break."""
 
+from dataclasses import replace
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from georecall import chain_of_thought, sign_code
+from georecall import chain_of_thought, composed_hops, sign_code
+from georecall.constructions import hops, parallel, two_sided
 from georecall.constructions.questions import answer, understand
 from georecall.theory.facts import datasets
 from georecall.theory.facts.fact_table import FactsError, FactTable, random_functions
@@ -190,6 +194,8 @@ def test_facts_of_other_things_do_not_meet_the_hypotheses():
         ("sequential-hops", {"hops": 0}, "hops must be at least 1"),
         ("chain-of-thought", {"attention": "warm"}, "hard, soft"),
         ("chain-of-thought", {"margin": 1.0}, "goes with attention soft"),
+        ("two-sided-hops", {"attention": "warm"}, "hard, soft"),
+        ("parallel-hops", {"margin": 1.0}, "goes with attention soft"),
     ],
 )
 def test_usage_errors_say_what_is_wrong(claim, options, says):
@@ -209,6 +215,10 @@ def test_a_code_is_cut_to_the_entities_and_must_have_a_word_for_each(claim):
     [
         ("chain-of-thought", {"attention": "soft", "gate": 1.0}, "gate above 1"),
         ("chain-of-thought", {"attention": "soft", "margin": 2.0}, "a margin between"),
+        ("composed-hops", {"attention": "soft", "gate": 1.0}, "gate above 1"),
+        ("two-sided-hops", {"attention": "soft", "gate": 1.0}, "gate above 1"),
+        ("two-sided-hops", {"attention": "soft", "margin": 2.0}, "a margin between"),
+        ("parallel-hops", {"attention": "soft", "margin": 2.0}, "a margin between"),
         ("composed-hops", {"gate": 0.75}, "half the spread"),
         ("sequential-hops", {"code_length": 2}, "injective"),
         ("composed-hops", {"subjects": 1}, "two attributes"),
@@ -218,6 +228,48 @@ def test_values_that_the_theorem_excludes(claim, options, unmet):
     verdict = check(claim, **({"subjects": 8, "relations": 2, "hops": 2} | options))
     assert verdict.status == "hypotheses-not-met"
     assert unmet in str(verdict.reason)
+
+
+SOFT = {
+    "composed-hops": {"hops": 2},
+    "sequential-hops": {"hops": 3},
+    "hybrid-hops": {"hops": 3},
+    "parallel-hops": {"hops": 3},
+    "two-sided-hops": {"hops": 2},
+    "single-hop-split": {"relations": 3},
+}
+
+
+@pytest.mark.parametrize("claim", SOFT)
+def test_softmax_keeps_the_margin_asked_for_and_says_how_much_more(claim):
+    verdict = check(claim, **{"subjects": 8, "relations": 2, "attention": "soft"} | SOFT[claim])
+    assert verdict.status == "holds", verdict.reason
+    assert verdict.predicted["min_margin"] == verdict.parameters["margin"] == 1
+    assert verdict.measured["times_promised"] == pytest.approx(float(verdict.min_margin))
+    assert 1 <= verdict.min_margin < 2
+    assert not verdict.exact
+
+
+@pytest.mark.parametrize("claim", SOFT)
+def test_a_scale_below_the_derived_one_is_refuted_or_not_certified(claim, monkeypatch):
+    for module in (hops, parallel, two_sided):
+        right = module.position_scale
+        monkeypatch.setattr(module, "position_scale", lambda leak, k, right=right: right(leak, k) / 2)
+    verdict = check(claim, **{"subjects": 8, "relations": 2, "attention": "soft"} | SOFT[claim])
+    assert verdict.status in ("refuted", "inconclusive")
+    softer = [control for control in verdict.controls if control.name == "softmax at half the scale"]
+    assert not any(control.ok for control in softer)
+
+
+def test_bounds_around_the_promise_neither_hold_nor_refute(monkeypatch):
+    found = margins(composed_hops(FactTable([[1, 0]]), hops=1), Chains(FactTable([[1, 0]]), np.array([[0]])))
+    between = replace(found, minimum=(Fraction(9, 10), Fraction(11, 10)), exact=False)
+    monkeypatch.setattr(multi_hop, "all_margins", lambda *_, **__: between)
+    verdict = check(
+        "composed-hops", subjects=2, relations=1, hops=1, attention="soft", margin=1.0, controls=False
+    )
+    assert verdict.status == "inconclusive"
+    assert verdict.reason == "min_margin is at least 9/10, promised at least 1"
 
 
 def test_a_wrong_weight_refutes_with_a_witness(monkeypatch):
