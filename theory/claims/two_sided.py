@@ -244,7 +244,13 @@ rows and $U$ columns determine the answers, of which there are $(U!/(U-n)!)^{R^{
         "n": "subjects' images in a class",
     },
     trust=(
-        Step("the floor", "prose", ("proof",)),
+        Step(
+            "the floor, typed",
+            "prose",
+            ("proof",),
+            "two_sided_floor.two_sided_floor, two_sided_floor.both_sides_floor",
+        ),
+        Step("the floor, untyped", "prose", ("proof",)),
         Step("the numbers", "checked", ("Arb enclosures; never above the enumerated number (tests)",)),
         Step("constructions against the floor", "checked", ("bits read off the weights; control",)),
     ),

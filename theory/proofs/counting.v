@@ -99,19 +99,21 @@ Section MultiHop.
   Lemma level t : t <= k -> T * R ^ t <= N.+1.
   Proof. by move=> le; apply: leq_trans fits; rewrite leq_mul2l leq_pexp2l ?orbT. Qed.
 
-  (** After t <= k hops the entities reached are the first T R^t, each by one subject and string. *)
+  (** After t <= k such hops the entities reached are the first T R^t, each by one subject and string. *)
+  Definition spreads (pi : typed) : Prop := forall t r, t < k -> pi t r = rotation N (r * (T * R ^ t)).
+
   Lemma reached t n : t <= k -> n < T * R ^ t ->
     exists s w, [/\ s < T, size w = t, all (fun r => r < R) w
-      & forall last, follow (spread last) 0 w (inord s) = n :> nat].
+      & forall pi, spreads pi -> follow pi 0 w (inord s) = n :> nat].
   Proof.
     elim: t n => [|t IH] n le_k lt_n.
-      rewrite expn0 muln1 in lt_n; exists n, [::]; split=> //= _; rewrite inordK //.
+      rewrite expn0 muln1 in lt_n; exists n, [::]; split=> //= pi _; rewrite inordK //.
       by apply: leq_trans lt_n _; have := level (leq0n k); rewrite expn0 muln1.
     set M := T * R ^ t; have M_pos : 0 < M by move: lt_n; rewrite expnS mulnCA -/M; case: (M); rewrite ?muln0.
     have [s [w [lt_s sz lets E]]] := IH (n %% M) (ltnW le_k) (ltn_pmod n M_pos).
     exists s, (rcons w (n %/ M)); split=> //; first by rewrite size_rcons sz.
       by rewrite all_rcons lets andbT ltn_divLR // mulnC -mulnA -expnSr.
-    move=> last; rewrite follow_rcons sz add0n {1}/spread le_k rotationE E -/M addnC -divn_eq //.
+    move=> pi sp; rewrite follow_rcons sz add0n (sp t _ le_k) rotationE (E pi sp) -/M addnC -divn_eq //.
     by apply: leq_trans (level le_k).
   Qed.
 
@@ -133,6 +135,7 @@ Section MultiHop.
     apply/familyP => r; rewrite inE; apply/forall_inP => x; rewrite inE => /(reached (leqnn k)) [s [w [lt_s sz lets Ex]]].
     have ask last' : answer (store (spread last')) s (rcons w r) = last' r x.
       rewrite right ?size_rcons ?sz // ?all_rcons ?ltn_ord // follow_rcons sz add0n.
+      have sp : spreads (spread last') by move=> t r' lt_t; rewrite /spread lt_t.
       have -> : follow (spread last') 0 w (inord s) = x by apply: val_inj => /=; rewrite Ex.
       by rewrite /spread ltnn insubT /= ?ltn_ord // => H; congr (last' _ _); apply: val_inj.
     by rewrite -!ask E.
