@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from georecall.bounds.arithmetic.arguments import NoStatementError
-from georecall.bounds.arithmetic.balls import MissingExtraError, precision
+from georecall.bounds.arithmetic.balls import precision
 from georecall.bounds.arithmetic.enclosure import Enclosure
 from georecall.bounds.codes import gilbert_varshamov, hamming, plotkin
 from georecall.bounds.counting import approximate_counting, bits_per_subject, counting
@@ -20,6 +20,7 @@ from georecall.bounds.multi_hop_untyped import multi_hop_untyped, untyped_floors
 from georecall.bounds.spherical import rankin, readout_dimension, welch
 from georecall.bounds.two_sided import two_sided
 from georecall.bounds.width import selector_width, selector_width_closed_form
+from georecall.theory.tools.errors import MissingExtraError
 from georecall.theory.tools.names import meant
 
 BOUNDS: Mapping[str, Callable[..., Enclosure]] = MappingProxyType(

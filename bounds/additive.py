@@ -18,7 +18,7 @@ from typing import Any
 from georecall.bounds.arithmetic import balls
 from georecall.bounds.arithmetic.enclosure import Enclosure
 
-Table = Sequence[Sequence[int]]  # answers[r][s], Python's own integers
+_Table = Sequence[Sequence[int]]  # answers[r][s], Python's own integers
 LARGEST_PROGRAM = 20_000  # margins of a linear program, beyond which it is not tried
 
 
@@ -35,7 +35,7 @@ class Certificate:
     terms: tuple[tuple[int, int, int, int], ...]
     argument: str
 
-    def refutes(self, answers: Table) -> bool:
+    def refutes(self, answers: _Table) -> bool:
         """Whether the weights are positive, the competitors wrong, and f and g cancel: in whole numbers."""
         sums: Counter[tuple[str, int, int]] = Counter()
         for r, s, b, weight in self.terms:
@@ -62,7 +62,7 @@ class Additive:
     g: dict[tuple[int, int], int]
     low: int
 
-    def margin(self, answers: Table, r: int, s: int, n_attributes: int) -> int:
+    def margin(self, answers: _Table, r: int, s: int, n_attributes: int) -> int:
         """The least margin of a fact, over all other attributes."""
 
         def logit(a: int) -> int:
@@ -83,7 +83,7 @@ class Additive:
         return f, g
 
 
-def additive(answers: Table) -> Certificate | Additive | None:
+def additive(answers: _Table) -> Certificate | Additive | None:
     """An additive model of a table, or the certificate that it has none; None: not decided.
 
     Two relations with the same answer counts need no search: every s with p(s) != q(s) gives the margin of
@@ -134,7 +134,7 @@ def fewest_wrong(p: Sequence[int], q: Sequence[int]) -> int:
     return cycles
 
 
-def additive_cross_entropy(answers: Table, *, digits: int = 12) -> Enclosure:
+def additive_cross_entropy(answers: _Table, *, digits: int = 12) -> Enclosure:
     """C11(a): the least cross-entropy of an additive model on bijections, ln R - mean ln mult(r, s), in nats.
 
     Statement. mult(r, s) relations have the same answer at s as r. The mean over all facts of the negative
@@ -162,7 +162,7 @@ def additive_cross_entropy(answers: Table, *, digits: int = 12) -> Enclosure:
     return balls.refine(least, digits=digits, unit="nats")
 
 
-def _swap(answers: Table, p: int, q: int, subjects: Iterable[int], argument: str) -> Certificate:
+def _swap(answers: _Table, p: int, q: int, subjects: Iterable[int], argument: str) -> Certificate:
     """Both margins of every subject at which p and q differ."""
     differing = [s for s in subjects if answers[p][s] != answers[q][s]]
     terms = [(r, s, answers[other][s], 1) for s in differing for r, other in ((p, q), (q, p))]
@@ -197,7 +197,7 @@ def _cycle(p: Sequence[int], q: Sequence[int]) -> list[int]:
     return []
 
 
-def _along_the_edges(answers: Table) -> Additive:
+def _along_the_edges(answers: _Table) -> Additive:
     """The model of at most two relations whose graph has no cycle: attributes numbered along the edges."""
     from graphlib import TopologicalSorter
 
@@ -212,7 +212,7 @@ def _along_the_edges(answers: Table) -> Additive:
     return Additive(f, g, -2 * len(H) - 1)
 
 
-def _program(answers: Table) -> Certificate | Additive | None:
+def _program(answers: _Table) -> Certificate | Additive | None:
     """Largest t with every margin between answers of one subject >= t: its model, or its multipliers."""
     import numpy as np
     from scipy.optimize import linprog

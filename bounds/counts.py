@@ -13,7 +13,7 @@ from typing import Any
 from georecall.bounds.arithmetic import balls
 from georecall.bounds.arithmetic.enclosure import Enclosure
 
-AFFORDABLE = 100_000
+_AFFORDABLE = 100_000
 """Products of whole numbers that an exact count may take: about a tenth of a second's worth."""
 
 
@@ -30,7 +30,7 @@ def typed_arrays(N: int, R: int, k: int, T: int) -> int | None:
     patterns, work, most = {T: 1}, 0, T
     for _ in range(k - 1 if R > 1 else 0):
         work += (R - 1) * most * min(N, R * most) * most
-        if work > AFFORDABLE:
+        if work > _AFFORDABLE:
             return None
         most = min(N, R * most)
         after: dict[int, int] = {}

@@ -20,7 +20,7 @@ from georecall.theory.facts.fact_table import FactTable
 Floats = NDArray[np.float64]
 
 LEVELS = 1 << 20  # entries of W are whole numbers up to this size: all sums stay exact
-ITERATIONS = 3000
+_ITERATIONS = 3000
 
 
 def best_linear_memory(
@@ -99,7 +99,7 @@ def keys(e: Floats, D: Floats) -> Floats:
 
 
 def separated(
-    keys: Floats, answers: NDArray[np.int64], u: Floats, *, iterations: int = ITERATIONS
+    keys: Floats, answers: NDArray[np.int64], u: Floats, *, iterations: int = _ITERATIONS
 ) -> tuple[Floats, Floats]:
     """The W that convex training ends at, and multipliers that certify failure where it fails.
 
@@ -135,7 +135,7 @@ def separated(
     steps = count(1)
 
     def look(w: Floats) -> None:
-        if next(steps) % 10 == 0 and _separates(whole(w.reshape(d, d)), keys, answers, u):
+        if next(steps) % 10 == 0 and _separates(_whole(w.reshape(d, d)), keys, answers, u):
             raise StopIteration  # which ends the search
 
     outer: Any = (keys.T @ u[answers]).ravel() / (d * d)
@@ -147,10 +147,10 @@ def separated(
     P = np.exp(logits - logits.max(axis=1, keepdims=True))
     P /= P.sum(axis=1, keepdims=True)
     P[rows, answers] = 0.0
-    return whole(W), P
+    return _whole(W), P
 
 
-def whole(W: Floats) -> Floats:
+def _whole(W: Floats) -> Floats:
     """W scaled to whole numbers of at most 2^20."""
     largest = np.abs(W).max()
     return np.rint(W * (LEVELS / largest)) if largest else W

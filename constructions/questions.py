@@ -18,7 +18,7 @@ from georecall.theory.tools.names import inert, meant, quoted, seen
 
 
 @dataclass(frozen=True)
-class Step:
+class _Step:
     """One step of an answer.
 
     Args:
@@ -34,7 +34,7 @@ class Step:
 
 def answer(
     facts: FactTable, subject: int, relations: Sequence[int], *, model: Transformer | None = None
-) -> list[Step]:
+) -> list[_Step]:
     """The steps by which weights answer a question; the last one's `said` is the answer.
 
     One hop goes through C1 in place; several are a chain of thought (C3), whose attributes are subjects.
@@ -73,16 +73,16 @@ def answer(
         words = [*map(facts.relation_name, relations), *map(facts.subject_name, entities)]
         said, margin = _said(model, tokens, positions)
         entities.append(said)
-        steps.append(Step(tuple(words), facts.subject_name(said), margin))
+        steps.append(_Step(tuple(words), facts.subject_name(said), margin))
     return steps
 
 
-def _one_hop(facts: FactTable, subject: int, relation: int) -> Step:
+def _one_hop(facts: FactTable, subject: int, relation: int) -> _Step:
     """One hop through C1 in place: attributes need not be subjects."""
     prompt = (facts.subject_name(subject), facts.relation_name(relation))
     model = in_place_superposition(facts)
     said, margin = _said(model, np.array([[subject, facts.n_subjects + relation]]), np.arange(2))
-    return Step(prompt, facts.attribute_name(said), margin)
+    return _Step(prompt, facts.attribute_name(said), margin)
 
 
 def _said(model: Transformer, tokens: NDArray[np.int64], positions: NDArray[np.int64]) -> tuple[int, float]:

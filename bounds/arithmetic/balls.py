@@ -15,12 +15,9 @@ from types import ModuleType
 from typing import Any
 
 from georecall.bounds.arithmetic.enclosure import Enclosure
+from georecall.theory.tools.errors import MissingExtraError
 
 _one_at_a_time = threading.RLock()
-
-
-class MissingExtraError(ImportError):
-    """python-flint, the optional extra `certified`, is not installed."""
 
 
 def flint() -> ModuleType:

@@ -23,7 +23,7 @@ from typing import Any
 from georecall.bounds.arithmetic import balls
 from georecall.bounds.walks import unions
 
-AFFORDABLE = 250_000
+_AFFORDABLE = 250_000
 """Polynomial coefficients that all hops may take: two or three seconds' worth, at 10 us each (measured)."""
 
 _FOLLOWED = 400  # hops that are looked at one by one; from then on E f(n_t) is known not to fall
@@ -42,7 +42,7 @@ def expected_labels(N: int, R: int, k: int, T: int) -> tuple[list[Any], bool]:
     below: Masses = {T: balls.ball(1)}  # E g(n_t) is at least that of `below`,
     above = below  # and at most that of `above`; one law while nothing is given away
     expected: list[Any] = []
-    followed, left = True, AFFORDABLE
+    followed, left = True, _AFFORDABLE
     for t in range(1, k):
         if t > _FOLLOWED or set(below) == {N}:
             rest = balls.between(expected[-1].lower(), f(N)) if t > 1 else f(N)

@@ -84,7 +84,7 @@ def _with_one_more(P: int, n: int, low: int, w: list[Any]) -> tuple[int, list[An
         lambda u: ((u + 1) * p, (u + 1 - n) * q),
     )
     w = [factor * product[u - base] for u, factor in enumerate(factors, start=new_low)]
-    cut, masses = threshold(), _masses(P, new_low, w)
+    cut, masses = _threshold(), _masses(P, new_low, w)
     first, last = 0, len(w) - 1
     while first < last and masses[first] < cut:
         first += 1
@@ -101,7 +101,7 @@ def _masses(P: int, low: int, w: list[Any]) -> list[Any]:
 
 def trim(masses: dict[Any, Any]) -> tuple[dict[Any, Any], Any]:
     """Drop the masses that are certainly negligible: what is kept, and how much was dropped."""
-    cut = threshold()
+    cut = _threshold()
     kept = {state: mass for state, mass in masses.items() if not mass < cut}
     return kept, sum((mass for state, mass in masses.items() if state not in kept), start=balls.ball(0))
 
@@ -112,7 +112,7 @@ def negligible_bits() -> int:
     return bits * 3 // 4
 
 
-def threshold() -> Any:
+def _threshold() -> Any:
     """The probability that is negligible at the precision in force."""
     return balls.flint().arb(2) ** -negligible_bits()
 

@@ -27,7 +27,7 @@ from georecall.bounds.arithmetic import balls
 from georecall.bounds.walks import unions
 from georecall.bounds.walks.typed import excess
 
-AFFORDABLE = 100_000
+_AFFORDABLE = 100_000
 """Polynomial coefficients that one hop of three may take, and three hops of more: about three seconds' worth,
 at 10 us each (measured)."""
 
@@ -113,7 +113,7 @@ def _pruned(
     N: int, R: int, states: dict[tuple[int, int], Any], *, hops: int
 ) -> tuple[dict[tuple[int, int], Any], Any]:
     """The likeliest states, as many as are affordable, and the probability of the others."""
-    affordable = AFFORDABLE * 3 // max(3, hops) // _cost_of_a_state(N, R, states)
+    affordable = _AFFORDABLE * 3 // max(3, hops) // _cost_of_a_state(N, R, states)
     if len(states) <= affordable:
         return states, balls.ball(0)
     kept = heapq.nlargest(affordable, states, key=lambda state: float(states[state].mid()))

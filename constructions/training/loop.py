@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from georecall.constructions.training.recipe import Kind, Recipe
 from georecall.constructions.training.state import restored, save
 from georecall.theory.facts.fact_table import FactTable
+from georecall.theory.tools.errors import MissingExtraError
 from georecall.theory.tools.randomness import generator
 
 Parameters = dict[str, Any]  # name -> float32 array, NumPy's or JAX's
@@ -33,10 +34,6 @@ CHUNK = 250  # steps between two looks at progress and checkpoint
 NORM_EPS = 1e-5
 MLP_WEIGHTS = ("W_in", "b_in", "W_out", "b_out")
 _UNDECAYED = ("b_in", "b_out")
-
-
-class MissingExtraError(ImportError):
-    """JAX or optax is not installed."""
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from georecall.theory.tools.errors import CheckpointError
 from georecall.theory.tools.files import replacing
 
 # What damaged zip files raise, and JSON that is too deep; a damaged length may ask for any memory.
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, MemoryError)
-
-
-class CheckpointError(ValueError):
-    """A checkpoint that cannot be read or belongs to another run; the message says what would help."""
 
 
 def save(path: Path, about: Mapping[str, Any], leaves: Sequence[Any], losses: list[float]) -> None:

@@ -10,15 +10,14 @@ from georecall.constructions import CONSTRUCTIONS
 from georecall.constructions.gradient_descent import as_transformer, trained, untrained
 from georecall.constructions.training.loop import (
     MLP_WEIGHTS,
-    MissingExtraError,
     initial,
     logits,
     placed,
     train,
 )
 from georecall.constructions.training.recipe import Recipe
-from georecall.constructions.training.state import CheckpointError
 from georecall.theory.facts.fact_table import FactTable, random_bijections
+from georecall.theory.tools.errors import CheckpointError, MissingExtraError
 from georecall.verify.margins.margins import margins
 
 TABLE = random_bijections(16, 2, rng=np.random.default_rng(0))

@@ -21,7 +21,7 @@ from georecall.theory.facts.fact_table import FactTable
 pytest.importorskip("z3", reason="the lemmas are proved by z3, extra `certified`")
 
 from georecall.theory.lemmas import LEMMAS, Lemma, counterexample
-from georecall.theory.lemmas.formula import Formula
+from georecall.theory.lemmas.formula import Proposition
 
 CONSTRUCTIONS: dict[str, tuple[Callable[..., Transformer], float]] = {  # and the gate that the lemma asks for
     "single-hop-readout": (block_superposition, 1.0),
@@ -31,9 +31,9 @@ CONSTRUCTIONS: dict[str, tuple[Callable[..., Transformer], float]] = {  # and th
 LEMMAS_OF_TRANSFORMERS = [f"{family}-{R}" for family in CONSTRUCTIONS for R in (2, 3)]
 
 
-def for_signs(lemma: Lemma) -> list[Formula]:
+def for_signs(lemma: Lemma) -> list[Proposition]:
     """What a counterexample must satisfy to be one of a sign code: lo = -1, hi = 1, a positive gate."""
-    wanted: dict[str, Callable[..., Formula]] = {
+    wanted: dict[str, Callable[..., Proposition]] = {
         "lo": lambda lo: sp.Eq(lo, -1),
         "hi": lambda hi: sp.Eq(hi, 1),
         "gate": lambda gate: gate >= Fraction(1, 4),

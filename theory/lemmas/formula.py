@@ -22,7 +22,7 @@ import sympy as sp
 Term: TypeAlias = Any
 """A SymPy expression."""
 
-Formula: TypeAlias = Any
+Proposition: TypeAlias = Any
 """A SymPy relation, or And, Or, Implies of some. `==` compares the trees: equality is `sympy.Eq`."""
 
 Point: TypeAlias = Mapping[str, Fraction]
@@ -58,22 +58,22 @@ def relu(argument: Term) -> Term:
     return sp.Max(argument, 0)
 
 
-def is_sign(term: Term) -> Formula:
+def is_sign(term: Term) -> Proposition:
     """The term is -1 or +1."""
     return sp.Or(sp.Eq(term, -1), sp.Eq(term, 1))
 
 
-def is_bit(term: Term) -> Formula:
+def is_bit(term: Term) -> Proposition:
     """The term is 0 or 1."""
     return sp.Or(sp.Eq(term, 0), sp.Eq(term, 1))
 
 
-def is_integer(term: Term) -> Formula:
+def is_integer(term: Term) -> Proposition:
     """The term is an integer."""
     return sp.Contains(term, sp.S.Integers)
 
 
-def variables(*formulas: Formula) -> tuple[Variable, ...]:
+def variables(*formulas: Proposition) -> tuple[Variable, ...]:
     """The variables of the formulas, each name once, in order of first appearance."""
     found: dict[str, Variable] = {}
     for node in sp.preorder_traversal(formulas):
@@ -108,19 +108,19 @@ _EXACT: Final[Meanings] = {
 }
 
 
-def read(node: Term | Formula, meanings: Meanings) -> Any:
+def interpreted(node: Term | Proposition, meanings: Meanings) -> Any:
     """The node as a reader understands it."""
     if isinstance(node, sp.Symbol):
         return meanings[sp.Symbol](node.name)
     if isinstance(node, sp.Rational):
         return meanings[sp.Rational](Fraction(node.p, node.q))
     if isinstance(node, sp.Pow):
-        return prod([read(node.base, meanings)] * int(node.exp))
+        return prod([interpreted(node.base, meanings)] * int(node.exp))
     parts = node.args[:1] if isinstance(node, sp.Contains) else node.args
-    return meanings[node.func](*(read(part, meanings) for part in parts))
+    return meanings[node.func](*(interpreted(part, meanings) for part in parts))
 
 
-def require_readable(formula: Formula) -> None:
+def require_readable(formula: Proposition) -> None:
     """Raises TypeError for a formula with a node that the readers do not know."""
     for node in sp.preorder_traversal(formula):
         whole = isinstance(node, sp.Pow) and node.exp.is_Integer and node.exp > 0
@@ -132,18 +132,18 @@ def require_readable(formula: Formula) -> None:
 
 def evaluate(term: Term, at: Point) -> Fraction:
     """The term's exact value. Raises KeyError for a variable that the point lacks."""
-    return Fraction(read(term, {**_EXACT, sp.Symbol: at.__getitem__}))
+    return Fraction(interpreted(term, {**_EXACT, sp.Symbol: at.__getitem__}))
 
 
-def holds(formula: Formula, at: Point) -> bool:
+def holds(formula: Proposition, at: Point) -> bool:
     """Whether the formula is true at the point, in exact arithmetic."""
-    return bool(read(formula, {**_EXACT, sp.Symbol: at.__getitem__}))
+    return bool(interpreted(formula, {**_EXACT, sp.Symbol: at.__getitem__}))
 
 
-def failures(formula: Formula, at: Point) -> tuple[Formula, ...]:
+def false_atoms(formula: Proposition, at: Point) -> tuple[Proposition, ...]:
     """The atoms to blame for the formula's being false at the point; none where it is true."""
     if holds(formula, at):
         return ()
     if isinstance(formula, (sp.And, sp.Or)):
-        return tuple(atom for part in formula.args for atom in failures(part, at))
-    return failures(formula.args[1], at) if isinstance(formula, sp.Implies) else (formula,)
+        return tuple(atom for part in formula.args for atom in false_atoms(part, at))
+    return false_atoms(formula.args[1], at) if isinstance(formula, sp.Implies) else (formula,)

@@ -8,10 +8,10 @@ from typing import Literal, NoReturn, TypeAlias
 import sympy as sp
 
 from georecall.theory.lemmas.formula import (
-    Formula,
+    Proposition,
     Variable,
     evaluate,
-    failures,
+    false_atoms,
     holds,
     require_readable,
     variables,
@@ -24,7 +24,7 @@ class Hypothesis:
     """A condition with a name, so that a lemma can be tried without it."""
 
     name: str
-    formula: Formula
+    formula: Proposition
 
     def __str__(self) -> str:
         return f"{self.name}: {self.formula}"
@@ -50,7 +50,7 @@ class Lemma:
     claim: str
     statement: str
     hypotheses: tuple[Hypothesis, ...]
-    conclusion: tuple[Formula, ...]
+    conclusion: tuple[Proposition, ...]
 
     def __post_init__(self) -> None:
         for formula in self._formulas:
@@ -65,7 +65,7 @@ class Lemma:
         return variables(*self._formulas)
 
     @property
-    def _formulas(self) -> tuple[Formula, ...]:
+    def _formulas(self) -> tuple[Proposition, ...]:
         return (*(hypothesis.formula for hypothesis in self.hypotheses), *self.conclusion)
 
     @property
@@ -109,7 +109,7 @@ class Side:
     An atom that demands an integer has that demand as its right side, and `right` is None.
     """
 
-    atom: Formula
+    atom: Proposition
     left: Fraction
     right: Fraction | None
 
@@ -138,10 +138,10 @@ class Counterexample:
             raise ValueError(f"{self._at()} is outside the hypotheses of {self.lemma.name}: {broken} fails")
         if all(holds(formula, self.values) for formula in self.lemma.conclusion):
             raise ValueError(f"{self._at()} agrees with {self.lemma.name}")
-        failing = (atom for formula in self.lemma.conclusion for atom in failures(formula, self.values))
+        failing = (atom for formula in self.lemma.conclusion for atom in false_atoms(formula, self.values))
         object.__setattr__(self, "sides", tuple(self._side(atom) for atom in failing if atom.args))
 
-    def _side(self, atom: Formula) -> Side:
+    def _side(self, atom: Proposition) -> Side:
         left, right = atom.args
         demand = isinstance(atom, sp.Contains)
         return Side(atom, evaluate(left, self.values), None if demand else evaluate(right, self.values))

@@ -15,8 +15,9 @@ from typing import Any, Final
 
 import sympy as sp
 
-from georecall.theory.lemmas.formula import ARITHMETIC, Formula, Meanings, read
+from georecall.theory.lemmas.formula import ARITHMETIC, Meanings, Proposition, interpreted
 from georecall.theory.lemmas.lemma import Counterexample, Hypothesis, Lemma, Proof
+from georecall.theory.tools.errors import MissingExtraError
 
 _SHORT: Final = tuple(map(Fraction, ("1", "1/2", "0", "-1", "2", "-1/2", "-2", "3", "-3")))
 """Tried first for every variable, so that a witness reads well."""
@@ -65,7 +66,7 @@ def prove(lemma: Lemma, *, timeout: float = 20.0) -> Proof:
 
 
 def counterexample(
-    lemma: Lemma, *, without: str, where: Sequence[Formula] = (), timeout: float = 20.0
+    lemma: Lemma, *, without: str, where: Sequence[Proposition] = (), timeout: float = 20.0
 ) -> Counterexample:
     """Exact rationals that refute the lemma once the hypothesis named `without` is dropped.
 
@@ -92,7 +93,8 @@ def _import_z3() -> ModuleType:
     try:
         import z3
     except ImportError as error:
-        raise ImportError("proving lemmas needs z3: pip install 'georecall[certified]'", name="z3") from error
+        message = "proving lemmas needs z3: pip install 'georecall[certified]'"
+        raise MissingExtraError(message, name="z3") from error
     return z3  # type: ignore[no-any-return]
 
 
@@ -128,10 +130,10 @@ class _Question:
     def why(self) -> str:
         return str(self.solver.reason_unknown())
 
-    def formula(self, *parts: Formula) -> Any:
+    def formula(self, *parts: Proposition) -> Any:
         """All of the parts, as z3 reads them."""
         return self.z3.And(
-            *(read(part, self.meanings) for part in parts), self.z3.BoolVal(True, self.context)
+            *(interpreted(part, self.meanings) for part in parts), self.z3.BoolVal(True, self.context)
         )
 
     def witness(self) -> dict[str, Fraction] | None:

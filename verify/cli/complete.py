@@ -7,7 +7,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-Words = Callable[[], Iterable[str]]
+_Words = Callable[[], Iterable[str]]
 
 
 class Word(click.ParamType):  # type: ignore[type-arg]
@@ -20,7 +20,7 @@ class Word(click.ParamType):  # type: ignore[type-arg]
 
     name = "text"
 
-    def __init__(self, words: Words, *, files: bool = False) -> None:
+    def __init__(self, words: _Words, *, files: bool = False) -> None:
         self.words, self.files = words, files
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:

@@ -94,8 +94,7 @@ def asked(
 @contextmanager
 def training_errors() -> Iterator[None]:
     """Turns a missing extra and an unusable checkpoint into one line and exit status 2."""
-    from georecall.constructions.training.loop import MissingExtraError
-    from georecall.constructions.training.state import CheckpointError
+    from georecall.theory.tools.errors import CheckpointError, MissingExtraError
 
     try:
         yield

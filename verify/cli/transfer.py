@@ -7,7 +7,7 @@ import click
 from georecall.verify.cli.options import Count, input_errors
 from georecall.verify.cli.training_options import asked, training_errors, training_options
 
-PROCEDURES = ("superposition", "inverse", "training")
+_PROCEDURES = ("superposition", "inverse", "training")
 
 
 @click.command(name="transfer")
@@ -17,7 +17,7 @@ PROCEDURES = ("superposition", "inverse", "training")
 @click.option(
     "--procedure",
     "procedures",
-    type=click.Choice(PROCEDURES),
+    type=click.Choice(_PROCEDURES),
     multiple=True,
     help="Of making new embeddings; several times for several; default all three.",
 )
@@ -61,7 +61,7 @@ def command(
             table, recipe = asked(seed, **training)
             weights = trained(table, recipe, checkpoint=checkpoint, progress=progress)
         try:
-            found = transfers(weights, table, procedures=procedures or PROCEDURES, tables=tables, seed=seed)
+            found = transfers(weights, table, procedures=procedures or _PROCEDURES, tables=tables, seed=seed)
         except ValueError as error:
             raise UsageError(str(error)) from error
         if all("not_applicable" in row for row in found.values()):

@@ -17,6 +17,7 @@ from georecall.constructions.files.onnx import onnx_graph
 from georecall.constructions.transformer.arithmetic import dense
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.strings import letters
+from georecall.theory.tools.errors import MissingExtraError
 from georecall.verify.engines.agreement import Engine, agreement
 from georecall.verify.margins.balls import Ball, Floats
 from georecall.verify.margins.filtered import Some
@@ -44,7 +45,7 @@ def require(name: str) -> None:
         try:
             import_module(module)
         except ImportError as error:
-            raise ImportError(f"{module} is not installed: pip install 'georecall[export]'") from error
+            raise MissingExtraError(f"{module} is not installed: pip install 'georecall[export]'") from error
 
 
 def onnxruntime_engine(model: Transformer, *, dtype: str = "float64") -> Engine:

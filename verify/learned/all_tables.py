@@ -26,7 +26,7 @@ from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import Facts
 from georecall.verify.verdict.intervals import clopper_pearson
 
-Counts = NDArray[np.int64]
+_Counts = NDArray[np.int64]
 
 SAMPLED = 4096  # tuples, where they are too many to ask
 SWEEPS = 2  # of the search over all relations
@@ -54,7 +54,7 @@ class AllTables:
     method: Literal["all tuples", "sampled tuples"]
     n_tuples: int
     undecided: int
-    table: Counts
+    table: _Counts
 
     def described(self) -> dict[str, Any]:
         """In JSON's own types, the names as `learn` and `transfer` report them."""
@@ -92,8 +92,8 @@ def over_all_tables(parts: Parts, facts: FactTable, *, seed: int = 0, error: flo
 
 
 def right_counts(
-    parts: Parts, fitted: Superposition, answers: Counts, relation: int, n_attributes: int
-) -> tuple[Counts, Counts]:
+    parts: Parts, fitted: Superposition, answers: _Counts, relation: int, n_attributes: int
+) -> tuple[_Counts, _Counts]:
     """How many answers are right if the relation's answer of subject s were b, for all s and b.
 
     Args:
@@ -129,11 +129,11 @@ class Matching:
     """
 
     total: int
-    columns: Counts
-    u: Counts
-    v: Counts
+    columns: _Counts
+    u: _Counts
+    v: _Counts
 
-    def certifies(self, costs: Counts) -> bool:
+    def certifies(self, costs: _Counts) -> bool:
         """Whether the potentials prove, in whole numbers, that no perfect matching costs less."""
         taken = costs[np.arange(len(costs)), self.columns]
         perfect = np.array_equal(np.sort(self.columns), np.arange(len(costs)))
@@ -141,7 +141,7 @@ class Matching:
         return perfect and fits and int(taken.sum()) == self.total == int(self.u.sum() + self.v.sum())
 
 
-def least_matching(costs: Counts) -> Matching:
+def least_matching(costs: _Counts) -> Matching:
     """The perfect matching of least cost of a square matrix of whole numbers.
 
     Potentials are shortest paths from column to column: to leave column j, its row takes another one.
@@ -165,7 +165,7 @@ def least_matching(costs: Counts) -> Matching:
     return found
 
 
-def _every_pair(parts: Parts, fitted: Superposition, often: Counts, table: Counts) -> AllTables:
+def _every_pair(parts: Parts, fitted: Superposition, often: _Counts, table: _Counts) -> AllTables:
     """Both quantities for two relations, all |A|^2 pairs asked."""
     A, n = often.shape[1], table.shape[1]
     both = right_counts(parts, fitted, np.tile(np.arange(A), (2, 1)), 1, A)
@@ -180,7 +180,7 @@ def _every_pair(parts: Parts, fitted: Superposition, often: Counts, table: Count
 
 
 def _sampled(
-    parts: Parts, fitted: Superposition, table: Counts, A: int, rng: np.random.Generator, error: float
+    parts: Parts, fitted: Superposition, table: _Counts, A: int, rng: np.random.Generator, error: float
 ) -> tuple[tuple[Fraction, Fraction], int]:
     """An interval for the expected transfer: independent tuples, each asked one relation at random."""
     R, n = table.shape
@@ -193,8 +193,8 @@ def _sampled(
 
 
 def _searched(
-    parts: Parts, fitted: Superposition, table: Counts, A: int, rng: np.random.Generator
-) -> tuple[Fraction, Counts]:
+    parts: Parts, fitted: Superposition, table: _Counts, A: int, rng: np.random.Generator
+) -> tuple[Fraction, _Counts]:
     """The transfer of a bad table: one relation after the other is assigned anew, at the least."""
     R, n = table.shape
     answers = np.array([rng.permutation(row) for row in table])
@@ -212,7 +212,7 @@ def _searched(
     return Fraction(right, R * n), answers
 
 
-def _signs(parts: Parts, fitted: Superposition, tuples: Counts, n_attributes: int) -> NDArray[np.int8]:
+def _signs(parts: Parts, fitted: Superposition, tuples: _Counts, n_attributes: int) -> NDArray[np.int8]:
     """Of every answer to some tuples: 1 certainly right, -1 certainly wrong, 0 undecided; shape (R, k)."""
     found = []
     for start in range(0, tuples.shape[1], _BLOCK):

@@ -21,9 +21,9 @@ from georecall.verify.learned.vectors import Floats, Parts, prompts, right, shuf
 
 Procedure = Callable[[Parts, FactTable, FactTable], Transformer]  # (parts, old table, new table)
 
-ITERATIONS = 10  # of Gauss-Newton
+_ITERATIONS = 10  # of Gauss-Newton
 DAMPING = 1e-3  # of the mean diagonal of the normal equations
-STEPS = 500  # of training only the embeddings
+_STEPS = 500  # of training only the embeddings
 
 CHANCE = 0.05  # what a control of (i) may reach, and what (ii) and (iii) may reach without discriminating
 
@@ -63,7 +63,7 @@ def by_inverse(parts: Parts, facts: FactTable, new: FactTable) -> Transformer:
         return np.maximum(h, 0) @ W_out + mlp.b_out[readout] + x[..., readout], h > 0
 
     e = np.repeat(parts.subjects.mean(axis=0)[None], new.n_subjects, axis=0)
-    for _ in range(ITERATIONS):
+    for _ in range(_ITERATIONS):
         y, active = forward(e)
         step = np.empty_like(e)
         for s in range(new.n_subjects):
@@ -94,7 +94,7 @@ def by_training(parts: Parts, _: FactTable, new: FactTable) -> Transformer:
         ValueError: more than one layer of the theory's kind.
     """
     _one_plain_layer(parts)
-    return parts.with_subjects(train_subjects(parts, new, steps=STEPS))
+    return parts.with_subjects(train_subjects(parts, new, steps=_STEPS))
 
 
 PROCEDURES: dict[str, Procedure] = {

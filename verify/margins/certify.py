@@ -7,7 +7,8 @@ from typing import Any
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.protocol import Table
-from georecall.verify.margins.counting.checkpoint import CheckpointError, Keeper, begun, identity
+from georecall.theory.tools.errors import CheckpointError
+from georecall.verify.margins.counting.checkpoint import Keeper, begun, identity
 from georecall.verify.margins.counting.tally import count
 from georecall.verify.margins.filtered import filtered
 from georecall.verify.margins.margins import Found, Margins, Progress, check_fits, margins

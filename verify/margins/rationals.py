@@ -16,7 +16,7 @@ from scipy.sparse import csc_array
 from georecall.constructions.transformer.arithmetic import float64, hardmax, inner, mix, relu, softmax, times
 from georecall.verify.margins.balls import granule
 
-Integers = NDArray[np.object_]  # of Python ints
+_Integers = NDArray[np.object_]  # of Python ints
 
 
 class UndecidableError(ArithmeticError):
@@ -35,7 +35,7 @@ class UndecidableError(ArithmeticError):
 class Rational:
     """Rational numbers: an array of Python integers over one positive denominator."""
 
-    numerators: Integers
+    numerators: _Integers
     denominator: int
 
     @staticmethod

@@ -24,8 +24,8 @@ from georecall.verify.recall.construction import (
 from georecall.verify.recall.counterexample import Counterexample, shrunk
 from georecall.verify.recall.laws import Law
 
-Model = Transformer | Logits
-Passed = tuple[Model, Margins]  # what was built for a table, and its margins
+_Model = Transformer | Logits
+Passed = tuple[_Model, Margins]  # what was built for a table, and its margins
 
 Claimed = float | Fraction | Callable[[FactTable], float | Fraction]
 
@@ -61,12 +61,12 @@ class Battery:
 
         Args:
             tables: what is tried, in this order.
-            vary: whether each table's variants (see `variants`) must be recalled too.
+            vary: whether each table's variants (see `_variants`) must be recalled too.
         """
         passed: list[Passed] = []
         for facts in tables:
             found, again = self.first(facts, passed), self.first
-            for other in variants(facts, self.asking, self.bijective) if vary and found is None else ():
+            for other in _variants(facts, self.asking, self.bijective) if vary and found is None else ():
                 found, again = self.recalls(other, passed), self.recalls
                 if found is not None:
                     break
@@ -150,7 +150,7 @@ class Battery:
         says += "" if certain else " (not decided within the error of the margin)"
         return Counterexample(MARGIN, facts, says, worst.subject, worst.relations, worst, certain=certain)
 
-    def _steady(self, model: Model, facts: FactTable) -> bool:
+    def _steady(self, model: _Model, facts: FactTable) -> bool:
         """Whether building again gives the same weights, or the same margins up to noise."""
         again = build(self.construction, facts)
         if isinstance(model, Transformer) and isinstance(again, Transformer):
@@ -197,7 +197,7 @@ def tables(asking: Asking, *, bijective: bool = False, seed: int = 0) -> Iterato
             yield random_functions(N, R, N if entities else max(2, N // 2), rng=rng)
 
 
-def variants(facts: FactTable, asking: Asking, bijective: bool) -> Iterator[FactTable]:
+def _variants(facts: FactTable, asking: Asking, bijective: bool) -> Iterator[FactTable]:
     """What a table becomes under the metamorphic laws; whoever recalls every table recalls these too."""
     answers, A, N = facts.answers, facts.n_attributes, facts.n_subjects
     renamed = (A - 1 - answers)[:, ::-1] if asking.entities else answers[:, ::-1]

@@ -28,7 +28,7 @@ from georecall.verify.report.summaries import (
 from georecall.verify.sweep import HOP_PRESETS, PRESETS, Store, sweep
 
 Progress = Callable[[int, int], None]
-Value = TypeVar("Value")
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
@@ -157,6 +157,6 @@ class _Steps:
         """Progress of a part that begins when so many steps are done."""
         return lambda cells, _: self.to(done + cells)
 
-    def after(self, value: Value) -> Value:
+    def after(self, value: _Value) -> _Value:
         self.to(self.done + 1)
         return value

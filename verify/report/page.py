@@ -40,7 +40,7 @@ def template(name: str) -> Template:
 @cache
 def _templates() -> Environment:
     environment = Environment(loader=FunctionLoader(_source), autoescape=True, undefined=StrictUndefined)
-    of_text = (prose.pretty, prose.sentence, prose.number, prose.listed, rows.ends, rows.least)
+    of_text = (prose.pretty, prose.sentence, prose.number, prose.listed, rows.bound_value, rows.least_margin)
     of_formulas = (mathematics.text_with_formulas, mathematics.formula, mathematics.symbol)
     environment.filters |= {function.__name__: function for function in of_text + of_formulas}
     environment.globals |= {
@@ -48,8 +48,8 @@ def _templates() -> Environment:
         "SUBJECTS": summaries.SUBJECTS,
         "RELATIONS": summaries.RELATIONS,
         "counted": prose.counted,
-        "hypotheses": rows.hypotheses,
-        "quantities": rows.quantities,
+        "hypotheses": rows.hypothesis_rows,
+        "quantities": rows.quantity_rows,
         "witness_of": witness_of,
     }
     return environment

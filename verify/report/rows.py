@@ -58,7 +58,7 @@ def families(lemmas: Sequence[LemmaRow]) -> list[Family]:
     return rows
 
 
-def hypotheses(checked: CheckedClaim) -> list[dict[str, Any]]:
+def hypothesis_rows(checked: CheckedClaim) -> list[dict[str, Any]]:
     """Name, condition and outcome of every hypothesis, those that only the check has last."""
     conditions = {h.name: h.condition for h in checked.claim.hypotheses}
     met = {h.name: h.holds for h in checked.verdict.hypotheses} if checked.verdict is not None else {}
@@ -68,7 +68,7 @@ def hypotheses(checked: CheckedClaim) -> list[dict[str, Any]]:
     ]
 
 
-def quantities(checked: CheckedClaim) -> dict[str, Any]:
+def quantity_rows(checked: CheckedClaim) -> dict[str, Any]:
     """Every quantity, predicted and measured; `compared`: those of several things, as floors have them."""
     claim, verdict = checked.claim, checked.verdict
     measured = verdict.measured if verdict is not None else {}
@@ -101,14 +101,14 @@ def quantities(checked: CheckedClaim) -> dict[str, Any]:
     }
 
 
-def ends(value: Enclosure) -> Markup:
+def bound_value(value: Enclosure) -> Markup:
     """A bound's value, or its two ends, without its unit."""
     if value.is_exact and value.lower.denominator < 1000:
         return number(value.lower)
     return Markup(str(value).removesuffix(f" {value.unit}"))
 
 
-def least(found: Margins) -> Markup:
+def least_margin(found: Margins) -> Markup:
     """The least margin."""
     return number(found.minimum[0]) if found.exact else Markup(f"{float(found.minimum[0]):.6g}")
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 from math import ceil, comb, inf, log, log1p, nextafter
 from typing import Literal
 
-Side = Literal["above", "below"]
+_Side = Literal["above", "below"]
 
 _FIRST, _DOUBLINGS, _MOST = 64, 9, 1 << 17  # looks of a test that goes on
 _DIGITS = Context(prec=60, Emax=MAX_EMAX, Emin=MIN_EMIN)
@@ -39,7 +39,7 @@ class Estimate:
     lower: float
     upper: float
     error: float
-    side: Side | None = None
+    side: _Side | None = None
 
     @property
     def share(self) -> float:
@@ -195,7 +195,7 @@ def sequential_test(
     planned = looks(trials) if isinstance(trials, int) else tuple(trials)
     share = Fraction(str(error)) / len(planned)
     successes = 0
-    side: Side | None = None
+    side: _Side | None = None
     done = 0
     for size in planned:
         for i in range(done, size):

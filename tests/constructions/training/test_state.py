@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from georecall.constructions.training.state import CheckpointError, restored, save
+from georecall.constructions.training.state import restored, save
+from georecall.theory.tools.errors import CheckpointError
 
 ABOUT = {"recipe": "quick"}
 LEAVES = [np.arange(12.0).reshape(3, 4), np.int32(3)]

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from georecall.theory.lemmas import formula
 from georecall.theory.lemmas.formula import (
-    Formula,
+    Proposition,
     Term,
     Variable,
     evaluate,
-    failures,
+    false_atoms,
     holds,
     is_integer,
     is_sign,
@@ -40,11 +40,11 @@ terms: st.SearchStrategy[Term] = st.recursive(
     max_leaves=8,
 )
 relations = st.sampled_from([sp.Eq, sp.Ne, sp.Lt, sp.Le, sp.Gt, sp.Ge])
-atoms: st.SearchStrategy[Formula] = st.one_of(
+atoms: st.SearchStrategy[Proposition] = st.one_of(
     st.builds(lambda relation, a, b: relation(a, b), relations, terms, terms),
     st.builds(is_integer, terms),
 )
-formulas: st.SearchStrategy[Formula] = st.recursive(
+formulas: st.SearchStrategy[Proposition] = st.recursive(
     atoms,
     lambda inner: st.one_of(
         st.builds(lambda parts: sp.And(*parts), st.lists(inner, max_size=3)),
@@ -56,7 +56,7 @@ formulas: st.SearchStrategy[Formula] = st.recursive(
 
 
 @given(formula=formulas, at=st.fixed_dictionaries({"x": rationals, "y": rationals}))
-def test_z3_and_exact_arithmetic_read_a_formula_alike(formula: Formula, at: dict[str, Fraction]) -> None:
+def test_z3_and_exact_arithmetic_read_a_formula_alike(formula: Proposition, at: dict[str, Fraction]) -> None:
     question = _Question(Lemma("any", "C0", "", (), (formula,)), timeout=5)
     fixed = [real == z3.RealVal(str(at[name]), question.context) for name, real in question.reals.items()]
     answer = question.ask(question.formula(formula), *fixed)
@@ -65,9 +65,9 @@ def test_z3_and_exact_arithmetic_read_a_formula_alike(formula: Formula, at: dict
 
 @given(formula=formulas, at=st.fixed_dictionaries({"x": rationals, "y": rationals}))
 def test_failures_are_false_atoms_and_absent_where_the_formula_holds(
-    formula: Formula, at: dict[str, Fraction]
+    formula: Proposition, at: dict[str, Fraction]
 ) -> None:
-    blamed = failures(formula, at)
+    blamed = false_atoms(formula, at)
     assert not any(holds(atom, at) for atom in blamed)
     if holds(formula, at):
         assert blamed == ()

@@ -9,7 +9,7 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from georecall.theory.lemmas import LEMMAS, Counterexample, counterexample
-from georecall.theory.lemmas.formula import Formula, Variable, evaluate, holds, is_sign
+from georecall.theory.lemmas.formula import Proposition, Variable, evaluate, holds, is_sign
 
 Values = Mapping[str, float]
 Outputs = NDArray[np.float64]
@@ -71,17 +71,17 @@ NEURONS: dict[str, Callable[[Values], Outputs]] = {
 CASES = [(name, known.name) for name in NEURONS for known in LEMMAS[name].hypotheses]
 
 
-def promised(name: str) -> tuple[Formula, ...]:
+def promised(name: str) -> tuple[Proposition, ...]:
     """The equations of a lemma's conclusion, `left = right`, in the order of its neurons."""
     conclusion = LEMMAS[name].conclusion
     assert all(isinstance(part, sp.Eq) for part in conclusion)
     return conclusion
 
 
-def realisable(name: str) -> tuple[Formula, ...]:
+def realisable(name: str) -> tuple[Proposition, ...]:
     """What makes a counterexample one of an actual model: a positive gate, a code of several values."""
     names = {variable.name for variable in LEMMAS[name].variables}
-    wanted: list[Formula] = [Variable(known) > 0 for known in ("gate", "R", "M") if known in names]
+    wanted: list[Proposition] = [Variable(known) > 0 for known in ("gate", "R", "M") if known in names]
     if "hi" in names:
         wanted.append(Variable("hi") - Variable("lo") >= 2)
     if "D" in names:

@@ -17,16 +17,13 @@ import numpy as np
 from georecall.constructions.transformer.arithmetic import dense
 from georecall.constructions.transformer.on_demand import OnDemand
 from georecall.constructions.transformer.transformer import Transformer
+from georecall.theory.tools.errors import CheckpointError
 from georecall.theory.tools.files import replacing
 from georecall.theory.tools.version import VERSION
 from georecall.verify.margins.counting.tally import Tally
 
 _SECONDS = 2.0  # between two writes
 _SAMPLE = 64  # rows or columns of a weight on demand that its fingerprint reads, at either end
-
-
-class CheckpointError(ValueError):
-    """A checkpoint that cannot be used; the message says why and what would be right."""
 
 
 def fingerprint(model: Transformer) -> str:

@@ -10,11 +10,12 @@ import pytest
 from georecall import block_superposition
 from georecall.theory.facts.fact_table import random_bijections
 from georecall.theory.facts.keyed import KeyedBijections
+from georecall.theory.tools.errors import CheckpointError
 from georecall.verify.claims import check as checking
 from georecall.verify.claims.check import check
 from georecall.verify.claims.options import prepare
 from georecall.verify.margins.counting import checkpoint, tally
-from georecall.verify.margins.counting.checkpoint import CheckpointError, Keeper, begun, fingerprint
+from georecall.verify.margins.counting.checkpoint import Keeper, begun, fingerprint
 from georecall.verify.margins.counting.tally import Tally
 from georecall.verify.usage import UsageError
 
