@@ -55,15 +55,17 @@ def selector_width(
     q = 1, is then the narrowest up to 1 + o(1). For A = 2 it is not: two neurons select among R = 4.
 
     Exact selectors (C1''): with `length` m it is (R-1) m, which the narrow selector attains. Statement. If x
-    = sum_r E_r v_r, any linear superposition, and a one-layer ReLU selector with uniform attention (one
-    linear readout of residual and neurons, the same for all r) outputs v_r exactly when r is asked, for all
-    values on an open set of (R^m)^R, or on a grid with more than R^2 (R-1) m^2 + 2 values per coordinate,
-    then w >= (R-1) m.
-    Proof. On a cell that no hinge of any r cuts take Jacobians, P_r the projection on v_r: P_r - P_R = sum_i
-    (1_ir - 1_iR) c_i a_i E. The rows of the left sides, r < R, are (R-1) m independent vectors; those of the
-    right sides lie in the span of the w vectors a_i E. On a grid with L cells per coordinate a hyperplane
-    cuts at most L^D - (L-1)^D <= D L^(D-1) of the L^D cells, D = R m (at most one on each diagonal chain,
-    along which it ascends), so fewer than (R-1) m neurons, R w hinges, leave a cell uncut, whose corners fix
+    = sum_r E_r v_r, any linear superposition, and a one-layer selector with uniform attention (one linear
+    readout of residual and neurons, the same for all r) outputs v_r exactly when r is asked, for all values
+    on an open set of (R^m)^R, whatever its activation, or with ReLU on a grid with more than R^2 (R-1) m^2 +
+    2 values per coordinate, then w >= (R-1) m.
+    Proof. On an open set: fewer neurons leave a direction z != 0, z_R = 0, that none of them sees; outputs
+    move along it by one and the same vector for every r, which is z_R = 0. On a grid: on a cell that no hinge
+    of any r cuts take Jacobians, P_r the projection on v_r: P_r - P_R = sum_i (1_ir - 1_iR) c_i a_i E. The
+    rows of the left sides, r < R, are (R-1) m independent vectors; those of the right sides lie in the span
+    of the w vectors a_i E. On a grid with L cells per coordinate a hyperplane cuts at most L^D - (L-1)^D <= D
+    L^(D-1) of the L^D cells, D = R m (at most one on each diagonal chain, along which it ascends), so fewer
+    than (R-1) m neurons, R w hinges, leave a cell uncut, whose corners fix
     the affine map. QED Two values a coordinate do not force it.
 
     Args:

@@ -163,7 +163,13 @@ for $R$: all are silent, for $v_r - v_R - (2\,\mathrm{gate} - V) \le V$, and the
         _MARGIN,
         _whole("C1'':", "single_hop_narrow"),
         _CHECKED,
-        Step("width of exact selectors", "prose", ("proof above",)),
+        Step(
+            "width of exact selectors, any activation",
+            "prose",
+            ("proof above",),
+            "selector_width.unseen, selector_width.blind, selector_width.exact_selector_width",
+        ),
+        Step("width of exact selectors, on a grid", "prose", ("proof above",)),
     ),
 )
 
