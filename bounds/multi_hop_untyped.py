@@ -12,7 +12,7 @@ from georecall.bounds.arithmetic.arguments import Number, digits_wanted, whole
 from georecall.bounds.arithmetic.enclosure import Enclosure
 from georecall.bounds.counts import places, trees, typed_most, untyped_counted
 from georecall.bounds.multi_hop import given_bits, in_floats, largest, sizes, spare
-from georecall.bounds.walks import unions
+from georecall.bounds.walks import components, unions
 from georecall.bounds.walks.typed import rare
 from georecall.bounds.walks.untyped import FOLLOWED, Reached, brackets, search
 
@@ -142,6 +142,12 @@ def untyped_floors(
     orbit in S; a given j-subset is closed with probability C(N, j)^(-R), and each costs log2 N at most. The
     others cost log2((N-w)! / (N-w-n')!). QED
 
+    "components", k >= 3, R >= 2: R E f(|U|) - E f(nu), nu = |U' without L_{k-1}| and the components of the
+    hypergraph on L_{k-1} with an edge {pi_1(y), .., pi_R(y)} for every y in both L_{k-2} and L_{k-1}.
+    Proof. As for "labels", but of the nodes at depth k-1 name one in each component. Once a child pi_r(y) of
+    such a y is named z, y is the node at depth k-1 whose r-th answer is z, and its answers name the other
+    children: H(X | A) <= E f(nu). `components.names` bounds that from above. QED
+
     "full table", R >= 2: (T/N) (R log2(N!) - log2 e [(ln(N)^2 - ln(3)^2)/2 + ln(2)/2 + ln(3)/3] - pi^2/12),
     N >= 3.
     Proof. H_k is concave in T (subjects are exchangeable), so H_k(T) >= (T/N) H_k(N). At T = N let pi and
@@ -150,7 +156,10 @@ def untyped_floors(
     for all r commutes with sigma = pi_1^-1 pi_2, which is uniform: H(X | A) <= E log2 |C(sigma)|, the
     centraliser of sigma. With m_j cycles of length j that is sum_j E[m_j log2 j + log2 m_j!]; E m_j = 1/j,
     E m_j (m_j - 1) <= 1/j^2 and log2 m! <= m (m-1) / 2, hence at most sum_{j <= N} log2(j)/j + pi^2/12, and
-    ln(x)/x falls from x = 3 on. QED
+    ln(x)/x falls from x = 3 on. Or: H(X | A) <= log2 E #{c}, and the conjugates of c by uniform pi_r are
+    uniform in its class C: #{c} has the mean sum_C |C|^(2-R). At k = 2 also pi_r c pi_r^-1 = c^-1 for all r
+    (pi'_s pi'_r = pi_s pi_r): sum_C |C|^(1-R). Where the exponent is below 0 that is next to nothing
+    (`components.lost_at_full_table`). QED
 
     "trees": R f(R^{j-1} T), a floor on log2 of the number of arrays alone, for the largest j <= k that N has
     room for: `counts.trees` says when, and why.
@@ -195,6 +204,8 @@ def _floors(N: int, R: int, k: int, T: int, digits: int, follow: bool) -> dict[s
     names = ["walks"]
     if k >= 2:
         names += ["labels", "seeds"]
+    if k >= 3 and R >= 2:
+        names += ["components"]
     if k >= 2 and R >= 2 and N >= 3:
         names += ["full table"]
     if k >= 2 and any(trees(N, R, k, T)):
@@ -221,7 +232,11 @@ def _floors_here(N: int, R: int, k: int, T: int, follow: bool) -> dict[str, Any]
     }
     if k == 2:
         floors["seeds"] -= balls.log2(N) * _closed_sets(N, R, T)
-    exact = {"full table": balls.ball(Fraction(T, N)) * _full_table(N, R)}
+    told = components.names(N, R, k, T, follow=follow)
+    if k >= 3 and R >= 2:  # no less than "labels": U' has no fewer points than names are needed
+        few = floors["labels"] if told is None else R * labels.all - told
+        floors["components"] = floors["labels"].max(few)
+    exact = {"full table": balls.ball(Fraction(T, N)) * _full_table(N, R, k)}
     if (counted := untyped_counted(N, R, k, T)) is not None:
         exact["trees"] = counted
     return (floors if followed else {name: balls.Rough(floor) for name, floor in floors.items()}) | exact
@@ -294,7 +309,9 @@ def _closed_sets(N: int, R: int, T: int) -> Any:
     return balls.between(ends, ends + T * term(i).max(term(T - i))) if i < T else ends
 
 
-def _full_table(N: int, R: int) -> Any:
+def _full_table(N: int, R: int, k: int) -> Any:
+    if R > 2 or k == 2:
+        return R * balls.log2_factorial(N) - components.lost_at_full_table(N, R, k)
     log2_e = 1 / balls.flint().arb.const_log2()
     square, log3 = balls.ball(N).log() * balls.ball(N).log(), balls.ball(3).log()
     cycles = (square - log3 * log3) / 2 + balls.ball(2).log() / 2 + log3 / 3

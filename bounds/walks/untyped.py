@@ -38,7 +38,7 @@ FOLLOWED = 400
 
 @dataclass(frozen=True)
 class Reached:
-    """Laws at the end of the search: w = v_{k-3} (0 if k = 2), v_{k-2}, v_{k-1}, and w + d_{k-1}.
+    """Laws at the end of the search: w = v_{k-3} (0 if k = 2), v_{k-2}, v_{k-1}, w + d_{k-1}; last two d.
 
     All miss a probability `lost`, negligible unless `pruned`. With `avoid`, `all` is restricted to the
     event that x is unhit.
@@ -48,6 +48,7 @@ class Reached:
     before: dict[int, Any]
     all: dict[int, Any]
     skipping: dict[int, Any]
+    fresh: dict[tuple[int, int], Any]
     lost: Any
     pruned: bool
 
@@ -83,6 +84,7 @@ def search(N: int, R: int, k: int, T: int, *, avoid: bool = False) -> Reached | 
     before: dict[int, Any] = {}
     everything: dict[int, Any] = {}
     skipping: dict[int, Any] = {}
+    fresh: dict[tuple[int, int], Any] = {}
     for (w, d), mass in states.items():
         early[w] = early.get(w, 0) + mass
         before[w + d] = before.get(w + d, 0) + mass
@@ -91,7 +93,8 @@ def search(N: int, R: int, k: int, T: int, *, avoid: bool = False) -> Reached | 
         for new, p in step.masses.items():
             everything[w + d + new] = everything.get(w + d + new, 0) + mass * p
             skipping[w + new] = skipping.get(w + new, 0) + mass * p
-    return Reached(early, before, everything, skipping, lost, pruned)
+            fresh[d, new] = fresh.get((d, new), 0) + mass * p
+    return Reached(early, before, everything, skipping, fresh, lost, pruned)
 
 
 def _step(N: int, R: int, w: int, d: int, avoid: bool) -> unions.Law:

@@ -2,6 +2,7 @@ import importlib
 import itertools
 import math
 from collections import Counter
+from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
@@ -18,7 +19,7 @@ from georecall.bounds import (
     untyped_floors,
 )
 from georecall.bounds.arithmetic import balls
-from georecall.bounds.walks import unions
+from georecall.bounds.walks import components, unions
 from georecall.bounds.walks import untyped as untyped_walks
 
 untyped = importlib.import_module(
@@ -124,6 +125,83 @@ def test_the_search_has_the_law_found_by_enumeration(N, R, k, T):
                 assert laws[name].get(value, balls.ball(0)).contains(probability), (name, value)
 
 
+def components_of(table: np.ndarray, k: int, T: int) -> int:
+    """nu: components of the last layer but one, and what else is hit: by a plain union-find."""
+    layers = [set(range(T))]
+    for _ in range(k - 1):
+        layers.append({int(image) for relation in table for image in relation[list(layers[-1])]})
+    parent = {y: y for y in layers[k - 1]}
+
+    def root(y: int) -> int:
+        while parent[y] != y:
+            y = parent[y]
+        return y
+
+    for y in layers[k - 2] & layers[k - 1]:
+        for relation in table:
+            parent[root(int(relation[y]))] = root(int(table[0][y]))
+    return sum(root(y) == y for y in parent) + len(set().union(*layers[1:]) - layers[k - 1])
+
+
+@pytest.mark.parametrize(("N", "R", "k"), [(4, 2, 3), (4, 2, 4), (3, 3, 3), (3, 2, 5)])
+@pytest.mark.parametrize("follow", [False, True])
+def test_components_never_charge_less_than_the_names_that_enumeration_finds(N, R, k, follow):
+    for T in range(1, N + 1):
+        needed = [math.log2(math.perm(N, components_of(table, k, T))) for table in all_tables(N, R)]
+        with precision(100):
+            charged = components.names(N, R, k, T, follow=follow)
+            assert charged is None or charged.upper() >= np.mean(needed) - 1e-9
+
+
+@pytest.mark.parametrize("R", [2, 3])
+def test_components_are_told_by_few_names_where_many_subjects_ask(R):
+    tables = np.stack([[np.random.default_rng((s, r)).permutation(256) for r in range(R)] for s in range(20)])
+    needed = np.mean([math.log2(math.perm(256, components_of(table, 3, 128))) for table in tables])
+    with precision(100):
+        assert (
+            needed
+            < float(components.names(256, R, 3, 128, follow=True))
+            < 0.5 * math.log2(math.factorial(256))
+        )
+
+
+def test_components_sharpen_the_floor_between_both_ends():
+    floors = untyped_floors(256, 2, 3, 128)
+    assert floors["components"].lower_float == pytest.approx(2722.73, abs=5e-3)
+    assert max(f.upper for name, f in floors.items() if name != "components") < 1700
+    assert untyped_floors(256, 2, 2, 128).keys().isdisjoint({"components"})
+    assert untyped_floors(256, 1, 3, 128).keys().isdisjoint({"components"})
+
+
+@pytest.mark.parametrize("N", [3, 6, 9])
+def test_what_the_full_table_loses_is_no_less_than_the_sum_over_conjugacy_classes(N):
+    def centralisers(n: int, most: int) -> Iterator[list[int]]:
+        if n == 0:
+            yield []
+        for part in range(min(n, most), 0, -1):
+            yield from ([part, *rest] for rest in centralisers(n - part, part))
+
+    sizes = []
+    for cycles in centralisers(N, N):
+        z = math.prod(cycles) * math.prod(math.factorial(n) for n in Counter(cycles).values())
+        sizes.append(math.factorial(N) // z)
+    assert sum(sizes) == math.factorial(N)
+    for R, k, s in [(2, 2, 1), (3, 2, 2), (3, 3, 1)]:
+        with precision(100):
+            lost = components.lost_at_full_table(N, R, k)
+        exact = math.log2(sum(Fraction(1, size**s) for size in sizes))
+        assert exact <= float(lost) + 1e-12 < exact + 1
+
+
+def test_next_to_nothing_is_lost_at_the_full_table():
+    for N in (100, 10**4, 2**30):
+        with precision(200):
+            lost = components.lost_at_full_table(N, 2, 2)
+            assert 0 < float(lost.lower()) <= float(lost.upper()) < 10 / N**2
+    floor = untyped_floors(1000, 3, 3, 1000)["full table"]
+    assert floor.lower > 3 * counting(1000, 1).lower - Fraction(1, 10**5)
+
+
 @given(st.integers(3, 40), st.integers(2, 3), st.integers(2, 4), st.data())
 @settings(max_examples=settings.default.max_examples // 2)
 def test_the_new_floors_sharpen_that_of_theory(N, R, k, data):
@@ -161,7 +239,7 @@ def test_the_full_table_speaks_where_its_proof_does():
 def test_the_full_table_costs_the_centraliser_of_a_random_bijection(N):
     """More than sum_j log2(j) / j + pi^2 / 12, and the number that the docstring states."""
     with precision(100):
-        charged = float((3 * balls.log2_factorial(N) - untyped._full_table(N, 3)).mid())
+        charged = float((2 * balls.log2_factorial(N) - untyped._full_table(N, 2, 3)).mid())
     cycles = (math.log(N) ** 2 - math.log(3) ** 2) / 2 + math.log(2) / 2 + math.log(3) / 3
     assert charged == pytest.approx(cycles / math.log(2) + math.pi**2 / 12, rel=1e-12)
     at_least = sum(math.log2(j) / j for j in range(1, N + 1)) + math.pi**2 / 12
