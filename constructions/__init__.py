@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 from georecall.constructions.codes.code import Code, quantized_code, sign_code
 from georecall.constructions.codes.distance_codes import greedy_code, random_linear_code
+from georecall.constructions.transformer.layers import MLP, Attention, Block
 from georecall.constructions.transformer.residual import Residual
-from georecall.constructions.transformer.transformer import MLP, Attention, Block, Storage, Transformer
+from georecall.constructions.transformer.transformer import Storage, Transformer
 from georecall.theory.tools.modules import modules
 
 __all__ = [

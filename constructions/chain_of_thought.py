@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from georecall.constructions.codes.code import Code, sign_code
 from georecall.constructions.codes.nearest import nearest_squared_distances
 from georecall.constructions.transformer.arithmetic import dense
+from georecall.constructions.transformer.layers import Attention, AttentionKind, Block
 from georecall.constructions.transformer.on_demand import Unembedding
 from georecall.constructions.transformer.parts import (
     covering,
@@ -22,13 +23,7 @@ from georecall.constructions.transformer.parts import (
 )
 from georecall.constructions.transformer.prompts import relations_first
 from georecall.constructions.transformer.residual import Residual
-from georecall.constructions.transformer.transformer import (
-    Attention,
-    AttentionKind,
-    Block,
-    Storage,
-    Transformer,
-)
+from georecall.constructions.transformer.transformer import Storage, Transformer
 from georecall.theory.claims.chain_of_thought import inverse_temperature
 from georecall.theory.claims.softmax import DEFAULT_SOFT_GATE
 from georecall.theory.facts.fact_table import FactTable

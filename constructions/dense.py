@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from georecall.constructions.embeddings import EMBEDDINGS, GRAIN, Embedding
+from georecall.constructions.transformer.layers import MLP, Block
 from georecall.constructions.transformer.parts import scaled_identity, uniform_attention
 from georecall.constructions.transformer.residual import Residual
-from georecall.constructions.transformer.transformer import MLP, Block, Storage, Transformer
+from georecall.constructions.transformer.transformer import Storage, Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.numbers.dense import closed_form_length
 from georecall.theory.numbers.zero_forced import proved_length

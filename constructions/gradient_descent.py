@@ -16,9 +16,10 @@ import numpy as np
 
 from georecall.constructions.training.loop import NORM_EPS, Floats32, Progress, initial, placed, train
 from georecall.constructions.training.recipe import Recipe, recipe_for
+from georecall.constructions.transformer.layers import Attention, Block, Norm
 from georecall.constructions.transformer.parts import uniform_attention
 from georecall.constructions.transformer.trained import ACTIVATIONS, NormedBlock
-from georecall.constructions.transformer.transformer import Attention, Block, Norm, Transformer
+from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 
 N_CTX = 2  # the prompt [s, r]

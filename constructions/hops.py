@@ -38,6 +38,7 @@ from georecall.constructions.transformer.hop_parts import (
     sign_words,
     silenced,
 )
+from georecall.constructions.transformer.layers import MLP, AttentionKind, Block
 from georecall.constructions.transformer.on_demand import Unembedding
 from georecall.constructions.transformer.parts import (
     covering,
@@ -47,7 +48,7 @@ from georecall.constructions.transformer.parts import (
     superpose,
 )
 from georecall.constructions.transformer.residual import Residual
-from georecall.constructions.transformer.transformer import MLP, AttentionKind, Block, Storage, Transformer
+from georecall.constructions.transformer.transformer import Storage, Transformer
 from georecall.theory.claims.softmax import DEFAULT_SOFT_GATE, bearable, bearable_merged, position_scale
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.strings import letters, reachable, string_answers

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from georecall.constructions.codes.code import Code, sign_code
 from georecall.constructions.dense import signs
+from georecall.constructions.transformer.layers import MLP, Block
 from georecall.constructions.transformer.parts import (
     covering,
     nearest_neighbour_bias,
@@ -19,7 +20,7 @@ from georecall.constructions.transformer.parts import (
     uniform_attention,
 )
 from georecall.constructions.transformer.residual import Residual
-from georecall.constructions.transformer.transformer import MLP, Block, Storage, Transformer
+from georecall.constructions.transformer.transformer import Storage, Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.numbers.memories import feature_noise, linear_noise, memory_dimension
 from georecall.theory.tools.randomness import generator

@@ -11,16 +11,15 @@ import numpy as np
 
 from georecall.constructions.codes.code import Code
 from georecall.constructions.transformer.hop_parts import beside, erasing, promised, saturated, sign_words
-from georecall.constructions.transformer.parts import placed
-from georecall.constructions.transformer.residual import Residual
-from georecall.constructions.transformer.transformer import (
+from georecall.constructions.transformer.layers import (
     MLP,
     Attention,
     AttentionKind,
     Block,
-    Storage,
-    Transformer,
 )
+from georecall.constructions.transformer.parts import placed
+from georecall.constructions.transformer.residual import Residual
+from georecall.constructions.transformer.transformer import Storage, Transformer
 from georecall.theory.claims.softmax import bearable_parallel, position_scale
 from georecall.theory.facts.fact_table import FactsError, FactTable
 from georecall.theory.facts.strings import letters

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from georecall.constructions.codes.code import Code, code_length, sign_code
+from georecall.constructions.transformer.layers import Attention, Block
 from georecall.constructions.transformer.parts import covering, placed, superpose, uniform_attention
 from georecall.constructions.transformer.residual import Residual
-from georecall.constructions.transformer.transformer import Attention, Block, Storage, Transformer
+from georecall.constructions.transformer.transformer import Storage, Transformer
 from georecall.theory.facts.fact_table import FactTable
 
 N_CTX = 2  # the prompt [s, r]

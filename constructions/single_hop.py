@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from georecall.constructions.codes.code import Code, quantized_code
+from georecall.constructions.transformer.layers import MLP, Block
 from georecall.constructions.transformer.on_demand import Superposition, Unembedding, held
 from georecall.constructions.transformer.parts import (
     covering,
@@ -21,7 +22,7 @@ from georecall.constructions.transformer.parts import (
     uniform_attention,
 )
 from georecall.constructions.transformer.residual import Residual
-from georecall.constructions.transformer.transformer import MLP, Block, Storage, Transformer
+from georecall.constructions.transformer.transformer import Storage, Transformer
 from georecall.theory.facts.protocol import Table
 
 N_CTX = 2  # the prompt [s, r]

@@ -31,9 +31,10 @@ from georecall.constructions.transformer.hop_parts import (
     sign_words,
     silenced,
 )
+from georecall.constructions.transformer.layers import MLP, AttentionKind, Block
 from georecall.constructions.transformer.parts import placed, superpose
 from georecall.constructions.transformer.residual import Residual
-from georecall.constructions.transformer.transformer import MLP, AttentionKind, Block, Storage, Transformer
+from georecall.constructions.transformer.transformer import Storage, Transformer
 from georecall.theory.claims.softmax import DEFAULT_SOFT_GATE, bearable, position_scale
 from georecall.theory.facts.fact_table import FactsError, FactTable
 from georecall.theory.facts.strings import Numbers, letters, reachable, string_answers

@@ -32,10 +32,10 @@ from georecall.constructions.single_hop import in_place_superposition as in_plac
 from georecall.constructions.single_hop import narrow_superposition as narrow_superposition
 from georecall.constructions.single_hop import packed_superposition as packed_superposition
 from georecall.constructions.single_hop import quantized_superposition as quantized_superposition
+from georecall.constructions.transformer.layers import MLP as MLP
+from georecall.constructions.transformer.layers import Attention as Attention
+from georecall.constructions.transformer.layers import Block as Block
 from georecall.constructions.transformer.residual import Residual as Residual
-from georecall.constructions.transformer.transformer import MLP as MLP
-from georecall.constructions.transformer.transformer import Attention as Attention
-from georecall.constructions.transformer.transformer import Block as Block
 from georecall.constructions.transformer.transformer import Storage as Storage
 from georecall.constructions.transformer.transformer import Transformer as Transformer
 from georecall.constructions.two_sided import single_hop_split as single_hop_split

@@ -17,8 +17,9 @@ import numpy as np
 
 from georecall.constructions.files.safetensors import read
 from georecall.constructions.files.weights import MEANING, ORIGIN
+from georecall.constructions.transformer.layers import Attention, Block, Norm
 from georecall.constructions.transformer.trained import ACTIVATIONS, BiasedAttention, NormedBlock
-from georecall.constructions.transformer.transformer import Attention, Block, Norm, Transformer
+from georecall.constructions.transformer.transformer import Transformer
 
 _OUTER = {"W_E": 2, "W_pos": 2, "W_U": 2, "b_U": 1, "ln_final.w": 1, "ln_final.b": 1}
 _PARTS = {

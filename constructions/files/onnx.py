@@ -21,9 +21,10 @@ from georecall.constructions.files.reading import whole
 from georecall.constructions.files.safetensors import encoded
 from georecall.constructions.files.weights import answers_beside, description
 from georecall.constructions.transformer.arithmetic import GELU_NEW, dense
+from georecall.constructions.transformer.layers import MLP, Attention, Norm
 from georecall.constructions.transformer.normal import LAST, STEPS, table
 from georecall.constructions.transformer.trained import BiasedAttention, GeluMLP, GeluNewMLP, NormedBlock
-from georecall.constructions.transformer.transformer import MLP, Attention, Norm, Transformer
+from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.tools.files import replacing
 from georecall.theory.tools.version import VERSION
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from georecall.constructions.transformer.layers import Attention, Block, Norm
 from georecall.constructions.transformer.trained import ACTIVATIONS, BiasedAttention, NormedBlock
-from georecall.constructions.transformer.transformer import Attention, Block, Norm, Transformer
+from georecall.constructions.transformer.transformer import Transformer
 
 _MEMORY = "multihead_attn"  # what a TransformerDecoderLayer calls its attention to a memory
 

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from georecall.constructions.files.safetensors import DTYPES, encoded, write
 from georecall.constructions.transformer.arithmetic import dense
+from georecall.constructions.transformer.layers import Attention
 from georecall.constructions.transformer.trained import ACTIVATIONS, NormedBlock
-from georecall.constructions.transformer.transformer import Attention, Transformer
+from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.tools.files import replacing
 
 _LIMIT = 1 << 33  # bytes of one file: sparse weights of wide models are too large when dense

@@ -10,9 +10,9 @@ from scipy.sparse import hstack, vstack
 
 from georecall.constructions.codes.code import Code
 from georecall.constructions.codes.nearest import nearest_squared_distances
+from georecall.constructions.transformer.layers import MLP, Attention, Matrix
 from georecall.constructions.transformer.parts import covering, placed
 from georecall.constructions.transformer.residual import Residual
-from georecall.constructions.transformer.transformer import MLP, Attention, Matrix
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.strings import Numbers
 

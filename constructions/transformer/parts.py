@@ -5,8 +5,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import coo_array, csr_array
 
 from georecall.constructions.codes.code import Code, sign_code
+from georecall.constructions.transformer.layers import MLP, Attention
 from georecall.constructions.transformer.residual import Residual
-from georecall.constructions.transformer.transformer import MLP, Attention
 from georecall.theory.facts.protocol import Table
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from georecall.constructions.transformer.arithmetic import gelu, hardmax, inner, mix, softmax, times
-from georecall.constructions.transformer.transformer import (
+from georecall.constructions.transformer.layers import (
     MLP,
     Attention,
     AttentionKind,

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from georecall.constructions.chain_of_thought import Readout, chain_of_thought
 from georecall.constructions.codes.code import sign_code
 from georecall.constructions.transformer.arithmetic import dense
-from georecall.constructions.transformer.transformer import MLP, Attention, Transformer
+from georecall.constructions.transformer.layers import MLP, Attention
+from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims import chain_of_thought as chain
 from georecall.theory.claims import hops as claims
 from georecall.theory.claims.claim import Claim

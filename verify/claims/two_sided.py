@@ -12,8 +12,8 @@ from georecall.constructions.codes.code import sign_code
 from georecall.constructions.codes.nearest import nearest_squared_distances
 from georecall.constructions.transformer.arithmetic import dense
 from georecall.constructions.transformer.hop_parts import dyadic
+from georecall.constructions.transformer.layers import Attention
 from georecall.constructions.transformer.parts import covering
-from georecall.constructions.transformer.transformer import Attention
 from georecall.constructions.two_sided import inverted, middle_entities, parts, sides, two_sided_hops
 from georecall.theory.claims import symbols as sym
 from georecall.theory.claims import two_sided as claims

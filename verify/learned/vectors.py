@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from georecall.constructions.transformer.transformer import Block, Transformer
+from georecall.constructions.transformer.layers import Block
+from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.randomness import generator
 from georecall.verify.margins.lead import right_and_rival

@@ -29,8 +29,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array
 
 from georecall.constructions.transformer.arithmetic import dense, float64, hardmax, inner, softmax, times
+from georecall.constructions.transformer.layers import MLP
 from georecall.constructions.transformer.parts import placed
-from georecall.constructions.transformer.transformer import MLP, Transformer
+from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.strings import letters, reachable
 from georecall.verify.margins.balls import Ball, Floats

@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from georecall.constructions.transformer.arithmetic import dense, float64, hardmax, inner, times
+from georecall.constructions.transformer.layers import Attention
 from georecall.constructions.transformer.prompts import subject_first
-from georecall.constructions.transformer.transformer import Attention, Transformer
+from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.margins.balls import Ball
 from georecall.verify.margins.induction import PremiseError

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from georecall.constructions.transformer.arithmetic import dense
-from georecall.constructions.transformer.transformer import MLP, Attention, Block, Transformer
+from georecall.constructions.transformer.layers import MLP, Attention, Block
+from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.proofs import FOLDER, in_order
 from georecall.verify.proofs.coq import RefusedError, compile_into, run
 from georecall.verify.usage import UsageError

@@ -12,8 +12,8 @@ from georecall.constructions.files.loading import load
 from georecall.constructions.files.onnx import onnx_graph, save_onnx
 from georecall.constructions.files.safetensors import read, write
 from georecall.constructions.files.weights import save_safetensors, tensors
+from georecall.constructions.transformer.layers import Norm
 from georecall.constructions.transformer.trained import ACTIVATIONS, BiasedAttention, NormedBlock
-from georecall.constructions.transformer.transformer import Norm
 from georecall.verify.engines.engine import onnxruntime_engine
 from georecall.verify.engines.formats import what_rounds
 from georecall.verify.margins import margins  # noqa: F401 (norms of balls)

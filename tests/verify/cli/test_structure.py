@@ -70,7 +70,7 @@ def test_vectors_alone_name_what_is_not_measured(files, capsys):
 def test_transfer_of_a_model_runs_what_applies(files, capsys, tmp_path):
     from dataclasses import replace
 
-    from georecall.constructions.transformer.transformer import Block
+    from georecall.constructions.transformer.layers import Block
 
     model = block_superposition(TABLE)
     deeper = replace(model, blocks=(*model.blocks, Block(None, model.blocks[0].mlp.map(lambda w: 0 * w))))

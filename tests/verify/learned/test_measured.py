@@ -15,7 +15,7 @@ from georecall import (
 )
 from georecall.constructions.gradient_descent import trained
 from georecall.constructions.training.recipe import Recipe
-from georecall.constructions.transformer.transformer import Block
+from georecall.constructions.transformer.layers import Block
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.verify.learned import Parts, structure, transfers
 from georecall.verify.learned.selection import alignment, gating, swapped, swaps

@@ -8,8 +8,8 @@ from mpmath import mp, mpf
 
 from georecall import Attention, Block, Transformer, block_superposition
 from georecall.constructions.transformer.arithmetic import gelu, normalised
+from georecall.constructions.transformer.layers import Norm
 from georecall.constructions.transformer.trained import ACTIVATIONS, BiasedAttention, NormedBlock
-from georecall.constructions.transformer.transformer import Norm
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.strings import letters
 from georecall.verify.margins.balls import Ball

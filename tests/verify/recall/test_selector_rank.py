@@ -16,7 +16,8 @@ from georecall.constructions.single_hop import (
     packed_superposition,
     quantized_superposition,
 )
-from georecall.constructions.transformer.transformer import Block, Transformer
+from georecall.constructions.transformer.layers import Block
+from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.verify.recall.selector_rank import selector_rank
 

@@ -18,8 +18,8 @@ from georecall.constructions.files import loading
 from georecall.constructions.files.loading import load
 from georecall.constructions.files.safetensors import write
 from georecall.constructions.files.weights import description, tensors
+from georecall.constructions.transformer.layers import Norm
 from georecall.constructions.transformer.trained import BiasedAttention, GeluMLP, NormedBlock
-from georecall.constructions.transformer.transformer import Norm
 from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.margins.queries import Chains, Facts, sample
 from georecall.verify.recall.weights import check_recall

@@ -26,8 +26,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array, issparse
 
 from georecall.constructions.transformer.arithmetic import dense, float64, stored
+from georecall.constructions.transformer.layers import Attention
 from georecall.constructions.transformer.on_demand import OnDemand, run
-from georecall.constructions.transformer.transformer import Attention, Transformer
+from georecall.constructions.transformer.transformer import Transformer
 from georecall.verify.margins.balls import Floats, granule
 
 Integers = NDArray[np.signedinteger]
