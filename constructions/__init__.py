@@ -10,7 +10,8 @@ from georecall.constructions.codes.distance_codes import greedy_code, random_lin
 from georecall.constructions.transformer.layers import MLP, Attention, Block
 from georecall.constructions.transformer.residual import Residual
 from georecall.constructions.transformer.transformer import Storage, Transformer
-from georecall.theory.tools.modules import modules
+from georecall.theory.claims import family
+from georecall.theory.tools.modules import Offers
 
 __all__ = [
     "CONSTRUCTIONS",
@@ -27,7 +28,7 @@ __all__ = [
     "sign_code",
 ]
 
-CONSTRUCTIONS: dict[str, Callable[..., Transformer]] = {
-    claim: build for module in modules(__name__) for claim, build in getattr(module, "BUILDS", {}).items()
-}
+CONSTRUCTIONS: Offers[Callable[..., Transformer]] = Offers(
+    __name__, lambda module: getattr(module, "BUILDS", {}).items(), home=family
+)
 """Claim name -> function from a FactTable to a Transformer: tests, exports and sweeps run over it."""

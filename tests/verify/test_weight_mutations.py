@@ -117,7 +117,7 @@ class Instance(NamedTuple):
 def instances(name: str, options: tuple[tuple[str, Any], ...], brute_force: Any) -> tuple[Instance, ...]:
     """Small models that recall their tables: bijections, and functions that miss some answers."""
     found: list[Instance] = []
-    multi_hop = "hops" in EXPERIMENTS[name].claim.parameters if name in EXPERIMENTS else False
+    multi_hop = name in EXPERIMENTS and "hops" in EXPERIMENTS[name].claim.parameters
     typed = dict(options).get("typed", False)
     for attempt in count():
         rng = generator(0, "weight mutations", name, options, attempt)

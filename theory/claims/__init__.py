@@ -1,9 +1,23 @@
 """The claims, by the names that the command line takes: every `Claim` of a module of this folder."""
 
 import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
 
 from georecall.theory.claims.claim import Claim
-from georecall.theory.tools.modules import modules
+from georecall.theory.tools.modules import Offers
+
+
+def family(name: str) -> str | None:
+    """The module of a claim, by the text of this folder's files: the same name on every floor (`hops`)."""
+    stated = f'\n    name="{name}",\n'
+    files = sorted(Path(__file__).parent.glob("[a-z]*.py"))
+    return next((file.stem for file in files if stated in file.read_text(encoding="utf-8")), None)
+
+
+def _offered(module: ModuleType) -> Iterator[tuple[str, Claim]]:
+    return ((value.name, value) for value in vars(module).values() if isinstance(value, Claim))
 
 
 def _place(claim: Claim) -> tuple[int, str]:
@@ -12,10 +26,11 @@ def _place(claim: Claim) -> tuple[int, str]:
     return (int(label[1]), label[2]) if label else (99, claim.label)
 
 
-_FOUND = (
-    value for module in modules(__name__) for value in vars(module).values() if isinstance(value, Claim)
-)
-CLAIMS: dict[str, Claim] = {claim.name: claim for claim in sorted(_FOUND, key=_place)}
+def _order(found: Mapping[str, Claim]) -> list[str]:
+    return sorted(found, key=lambda name: _place(found[name]))
+
+
+CLAIMS: Offers[Claim] = Offers(__name__, _offered, home=family, order=_order)
 
 
 def claim_name(name: str) -> str:
@@ -28,16 +43,16 @@ def claim_name(name: str) -> str:
         >>> claim_name("C1"), claim_name("c5b"), claim_name("C1'"), claim_name("C99")
         ('single-hop', 'sequential-hops', 'single-hop-in-place', 'C99')
     """
-    found = [claim.name for claim in CLAIMS.values() if _bare(claim.label) == _bare(name)]
-    if name in CLAIMS or not found:
+    if name in CLAIMS:
         return name
+    found = [claim.name for claim in CLAIMS.values() if _bare(claim.label) == _bare(name)]
     if len(found) > 1:
         raise ValueError(f"{name} is the label of {', '.join(found)}: say which by its name")
-    return found[0]
+    return found[0] if found else name
 
 
 def _bare(label: str) -> str:
     return label.casefold().translate(str.maketrans("\u2019\u2032", "''", "() "))
 
 
-__all__ = ["CLAIMS", "claim_name"]
+__all__ = ["CLAIMS", "claim_name", "family"]

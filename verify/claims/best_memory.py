@@ -18,7 +18,7 @@ from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.controls import result
 from georecall.verify.claims.dense import first_subject
-from georecall.verify.claims.instance import Instance
+from georecall.verify.claims.instance import Experiment, Instance
 from georecall.verify.claims.path_control import again, small_table
 from georecall.verify.margins.margins import margins
 from georecall.verify.usage import UsageError, require_memory
@@ -54,7 +54,7 @@ def settled(verdict: Verdict, memory: Trained, facts: FactTable) -> Verdict:
     return replace(verdict, status="inconclusive", reason=reason, witness=None)
 
 
-class BestLinear:
+class BestLinear(Experiment):
     """The claim `best-linear-memory`: about one draw of keys and words, that of the seed."""
 
     claim = BEST_LINEAR_MEMORY

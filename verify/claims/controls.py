@@ -25,7 +25,8 @@ def controlled(verdict: Verdict, controls: Sequence[ControlResult], at: dict[str
     verdict = replace(verdict, controls=(*verdict.controls, *controls), controls_at=at)
     failed = [control.name for control in verdict.controls if not control.ok]
     if failed and verdict.status != "refuted":  # a witness does not rest on the controls
-        reason = f"control not as predicted: {', '.join(failed)}"
+        taken_back = f"control not as predicted: {', '.join(failed)}"
+        reason = "; ".join(filter(None, (verdict.reason, taken_back)))
         return replace(verdict, status="inconclusive", reason=reason)
     return verdict
 

@@ -9,22 +9,18 @@ from georecall.constructions.single_hop import in_place_superposition
 from georecall.theory.claims.counting import COUNTING_BOUND
 from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.claims import floors
-from georecall.verify.claims.hypotheses import hypotheses_of, not_met
-from georecall.verify.claims.instance import built
+from georecall.verify.claims.instance import Paths, built
 from georecall.verify.claims.single_hop import FAMILY
 from georecall.verify.margins.margins import Progress, margins
 from georecall.verify.verdict.verdict import ControlResult, Mismatch, Verdict
 
 
-def counting_bound(facts: FactTable, progress: Progress | None = None, *, controls: bool = True) -> Verdict:
+def _compare(verdict: Verdict, facts: FactTable, progress: Progress | None) -> tuple[Verdict, Paths]:
     """C4 at one table of bijections: total fact-dependent bits of every C1 construction against the floor."""
-    hypotheses, unmet = hypotheses_of(COUNTING_BOUND, facts, bijective=facts.bijective)
-    if unmet:
-        return not_met(COUNTING_BOUND, hypotheses, unmet)
     floor = bounds.counting(facts.n_subjects, facts.n_relations)
     measured: dict[str, Any] = {}
     outcomes: list[floors.Outcome] = []
-    paths: floors.Paths = {}
+    paths = {}
     for experiment in FAMILY:
         instance = experiment.instance(facts)
         model = built(experiment.claim, instance)
@@ -45,17 +41,10 @@ def counting_bound(facts: FactTable, progress: Progress | None = None, *, contro
         )
     for exponent in range(4, 41, 6):
         measured[f"C1' at N = 2^{exponent}, by formula"] = _by_formula(1 << exponent, facts.n_relations)
-    return floors.floor_verdict(
-        COUNTING_BOUND,
-        hypotheses,
-        {"table_bits": floors.ends(floor)},
-        measured,
-        outcomes,
-        floors.seen(controls, paths, _stored_below_the_floor),
-    )
+    return floors.compared(verdict, {"table_bits": floors.ends(floor)}, measured, outcomes), paths
 
 
-def _stored_below_the_floor() -> ControlResult:
+def _stored_below_the_floor() -> list[ControlResult]:
     """C1' with so few coordinates that N R m bits are below the floor: facts must be lost."""
     facts = floors.companion()
     floor = bounds.counting(facts.n_subjects, facts.n_relations)
@@ -80,3 +69,8 @@ def _by_formula(n_subjects: int, n_relations: int) -> dict[str, Any]:
         "times_floor": floors.ratio(used, bounds.counting(n_subjects, n_relations)),
         "recalls": None,
     }
+
+
+COUNTING = floors.Floor(
+    COUNTING_BOUND, _compare, _stored_below_the_floor, lambda facts: {"bijective": facts.bijective}
+)

@@ -22,7 +22,7 @@ from georecall.theory.numbers.zero_forced import failure
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims import readouts
 from georecall.verify.claims.controls import agreement, result
-from georecall.verify.claims.instance import Instance
+from georecall.verify.claims.instance import Experiment, Instance
 from georecall.verify.claims.path_control import again, small_table
 from georecall.verify.claims.promise import Promise, put_to_test
 from georecall.verify.margins.margins import margins
@@ -45,7 +45,7 @@ _DRAWS = 512
 _CONTROL_ERROR = Fraction(1, 10**6)
 
 
-class Dense:
+class Dense(Experiment):
     """The claim `single-hop-dense`."""
 
     claim = claims.SINGLE_HOP_DENSE

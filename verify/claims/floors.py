@@ -5,17 +5,18 @@ parameters asked for, shown to recall, and what it uses is compared with the enc
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from georecall import bounds
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims.claim import Claim
+from georecall.theory.claims.symbols import A, N, R
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.tools.randomness import generator
-from georecall.verify.claims.controls import controlled
-from georecall.verify.claims.instance import Instance
-from georecall.verify.claims.path_control import path_control
+from georecall.verify.claims.controls import result
+from georecall.verify.claims.instance import Asked, Experiment, Paths, Run
 from georecall.verify.margins.certify import certify
 from georecall.verify.margins.margins import Found, Progress, margins
 from georecall.verify.verdict.judgement import covered, judged
@@ -23,18 +24,8 @@ from georecall.verify.verdict.stored_bits import subject_bits
 from georecall.verify.verdict.verdict import ControlResult, HypothesisResult, Mismatch, Verdict
 
 Outcome = Mismatch | str | None  # a floor beaten, undecided (in words), or not beaten
-Judge = Callable[..., Verdict]  # (facts, progress, **the claim's options)
-
-Paths = dict[str, Instance]  # a way that decided of some construction that it recalls, and one of these
 
 COMPANION_SIZES = {"subjects": 16, "relations": 4, "table": "bijections"}
-
-
-def seen(controls: bool, paths: Paths, own: Callable[[], ControlResult]) -> list[ControlResult]:
-    """What the controls showed: the claim's own, and that of every way that decided."""
-    if not controls:
-        return []
-    return [own(), *filter(None, (path_control(instance, path) for path, instance in paths.items()))]
 
 
 def companion() -> FactTable:
@@ -79,31 +70,76 @@ def ends(floor: bounds.Enclosure) -> dict[str, float]:
     return {"lower": floor.lower_float, "upper": floor.upper_float}
 
 
-def floor_verdict(
-    claim: Claim,
-    hypotheses: tuple[HypothesisResult, ...],
-    predicted: dict[str, Any],
-    measured: dict[str, Any],
-    outcomes: list[Outcome],
-    controls: list[ControlResult],
+@dataclass(frozen=True)
+class Floor(Experiment):
+    """A claim about all models: whatever is built must not beat it.
+
+    Args:
+        claim: the claim.
+        compare: what is built at a table and options, against the floor: from the verdict so far, the table,
+            the progress to report and the options to the verdict before its controls, and to the ways that
+            decided that something recalls everything.
+        broken: the claim's own controls.
+        conditions: of the table, beside the hypotheses, in words.
+        at: the parameters of the companion instance that the controls run on.
+    """
+
+    claim: Claim
+    compare: Callable[..., tuple[Verdict, Paths]]
+    broken: Callable[[], list[ControlResult]]
+    conditions: Callable[[FactTable], dict[str, bool]] = lambda facts: {}
+    at: Mapping[str, Any] = field(default_factory=lambda: COMPANION_SIZES)
+    default_table: tuple[int, int] = (1000, 8)
+
+    def instance(self, facts: FactTable, **options: Any) -> Asked:
+        """The claim at one table and choice of options."""
+        options = {"hops": 2} | options if "hops" in self.claim.parameters else options
+        return _Compared(
+            facts=facts,
+            values={N: facts.n_subjects, R: facts.n_relations, A: facts.n_attributes},
+            parameters=options,
+            n_queries=facts.n_subjects * facts.n_relations ** options.get("hops", 1),
+            conditions=tuple(HypothesisResult(*each) for each in self.conditions(facts).items()),
+            compare=lambda verdict, progress: self.compare(verdict, facts, progress, **options),
+        )
+
+    def controls(self, **_: Any) -> list[ControlResult]:
+        """The claim's own, on a small companion table that is always the same."""
+        return self.broken()
+
+    def controls_at(self, **_: Any) -> dict[str, Any]:
+        """The parameters of that table."""
+        return dict(self.at)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Compared(Asked):
+    """A floor at one table and choice of options."""
+
+    compare: Callable[[Verdict, Progress | None], tuple[Verdict, Paths]]
+
+    def measured(self, claim: Claim, verdict: Verdict, run: Run) -> tuple[Verdict, Paths]:
+        """Whether anything built here beats the floor."""
+        return self.compare(verdict, run.progress)
+
+
+def compared(
+    verdict: Verdict, predicted: dict[str, Any], measured: dict[str, Any], outcomes: list[Outcome]
 ) -> Verdict:
     """Refuted by what beats a floor, inconclusive where an enclosure is too wide or a recall is not shown."""
     beaten = next((outcome for outcome in outcomes if isinstance(outcome, Mismatch)), None)
     close = next((outcome for outcome in outcomes if isinstance(outcome, str)), None)
-    reason = f"{beaten.quantity}: {beaten.measured}, {beaten.predicted}" if beaten else close
-    verdict = Verdict(
-        claim=claim.name,
+    return replace(
+        verdict,
         status="refuted" if beaten else "inconclusive" if close else "holds",
-        reason=reason,
+        reason=f"{beaten.quantity}: {beaten.measured}, {beaten.predicted}" if beaten else close,
         predicted=predicted,
         measured=measured,
-        hypotheses=hypotheses,
         witness=beaten,
     )
-    return controlled(verdict, controls, dict(COMPANION_SIZES)) if controls else verdict
 
 
-def control_of(claim: Claim, got: str, ok: bool) -> ControlResult:
+def control_of(claim: Claim, got: str, ok: bool) -> list[ControlResult]:
     """What the one control of a floor showed."""
     (control,) = claim.controls
-    return ControlResult(control.name, control.expected, got, ok)
+    return [result(control, got, ok)]

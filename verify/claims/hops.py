@@ -28,7 +28,7 @@ from georecall.theory.facts.fact_table import FactsError, FactTable
 from georecall.theory.facts.strings import letters, reachable
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.hop_controls import chain_controls, hop_controls
-from georecall.verify.claims.instance import Again, Instance, exact_biases
+from georecall.verify.claims.instance import Again, Experiment, Instance, exact_biases
 from georecall.verify.claims.path_control import small_table
 from georecall.verify.margins.hops import chains
 from georecall.verify.margins.induction import PremiseError, induction
@@ -45,16 +45,11 @@ _SOME = 16  # random subjects, where all are too many
 
 
 @dataclass(frozen=True)
-class ChainOfThought:
+class ChainOfThought(Experiment):
     """C3."""
 
     claim: Claim = CHAIN_OF_THOUGHT
     default_table: tuple[int, int] = (1000, 4)
-
-    @property
-    def name(self) -> str:
-        """The claim's name."""
-        return self.claim.name
 
     def instance(self, facts: FactTable, **options: Any) -> Instance:
         """The claim at one table and choice of options."""
@@ -119,29 +114,22 @@ class ChainOfThought:
 
 
 @dataclass(frozen=True)
-class Hops:
+class Hops(Experiment):
     """One claim of C5, and what its construction and its options share with the others.
 
     Args:
         claim: the claim.
         construct: facts and options to weights.
-        default_hops: k where it is not given.
-        default_table: N and R where they are not given.
         controls_lengths: hops of the stages of the companion instance that the controls run on.
         default_stages: c where it is not given, of k.
     """
 
     claim: Claim
     construct: Callable[..., Transformer]
-    default_hops: int
     controls_lengths: tuple[int, ...]
+    default_hops: int = 2
     default_stages: Callable[[int], int] = lambda k: min(2, k)
     default_table: tuple[int, int] = (64, 3)
-
-    @property
-    def name(self) -> str:
-        """The claim's name."""
-        return self.claim.name
 
     def instance(self, facts: FactTable, **options: Any) -> Instance:
         """The claim at one table and choice of options."""
@@ -294,6 +282,11 @@ def as_entities(facts: FactTable) -> tuple[FactTable, int]:
         return facts, sum(facts.attribute_name(int(a)) not in subjects for a in facts.occurring())
 
 
+def inverted(facts: FactTable) -> dict[str, bool]:
+    """What floors on several hops ask of a table: every relation has an inverse, on the same entities."""
+    return {"bijective": facts.bijective, "every attribute a subject": not as_entities(facts)[1]}
+
+
 def _rounded(gate: float) -> dict[str, Any]:
     """The gate as the weights have it, and as it was asked for where that is another."""
     return {"gate": dyadic(gate)} | ({"gate_asked": gate} if dyadic(gate) != gate else {})
@@ -352,7 +345,7 @@ def _values(
 
 FAMILY = (
     ChainOfThought(),
-    Hops(COMPOSED_HOPS, composed_hops, 2, controls_lengths=(2,), default_stages=lambda k: 1),
-    Hops(SEQUENTIAL_HOPS, sequential_hops, 3, controls_lengths=(1, 1), default_stages=lambda k: k),
-    Hops(HYBRID_HOPS, hybrid_hops, 4, controls_lengths=tuple(stage_lengths(3, 2))),
+    Hops(COMPOSED_HOPS, composed_hops, (2,), default_stages=lambda k: 1),
+    Hops(SEQUENTIAL_HOPS, sequential_hops, (1, 1), default_hops=3, default_stages=lambda k: k),
+    Hops(HYBRID_HOPS, hybrid_hops, tuple(stage_lengths(3, 2)), default_hops=4),
 )

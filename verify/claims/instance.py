@@ -1,42 +1,80 @@
 """One claim at one choice of parameters: what its symbols are worth, how to build it, how to measure it."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, Protocol
+from os import PathLike
+from typing import Any, ClassVar
 
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims.claim import Claim
 from georecall.theory.claims.formulas import Values
 from georecall.theory.facts.fact_table import FactTable
-from georecall.verify.claims.promise import Promise
+from georecall.verify.claims.promise import Promise, kept
+from georecall.verify.engines.engine import in_engine
+from georecall.verify.margins.certify import certify
+from georecall.verify.margins.induction import PremiseError
 from georecall.verify.margins.margins import Found, Margins, Progress
-from georecall.verify.usage import require_memory_for_weights
-from georecall.verify.verdict.verdict import ControlResult, HypothesisResult, Verdict
+from georecall.verify.usage import require_memory_for_weights, show
+from georecall.verify.verdict.judgement import covered, judged, quantities, uncertified
+from georecall.verify.verdict.verdict import ControlResult, HypothesisResult, Mismatch, Verdict
 
 _SEEDS = 64  # tried for a draw that recalls
 
-
 Again = Callable[[Transformer, FactTable, str], Found | None]
+Paths = Mapping[str, "Instance"]  # a way that decided, and what it decided
 
 
 @dataclass(frozen=True)
-class Instance:
-    """A claim about a construction, at one table of facts and one choice of options.
+class Run:
+    """How a claim is measured: see `check`."""
+
+    engine: str = "numpy"
+    checkpoint: str | PathLike[str] | None = None
+    progress: Progress | None = None
+    controls: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A claim at one table of facts and one choice of options.
 
     Args:
         facts: the table asked about; for multi-hop, with attributes identified with subjects.
         values: what the claim's symbols are worth here.
         parameters: the options taken, defaults filled in, as the verdict reports them.
-        build: makes the weights; called only if the hypotheses hold.
-        margins: measures them.
-        n_queries: how many queries the margins speak for.
-        samples: sample queries for an export, one per prompt length at least: subject, relations,
-            tokens, positions, answer.
-        premises: conditions beyond the claim's hypotheses, already checked.
-        promises: the predicted quantities that are lower bounds here, not equalities.
+        n_queries: how many queries the verdict speaks for.
+        conditions: of the facts, beside the claim's hypotheses, already checked.
+        premises: further ones, which a verdict names where they fail.
         counts: whether the queries are the facts, asked as `[s, r]`, so that they may be counted by the
             billion (see `verify.margins.counting.tally`) where nobody asks for their margins one by one.
+    """
+
+    about: ClassVar[str] = "all models"
+
+    facts: FactTable
+    values: Values
+    parameters: dict[str, Any]
+    n_queries: int
+    conditions: tuple[HypothesisResult, ...] = ()
+    premises: tuple[HypothesisResult, ...] = ()
+    counts: bool = False
+
+    def measured(self, claim: Claim, verdict: Verdict, run: Run) -> tuple[Verdict, Paths]:
+        """The verdict before the controls of the claim and of the ways that decided, and these ways."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instance(Asked):
+    """A claim about a construction, at one table of facts and one choice of options.
+
+    Args:
+        build: makes the weights; called only if the hypotheses hold.
+        margins: measures them.
+        samples: sample queries for an export, one per prompt length at least: subject, relations,
+            tokens, positions, answer.
+        promises: the predicted quantities that are lower bounds here, not equalities.
         draws: where the claim is about a share of all draws: what is promised, and how to draw.
         redraw: the instance with draw 0 of the i-th seed from this one, at the same facts.
         lost: where losing facts does not refute: what the verdict is instead (`best-linear-memory`).
@@ -45,21 +83,82 @@ class Instance:
         companion: the same claim with the same options on a small table, for a control that goes that way.
     """
 
-    facts: FactTable
-    values: Values
-    parameters: dict[str, Any]
+    about: ClassVar[str] = "weights"
+
     build: Callable[[], Transformer]
     margins: Callable[[Transformer, Progress | None], Margins]
-    n_queries: int
     samples: Callable[[], list[dict[str, Any]]]
     promises: tuple[str, ...] = ()
-    premises: tuple[HypothesisResult, ...] = ()
-    counts: bool = False
     draws: Promise | None = None
     redraw: "Callable[[int], Instance] | None" = None
     lost: Callable[[Verdict], Verdict] | None = None
     again: Again | None = None
     companion: "Callable[[], Instance] | None" = None
+
+    def measured(self, claim: Claim, verdict: Verdict, run: Run) -> tuple[Verdict, Paths]:
+        """Builds the weights and judges their margins, then every quantity that is predicted."""
+        predicted, counts = claim.predict(self.values), self.counts and run.engine == "numpy"
+        require_memory_for_weights(self.facts, predicted["d_model"], on_demand=counts)
+        model = self.build()
+        try:
+            found = self._found(model, verdict, run) if counts else self.margins(model, run.progress)
+        except PremiseError as error:
+            reason = uncertified(self.n_queries, error)
+            return replace(verdict, status="inconclusive", predicted=predicted, reason=reason), {}
+        verdict = replace(verdict, predicted=predicted, measured=quantities(model, found, self.facts))
+        verdict = self._judged(verdict, found, run.progress)
+        if verdict.status == "holds":
+            verdict = self._as_predicted(verdict, found)
+        if verdict.status == "holds":
+            verdict = covered(verdict, found)
+            verdict = in_engine(verdict, model, found, run.engine, run.progress, controls=run.controls)
+        return verdict, {found.path: self}
+
+    def _found(self, model: Transformer, verdict: Verdict, run: Run) -> Found:
+        """What counting finds, or the margins where it does not apply."""
+        return certify(
+            model,
+            self.facts,
+            lambda: self.margins(model, run.progress),
+            work={"claim": verdict.claim, "seed": verdict.seed} | verdict.parameters,
+            checkpoint=run.checkpoint,
+            progress=run.progress,
+        )
+
+    def _judged(self, verdict: Verdict, found: Found, progress: Progress | None) -> Verdict:
+        """Whether everything is recalled, or as many draws recall everything as were promised."""
+        if self.draws is not None:
+            return kept(verdict, found, self.draws, progress)
+        verdict = judged(verdict, found)
+        return self.lost(verdict) if verdict.status == "refuted" and self.lost is not None else verdict
+
+    def _as_predicted(self, verdict: Verdict, found: Found) -> Verdict:
+        """Refuted by the first quantity that is not what was predicted, or less than was promised."""
+        for name, value in verdict.predicted.items():
+            measured, promised = verdict.measured[name], name in self.promises
+            if promised:
+                agrees = measured >= Fraction(str(value))
+            elif name == "min_margin":
+                agrees = found.minimum[0] <= Fraction(str(value)) <= found.minimum[1]
+            else:
+                agrees = measured == value
+            if not agrees and promised and name == "min_margin" and found.minimum[1] >= Fraction(str(value)):
+                reason = f"min_margin is at least {_short(measured)}, promised at least {_short(value)}"
+                return replace(verdict, status="inconclusive", reason=reason)
+            if not agrees:
+                reason = f"{name} is {_short(measured)}, {'promised at least' if promised else 'predicted'} "
+                witness = Mismatch(name, value, measured)
+                return replace(verdict, status="refuted", reason=reason + _short(value), witness=witness)
+            if promised and name == "min_margin":
+                times = float(Fraction(measured) / Fraction(str(value)))
+                verdict = replace(verdict, measured=verdict.measured | {"times_promised": times})
+        return verdict
+
+
+def _short(value: Any) -> str:
+    """A number in full, unless that is no number for a line."""
+    long = isinstance(value, Fraction) and value.numerator.bit_length() + value.denominator.bit_length() > 100
+    return show(value) if long else str(value)
 
 
 def built(claim: Claim, instance: Instance) -> Transformer:
@@ -96,22 +195,40 @@ def exact_biases(biases: Iterable[Fraction]) -> HypothesisResult:
     return HypothesisResult("biases that float64 holds exactly (a gate of few bits has them)", exact)
 
 
-class Experiment(Protocol):
-    """How a claim about a construction is put to the test."""
+class Experiment:
+    """How a claim is put to the test. One joins by standing in a module of this folder.
+
+    Args:
+        claim: the claim.
+        default_table: N and R of the random table where none is asked for.
+        default_hops: k where it is not given.
+        seeded: whether the seed also draws the instance.
+        on_demand: whether facts may be keyed bijections, evaluated on demand.
+    """
+
+    claim: Claim
+    default_table: tuple[int, int] = (1000, 8)
+    default_hops: int = 1
+    seeded: bool = False
+    on_demand: bool = False
 
     @property
-    def claim(self) -> Claim:
-        """The claim."""
+    def name(self) -> str:
+        """The claim's name."""
+        return self.claim.name
 
-    @property
-    def default_table(self) -> tuple[int, int]:
-        """N and R of the random table where none is asked for."""
+    def of_random(self, facts: FactTable) -> FactTable:
+        """What the claim is asked about where a random table is asked for."""
+        return facts
 
-    def instance(self, facts: FactTable, **options: Any) -> Instance:
+    def instance(self, facts: FactTable, **options: Any) -> Asked:
         """The claim at these facts and options; options have been checked against the claim's parameters."""
+        raise NotImplementedError
 
     def controls(self, **options: Any) -> list[ControlResult]:
         """Runs the claim's negative controls on a companion instance, with the options asked for."""
+        return []
 
     def controls_at(self, **options: Any) -> dict[str, Any]:
         """The parameters of that companion instance."""
+        return {}

@@ -10,27 +10,23 @@ from georecall.constructions.single_hop import block_superposition
 from georecall.theory.claims.margin import MARGIN_BOUND
 from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.claims import floors
-from georecall.verify.claims.hypotheses import hypotheses_of, not_met
+from georecall.verify.claims.instance import Paths
 from georecall.verify.claims.single_hop import FAMILY
 from georecall.verify.margins.margins import Progress, margins
 from georecall.verify.usage import require_memory_for_weights
 from georecall.verify.verdict.verdict import ControlResult, Mismatch, Verdict
 
 
-def margin_bound(facts: FactTable, progress: Progress | None = None, *, controls: bool = True) -> Verdict:
+def _compare(verdict: Verdict, facts: FactTable, progress: Progress | None) -> tuple[Verdict, Paths]:
     """C7 for sign codes of growing distance: readout dimension and d_model of C1 against both floors.
 
     At unit norms the margin of C1 with a sign code of length m is the measured one over m. The selector is
     Lipschitz with L = sqrt(R / m) (R blocks of slope 1, readout over sqrt(m)) on a ball of radius
     rho = sqrt(R m), so that rho L = R.
     """
-    everything = len(facts.occurring()) == facts.n_attributes
-    hypotheses, unmet = hypotheses_of(MARGIN_BOUND, facts, every_attribute_an_answer=everything)
-    if unmet:
-        return not_met(MARGIN_BOUND, hypotheses, unmet)
     measured: dict[str, Any] = {}
     outcomes: list[floors.Outcome] = []
-    paths: floors.Paths = {}
+    paths = {}
     for h in _distances(facts.n_attributes):
         code = sign_code(facts.n_attributes) if h == 1 else distance_code(facts.n_attributes, h)
         require_memory_for_weights(facts, facts.n_relations * code.length)
@@ -56,12 +52,10 @@ def margin_bound(facts: FactTable, progress: Progress | None = None, *, controls
             ("d_model", selector, model.d_model),
         ):
             outcomes.append(floors.against(f"{quantity} at distance {h}", floor, used))
-    return floors.floor_verdict(
-        MARGIN_BOUND, hypotheses, {}, measured, outcomes, floors.seen(controls, paths, _cut_below_the_floor)
-    )
+    return floors.compared(verdict, {}, measured, outcomes), paths
 
 
-def _cut_below_the_floor() -> ControlResult:
+def _cut_below_the_floor() -> list[ControlResult]:
     """A code cut to one coordinate less than the floor asks for at its margin: the margin must go."""
     facts = floors.companion()
     code = distance_code(facts.n_attributes, 4)
@@ -78,3 +72,11 @@ def _cut_below_the_floor() -> ControlResult:
 def _distances(n_attributes: int) -> list[int]:
     """1, 2, 4, ... up to about the code length of one bit an attribute: constant and growing margins."""
     return [1 << i for i in range(code_length(n_attributes).bit_length() + 1)]
+
+
+MARGIN = floors.Floor(
+    MARGIN_BOUND,
+    _compare,
+    _cut_below_the_floor,
+    lambda facts: {"every attribute an answer": len(facts.occurring()) == facts.n_attributes},
+)

@@ -32,7 +32,7 @@ from georecall.theory.tools.randomness import generator
 from georecall.verify.claims import readouts
 from georecall.verify.claims.controls import agreement, nearest_word_margins, result
 from georecall.verify.claims.dense import DEFAULT_DELTA, first_subject
-from georecall.verify.claims.instance import Instance
+from georecall.verify.claims.instance import Experiment, Instance
 from georecall.verify.claims.path_control import again, small_table
 from georecall.verify.claims.promise import Promise, put_to_test
 from georecall.verify.claims.readouts import Floats, Readouts
@@ -79,7 +79,7 @@ class Frozen:
 
 
 @dataclass(frozen=True)
-class HebbianMemory:
+class HebbianMemory(Experiment):
     """One of the two Hebbian claims.
 
     Args:
@@ -98,11 +98,6 @@ class HebbianMemory:
     width: Callable[[int], int]
     n_values: Callable[[FactTable, int], int]
     default_table: tuple[int, int] = (250, 4)
-
-    @property
-    def name(self) -> str:
-        """The claim's name."""
-        return self.claim.name
 
     def instance(self, facts: FactTable, **options: Any) -> Instance:
         """The claim at one table; options `delta`, `code_length` (d), `trials` and `seed`."""
@@ -192,11 +187,10 @@ class HebbianMemory:
         return result(ALTERED_FACT, got, found.wrong == [(subject, relation)])
 
 
-class SignCodeMemory:
+class SignCodeMemory(Experiment):
     """The claim `sign-code-memory`."""
 
     claim = claims.SIGN_CODE_MEMORY
-    default_table = (1000, 8)
 
     def instance(self, facts: FactTable, **options: Any) -> Instance:
         """The claim at one table; options `code_length` and `code`."""

@@ -13,9 +13,8 @@ from georecall.theory.tools.randomness import generator
 from georecall.verify.claims import floors
 from georecall.verify.claims.hop_controls import COMPANION, hop_controls
 from georecall.verify.claims.hops import FAMILY as MULTI_HOP_FAMILY
-from georecall.verify.claims.hops import Hops, as_entities
-from georecall.verify.claims.hypotheses import hypotheses_of, not_met
-from georecall.verify.claims.instance import built
+from georecall.verify.claims.hops import Hops, inverted
+from georecall.verify.claims.instance import Paths, built
 from georecall.verify.margins.induction import PremiseError
 from georecall.verify.margins.margins import Progress
 from georecall.verify.usage import require_memory_for_table
@@ -26,20 +25,14 @@ from georecall.verify.verdict.verdict import ControlResult, Mismatch, Verdict
 MULTI_HOP = [experiment for experiment in MULTI_HOP_FAMILY if isinstance(experiment, Hops)]
 
 
-def multi_hop_bound(
-    facts: FactTable, progress: Progress | None = None, hops: int = 2, *, controls: bool = True
-) -> Verdict:
+def _compare(
+    verdict: Verdict, facts: FactTable, progress: Progress | None, hops: int = 2
+) -> tuple[Verdict, Paths]:
     """C6: what the constructions without chain of thought store, against the typed and the untyped floor.
 
     The floor on the bits of a subject's embedding is taken at the other bits that the construction has,
     and the floor on these at the bits of its embeddings.
     """
-    _, strangers = as_entities(facts)
-    hypotheses, unmet = hypotheses_of(
-        MULTI_HOP_BOUND, facts, bijective=facts.bijective, every_attribute_a_subject=not strangers
-    )
-    if unmet:
-        return not_met(MULTI_HOP_BOUND, hypotheses, unmet)
     N, R = facts.n_subjects, facts.n_relations
     require_memory_for_table(N, R * hops)
     rng = generator(0, "typed table", N, R, hops)
@@ -47,7 +40,7 @@ def multi_hop_bound(
     least = {"typed": bounds.multi_hop, "untyped": bounds.multi_hop_untyped}
     measured: dict[str, Any] = {}
     outcomes: list[floors.Outcome] = []
-    paths: floors.Paths = {}
+    paths = {}
     for kind, experiment in product(tables, MULTI_HOP):
         if kind == "typed" and "typed" not in experiment.claim.parameters:
             continue
@@ -78,15 +71,22 @@ def multi_hop_bound(
             outcomes.append(floors.against(f"other bits of {what}", elsewhere, others))
         else:
             outcomes.append(f"{what}: {not_all}")
-    return floors.floor_verdict(
-        MULTI_HOP_BOUND, hypotheses, {}, measured, outcomes, floors.seen(controls, paths, _dropped_block)
-    )
+    return floors.compared(verdict, {}, measured, outcomes), paths
 
 
-def _dropped_block() -> ControlResult:
+def _dropped_block() -> list[ControlResult]:
     """C5(a) without one block of its embeddings, fewer bits than its strings need: their queries fail."""
     found = hop_controls(COMPOSED_HOPS, composed_hops, (2,))
     dropped = next(c for c in found if c.name == DROPPED_BLOCK.name)
     floor = bounds.multi_hop(COMPANION.n_subjects, COMPANION.n_relations, 2, other_bits=0)
     below = isinstance(floors.against("bits of a subject", floor, floor.lower_float // 2), Mismatch)
-    return replace(dropped, ok=dropped.ok and below)
+    return [replace(dropped, ok=dropped.ok and below)]
+
+
+MULTI_HOP_FLOOR = floors.Floor(
+    MULTI_HOP_BOUND,
+    _compare,
+    _dropped_block,
+    inverted,
+    default_table=(64, 3),
+)

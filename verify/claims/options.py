@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from inspect import signature
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -11,45 +12,37 @@ import numpy as np
 from georecall.constructions import CONSTRUCTIONS
 from georecall.constructions.codes.code import Code
 from georecall.constructions.embeddings import EMBEDDINGS
-from georecall.theory.claims import CLAIMS, claim_name
+from georecall.theory.claims import CLAIMS, claim_name, family
 from georecall.theory.claims.claim import Claim
 from georecall.theory.facts.fact_table import FactTable, random_bijections, random_functions
 from georecall.theory.facts.keyed import KeyedBijections
 from georecall.theory.facts.protocol import Table
-from georecall.theory.tools.modules import modules
+from georecall.theory.tools.modules import Offers
 from georecall.theory.tools.names import meant
 from georecall.theory.tools.numerals import as_float
 from georecall.theory.tools.randomness import generator
-from georecall.verify.claims.instance import Experiment, Instance
-from georecall.verify.claims.judges import FLOORS
-from georecall.verify.claims.single_hop import SingleHop
+from georecall.verify.claims.instance import Asked, Experiment, Instance
 from georecall.verify.usage import Option, UsageError, require_memory, require_memory_for_table, show
 from georecall.verify.verdict.assumed import assumed
 
-_LOADING = ("check", "options")  # what asks for experiments, and holds none
+
+def _offered(module: ModuleType) -> Iterator[tuple[str, Experiment]]:
+    """What stands in a module and puts a claim to the test, alone or in a tuple."""
+    for value in vars(module).values():
+        for each in value if isinstance(value, tuple) else (value,):
+            if isinstance(each, Experiment):
+                yield each.name, each
 
 
-def _experiments() -> Iterator[Experiment]:
-    """What stands in a module of this folder and can be put to the test, alone or in a tuple."""
-    for module in modules(str(__package__), but=_LOADING):
-        for value in vars(module).values():
-            for each in value if isinstance(value, tuple) else (value,):
-                if isinstance(getattr(each, "claim", None), Claim) and hasattr(each, "instance"):
-                    yield each
-
-
-_FOUND = {experiment.claim.name: experiment for experiment in _experiments()}
-EXPERIMENTS: dict[str, Experiment] = {name: _FOUND[name] for name in CLAIMS if name in _FOUND}
+EXPERIMENTS: Offers[Experiment] = Offers(
+    str(__package__), _offered, home=family, order=lambda found: [name for name in CLAIMS if name in found]
+)
 TABLES: dict[str, Callable[..., FactTable]] = {"bijections": random_bijections, "functions": random_functions}
 _LARGEST = 2.0**500  # of a gate or margin: weights and logits made of it stay far from float64's largest
 _MOST_SOFT_HOPS = 512  # k^2 / 2 contexts, some 15 s; ten times as many would take half an hour
 _WHOLE = ("bits", "code_length", "code_distance", "hops", "split", "stages", "trials")
 _REAL = ("gate", "margin", "delta")
-_CODED = {name for name, build in CONSTRUCTIONS.items() if "code" in signature(build).parameters} - {
-    "linear-memory",
-    "random-feature-memory",
-    "best-linear-memory",
-}  # whose codes have the length that the dimension says
+_OWN_CODE = ("linear-memory", "random-feature-memory", "best-linear-memory")  # as long as the dimension says
 _CHOICES = {
     "attention": ("hard", "soft"),
     "readout": ("in-place", "separate"),
@@ -58,16 +51,32 @@ _CHOICES = {
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A claim, the facts it is asked about, and the instance they make; nothing is built yet."""
+class Question:
+    """A claim, the facts it is asked about, and what they make of it; nothing is built yet."""
 
     experiment: Experiment
     facts: FactTable
-    instance: Instance
+    instance: Asked
     parameters: dict[str, Any]
 
 
-def prepare(
+@dataclass(frozen=True)
+class Prepared(Question):
+    """A question about weights."""
+
+    instance: Instance
+
+
+def prepare(claim: str | Claim, facts: FactTable | None = None, **asked: Any) -> Prepared:
+    """What `check` would build and measure; arguments and errors as there."""
+    question = examined(claim, facts, **asked)
+    if not isinstance(question.instance, Instance):
+        built = ", ".join(name for name in EXPERIMENTS if name in CONSTRUCTIONS)
+        raise UsageError(f"{question.experiment.name} is about all models; weights have {built}")
+    return Prepared(question.experiment, question.facts, question.instance, question.parameters)
+
+
+def examined(
     claim: str | Claim,
     facts: FactTable | None = None,
     *,
@@ -77,8 +86,8 @@ def prepare(
     seed: int = 0,
     implicit: bool = False,
     **options: Any,
-) -> Prepared:
-    """What `check` would build and measure; arguments and errors as there."""
+) -> Question:
+    """What `check` is asked, before anything is built; arguments and errors as there."""
     experiment = _experiment(claim)
     options = {name: value for name, value in options.items() if value is not None}
     options = check_options(experiment.claim, options)
@@ -87,18 +96,18 @@ def prepare(
         subjects = default_subjects if subjects is None else subjects
         relations = default_relations if relations is None else relations
         if options.get("typed"):
-            relations *= options.get("hops", getattr(experiment, "default_hops", 1))
+            relations *= options.get("hops", experiment.default_hops)
     asked: Any  # all that counting asks of keyed bijections is what a Table has
     if implicit:
-        if not isinstance(experiment, SingleHop):
-            raise no_option(experiment.claim.name, "implicit")
+        if not experiment.on_demand:
+            raise no_option(experiment.name, "implicit")
         asked, drawn = _keyed(facts, subjects, relations, table, seed)
     else:
         asked, drawn = facts_asked(facts, subjects, relations, table, seed)
-        if facts is None and hasattr(experiment, "of_random"):
-            asked, shape = facts_asked(experiment.of_random(asked), None, None, None, seed)
+        if facts is None and (other := experiment.of_random(asked)) is not asked:
+            asked, shape = facts_asked(other, None, None, None, seed)
             drawn = shape | {"table": drawn["table"]}
-    if "trials" in experiment.claim.parameters or hasattr(experiment, "seeded"):
+    if "trials" in experiment.claim.parameters or experiment.seeded:
         options["seed"] = seed  # it also draws the instances
     try:
         instance = experiment.instance(asked, **options)
@@ -107,17 +116,16 @@ def prepare(
     except ValueError as error:  # options that no code or construction has
         raise UsageError(str(error)) from error
     parameters = drawn | instance.parameters
-    return Prepared(experiment, instance.facts, instance, parameters | filling(instance.facts, parameters))
+    return Question(experiment, instance.facts, instance, parameters | filling(instance.facts, parameters))
 
 
 def _experiment(claim: str | Claim) -> Experiment:
     name = named(claim)
-    if name in FLOORS:
-        raise UsageError(f"{name} is about all models; weights have {', '.join(EXPERIMENTS)}")
     if name not in EXPERIMENTS:
-        known = [*EXPERIMENTS, *FLOORS]
-        wrong = "is stated, but has no check yet" if name in CLAIMS else f"is no claim{meant(name, known)}"
-        raise UsageError(f"{name!r} {wrong}; there are {', '.join(known)}")
+        wrong = (
+            "is stated, but has no check yet" if name in CLAIMS else f"is no claim{meant(name, EXPERIMENTS)}"
+        )
+        raise UsageError(f"{name!r} {wrong}; there are {', '.join(EXPERIMENTS)}")
     return EXPERIMENTS[name]
 
 
@@ -147,7 +155,7 @@ def check_options(claim: Claim, options: dict[str, Any]) -> dict[str, Any]:
     plain = {}
     for name, value in options.items():
         option = Option(name)
-        if name not in claim.parameters and not (name == "code" and claim.name in _CODED):
+        if name not in claim.parameters and not (name == "code" and _takes_code(claim.name)):
             taken = [part for other in claim.parameters for part in (", ", Option(other))][1:]
             raise UsageError(
                 f"{claim.name} has no option ", option, "; beside the facts it takes ", *(taken or ["none"])
@@ -199,6 +207,11 @@ def check_options(claim: Claim, options: dict[str, Any]) -> dict[str, Any]:
             Option("margin"), " is what softmax attention keeps: it goes with ", Option("attention"), " soft"
         )
     return plain
+
+
+def _takes_code(claim: str) -> bool:
+    build = CONSTRUCTIONS.get(claim)
+    return build is not None and "code" in signature(build).parameters and claim not in _OWN_CODE
 
 
 def filling(facts: Table, options: dict[str, Any]) -> dict[str, Any]:

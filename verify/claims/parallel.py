@@ -22,7 +22,7 @@ from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.controls import result
 from georecall.verify.claims.hop_controls import softer
 from georecall.verify.claims.hops import again_in_a_pass, all_margins, as_entities, softness, without_margin
-from georecall.verify.claims.instance import Instance
+from georecall.verify.claims.instance import Experiment, Instance
 from georecall.verify.claims.path_control import small_table
 from georecall.verify.margins.margins import Margins, Progress, margins
 from georecall.verify.margins.queries import Chains, sample
@@ -33,17 +33,12 @@ _N, _R, _HOPS = 8, 2, 3  # of the companion: two layers
 
 
 @dataclass(frozen=True)
-class Parallel:
+class Parallel(Experiment):
     """C5(d)."""
 
     claim: Claim = PARALLEL_HOPS
     default_hops: int = 7
     default_table: tuple[int, int] = (16, 2)
-
-    @property
-    def name(self) -> str:
-        """The claim's name."""
-        return self.claim.name
 
     def instance(self, facts: FactTable, **options: Any) -> Instance:
         """The claim at one table and choice of options."""

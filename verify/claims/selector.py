@@ -1,6 +1,7 @@
 """C11 under test: a sum of margins that is 0 refutes every additive model; and recall without an MLP."""
 
 from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations
 from typing import Any
@@ -27,9 +28,9 @@ from georecall.theory.claims.symbols import D, N, R
 from georecall.theory.claims.symbols import gate as gate_symbol
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.tools.randomness import generator
-from georecall.verify.claims.controls import agreement, controlled, nearest_word_margins, result
-from georecall.verify.claims.hypotheses import hypotheses_of, not_met
-from georecall.verify.claims.instance import Instance
+from georecall.verify.claims.controls import agreement, nearest_word_margins, result
+from georecall.verify.claims.floors import Floor
+from georecall.verify.claims.instance import Experiment, Instance, Paths
 from georecall.verify.claims.path_control import again, small_table
 from georecall.verify.margins.margins import Margins, Progress, margins
 from georecall.verify.margins.queries import Facts, sample
@@ -58,26 +59,22 @@ def decided(facts: FactTable, progress: Progress | None = None) -> Certificate |
     return read if read.n_recalled == facts.n_facts else None
 
 
-def selector_necessary(
-    facts: FactTable, progress: Progress | None = None, *, controls: bool = True
-) -> Verdict:
+def _compare(verdict: Verdict, facts: FactTable, progress: Progress | None) -> tuple[Verdict, Paths]:
     """C11(a) at one table: whether no model without a selector recalls it, and how much such models lose."""
-    hypotheses, unmet = hypotheses_of(SELECTOR_NECESSARY, facts)
-    if unmet:
-        return not_met(SELECTOR_NECESSARY, hypotheses, unmet)
     found = decided(facts, progress)
     if found is None:
         reason = "neither an additive model nor a certificate that there is none was found"
-        return Verdict(SELECTOR_NECESSARY.name, "inconclusive", reason=reason, hypotheses=hypotheses)
-    hypotheses += (HypothesisResult(NO_MODEL, isinstance(found, Certificate)),)
+        return replace(verdict, status="inconclusive", reason=reason), {}
+    no_model = HypothesisResult(NO_MODEL, isinstance(found, Certificate))
+    verdict = replace(verdict, hypotheses=(*verdict.hypotheses, no_model))
     if not isinstance(found, Certificate):
         reason = (
             "an additive model in whole numbers recalls every fact of this table through its weights, with "
             f"margins of at least {found.minimum[0]}: it needs no selector"
         )
-        return Verdict(SELECTOR_NECESSARY.name, "hypotheses-not-met", reason=reason, hypotheses=hypotheses)
-    verdict = Verdict(
-        claim=SELECTOR_NECESSARY.name,
+        return replace(verdict, reason=reason), {}
+    verdict = replace(
+        verdict,
         status="holds",
         predicted=SELECTOR_NECESSARY.predict({}),
         measured={
@@ -86,10 +83,8 @@ def selector_necessary(
             "argument": found.argument,
             **_lost(facts),
         },
-        hypotheses=hypotheses,
     )
-    at = {"subjects": _COMPANION.n_subjects, "relations": 2, "table": "bijections"}
-    return controlled(verdict, _controls(), at) if controls else verdict
+    return verdict, {}
 
 
 def _sum(certificate: Certificate, facts: FactTable) -> int:
@@ -201,11 +196,10 @@ def apart(facts: FactTable) -> FactTable:
     return FactTable(facts.answers + shift, n_attributes=facts.n_attributes * facts.n_relations)
 
 
-class Disjoint:
+class Disjoint(Experiment):
     """The claim `disjoint-attributes`; random tables are made disjoint, a given one must be."""
 
     claim = DISJOINT_ATTRIBUTES
-    default_table = (1000, 8)
 
     def of_random(self, facts: FactTable) -> FactTable:
         """What the claim is asked about where a random table is asked for."""
@@ -262,4 +256,10 @@ class Disjoint:
         ]
 
 
+NECESSARY = Floor(
+    SELECTOR_NECESSARY,
+    _compare,
+    _controls,
+    at={"subjects": _COMPANION.n_subjects, "relations": 2, "table": "bijections"},
+)
 DISJOINT = Disjoint()

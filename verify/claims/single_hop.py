@@ -21,7 +21,7 @@ from georecall.theory.claims.symbols import A, D, N, R, V, gate, levels, m, p, w
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.controls import agreement, nearest_word_margins, neighbour, result
-from georecall.verify.claims.instance import Instance, exact_biases
+from georecall.verify.claims.instance import Experiment, Instance, exact_biases
 from georecall.verify.claims.path_control import again, small_table
 from georecall.verify.margins.margins import Margins, margins
 from georecall.verify.margins.queries import Facts, sample
@@ -34,7 +34,7 @@ _WEAK = Fraction(3, 4)  # the gate of the control, in units of the least one
 
 
 @dataclass(frozen=True)
-class SingleHop:
+class SingleHop(Experiment):
     """One claim of the family, and what its construction and its theory share with the others.
 
     Args:
@@ -46,7 +46,6 @@ class SingleHop:
         numerals: whether the default code is p-bit numerals.
         by_bits: whether it is so only where `bits` is asked for.
         packs: whether p sign coordinates are read as one.
-        default_table: N and R of the random table where none is asked for.
     """
 
     claim: Claim
@@ -57,12 +56,7 @@ class SingleHop:
     numerals: bool = False
     by_bits: bool = False
     packs: bool = False
-    default_table: tuple[int, int] = (1000, 8)
-
-    @property
-    def name(self) -> str:
-        """The claim's name."""
-        return self.claim.name
+    on_demand = True
 
     def instance(self, facts: FactTable, **options: Any) -> Instance:
         """The claim at one table and choice of options."""

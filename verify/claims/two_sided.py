@@ -25,7 +25,7 @@ from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.controls import neighbour, result
 from georecall.verify.claims.hop_controls import all_softer, softer
 from georecall.verify.claims.hops import again_in_a_pass, all_margins, as_entities, softness, without_margin
-from georecall.verify.claims.instance import Instance, exact_biases
+from georecall.verify.claims.instance import Experiment, Instance, exact_biases
 from georecall.verify.claims.path_control import small_table
 from georecall.verify.margins.margins import Margins, margins
 from georecall.verify.margins.queries import Chains, sample
@@ -38,23 +38,12 @@ _CODE = sign_code(_N)
 
 
 @dataclass(frozen=True)
-class TwoSided:
-    """C10, and at one hop its split of the relations.
-
-    Args:
-        claim: the claim.
-        default_hops: k where it is not given.
-        default_table: N and R where they are not given.
-    """
+class TwoSided(Experiment):
+    """C10, and at one hop its split of the relations."""
 
     claim: Claim
     default_hops: int
     default_table: tuple[int, int] = (64, 3)
-
-    @property
-    def name(self) -> str:
-        """The claim's name."""
-        return self.claim.name
 
     def instance(self, facts: FactTable, **options: Any) -> Instance:
         """The claim at one table and choice of options."""

@@ -8,11 +8,9 @@ from georecall import bounds
 from georecall.theory.claims.two_sided import TWO_SIDED_BOUND, TWO_SIDED_HOPS
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.tools.randomness import generator
-from georecall.verify.claims.controls import controlled
-from georecall.verify.claims.hops import as_entities
-from georecall.verify.claims.hypotheses import hypotheses_of, not_met
-from georecall.verify.claims.instance import Instance, built
-from georecall.verify.claims.path_control import path_control
+from georecall.verify.claims.floors import Floor
+from georecall.verify.claims.hops import inverted
+from georecall.verify.claims.instance import Paths, built
 from georecall.verify.claims.two_sided import TWO_SIDED, below_the_floor
 from georecall.verify.margins.margins import Progress
 from georecall.verify.usage import require_memory_for_table
@@ -23,22 +21,16 @@ from georecall.verify.verdict.verdict import Mismatch, Verdict
 _EXPERIMENT = next(experiment for experiment in TWO_SIDED if experiment.claim is TWO_SIDED_HOPS)
 
 
-def two_sided_bound(
-    facts: FactTable, progress: Progress | None = None, hops: int = 2, *, controls: bool = True
-) -> Verdict:
+def _compare(
+    verdict: Verdict, facts: FactTable, progress: Progress | None, hops: int = 2
+) -> tuple[Verdict, Paths]:
     """Every split of the hops, typed and untyped, against the floors on the larger side and on one."""
-    _, strangers = as_entities(facts)
-    hypotheses, unmet = hypotheses_of(
-        TWO_SIDED_BOUND, facts, bijective=facts.bijective, every_attribute_a_subject=not strangers
-    )
-    if unmet:
-        return not_met(TWO_SIDED_BOUND, hypotheses, unmet)
     N, R = facts.n_subjects, facts.n_relations
     require_memory_for_table(N, R * hops)
     typed = random_bijections(N, R * hops, rng=generator(0, "typed table", N, R, hops))
-    verdict = Verdict(claim=TWO_SIDED_BOUND.name, status="holds", hypotheses=hypotheses)
+    verdict = replace(verdict, status="holds")
     measured: dict[str, Any] = {}
-    paths: dict[str, Instance] = {}
+    paths = {}
     for kind, split in product(("typed", "untyped"), (None, *range(hops + 1))):
         given = {"typed": True} if kind == "typed" else {}
         table = typed if kind == "typed" else facts
@@ -77,9 +69,14 @@ def two_sided_bound(
             elif least.at_most(used) is None and verdict.status == "holds":
                 reason = f"{quantity}: {used} lies within {least}"
                 verdict = replace(verdict, status="inconclusive", reason=reason)
-    verdict = replace(verdict, measured=measured)
-    if not controls:
-        return verdict
-    at = {"subjects": 10, "relations": 3, "table": "bijections", "hops": 2}
-    own = (path_control(instance, path) for path, instance in paths.items())
-    return controlled(verdict, [below_the_floor(2), *filter(None, own)], at)
+    return replace(verdict, measured=measured), paths
+
+
+TWO_SIDED_FLOOR = Floor(
+    TWO_SIDED_BOUND,
+    _compare,
+    lambda: [below_the_floor(2)],
+    inverted,
+    at={"subjects": 10, "relations": 3, "table": "bijections", "hops": 2},
+    default_table=(64, 3),
+)

@@ -13,7 +13,6 @@ from math import prod
 
 import numpy as np
 
-from georecall.constructions.files.onnx import onnx_graph
 from georecall.constructions.transformer.arithmetic import dense
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.strings import letters
@@ -57,6 +56,8 @@ def onnxruntime_engine(model: Transformer, *, dtype: str = "float64") -> Engine:
     """
     require("onnxruntime")
     import onnxruntime
+
+    from georecall.constructions.files.onnx import onnx_graph
 
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL

@@ -105,8 +105,7 @@ def construction_row(name: str, facts: FactTable) -> ConstructionRow:
     says = _first_line(CONSTRUCTIONS[name])
     try:
         if name in EXPERIMENTS:
-            of_random = getattr(EXPERIMENTS[name], "of_random", lambda table: table)
-            instance = prepare(name, of_random(facts)).instance
+            instance = prepare(name, EXPERIMENTS[name].of_random(facts)).instance
             model = instance.build()
             found = instance.margins(model, None)
         else:

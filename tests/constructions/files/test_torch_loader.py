@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from georecall import constructions
+from georecall.constructions import CONSTRUCTIONS
 from georecall.constructions.files.loading import load_safetensors
 from georecall.constructions.files.weights import save_safetensors
-from georecall.verify.claims.options import EXPERIMENTS, prepare
+from georecall.verify.claims.options import prepare
 from georecall.verify.engines.engine import everything_asked
 
 torch = pytest.importorskip("torch", reason="the torch loader of constructions/README.md needs torch")
@@ -40,7 +41,7 @@ def logits(module, tokens, positions):
         return module(torch.from_numpy(tokens), torch.from_numpy(wide)).numpy()
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("name", CONSTRUCTIONS)
 def test_torch_has_the_very_logits_of_every_construction(loader, tmp_path, name):
     fewer = {"hops": 2} if name == "parallel-hops" else {}  # its queries are N R^hops
     prepared = prepare(name, subjects=12, relations=3, **fewer)

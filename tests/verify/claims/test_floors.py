@@ -14,7 +14,7 @@ from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.verify.claims import counting, floors, margin
 from georecall.verify.claims import hops as multi_hop
 from georecall.verify.claims import multi_hop as multi_hop_floor
-from georecall.verify.claims.check import check
+from georecall.verify.claims.check import EXPERIMENTS, check
 from georecall.verify.margins.induction import PremiseError
 from georecall.verify.margins.margins import Margins, margins
 from georecall.verify.margins.queries import Chains
@@ -61,9 +61,7 @@ def test_a_model_that_recalls_with_less_refutes_the_floor(monkeypatch: pytest.Mo
 @pytest.mark.parametrize("claim", ["counting-bound", "margin-bound", "multi-hop-bound"])
 def test_a_floor_does_not_hold_where_its_control_failed(claim: str, monkeypatch: pytest.MonkeyPatch) -> None:
     failed = ControlResult("the control", "it breaks", "it did not", ok=False)
-    monkeypatch.setattr(counting, "_stored_below_the_floor", lambda: failed)
-    monkeypatch.setattr(margin, "_cut_below_the_floor", lambda: failed)
-    monkeypatch.setattr(multi_hop_floor, "_dropped_block", lambda: failed)
+    monkeypatch.setitem(EXPERIMENTS, claim, replace(EXPERIMENTS[claim], broken=lambda: [failed]))
     verdict = check(claim, random_bijections(8, 2, rng=np.random.default_rng(1)))
     assert (verdict.status, verdict.reason) == ("inconclusive", "control not as predicted: the control")
 
@@ -153,8 +151,8 @@ def test_a_code_without_margin_shows_nothing_of_the_margin_floor(monkeypatch: py
     def wrong(facts: FactTable, **options: Any) -> Transformer:
         return block_superposition(facts.altered(0, 0, int(facts.answers[0, 1])), **options)
 
-    companion = margin._cut_below_the_floor()
-    monkeypatch.setattr(margin, "_cut_below_the_floor", lambda: companion)
+    own = EXPERIMENTS["margin-bound"].controls()
+    monkeypatch.setitem(EXPERIMENTS, "margin-bound", replace(EXPERIMENTS["margin-bound"], broken=lambda: own))
     monkeypatch.setattr(margin, "block_superposition", wrong)
     verdict = check("margin-bound", SMALL)
     assert (verdict.status, verdict.measured) == ("inconclusive", {})

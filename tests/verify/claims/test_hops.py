@@ -279,7 +279,7 @@ def test_a_wrong_weight_refutes_with_a_witness(monkeypatch):
     def wrong(facts, **options):
         return right(facts.altered(0, 0, int(facts.answers[0, 0] + 1) % facts.n_subjects), **options)
 
-    experiment = multi_hop.Hops(multi_hop.SEQUENTIAL_HOPS, wrong, 2, (1, 1))
+    experiment = multi_hop.Hops(multi_hop.SEQUENTIAL_HOPS, wrong, (1, 1))
     monkeypatch.setitem(checking.EXPERIMENTS, "sequential-hops", experiment)
     verdict = check("sequential-hops", subjects=8, relations=2, hops=2)
     assert verdict.status == "refuted"

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from georecall import block_superposition, chain_of_thought, composed_hops
+from georecall.constructions import CONSTRUCTIONS
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.verify.claims import floors, hops, path_control, promise, readouts
 from georecall.verify.claims.check import check
-from georecall.verify.claims.options import EXPERIMENTS
 from georecall.verify.claims.path_control import WRONG_ANSWER, small_table, wrong_answer
 from georecall.verify.engines import engine
 from georecall.verify.engines.agreement import Agreement
@@ -201,7 +201,7 @@ def test_without_a_fault_the_same_way_holds_with_all_controls(path):
     assert [control.got for control in verdict.controls if not control.ok] == []
 
 
-@pytest.mark.parametrize("claim", [name for name in EXPERIMENTS if name != "gradient-descent"])
+@pytest.mark.parametrize("claim", [name for name in CONSTRUCTIONS if name != "gradient-descent"])
 def test_every_claim_about_weights_is_controlled_the_way_it_is_decided(claim):
     verdict = check(claim, **SMALL)
     assert [c.ok for c in verdict.controls if c.name == WRONG_ANSWER.name] == [True], verdict.controls

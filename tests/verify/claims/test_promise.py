@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from georecall import block_superposition
+from georecall.theory.claims.symbols import failures
 from georecall.theory.facts.fact_table import random_bijections
 from georecall.verify.claims.check import EXPERIMENTS, UsageError, check, prepare
 from georecall.verify.claims.instance import recalling
@@ -154,7 +155,7 @@ def test_if_the_bound_lied_the_draws_would_say_so(name: str, monkeypatch: pytest
 
     def lying(self, *arguments):
         told = values(self, *arguments)
-        return {s: Fraction(0) if s.name == "F" else v for s, v in told.items()}
+        return {s: Fraction(0) if s is failures else v for s, v in told.items()}
 
     monkeypatch.setattr(type(experiment), "values", lying)
     verdict = check(name, subjects=30, relations=3, code_length=12, trials=64)

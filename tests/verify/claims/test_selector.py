@@ -46,7 +46,10 @@ def test_where_an_additive_model_exists_the_verdict_shows_it() -> None:
     assert "an additive model in whole numbers recalls every fact" in str(verdict.reason)
     assert [h.holds for h in verdict.hypotheses] == [True, False]
     alone = check("selector-necessary", FactTable([[0, 1]]), controls=False)
-    assert (alone.status, alone.reason) == ("hypotheses-not-met", "not at least two relations")
+    assert (alone.status, alone.reason) == (
+        "hypotheses-not-met",
+        "not at least two relations: R >= 2 at R = 1",
+    )
 
 
 def test_a_certificate_that_does_not_add_up_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

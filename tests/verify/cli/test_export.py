@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from georecall.verify.claims.options import EXPERIMENTS
+from georecall.constructions import CONSTRUCTIONS
 from georecall.verify.cli import run
 
 SIZES = ["--subjects", "12", "--relations", "2"]
@@ -24,7 +24,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return captured.err
 
 
-@pytest.mark.parametrize("claim", EXPERIMENTS)
+@pytest.mark.parametrize("claim", CONSTRUCTIONS)
 def test_every_construction_is_exported_and_answers_its_sample_queries_in_onnxruntime(
     claim: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from georecall import constructions
+from georecall.constructions import CONSTRUCTIONS
 from georecall.constructions.files.loading import load_safetensors
 from georecall.constructions.files.weights import save_safetensors, tensors
-from georecall.verify.claims.options import EXPERIMENTS, prepare
+from georecall.verify.claims.options import prepare
 from georecall.verify.engines.engine import everything_asked
 from georecall.verify.engines.formats import arithmetic, what_rounds
 
@@ -42,7 +43,7 @@ ALLOWED = {
 
 
 def test_the_table_names_every_construction_that_is_built():
-    assert ALLOWED.keys() == EXPERIMENTS.keys() - {"gradient-descent"}  # trained weights round
+    assert ALLOWED.keys() == CONSTRUCTIONS.keys() - {"gradient-descent"}  # trained weights round
 
 
 def test_the_documentation_has_the_same_table():

@@ -10,15 +10,17 @@ from georecall import in_place_superposition
 from georecall.theory.claims import CLAIMS
 from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.claims import check as checking
+from georecall.verify.claims import instance as instances
 from georecall.verify.claims.check import check
-from georecall.verify.claims.options import Prepared, prepare
+from georecall.verify.claims.floors import Floor
+from georecall.verify.claims.options import EXPERIMENTS, Prepared, prepare
 from georecall.verify.engines import engine as engines
 from georecall.verify.margins.induction import PremiseError
 from georecall.verify.margins.margins import margins
 from georecall.verify.recall import weights as recall
 from georecall.verify.recall.weights import check_recall
 from georecall.verify.usage import UsageError
-from georecall.verify.verdict.verdict import ControlResult, HypothesisResult, Mismatch, Verdict
+from georecall.verify.verdict.verdict import ControlResult, HypothesisResult, Mismatch
 
 FACTS = FactTable([[0, 1], [1, 0]])
 PASSED, FAILED = (ControlResult("a control", "breaks", "broke", ok) for ok in (True, False))
@@ -28,7 +30,7 @@ class Stub:
     """An experiment whose controls come out as told."""
 
     def __init__(self, claim, *controls):
-        self.claim, self._controls = claim, controls
+        self.claim, self.name, self._controls = claim, claim.name, controls
 
     def controls(self, **_):
         return list(self._controls)
@@ -48,7 +50,7 @@ def judged(monkeypatch):
         changed = Prepared(
             Stub(claim, *controls), facts, replace(prepared.instance, **changes), prepared.parameters
         )
-        monkeypatch.setattr(checking, "prepare", lambda *_, **__: changed)
+        monkeypatch.setattr(checking, "examined", lambda *_, **__: changed)
         return check("single-hop-in-place", facts)
 
     return verdict
@@ -195,29 +197,30 @@ def test_an_engine_that_is_not_there_is_refused_before_the_work():
 
 @pytest.fixture
 def judge(monkeypatch):
-    """A judge in a claim's place that says what it was asked."""
+    """A comparison in a claim's place that says what it was asked."""
     asked = {}
 
     def put(name):
-        def told(facts, progress, **options):
+        def told(verdict, facts, progress, **options):
             asked.update(facts=facts, options=options)
-            return Verdict(name, "holds")
+            return replace(verdict, status="holds"), {}
 
-        monkeypatch.setitem(checking.JUDGES, name, told)
+        floor = Floor(CLAIMS[name], told, list, default_table=EXPERIMENTS[name].default_table)
+        monkeypatch.setitem(EXPERIMENTS, name, floor)
         return asked
 
     return put
 
 
 @pytest.mark.parametrize(
-    ("claim", "sizes"),
-    [("counting-bound", (1000, 8)), ("multi-hop-bound", (64, 3)), ("gradient-descent", (512, 2))],
+    ("claim", "sizes", "hops"),
+    [("counting-bound", (1000, 8), 1), ("multi-hop-bound", (64, 3), 2), ("gradient-descent", (512, 2), 1)],
 )
-def test_a_claim_with_a_judge_of_its_own_is_asked_of_a_table_as_the_others_are(judge, claim, sizes):
+def test_a_claim_about_all_models_is_asked_of_a_table_as_the_others_are(judge, claim, sizes, hops):
     asked = judge(claim)
     verdict = check(claim)
     assert asked["facts"].answers.shape == sizes[::-1]
-    assert (verdict.n_facts, verdict.n_queries) == (sizes[0] * sizes[1],) * 2
+    assert (verdict.n_facts, verdict.n_queries) == (sizes[0] * sizes[1], sizes[0] * sizes[1] ** hops)
     verdict = check(claim, subjects=6, relations=2, table="functions", seed=3)
     sizes = {"subjects": 6, "relations": 2, "attributes": 6, "table": "functions"}
     assert sizes.items() <= verdict.parameters.items()
@@ -232,7 +235,7 @@ def test_a_claim_with_a_judge_of_its_own_is_asked_of_a_table_as_the_others_are(j
     assert asked["facts"] is FACTS
 
 
-def test_a_judge_is_told_the_options_and_the_seed_if_it_draws(judge):
+def test_a_comparison_is_told_the_options_and_the_seed_if_it_draws(judge):
     asked = judge("gradient-descent")
     verdict = check("gradient-descent", FACTS, trials=2, gate=None, seed=5)
     assert asked["options"] == {"trials": 2, "seed": 5}
@@ -244,11 +247,11 @@ def test_a_judge_is_told_the_options_and_the_seed_if_it_draws(judge):
         check("multi-hop-bound", FACTS, gate=1.0)
 
 
-def test_a_judge_that_lacks_a_library_is_a_usage_error(monkeypatch):
-    def judge(facts, progress):
+def test_a_comparison_that_lacks_a_library_is_a_usage_error(monkeypatch):
+    def judge(verdict, facts, progress):
         raise ImportError("flint is not installed")
 
-    monkeypatch.setitem(checking.JUDGES, "margin-bound", judge)
+    monkeypatch.setitem(EXPERIMENTS, "margin-bound", replace(EXPERIMENTS["margin-bound"], compare=judge))
     with pytest.raises(UsageError, match="flint is not installed"):
         check("margin-bound", FACTS)
 
@@ -260,7 +263,7 @@ def test_memory_is_asked_for_before_weights_that_must_be_held(any_engine, monkey
         if not on_demand:
             raise UsageError(f"no room for {d_model}")
 
-    monkeypatch.setattr(checking, "require_memory_for_weights", refuse)
+    monkeypatch.setattr(instances, "require_memory_for_weights", refuse)
     assert check("single-hop", FACTS).status == "holds"
     for claim, engine in [("single-hop", "onnxruntime"), ("composed-hops", "numpy")]:
         with pytest.raises(UsageError, match="no room for"):
@@ -275,7 +278,7 @@ def test_another_engine_is_asked_the_same_and_may_take_the_verdict_back(any_engi
         assert (engine, found.n_facts) == ("onnxruntime", 4)
         return replace(verdict, status="inconclusive", reason="it disagrees")
 
-    for module in (checking, recall):
+    for module in (instances, recall):
         monkeypatch.setattr(module, "in_engine", disagree)
     what = "single-hop-in-place" if ask is check else in_place_superposition(FACTS)
     assert ask(what, FACTS).status == "holds"

@@ -69,7 +69,7 @@ def hopeless(monkeypatch):
         build = lambda: block_superposition(found.facts, gate=0.5)  # noqa: E731
         return replace(found, instance=replace(found.instance, build=build))
 
-    monkeypatch.setattr(checking, "prepare", prepared)
+    monkeypatch.setattr(checking, "examined", prepared)
     monkeypatch.setattr(tally, "_ENOUGH", 1500 * 3 * 600)  # logits of 600 subjects
 
 
