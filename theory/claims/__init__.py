@@ -30,7 +30,7 @@ def _order(found: Mapping[str, Claim]) -> list[str]:
     return sorted(found, key=lambda name: _place(found[name]))
 
 
-CLAIMS: Offers[Claim] = Offers(__name__, _offered, home=family, order=_order)
+CLAIMS: Offers[Claim] = Offers(__name__, _offered, home=family, order=_order, but=("latex",))
 
 
 def claim_name(name: str) -> str:

@@ -38,6 +38,7 @@ class Offers(MutableMapping[str, Offered], Generic[Offered]):
         offered: what a module offers.
         home: the module in which a name is looked for first; where it is not, in all.
         order: the names in the order that a list of them has; default: as they are found.
+        but: modules that offer nothing and are left alone.
     """
 
     def __init__(
@@ -47,14 +48,20 @@ class Offers(MutableMapping[str, Offered], Generic[Offered]):
         *,
         home: Callable[[str], str | None],
         order: Callable[[Mapping[str, Offered]], Iterable[str]] = lambda found: found,
+        but: Container[str] = (),
     ) -> None:
         self._package, self._offered, self.home, self._order = package, offered, home, order
+        self._but = but
         self._known: dict[str, Offered] = {}
         self._whole = False
 
     def _all(self) -> dict[str, Offered]:
         if not self._whole:
-            found = {name: each for module in modules(self._package) for name, each in self._offered(module)}
+            found = {
+                name: each
+                for module in modules(self._package, but=self._but)
+                for name, each in self._offered(module)
+            }
             self._known = {name: found[name] for name in self._order(found)} | self._known
             self._whole = True
         return self._known

@@ -48,6 +48,12 @@ def test_every_claim_is_in_its_family():
     assert family("nothing") is None
 
 
+def test_a_list_of_claims_does_without_sympy():
+    listed = "from georecall.theory.claims import CLAIMS; assert len(CLAIMS) > 20"
+    code = f"import sys; {listed}; print('sympy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+
+
 def test_a_check_imports_its_claim_and_neither_sympy_nor_other_claims():
     loaded = (
         "import sys, georecall as gr; gr.check('single-hop', subjects=9, relations=2); "
