@@ -86,7 +86,7 @@ def test_weights_and_constructions_say_what_was_filled(said, lands, tmp_path):
     assert said("export", "composed-hops", "--hops", 2, *filled, "--out", model)[0] == 0
     for judged in (
         ("--model", model),
-        ("--construction", "georecall.constructions:composed_hops", "--hops", "2"),
+        ("--construction", "georecall:composed_hops", "--hops", "2"),
     ):
         verdict = json.loads(said("check", *judged, *filled, "--json")[1])
         assert verdict["status"] == "holds"
@@ -97,7 +97,7 @@ def test_weights_and_constructions_say_what_was_filled(said, lands, tmp_path):
 def test_a_construction_is_judged_on_answers_in_numbers(said, tmp_path):
     path = tmp_path / "A.npy"
     np.save(path, np.array([[1, 2, 0], [3, 3, 1]], dtype=np.int32))
-    build = ("check", "--construction", "georecall.constructions:in_place_superposition", "--answers", path)
+    build = ("check", "--construction", "georecall:in_place_superposition", "--answers", path)
     verdict = json.loads(said(*build, "--json")[1])
     assert (verdict["status"], verdict["n_facts"]) == ("holds", 6)
     assert verdict["parameters"]["attributes"] == 4
