@@ -167,7 +167,7 @@ def sign_code_memory(
     if names.n_words < N:
         raise ValueError(f"the names have {names.n_words} words for {N} subjects")
     q = names.length
-    space = Residual(name=(q,), gate=(R,), readout=(m,))
+    space = Residual(name=(q,), readout=(m,), gate=(R,))
     neuron = np.arange(N * R).reshape(R, N)
 
     W_E = space.zeros(N + R)

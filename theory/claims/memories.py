@@ -136,7 +136,7 @@ SIGN_CODE_MEMORY = Claim(
     label="C8",
     title="sign-code memory: one neuron per fact, exact",
     statement=r"""Let $c(s)$ be distinct names of $q$ signs, $v$ an injective code of length $m$, and $\pi_1,
-\dots, \pi_R$ any functions. Coordinates: name, $R$ gates, readout. $W_E[s] = c(s)$ on the name, $W_E[r] =
+\dots, \pi_R$ any functions. Coordinates: name, readout, $R$ gates. $W_E[s] = c(s)$ on the name, $W_E[r] =
 1/2$ on gate $r$, one head with $W_Q = W_K = 0$ and $W_V W_O = 2 I$. With one neuron $\mathrm{ReLU}(\langle
 c(s), x \rangle + [r \text{ asked}] - q)$ per fact $(s, r)$, which writes $v(\pi_r(s))$ to the readout,
 $b_{out} = 0$, and $W_U$ and $b_U$ as C1, every table of functions is recalled. The margin of a fact is half
@@ -158,7 +158,13 @@ gate exactly the neuron of the query is positive, and it is 1. The readout is $v
     parameters=("code_length",),
     notation={"c": "c(s): name of subject s"},
     trust=(
-        Step("sign-code memory: one neuron fires", "proved", ("sign-product", "merged-neuron")),
+        Step(
+            "sign-code memory: one neuron fires",
+            "proved",
+            ("sign-product", "merged-neuron"),
+            "memories.one_neuron_fires",
+        ),
+        Step("sign-code memory: its margins", "prose", ("proof",), "memories.sign_code_memory"),
         Step("sign-code memory at this table", "checked", ("every fact, exactly",)),
     ),
 )

@@ -430,7 +430,7 @@ def test_c8_random_features() -> None:
 
 def test_c8_sign_codes() -> None:
     names, q = sign_code(N).words.astype(float), m
-    space = Space(name=(q,), gate=(R,), readout=(m,))
+    space = Space(name=(q,), readout=(m,), gate=(R,))
     neurons = [
         (
             space.put("name", word=names[s]) + space.one("gate", r),

@@ -30,6 +30,7 @@ from georecall import (
     random_bijections,
     sequential_hops,
     sign_code,
+    sign_code_memory,
     two_sided_hops,
 )
 from georecall.constructions.hops import stage_lengths
@@ -226,6 +227,18 @@ def parallel_cases() -> Iterator[Case]:
         yield Case(f"parallel_{seed}", term, model, [([1, N], [0, 1]), ([1], [0])])
 
 
+def memories_cases() -> Iterator[Case]:
+    for seed in SEEDS:
+        rng, N, R, A = np.random.default_rng([26, seed]), 2 + seed, 1 + seed, 2 + 2 * seed
+        facts, names = table(rng, N, R, A), sign_code(N)
+        code = quantized_code(A, bits=2) if seed else sign_code(A)
+        model = sign_code_memory(facts, code=code, names=names)
+        term = f"let c := words {nested(names.words, 'Z')} in name_memory {N} {R} {names.length} "
+        term += f"{code.length} pi c v {bias(model, code.length)}"
+        prompts = [([s, N + r], [0, 1]) for s in range(N) for r in range(R)]
+        yield Case(f"names_{seed}", setting(facts, code) + term, model, prompts)
+
+
 def disjoint_cases() -> Iterator[Case]:
     for seed in SEEDS:
         rng, N, R, A = np.random.default_rng([23, seed]), 2 + seed, 1 + seed, 2 + seed
@@ -288,6 +301,7 @@ def differences(case: Case, weights: list[list[Fraction]], logits: list[list[Fra
         ("disjoint", disjoint_cases),
         ("two_sided", two_sided_cases),
         ("parallel", parallel_cases),
+        ("memories", memories_cases),
     ],
 )
 def test_every_weight_and_logit_of_a_construction_is_that_of_its_theorem(
