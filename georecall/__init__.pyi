@@ -61,8 +61,8 @@ from georecall.verify.margins.margins import margins as margins
 from georecall.verify.recall.assert_recalls import assert_recalls as assert_recalls
 from georecall.verify.recall.assert_recalls import check_construction as check_construction
 from georecall.verify.recall.construction import Construction as Construction
-from georecall.verify.recall.construction import ConstructionError as ConstructionError
 from georecall.verify.recall.selector_rank import selector_rank as selector_rank
+from georecall.verify.recall.user_code import ConstructionError as ConstructionError
 from georecall.verify.recall.weights import check_recall as check_recall
 from georecall.verify.sweep.presets import capacity_cells as capacity_cells
 from georecall.verify.sweep.presets import hop_cells as hop_cells

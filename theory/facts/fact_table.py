@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from os import PathLike
 from typing import Any, Literal
 
@@ -99,8 +100,11 @@ class FactTable:
         raise AttributeError(f"a FactTable is immutable: cannot set {name}")
 
     def __reduce__(self) -> tuple[object, ...]:
-        names = (self.subjects, self.relations, self.attributes)
-        return _rebuild, (self.answers, *names, self.n_attributes, self.filled)
+        return partial(FactTable, **self._fields()), ()
+
+    def _fields(self) -> dict[str, Any]:
+        """What makes the same table again."""
+        return {name: getattr(self, name) for name in self.__slots__}
 
     def __repr__(self) -> str:
         if self.n_facts > _FEW or self.n_attributes > _FEW or self.filled is not None:
@@ -245,22 +249,14 @@ class FactTable:
             return self
         unnamed = self.subjects is None and self.attributes is None
         if unnamed and self.n_attributes <= self.n_subjects:
-            return FactTable(
-                self.answers, relations=self.relations, n_attributes=self.n_subjects, filled=self.filled
-            )
+            return FactTable(**{**self._fields(), "n_attributes": self.n_subjects})
         subjects = tuple(map(self.subject_name, range(self.n_subjects)))
         name = self.subject_name if unnamed else self.attribute_name
         attributes = tuple(map(name, range(self.n_attributes)))
         relations = tuple(map(self.relation_name, range(self.n_relations)))
         stated = Stated(self.answers, subjects, relations, attributes, self.filled)
-        found = FactTable._of(identified(stated, missing, lambda s, r: self.question(s, r)))
-        return (
-            found
-            if self.relations
-            else _rebuild(
-                found.answers, found.subjects, None, found.attributes, found.n_attributes, found.filled
-            )
-        )
+        found = vars(identified(stated, missing, lambda s, r: self.question(s, r)))
+        return FactTable(**{**found, "relations": self.relations and found["relations"]})
 
     def restricted(
         self, *, subjects: Sequence[int] | None = None, relations: Sequence[int] | None = None
@@ -268,14 +264,13 @@ class FactTable:
         """The sub-table of some subjects and relations, with all attributes kept."""
         s = np.arange(self.n_subjects) if subjects is None else np.asarray(subjects)
         r = np.arange(self.n_relations) if relations is None else np.asarray(relations)
-        return FactTable(
-            self.answers[np.ix_(r, s)],
-            subjects=[self.subjects[i] for i in s] if self.subjects else None,
-            relations=[self.relations[i] for i in r] if self.relations else None,
-            attributes=self.attributes,
-            n_attributes=self.n_attributes,
-            filled=None if self.filled is None else self.filled[np.ix_(r, s)],
-        )
+        chosen = {
+            "answers": self.answers[np.ix_(r, s)],
+            "subjects": [self.subjects[i] for i in s] if self.subjects else None,
+            "relations": [self.relations[i] for i in r] if self.relations else None,
+            "filled": None if self.filled is None else self.filled[np.ix_(r, s)],
+        }
+        return FactTable(**{**self._fields(), **chosen})
 
     def altered(self, subject: int, relation: int, attribute: int) -> "FactTable":
         """A copy with one fact changed, and so stated: pi_relation(subject) = attribute."""
@@ -283,12 +278,12 @@ class FactTable:
         answers[relation, subject] = attribute
         if filled is not None:
             filled[relation, subject] = False
-        return _rebuild(answers, self.subjects, self.relations, self.attributes, self.n_attributes, filled)
+        return FactTable(**{**self._fields(), "answers": answers, "filled": filled})
 
     @staticmethod
     def from_file(path: str | PathLike[str], *, missing: Missing = None) -> "FactTable":
         """Reads facts from a file; `theory.facts.files` says which forms there are and what is refused."""
-        return FactTable._of(read_facts(path, missing=missing))
+        return FactTable(**vars(read_facts(path, missing=missing)))
 
     from_csv = from_file
 
@@ -304,7 +299,7 @@ class FactTable:
             FactTable([[0, 0]], subjects=['ann', 'bob'], relations=['boss'], attributes=['bob'])
         """
         source = Source("triples", "number")
-        return FactTable._of(long(source, of_rows(enumerate(triples), 3, source), missing))
+        return FactTable(**vars(long(source, of_rows(enumerate(triples), 3, source), missing)))
 
     @staticmethod
     def from_dict(facts: Mapping[str, Mapping[str, str]], *, missing: Missing = None) -> "FactTable":
@@ -328,17 +323,7 @@ class FactTable:
         Raises:
             FactsError: as of a file; or a cell is neither text nor a whole number.
         """
-        return FactTable._of(of_frame(frame, missing))
-
-    @staticmethod
-    def _of(stated: Stated) -> "FactTable":
-        return FactTable(
-            stated.answers,
-            subjects=stated.subjects,
-            relations=stated.relations,
-            attributes=stated.attributes,
-            filled=stated.filled,
-        )
+        return FactTable(**vars(of_frame(frame, missing)))
 
 
 def random_bijections(n_subjects: int, n_relations: int, *, rng: np.random.Generator) -> FactTable:
@@ -364,21 +349,3 @@ def several_bijections(n_attributes: int, n_relations: int, tables: int, *, seed
         for i in range(tables)
     ]
     return FactTable(np.concatenate([table.answers for table in several], axis=1), n_attributes=n_attributes)
-
-
-def _rebuild(
-    answers: NDArray[np.int64],
-    subjects: tuple[str, ...] | None,
-    relations: tuple[str, ...] | None,
-    attributes: tuple[str, ...] | None,
-    n_attributes: int,
-    filled: NDArray[np.bool_] | None = None,
-) -> FactTable:
-    return FactTable(
-        answers,
-        subjects=subjects,
-        relations=relations,
-        attributes=attributes,
-        n_attributes=n_attributes,
-        filled=filled,
-    )

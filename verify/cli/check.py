@@ -216,7 +216,8 @@ def _check_construction(
 
     from georecall.verify.claims.options import facts_asked
     from georecall.verify.recall.assert_recalls import check_construction
-    from georecall.verify.recall.construction import ConstructionError, load
+    from georecall.verify.recall.construction import load
+    from georecall.verify.recall.user_code import ConstructionError
     from georecall.verify.usage import UsageError
 
     seed, hops = given.pop("seed"), given.pop("hops", None)

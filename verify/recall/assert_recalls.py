@@ -17,13 +17,13 @@ from georecall.verify.recall.battery import RECALL, UNUSABLE, Battery, Claimed, 
 from georecall.verify.recall.construction import (
     Asking,
     Construction,
-    ConstructionError,
     in_batches,
     is_model,
 )
 from georecall.verify.recall.controls import wrong_answer_of
 from georecall.verify.recall.counterexample import Counterexample
 from georecall.verify.recall.laws import Law
+from georecall.verify.recall.user_code import ConstructionError
 from georecall.verify.verdict.assumed import assumed
 from georecall.verify.verdict.stored_bits import subject_bits
 from georecall.verify.verdict.verdict import ControlResult, Verdict

@@ -16,13 +16,13 @@ from georecall.verify.margins.margins import Margins
 from georecall.verify.recall.construction import (
     Asking,
     Construction,
-    ConstructionError,
-    Logits,
     UndecidedError,
     build,
 )
 from georecall.verify.recall.counterexample import Counterexample, shrunk
+from georecall.verify.recall.floats import Logits
 from georecall.verify.recall.laws import Law
+from georecall.verify.recall.user_code import ConstructionError
 
 _Model = Transformer | Logits
 Passed = tuple[_Model, Margins]  # what was built for a table, and its margins

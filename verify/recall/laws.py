@@ -22,7 +22,8 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.randomness import generator
 from georecall.verify.margins.margins import Margins
-from georecall.verify.recall.construction import Asking, Construction, build, logits_of, noise_of
+from georecall.verify.recall.construction import Asking, Construction, build
+from georecall.verify.recall.floats import logits_of, noise_of
 
 Ids = NDArray[np.int64]
 

@@ -32,7 +32,7 @@ from georecall.verify.margins.induction import PremiseError, _linear_parts, indu
 from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import Facts
 from georecall.verify.margins.transitions import transitions
-from georecall.verify.recall.construction import measured
+from georecall.verify.recall.floats import measured
 
 
 def copying(d_model):

@@ -20,8 +20,9 @@ from georecall.constructions import CONSTRUCTIONS
 from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.recall.assert_recalls import assert_recalls, check_construction
 from georecall.verify.recall.battery import tables
-from georecall.verify.recall.construction import Asking, ConstructionError
+from georecall.verify.recall.construction import Asking
 from georecall.verify.recall.laws import LAWS
+from georecall.verify.recall.user_code import ConstructionError
 from georecall.verify.verdict.verdict import Verdict
 
 SINGLE = (

@@ -16,12 +16,12 @@ from georecall.verify.margins.queries import Facts
 from georecall.verify.recall import construction as own
 from georecall.verify.recall.construction import (
     Asking,
-    ConstructionError,
     UndecidedError,
     build,
     load,
-    measured,
 )
+from georecall.verify.recall.floats import measured
+from georecall.verify.recall.user_code import ConstructionError
 from georecall.verify.strategies import fact_tables
 
 FACTS = FactTable([[0, 1, 2], [2, 2, 0]])

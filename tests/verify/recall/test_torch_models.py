@@ -13,7 +13,9 @@ from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.verify.cli import run
 from georecall.verify.margins.queries import Facts, sample
 from georecall.verify.recall.assert_recalls import assert_recalls, check_construction
-from georecall.verify.recall.construction import ConstructionError, load, logits_of
+from georecall.verify.recall.construction import load
+from georecall.verify.recall.floats import logits_of
+from georecall.verify.recall.user_code import ConstructionError
 from georecall.verify.recall.weights import check_recall
 
 torch = pytest.importorskip("torch", reason="models of torch need torch")
