@@ -14,7 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from georecall.constructions.training.loop import NORM_EPS, Floats32, Progress, initial, placed, train
+from georecall.constructions.training.loop import Progress, train
+from georecall.constructions.training.model import (
+    NORM_EPS,
+    Floats32,
+    initial,
+)
 from georecall.constructions.training.recipe import Recipe, recipe_for
 from georecall.constructions.transformer.layers import Attention, Block, Norm
 from georecall.constructions.transformer.parts import uniform_attention
@@ -74,7 +79,7 @@ def untrained(facts: FactTable, recipe: Recipe) -> Transformer:
 
 
 def as_transformer(parameters: dict[str, Floats32], recipe: Recipe) -> Transformer:
-    """The same computation as `constructions.training.loop.logits`, as a transformer in float64.
+    """The same computation as `constructions.training.model.logits`, as a transformer in float64.
 
     Raises:
         ValueError: the recipe is of several hops, whose prompts are longer.
@@ -83,7 +88,7 @@ def as_transformer(parameters: dict[str, Floats32], recipe: Recipe) -> Transform
         raise ValueError("strings of several hops have no prompt [s, r]")
     used = dict(parameters)
     for name in ("attributes", "subjects"):
-        used[name] = placed(np.asarray(used[name], dtype=np.float32), getattr(recipe, name))
+        used[name] = as_used(np.asarray(used[name], dtype=np.float32), getattr(recipe, name))
     p = {name: np.asarray(value, dtype=np.float64) for name, value in used.items()}
     apart = 0 if recipe.residual or recipe.mlp == "none" else recipe.dimension
     d_model = recipe.dimension + apart

@@ -8,12 +8,12 @@ import pytest
 from georecall import gradient_descent
 from georecall.constructions import CONSTRUCTIONS
 from georecall.constructions.gradient_descent import as_transformer, trained, untrained
-from georecall.constructions.training.loop import (
+from georecall.constructions.training.loop import train
+from georecall.constructions.training.model import (
     MLP_WEIGHTS,
+    as_used,
     initial,
     logits,
-    placed,
-    train,
 )
 from georecall.constructions.training.recipe import Recipe
 from georecall.theory.facts.fact_table import FactTable, random_bijections
@@ -52,7 +52,7 @@ def test_the_transformer_computes_what_was_trained(attention, residual, kind):
         parameters[name] = rng.standard_normal(parameters[name].shape).astype(np.float32)
     model = as_transformer(parameters, recipe)
     assert model.d_model == (16 if residual else 32)
-    want = np.asarray(logits(parameters, placed(parameters["subjects"], kind), recipe)).reshape(32, 16)
+    want = np.asarray(logits(parameters, as_used(parameters["subjects"], kind), recipe)).reshape(32, 16)
     np.testing.assert_allclose(model.logits(PROMPTS), want, rtol=2e-4, atol=2e-4)
 
 
@@ -71,7 +71,7 @@ def test_norms_smooth_neurons_and_no_mlp_are_computed_as_they_were_trained(setti
     parameters = initial(TABLE, recipe)
     model = as_transformer(parameters, recipe)
     assert (model.blocks[0].mlp is None) == (recipe.mlp == "none")
-    subjects = placed(parameters["subjects"], recipe.subjects)
+    subjects = as_used(parameters["subjects"], recipe.subjects)
     want = np.asarray(logits(parameters, subjects, recipe)).reshape(32, 16)
     np.testing.assert_allclose(model.logits(PROMPTS), want, rtol=2e-4, atol=2e-4)
 

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from georecall.constructions.training.loop import logits, placed, train
+from georecall.constructions.training.loop import train
+from georecall.constructions.training.model import as_used, logits
 from georecall.constructions.training.recipe import Recipe
 from georecall.theory.facts.fact_table import FactTable, several_bijections
 from georecall.theory.facts.strings import letters, spelled, string_answers
@@ -63,7 +64,7 @@ def answered(facts: FactTable, recipe: Recipe, hops: int, asked: NDArray[np.bool
     """What a model trained on some of the facts answers to all of them: shape (R, N)."""
     recipe = replace(recipe, hops=hops)
     found = train(facts, recipe, asked=asked).parameters
-    read = np.asarray(logits(found, placed(found["subjects"], recipe.subjects), recipe))
+    read = np.asarray(logits(found, as_used(found["subjects"], recipe.subjects), recipe))
     return np.asarray(read.argmax(axis=-1), dtype=np.int64)
 
 

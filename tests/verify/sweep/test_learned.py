@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from georecall.constructions.training.loop import initial, strings
+from georecall.constructions.training.model import initial, strings
 from georecall.constructions.training.recipe import recipe_for
 from georecall.theory.facts.fact_table import FactTable, random_bijections, several_bijections
 from georecall.theory.facts.strings import letters, spelled, string_answers
