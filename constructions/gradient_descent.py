@@ -18,6 +18,7 @@ from georecall.constructions.training.loop import Progress, train
 from georecall.constructions.training.model import (
     NORM_EPS,
     Floats32,
+    as_used,
     initial,
 )
 from georecall.constructions.training.recipe import Recipe, recipe_for
