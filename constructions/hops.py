@@ -239,7 +239,7 @@ def _staged(
         W_U=np.asarray(Unembedding(code, read, space.d_model)),
         b_U=nearest_neighbour_bias(code),
         attention=attention,
-        storage=Storage(block.ravel(), code.n_levels, other_bits=sum(memories.values())),
+        storage=Storage(block.ravel(), code.n_levels, other_bits=sum(memories.values()), layout=space),
     )
 
 
@@ -306,7 +306,10 @@ def _merged(
         b_U=nearest_neighbour_bias(code),
         attention=attention,
         storage=Storage(
-            block.ravel(), code.n_levels, other_bits=(hops - 1 if typed else min(hops - 1, 1)) * N * R * m
+            block.ravel(),
+            code.n_levels,
+            other_bits=(hops - 1 if typed else min(hops - 1, 1)) * N * R * m,
+            layout=space,
         ),
     )
 

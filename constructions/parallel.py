@@ -91,7 +91,7 @@ def parallel_hops(
         W_U=W_U,
         b_U=np.zeros(N),
         attention=attention,
-        storage=Storage(np.arange(0), 2, other_bits=facts.n_relations * N * m, frozen=True),
+        storage=Storage(np.arange(0), 2, other_bits=facts.n_relations * N * m, frozen=True, layout=space),
     )
 
 

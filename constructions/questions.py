@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from georecall.constructions.chain_of_thought import chain_of_thought
 from georecall.constructions.single_hop import in_place_superposition
 from georecall.constructions.transformer.arithmetic import dense
-from georecall.constructions.transformer.prompts import relations_first
+from georecall.constructions.transformer.prompts import relations_first, subject_first
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactsError, FactTable
 from georecall.theory.tools.names import inert, meant, quoted, seen
@@ -75,6 +75,14 @@ def answer(
         entities.append(said)
         steps.append(_Step(tuple(words), facts.subject_name(said), margin))
     return steps
+
+
+def answer_in_a_pass(facts: FactTable, subject: int, relations: Sequence[int], model: Transformer) -> _Step:
+    """The one step by which a model of C5 or C10 answers `[s, r_1, ..., r_k]`, of entities."""
+    words = (facts.subject_name(subject), *map(facts.relation_name, relations))
+    tokens = subject_first(facts.n_subjects, np.array([subject]), *relations)
+    said, margin = _said(model, tokens, np.arange(len(words)))
+    return _Step(words, facts.subject_name(said), margin)
 
 
 def _one_hop(facts: FactTable, subject: int, relation: int) -> _Step:

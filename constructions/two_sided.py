@@ -330,6 +330,7 @@ def _put_together(
             code.n_levels,
             other_bits=sum(memories.values()) + int(right.of_facts.sum()) * N * m,
             frozen=not held,
+            layout=space,
         ),
     )
 

@@ -29,6 +29,7 @@ from georecall.constructions.transformer.layers import (
     Norm,
     Shapes,
 )
+from georecall.constructions.transformer.residual import Residual
 
 _ANY_LENGTH = 1 << 31  # positions of a model that has none
 
@@ -42,12 +43,14 @@ class Storage:
         n_levels: how many values each of them may take.
         other_bits: bits of all other weights that depend on the facts.
         frozen: whether the subjects' embeddings are the same for every table.
+        layout: the names of the residual's coordinates, for those who show what it holds.
     """
 
     coordinates: NDArray[np.intp]
     n_levels: int
     other_bits: int = 0
     frozen: bool = False
+    layout: Residual | None = None
 
     @property
     def subject_bits(self) -> int:

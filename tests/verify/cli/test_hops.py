@@ -65,6 +65,50 @@ def test_ask_shows_each_step(capsys: pytest.CaptureFixture[str]) -> None:
     assert output(capsys, 0, "ask", *words, "--facts", "elements-neighbours") == found
 
 
+def test_ask_shows_what_each_layer_of_a_single_pass_holds(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ("ask", "--facts", "elements-neighbours", "below of next of carbon", "--through")
+    found = output(capsys, 0, *asked, "sequential-hops", "--merged", "--attention", "soft")
+    assert found["answer"] == "Phosphorus"
+    assert found["layers"][-1] == {"readout": ["Phosphorus"]}
+    assert found["layers"][0]["block"][:2] == ["Oxygen", "Carbon"]
+    assert run([*asked, "C5b"]) == 0
+    assert capsys.readouterr().out.splitlines()[:3] == [
+        "layer 1  readout Nitrogen",
+        "layer 2  block Oxygen, Carbon, unknown, Phosphorus",
+        "layer 3  readout Phosphorus",
+    ]
+
+
+def test_ask_through_both_sides(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "days.csv"
+    path.write_text("subject,next,before\nmon,tue,wed\ntue,wed,mon\nwed,mon,tue\n", encoding="utf-8")
+    asked = ("ask", "--facts", str(path), "--through")
+    for through in ("two-sided-hops", "parallel-hops", "hybrid-hops", "composed-hops"):
+        assert output(capsys, 0, *asked, through, "next of before of mon")["answer"] == "mon"
+    assert output(capsys, 0, *asked, "two-sided-hops", "--split", "0", "next of mon")["answer"] == "tue"
+    assert output(capsys, 0, *asked, "single-hop-split", "before of mon")["answer"] == "wed"
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--through", "single-hop"], "is none of composed-hops, sequential-hops"),
+        (["--through", "composed-hops", "--merged"], "composed-hops has no option --merged"),
+        (["--through", "hybrid-hops", "--stages", "0"], "--stages must be at least 1"),
+        (["--stages", "2"], "--stages goes with --through"),
+        (["--through", "single-hop-split"], "single-hop-split has no option --hops"),
+        (["--through", "two-sided-hops"], "'next' is no bijection"),
+    ],
+)
+def test_what_ask_cannot_go_through_is_said(
+    options: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["ask", "--facts", "elements-neighbours", "below of next of carbon", *options]) == 2
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err.count("\n")) == ("", 1)
+    assert says in captured.err
+
+
 @pytest.mark.parametrize(
     ("question", "says"),
     [
