@@ -1,56 +1,31 @@
-"""The negative controls of C3 and C5, each on a small companion whose every margin the theory predicts."""
+"""The negative controls of C5, each on a small companion whose every margin the theory predicts."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from georecall.constructions.chain_of_thought import Readout, chain_of_thought
 from georecall.constructions.codes.code import sign_code
 from georecall.constructions.transformer.arithmetic import dense
-from georecall.constructions.transformer.layers import MLP, Attention
+from georecall.constructions.transformer.layers import MLP
 from georecall.constructions.transformer.transformer import Transformer
-from georecall.theory.claims import chain_of_thought as chain
 from georecall.theory.claims import hops as claims
 from georecall.theory.claims.claim import Claim
-from georecall.theory.claims.single_hop import Floats, readout_selected
+from georecall.theory.claims.single_hop import Floats
 from georecall.theory.claims.softmax import SOFTER
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.facts.strings import letters, spelled, string_answers
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.controls import agreement, nearest_word_margins, neighbour, result
-from georecall.verify.margins.hops import enumeration
-from georecall.verify.margins.induction import PremiseError, induction
 from georecall.verify.margins.margins import Margins, margins
-from georecall.verify.margins.queries import Chains, Prompts, SingleSteps
+from georecall.verify.margins.queries import Chains
 from georecall.verify.verdict.verdict import ControlResult
 
 COMPANION = random_bijections(10, 3, rng=generator(0, "controls", "hops"))
-_CODE = sign_code(10)
-_WEAK = 0.75
-_MAX_HOPS = 5  # three signs of position
-
-
-def chain_controls(facts: FactTable = COMPANION, readout: Readout = "in-place") -> list[ControlResult]:
-    """C3's controls."""
-    words = _CODE.words[facts.answers].astype(float)
-    weak = chain_of_thought(facts, max_hops=_MAX_HOPS, code=_CODE, gate=_WEAK, readout=readout)
-    model = chain_of_thought(facts, max_hops=_MAX_HOPS, code=_CODE, readout=readout)
-    predicted = {
-        "weak": nearest_word_margins(readout_selected(words, _WEAK, -1), _CODE, facts.answers),
-        "shared": nearest_word_margins(chain.readout_shared_positions(words, 1.0), _CODE, facts.answers),
-    }
-    return [
-        agreement(chain.WEAK_GATE, _steps(weak, facts), predicted["weak"], fails=True),
-        agreement(chain.SHARED_POSITIONS, _steps(_shared(model), facts), predicted["shared"], fails=True),
-        _contiguous(model, facts, words),
-        _uncaught_by_single_steps(chain.CORRUPTED_KEYS, _without_a_key(model), facts),
-        _uncaught_by_single_steps(chain.CORRUPTED_TOKENS, _with_a_loud_token(model, facts), facts),
-        _altered_step(model, facts),
-        _softer(facts, readout),
-    ]
+CODE = sign_code(10)
+WEAK = 0.75
 
 
 def hop_controls(
@@ -104,7 +79,7 @@ class _Companion:
     ) -> None:
         self.facts, self.lengths, self.construct, self.asked = facts, lengths, construct, asked
         self.merged = bool(asked.get("merged"))
-        self.threshold = _CODE.length if self.merged else _CODE.length - 1
+        self.threshold = CODE.length if self.merged else CODE.length - 1
         self.alphabet = letters(facts, sum(lengths), typed=bool(asked.get("typed")))
         self.R = self.alphabet.shape[1]
         ends = np.cumsum(lengths)
@@ -115,7 +90,7 @@ class _Companion:
 
     def model(self, gate: float = 1.0) -> Transformer:
         """The claim's weights at a gate."""
-        return self.construct(self.facts, hops=sum(self.lengths), code=_CODE, gate=gate, **self.asked)
+        return self.construct(self.facts, hops=sum(self.lengths), code=CODE, gate=gate, **self.asked)
 
     def margins(self, model: Transformer) -> Margins:
         """Of all queries, shape (R, ..., R, N)."""
@@ -123,7 +98,7 @@ class _Companion:
 
     def predicted(self, gate: float = 1.0, threshold: float | None = None, erased: bool = True) -> Floats:
         """The margins that the theory predicts, in the same shape."""
-        words = [_CODE.words[answers].astype(float) for answers in self.strings]
+        words = [CODE.words[answers].astype(float) for answers in self.strings]
         threshold = self.threshold if threshold is None else threshold
         if self.merged:
             read = _read_merged(words[0], words[1], gate, threshold, erased)
@@ -131,23 +106,23 @@ class _Companion:
             read = claims.readout_composed(words[0], gate, R=self.R, hops=self.lengths[0], lo=-1)
         else:
             read = claims.readout_two_stages(
-                *(words[0], words[1], _CODE.words.astype(float), gate),
+                *(words[0], words[1], CODE.words.astype(float), gate),
                 R=self.R,
                 lengths=(self.lengths[0], self.lengths[1]),
                 threshold=threshold,
                 erased=erased,
             )
-        found = nearest_word_margins(read, _CODE, self.answers)
+        found = nearest_word_margins(read, CODE, self.answers)
         return found.reshape(*[self.R] * len(self.alphabet), self.facts.n_subjects)
 
     def weak_gate(self) -> ControlResult:
         """The leak of a gate below 1."""
-        found = self.margins(self.model(_WEAK))
-        return agreement(claims.WEAK_GATE, found, self.predicted(gate=_WEAK), fails=True)
+        found = self.margins(self.model(WEAK))
+        return agreement(claims.WEAK_GATE, found, self.predicted(gate=WEAK), fails=True)
 
     def dropped_block(self) -> ControlResult:
         """One string of the first stage without a block: all logits of its queries tie."""
-        model, dropped, m = self.model(), 1, _CODE.length
+        model, dropped, m = self.model(), 1, CODE.length
         assert model.storage is not None
         W_E = model.W_E.copy()
         W_E[: self.facts.n_subjects, model.storage.coordinates[dropped * m : (dropped + 1) * m]] = 0
@@ -164,14 +139,14 @@ class _Companion:
 
     def moved_coordinate(self) -> ControlResult:
         """One coordinate of one subject's block, moved so that it holds another word."""
-        model, string, m = self.model(), 5, _CODE.length
-        subject, coordinate, other = neighbour(_CODE, self.strings[0][string])
+        model, string, m = self.model(), 5, CODE.length
+        subject, coordinate, other = neighbour(CODE, self.strings[0][string])
         assert model.storage is not None
         W_E = model.W_E.copy()
         W_E[subject, model.storage.coordinates[string * m + coordinate]] *= -1
         found = self.margins(replace(model, W_E=W_E))
         query = (subject, *map(int, spelled(np.array([string]), self.alphabet)[0]))
-        got = f"wrong: {_questions(found, self.facts)}, answered {found.worst.got_name}"
+        got = f"wrong: {questions(found, self.facts)}, answered {found.worst.got_name}"
         ok = found.wrong == [query] and found.worst.got == other and set(found.minimum) == {-2}
         return result(claims.CORRUPTED_WEIGHT, got, ok)
 
@@ -207,7 +182,7 @@ class _Companion:
         if self.merged:
             W_out[self.R * self.facts.n_subjects :, state] = 0
         else:
-            W_out[len(self.strings[0]) * _CODE.length :] = 0
+            W_out[len(self.strings[0]) * CODE.length :] = 0
         b_out[state] = 0
         block = replace(model.blocks[0], mlp=MLP(mlp.W_in, mlp.b_in, W_out, b_out))
         found = self.margins(replace(model, blocks=(block, *model.blocks[1:])))
@@ -215,8 +190,8 @@ class _Companion:
 
     def corrupted_memory(self) -> ControlResult:
         """One coordinate of what the memory writes for one entity, moved so that it holds another word."""
-        string, m = 2, _CODE.length
-        entity, coordinate, _ = neighbour(_CODE, self.strings[1][string])
+        string, m = 2, CODE.length
+        entity, coordinate, _ = neighbour(CODE, self.strings[1][string])
         model = self.model()
         mlp = model.blocks[self._memory].mlp
         assert mlp is not None
@@ -233,7 +208,7 @@ class _Companion:
 
     def softer(self) -> ControlResult:
         """Softmax at half the scale."""
-        options = {"hops": sum(self.lengths), "code": _CODE} | self.asked
+        options = {"hops": sum(self.lengths), "code": CODE} | self.asked
         return softer(self.construct, self.facts, self.alphabet, **options)
 
     @property
@@ -265,118 +240,13 @@ def _read_merged(first: Floats, second: Floats, gate: float, threshold: float, e
     Neuron (r, x) fires by ReLU(<u(x), block_r> + 1[r asked] - threshold); then C1 reads the state.
     """
     R, N, m = first.shape
-    fires = first @ _CODE.words.T + np.eye(R)[..., None, None] - threshold  # (asked, r, N, entity)
+    fires = first @ CODE.words.T + np.eye(R)[..., None, None] - threshold  # (asked, r, N, entity)
     state = np.maximum(0.0, fires).sum(axis=1) @ second.swapaxes(0, 1).reshape(N, -1)
     state = state.reshape(R, 1, N, len(second), m)
     if not erased:
         state = state + first.swapaxes(0, 1)
     lifts = 2 * gate * (np.eye(len(second)) - 1)[None, :, None, :, None]
     return np.asarray(np.maximum(0.0, state + lifts + 1).sum(axis=3) - 1)
-
-
-def _steps(model: Transformer, facts: FactTable) -> Margins:
-    """The least margin of every single step over all its places."""
-    found = [margins(model, SingleSteps(facts, _MAX_HOPS, i)) for i in range(1, _MAX_HOPS + 1)]
-    return Margins.least(found, found[0].queries)
-
-
-def _with_attention(model: Transformer, **weights: Any) -> Transformer:
-    attention = model.blocks[0].attention
-    assert attention is not None
-    changed = Attention(**{**vars(attention), **weights})
-    return replace(model, blocks=(replace(model.blocks[0], attention=changed),))
-
-
-def _attention(model: Transformer) -> dict[str, NDArray[Any]]:
-    """The one head's matrices, dense copies."""
-    attention = model.blocks[0].attention
-    assert attention is not None
-    return {name: dense(heads[0]).copy() for name, heads in vars(attention).items()}
-
-
-def _shared(model: Transformer) -> Transformer:
-    """Every position writes its code to both keys and queries, entity i that of relation i."""
-    halves = model.W_pos[:_MAX_HOPS] + model.W_pos[_MAX_HOPS:]
-    return replace(model, W_pos=np.concatenate([halves, halves]))
-
-
-def _without_a_key(model: Transformer) -> Transformer:
-    """Relations whose position codes differ in the first sign alone get the same key."""
-    W_K = _attention(model)["W_K"]
-    W_K[:, 0] = 0
-    return _with_attention(model, W_K=(W_K,))
-
-
-def _with_a_loud_token(model: Transformer, facts: FactTable) -> Transformer:
-    """Relation 0's token writes to one key coordinate; it adds 2.5 to its score at the first steps.
-
-    Two position codes differ by 2 at least, so that it wins from any place; its own score, at least 3 - 2.5
-    at the other steps, stays above that of entities, 0, so that single steps pass.
-    """
-    W_E = model.W_E.copy()
-    key = np.flatnonzero(_attention(model)["W_K"].any(axis=1))[-1]
-    W_E[facts.n_subjects, key] = 2.5 * model.W_pos[0, key]
-    return replace(model, W_E=W_E)
-
-
-@dataclass(frozen=True, eq=False)
-class _Contiguous(Chains):
-    """Chains whose subject stands right after the relations."""
-
-    def prompts(self, numbers: NDArray[np.int64]) -> Prompts:
-        """The prompts of some queries, at positions 0, 1, .., k."""
-        prompts = super().prompts(numbers)
-        return prompts._replace(positions=np.arange(prompts.tokens.shape[1]))
-
-
-def _contiguous(model: Transformer, facts: FactTable, words: Floats) -> ControlResult:
-    """Step 1 of three hops where five are the most: position 3 has no query."""
-    alphabet = letters(facts, 3)
-    found = margins(model, _Contiguous(facts, alphabet, step=1, max_hops=_MAX_HOPS))
-    asked = spelled(np.arange(facts.n_relations**3), alphabet)
-    read = chain.readout_contiguous(words, 1.0, asked)
-    predicted = nearest_word_margins(read, _CODE, facts.answers[asked[:, 0]])
-    return agreement(chain.CONTIGUOUS, found, predicted.reshape(found.lower.shape), fails=True)
-
-
-def _uncaught_by_single_steps(control: Any, model: Transformer, facts: FactTable) -> ControlResult:
-    """Single steps pass, and chains fail: the certificate must refuse."""
-    steps, chains = _steps(model, facts), enumeration(model, facts, 3, max_hops=_MAX_HOPS)
-    try:
-        induction(model, facts, max_hops=_MAX_HOPS)
-        refusal = None
-    except PremiseError as error:
-        refusal = str(error)
-    got = (
-        f"{steps.n_recalled} of {steps.n_facts} single steps pass, {chains.n_wrong} of {chains.n_facts} "
-        f"chains of 3 hops fail, {f'refused: {refusal}' if refusal else 'not refused'}"
-    )
-    ok = steps.n_recalled == steps.n_facts and chains.n_wrong > 0 and refusal is not None
-    return result(control, got, ok)
-
-
-def _altered_step(model: Transformer, facts: FactTable) -> ControlResult:
-    subject, relation = 3, 1
-    altered = facts.altered(subject, relation, int(facts.answers[relation, subject] + 1) % 10)
-    found = induction(model, altered, max_hops=_MAX_HOPS)
-    got = f"wrong: {_questions(found, facts)}"
-    return result(chain.ALTERED_FACT, got, found.wrong == [(subject, relation)])
-
-
-def _softer(facts: FactTable, readout: Readout) -> ControlResult:
-    """Softmax with the scores halved: the bound, and the chains that the model is shown, fall short."""
-    promised = 1.0
-    asked: dict[str, Any] = {"attention": "soft", "margin": promised, "readout": readout}
-    model = chain_of_thought(facts, max_hops=_MAX_HOPS, code=_CODE, **asked)
-    softer = _with_attention(model, W_Q=(_attention(model)["W_Q"] / 2,))
-    kept = induction(model, facts, max_hops=_MAX_HOPS).minimum[0]
-    bound = induction(softer, facts, max_hops=_MAX_HOPS).minimum[0]
-    shown = enumeration(softer, facts, 4, max_hops=_MAX_HOPS).minimum[1]
-    got = (
-        f"promised {promised:g}; certified {float(kept):.3g} at the scale, {float(bound):.3g} at half of it, "
-        f"where a chain has margin {float(shown):.3g}"
-    )
-    return result(chain.SOFTER, got, bound <= shown < promised <= kept)
 
 
 def softer(
@@ -397,6 +267,7 @@ def all_softer(seen: Sequence[ControlResult]) -> ControlResult:
     return result(SOFTER, "; ".join(one.got for one in seen), all(one.ok for one in seen))
 
 
-def _questions(found: Margins, facts: FactTable) -> str:
+def questions(found: Margins, facts: FactTable) -> str:
+    """The first queries that went wrong, in words."""
     wrong = [facts.question(*query) for query in found.wrong[:3]]
     return ", ".join(wrong) + (" ..." if found.n_wrong > 3 else "")

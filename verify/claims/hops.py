@@ -1,6 +1,6 @@
 """C3 and C5 under test: instances of each claim, and how their queries are measured.
 
-The controls that must break them are in `verify.claims.hop_controls`.
+The controls that must break them are in `hop_controls` and `chain_controls` beside this file.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,7 +27,8 @@ from georecall.theory.claims.softmax import DEFAULT_SOFT_GATE
 from georecall.theory.facts.fact_table import FactsError, FactTable
 from georecall.theory.facts.strings import letters, reachable
 from georecall.theory.tools.randomness import generator
-from georecall.verify.claims.hop_controls import chain_controls, hop_controls
+from georecall.verify.claims.chain_controls import chain_controls
+from georecall.verify.claims.hop_controls import hop_controls
 from georecall.verify.claims.instance import Again, Experiment, Instance, exact_biases
 from georecall.verify.claims.path_control import small_table
 from georecall.verify.margins.hops import chains

@@ -14,8 +14,8 @@ from georecall.constructions.questions import answer, understand
 from georecall.theory.facts import datasets
 from georecall.theory.facts.fact_table import FactsError, FactTable, random_functions
 from georecall.theory.facts.strings import letters
+from georecall.verify.claims import chain_controls
 from georecall.verify.claims import check as checking
-from georecall.verify.claims import hop_controls as hop_controls_module
 from georecall.verify.claims import hops as multi_hop
 from georecall.verify.claims.check import UsageError, check, prepare
 from georecall.verify.claims.hop_controls import hop_controls
@@ -172,8 +172,8 @@ def test_controls_of_c3_build_the_readout_that_was_asked_for(readout, monkeypatc
         built.append(options["readout"])
         return chain_of_thought(facts, **options)
 
-    monkeypatch.setattr(hop_controls_module, "chain_of_thought", construct)
-    assert all(c.ok for c in hop_controls_module.chain_controls(readout=readout))
+    monkeypatch.setattr(chain_controls, "chain_of_thought", construct)
+    assert all(c.ok for c in chain_controls.chain_controls(readout=readout))
     assert set(built) == {readout}
 
 

@@ -13,7 +13,7 @@ from georecall import MLP, Attention, Block, chain_of_thought
 from georecall.constructions.transformer.arithmetic import dense
 from georecall.constructions.transformer.prompts import relations_first
 from georecall.theory.facts.fact_table import FactTable, random_functions
-from georecall.verify.claims.hop_controls import chain_controls
+from georecall.verify.claims.chain_controls import chain_controls
 from georecall.verify.margins import induction as induction_
 from georecall.verify.margins.hops import enumeration
 from georecall.verify.margins.induction import PremiseError, induction
