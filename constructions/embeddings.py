@@ -17,7 +17,10 @@ Floats = NDArray[np.float64]
 Embedding = Literal["plain", "zero-forced", "optimised"]
 
 GRAIN = 2.0**-20
-UPDATES = 2000  # of an optimised embedding, at most
+RIDGE = 1e-9  # of the least squares, so that they have one solution: leads are whole numbers of order m
+TRIES = 200  # of steps and halved steps; some ten are taken
+LEAST_STEP = 1e-6
+LARGEST = 8.0  # coordinate of an optimised embedding: its leads stand far above the grain
 
 
 def plain(facts: FactTable, u: Floats, D: Floats) -> Floats:
@@ -42,30 +45,59 @@ def zero_forced(facts: FactTable, u: Floats, D: Floats) -> Floats:
 
 
 def optimised(facts: FactTable, u: Floats, D: Floats) -> Floats:
-    """From the zero-forced ones, perceptron updates of each subject that still loses a fact.
+    """From the zero-forced ones, for each subject that loses a fact, an embedding that recalls if there is one.
 
-    The constraints on one subject, <D_r (u(pi_r(s)) - u(b)), W_E[s]> > 0, are linear and homogeneous: updates
-    end at a solution if there is one, after UPDATES of them without.
+    The constraints on one subject, <D_r (u(pi_r(s)) - u(b)), W_E[s]> > 0, are linear and homogeneous; where
+    one cannot be met the last embedding is kept, which loses facts.
     """
     w = zero_forced(facts, u, D)
-    losing = np.arange(facts.n_subjects)
-    for _ in range(UPDATES):
-        least, step = np.full(len(losing), np.inf), np.zeros((len(losing), u.shape[1]))
-        for answers, turn in zip(facts.answers[:, losing], D, strict=True):
-            logits = (w[losing] * turn) @ u.T
-            rows = np.arange(len(losing))
-            right = logits[rows, answers]
-            logits[rows, answers] = -np.inf
-            rival = logits.argmax(axis=1)
-            margin = right - logits[rows, rival]
-            worse = margin < least
-            least[worse] = margin[worse]
-            step[worse] = (turn * (u[answers] - u[rival]))[worse]
-        fails = (least <= 0) & step.any(axis=1)  # of equal words no embedding prefers one
-        losing, step = losing[fails], step[fails]
-        if not len(losing):
+    losing = np.zeros(facts.n_subjects, dtype=bool)
+    rows = np.arange(facts.n_subjects)
+    for answers, turn in zip(facts.answers, D, strict=True):
+        logits = (w * turn) @ u.T
+        right = logits[rows, answers].copy()
+        logits[rows, answers] = -np.inf
+        losing |= right <= logits.max(axis=1)
+    for s in np.flatnonzero(losing):
+        w[s] = separating(facts.answers[:, s], u, D, w[s])
+        w[s] *= LARGEST / max(1e-300, np.abs(w[s]).max())
+    return np.asarray(np.rint(w / GRAIN) * GRAIN)
+
+
+def separating(answers: NDArray[np.int64], u: Floats, D: Floats, start: Floats) -> Floats:
+    """An embedding w of one subject whose every lead <D_r (u(a_r) - u(b)), w> is positive, if there is one.
+
+    Newton's method on sum max(0, 1 - lead)^2, which is a least-squares problem over the leads below 1, with
+    steps halved until it falls. Where leads can be positive the minimum is 0 (a large w). Elsewhere
+    what leads lack at the minimum are multipliers whose sum of constraints is the gradient, 0: there is no w
+    (Gordan).
+
+    Args:
+        answers: a_r, shape (R,).
+        u: words, shape (|A|, m).
+        D: diagonals, shape (R, m).
+        start: shape (m,).
+    """
+    own, R, w, square = u[answers], np.arange(len(answers)), start, np.inf
+    step, size = np.zeros_like(start), 1.0
+    for _ in range(TRIES):
+        there = w + size * step
+        logits = (D * there) @ u.T
+        leads = logits[R, answers][:, None] - logits
+        leads[R, answers] = np.inf
+        lack = np.maximum(1 - leads, 0.0)
+        found = float((lack**2).sum() + RIDGE * there @ there)
+        if found >= square:  # too far, or rounding is all that is left to gain
+            size /= 2
+            if size < LEAST_STEP:
+                break
+            continue
+        w, square, size = there, found, 1.0
+        if leads.min() > 0:
             break
-        w[losing] += step / 4
+        r, b = np.nonzero(lack)
+        A = D[r] * (own[r] - u[b])
+        step = np.linalg.solve(A.T @ A + RIDGE * np.eye(len(w)), A.sum(axis=0)) - w
     return w
 
 

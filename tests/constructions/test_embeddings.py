@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from georecall.constructions.dense import dense_superposition, signs
-from georecall.constructions.embeddings import EMBEDDINGS, GRAIN, optimised, plain, zero_forced
+from georecall.constructions.embeddings import EMBEDDINGS, GRAIN, optimised, plain, separating, zero_forced
 from georecall.theory.facts.fact_table import FactTable, random_bijections, random_functions
 from georecall.verify.claims.readouts import dense_by, margins_read
 from georecall.verify.margins.margins import margins
@@ -54,18 +54,39 @@ def test_optimised_embeddings_recall_what_zero_forced_ones_do_and_more() -> None
     assert lost(optimised(facts, u, D)) < lost(zero_forced(facts, u, D)) < lost(plain(facts, u, D))
 
 
-def test_where_no_embedding_recalls_a_subject_a_linear_program_says_so_too() -> None:
+def leads(facts: FactTable, u: np.ndarray, D: np.ndarray, s: int) -> np.ndarray:
+    """The constraints on one subject's embedding, one a row."""
+    return np.concatenate(
+        [D[r] * (u[a] - np.delete(u, a, axis=0)) for r, a in enumerate(facts.answers[:, s])]
+    )
+
+
+@pytest.mark.parametrize(("n", "relations", "m"), [(12, 3, 8), (40, 4, 17), (24, 8, 26)])
+def test_an_embedding_is_found_just_where_a_linear_program_finds_one(n: int, relations: int, m: int) -> None:
+    facts, u, D = drawn(n, relations, m, seed=3)
+    W, before = optimised(facts, u, D), zero_forced(facts, u, D)
+    there, found, already = (np.zeros(n, dtype=bool) for _ in range(3))
+    for s in range(n):
+        rows = leads(facts, u, D, s)
+        there[s] = linprog(np.zeros(m), -rows, -np.ones(len(rows)), bounds=(None, None)).status == 0
+        found[s], already[s] = (rows @ W[s] > 0).all(), (rows @ before[s] > 0).all()
+    assert (there == found).all()
+    assert 0 < there.sum() < n  # both happen
+    assert found.sum() > already.sum()
+
+
+def test_what_leads_lack_at_the_end_is_a_certificate_where_there_is_no_embedding() -> None:
     facts, u, D = drawn(12, 3, 8, seed=3)
-    W = optimised(facts, u, D)
-    agreed = 0
+    lost = 0
     for s in range(12):
-        rows = np.array(
-            [D[r] * (u[facts.answers[r, s]] - u[b]) for r in range(3) for b in range(12)
-             if b != facts.answers[r, s]]
-        )  # fmt: skip
-        there = linprog(np.zeros(8), -rows, -np.ones(len(rows)), bounds=(None, None)).status == 0
-        agreed += there == bool((rows @ W[s] > 0).all())
-    assert agreed == 12
+        rows = leads(facts, u, D, s)
+        w = separating(facts.answers[:, s], u, D, np.zeros(8))
+        if (rows @ w > 0).all():
+            continue
+        lack = np.maximum(1 - rows @ w, 0)
+        assert np.abs(lack @ rows).max() < 1e-4 * lack.sum()  # Gordan: some nonnegative sum of them is 0
+        lost += 1
+    assert lost
 
 
 def test_embeddings_that_do_not_exist_are_refused() -> None:

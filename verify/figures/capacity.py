@@ -77,7 +77,10 @@ def draw_capacity(frame: pd.DataFrame, *, relations: int | None = None) -> Figur
         ax.plot(proved, facts, "--", color=COLOURS["orange"], lw=1, label="zero-forced, proved (C2)")
         ax.plot(gaussian, facts, ":", color=COLOURS["orange"], label="zero-forced, if signs are as Gaussian")
         _measured(ax, forced, R, "orange", "^", "zero-forced, measured 50%")
-    _measured(ax, optimised, R, "black", "x", "optimised embeddings, measured 50%")
+    if len(optimised):
+        conjectured = [2 * R * np.log(N) for N in sizes]
+        ax.plot(conjectured, facts, "-.", color=COLOURS["black"], lw=1, label="optimised, $2R\\ln N$: conjecture")
+        _measured(ax, optimised, R, "black", "x", "optimised embeddings, measured 50%")
     if len(linear):
         line = np.geomspace(32, R * largest, 60)
         for factor, dash in ((2, ":"), (8, "--")):

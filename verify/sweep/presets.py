@@ -39,7 +39,7 @@ def paper(seed: int = 0) -> list[Cell]:
         *_thresholds("single-hop-dense", (16, 64, 256, 1024), (2, 4, 8), **finely),
         *_thresholds("single-hop-dense", (4096,), (2, 4, 8), **coarsely),
         *_thresholds("single-hop-dense-zero-forced", (16, 64, 256, 1024), (2, 4, 8), **coarsely),
-        *_thresholds("single-hop-dense-optimised", (16, 64, 256), (4,), **coarsely),
+        *_thresholds("single-hop-dense-optimised", (16, 64, 256, 1024), (2, 4, 8), **coarsely),
         *_thresholds("single-hop-dense-gaussian", (64,), (4,), **coarsely),
         *_thresholds("single-hop-dense-orthogonal", (64,), (4,), **coarsely),
         *_thresholds("linear-memory", sizes, (1,), **finely),
