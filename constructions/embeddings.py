@@ -45,10 +45,10 @@ def zero_forced(facts: FactTable, u: Floats, D: Floats) -> Floats:
 
 
 def optimised(facts: FactTable, u: Floats, D: Floats) -> Floats:
-    """From the zero-forced ones, for each subject that loses a fact, an embedding that recalls if there is one.
+    """For each subject an embedding that recalls its facts, if there is one, else one near it.
 
-    The constraints on one subject, <D_r (u(pi_r(s)) - u(b)), W_E[s]> > 0, are linear and homogeneous; where
-    one cannot be met the last embedding is kept, which loses facts.
+    Zero-forced ones are kept where they recall. Elsewhere the constraints on one subject,
+    <D_r (u(pi_r(s)) - u(b)), W_E[s]> > 0, are linear and homogeneous: see `separating`.
     """
     w = zero_forced(facts, u, D)
     losing = np.zeros(facts.n_subjects, dtype=bool)

@@ -54,6 +54,8 @@ from georecall.verify import strategies as strategies
 from georecall.verify.claims.check import check as check
 from georecall.verify.figures.catalogue import plot as plot
 from georecall.verify.learned.measured import structure as structure
+from georecall.verify.learned.proof_size import proof_sizes as proof_sizes
+from georecall.verify.learned.selector_rank import selector_rank as selector_rank
 from georecall.verify.learned.transfer import transfer as transfer
 from georecall.verify.margins.lead import Witness as Witness
 from georecall.verify.margins.margins import Margins as Margins
@@ -61,7 +63,6 @@ from georecall.verify.margins.margins import margins as margins
 from georecall.verify.recall.assert_recalls import assert_recalls as assert_recalls
 from georecall.verify.recall.assert_recalls import check_construction as check_construction
 from georecall.verify.recall.construction import Construction as Construction
-from georecall.verify.recall.selector_rank import selector_rank as selector_rank
 from georecall.verify.recall.user_code import ConstructionError as ConstructionError
 from georecall.verify.recall.weights import check_recall as check_recall
 from georecall.verify.sweep.presets import capacity_cells as capacity_cells

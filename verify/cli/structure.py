@@ -30,6 +30,8 @@ _ENDINGS = (".svg", ".pdf", ".png")
 def command(seed: int, figure: str | None, as_json: bool, **given: str | None) -> None:
     """Measure superposition, probes, swaps, gating, alignment and transfer, each beside its controls.
 
+    And the selector: how many neurons relations switch, and whether that is an exact selector's (C1, Width).
+
     \b
     georecall structure --model model.safetensors --answers model.answers.npy
     georecall structure --construction mypackage.mymodule:build --facts capitals
@@ -120,6 +122,17 @@ def _array(path: str) -> Any:
     return found
 
 
+def _selector(whole: dict[str, Any]) -> str:
+    """What the floor of exact selectors says of this one."""
+    rank, floor = whole["selector_rank"], whole["selector_floor"]
+    switched = (
+        f"relations switch {whole['selector_switched']} of {whole['selector_width']} neurons, rank {rank}"
+    )
+    if whole["selector_exact"]:
+        return f"selector: {switched}; an exact one has rank (R-1) m = {floor} or more: it may be exact"
+    return f"selector: {switched}, below (R-1) m = {floor}: it is not exact, and escapes the floor of those"
+
+
 def _draw(whole: dict[str, Any], path: str) -> None:
     from georecall.verify.figures.structure import draw_structure
     from georecall.verify.figures.style import save
@@ -149,6 +162,8 @@ def _print(whole: dict[str, Any]) -> None:
         shown.add_row(name, show_share(whole[name]), ", ".join(beside), legend)
     to.print(shown)
     to.print("  all are shares, 1 at most; controls are what is there without training, or at random")
+    if "selector_rank" in whole:
+        to.print(f"  {_selector(whole)}", soft_wrap=True)
     for name in whole["fit_fails"]:
         told = f"{name} is {whole[name]:.3g}: the regression fails, and no map of it says anything"
         to.print(f"  [red]{told}[/red]", soft_wrap=True)

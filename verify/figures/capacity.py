@@ -79,7 +79,9 @@ def draw_capacity(frame: pd.DataFrame, *, relations: int | None = None) -> Figur
         _measured(ax, forced, R, "orange", "^", "zero-forced, measured 50%")
     if len(optimised):
         conjectured = [2 * R * np.log(N) for N in sizes]
-        ax.plot(conjectured, facts, "-.", color=COLOURS["black"], lw=1, label="optimised, $2R\\ln N$: conjecture")
+        ax.plot(
+            conjectured, facts, "-.", color=COLOURS["black"], lw=1, label="optimised, $2R\\ln N$: conjecture"
+        )
         _measured(ax, optimised, R, "black", "x", "optimised embeddings, measured 50%")
     if len(linear):
         line = np.geomspace(32, R * largest, 60)

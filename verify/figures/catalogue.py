@@ -82,7 +82,7 @@ def plot(
     options = {} if relations is None else {"relations": relations}
     if unknown := options.keys() - signature(wanted.draw).parameters.keys():
         raise PlotError(f"{kind} has no option {', '.join(unknown)}: it shows every R that is in the file")
-    frame = results if isinstance(results, pd.DataFrame) else _rows(results)
+    frame = results if isinstance(results, pd.DataFrame) else _rows(results, wanted.timings)
     if frame.empty:
         raise PlotError(f"{results} holds no cells yet; `georecall sweep` makes some")
     sheet = Sheet(inches(width), font_size, title, ax, curves or {})
@@ -106,13 +106,15 @@ def plot(
     return figure
 
 
-def _rows(results: str | PathLike[str] | Sequence[str | PathLike[str]]) -> pd.DataFrame:
+def _rows(results: str | PathLike[str] | Sequence[str | PathLike[str]], timings: bool) -> pd.DataFrame:
     """The rows of all files, each cell once."""
     frames = []
     for path in [results] if isinstance(results, str | PathLike) else results:
         with Store(path, must_exist=True) as store:
-            frames.append(store.frame())
-    return pd.concat(frames, ignore_index=True).drop_duplicates(ignore_index=True)
+            frames.append(store.frame(timings=timings))
+    found = pd.concat(frames, ignore_index=True).drop(columns=["seconds", "version"], errors="ignore")
+    same = found.drop(columns=[name for name in found if name.endswith("_seconds")]).duplicated()
+    return found[~same].reset_index(drop=True)
 
 
 def _about(frame: pd.DataFrame) -> dict[str, Any]:

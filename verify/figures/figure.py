@@ -24,6 +24,7 @@ class Plot:
         caption: what it shows, for the report.
         sweep: which `georecall sweep` makes its cells: capacity, hops or learned.
         claims: the claims that it is about; in a report it stands with the first.
+        timings: whether it shows how long things took, which differs from run to run.
         cells: further cells for that sweep's presets, by preset and seed.
     """
 
@@ -34,3 +35,4 @@ class Plot:
     sweep: str
     claims: tuple[str, ...]
     cells: Callable[[str, int], list[Cell]] = no_cells
+    timings: bool = False

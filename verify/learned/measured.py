@@ -11,6 +11,7 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.learned.all_tables import over_all_tables
 from georecall.verify.learned.selection import alignment, gating, swaps
+from georecall.verify.learned.selector_rank import selector_rank
 from georecall.verify.learned.superposition import fit_fails, probes, superposition_r2
 from georecall.verify.learned.transfer import PROCEDURES, discriminates, transfer
 from georecall.verify.learned.vectors import Parts, Vectors, right
@@ -76,7 +77,7 @@ def structure(
     else:
         parts = _vectors(model, facts, attributes)
         needs = "vectors answer nothing: this needs a model"
-        absent = dict.fromkeys(("recall", "swaps", "gating", "transfer"), needs)
+        absent = dict.fromkeys(("recall", "swaps", "gating", "transfer", "selector"), needs)
     found |= superposition_r2(parts, facts, seed=seed)
     found["fit_fails"] = fit_fails(found)
     found |= probes(parts, facts, seed=seed) | alignment(parts, facts)
@@ -86,6 +87,8 @@ def structure(
         ask("swaps", lambda: swaps(asked, facts, seed=seed))
         ask("gating", lambda: gating(asked, facts, seed=seed))
         ask("transfer", lambda: _transfer(asked, facts, seed))
+        N, R = facts.n_subjects, facts.n_relations
+        ask("selector", lambda: selector_rank(asked.model, N, R, seed=seed).described())
     return found | {"not_applicable": absent}
 
 

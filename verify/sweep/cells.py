@@ -23,7 +23,7 @@ from georecall.verify.claims.readouts import READOUTS, split_margins
 from georecall.verify.margins.margins import margins
 from georecall.verify.recall.construction import load
 from georecall.verify.sweep.capacity import draw_succeeds, threshold
-from georecall.verify.sweep.learned import learned_cell
+from georecall.verify.sweep.learned import learned_cell, proof_size_cell
 from georecall.verify.sweep.learned_dimension import learned_dimension_cell
 from georecall.verify.sweep.learned_hops import learned_hops_cell
 from georecall.verify.verdict.intervals import clopper_pearson
@@ -242,4 +242,5 @@ KINDS: dict[str, Callable[..., Result]] = {
     "learned": learned_cell,
     "learned-dimension": learned_dimension_cell,
     "learned-hops": learned_hops_cell,
+    "proof-size": proof_size_cell,
 }

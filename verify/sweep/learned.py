@@ -4,6 +4,7 @@ The grids around one base, the recipe but for weight decay 0.6, learning rate 0.
 and 1500 steps; twenty dimensions a relation and four neurons a dimension where nothing else is said.
 """
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,8 +13,10 @@ from scipy.special import logsumexp
 
 from georecall.constructions.gradient_descent import trained
 from georecall.constructions.training.recipe import Recipe
+from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable, several_bijections
 from georecall.verify.learned.all_tables import over_all_tables
+from georecall.verify.learned.proof_size import proof_sizes
 from georecall.verify.learned.selection import alignment, gating, swaps
 from georecall.verify.learned.superposition import probes, superposition_r2
 from georecall.verify.learned.transfer import transfer
@@ -65,15 +68,10 @@ def learned_cell(
     Returns:
         What `structure` names; without an MLP, where neurons say nothing, the `cross_entropy` in nats a fact.
     """
-    facts = several_bijections(n_attributes, n_relations, tables, seed=seed)
-    if disjoint:
-        apart = facts.answers + n_attributes * np.arange(n_relations)[:, None]
-        facts = FactTable(apart, n_attributes=n_relations * n_attributes)
-    batch = min(settings.pop("batch"), facts.n_subjects)
-    recipe = Recipe(
-        dimension=dimension, width=width, seed=seed, residual=bool(residual), batch=batch, **settings
+    facts, model = trained_once(
+        n_attributes, n_relations, dimension, width, seed, tables, residual, disjoint, **settings
     )
-    parts = Parts.of(trained(facts, recipe), facts.n_subjects)
+    parts = Parts.of(model, facts.n_subjects)
     moved = {
         f"transfer_{name}" if name != "transfer" else name: value
         for name, value in transfer(parts, facts, "superposition", seed=seed).items()
@@ -94,6 +92,43 @@ def learned_cell(
     return {"recall": float(right(parts.model, facts).mean())} | {
         name: round(value, _DIGITS) for name, value in found.items()
     }
+
+
+def trained_once(
+    n_attributes: int,
+    n_relations: int,
+    dimension: int,
+    width: int,
+    seed: int,
+    tables: int,
+    residual: int,
+    disjoint: int = 0,
+    **settings: Any,
+) -> tuple[FactTable, Transformer]:
+    """The facts of a cell and what training makes of them; arguments as `learned_cell`."""
+    facts = several_bijections(n_attributes, n_relations, tables, seed=seed)
+    if disjoint:
+        apart = facts.answers + n_attributes * np.arange(n_relations)[:, None]
+        facts = FactTable(apart, n_attributes=n_relations * n_attributes)
+    batch = min(settings.pop("batch"), facts.n_subjects)
+    recipe = Recipe(
+        dimension=dimension, width=width, seed=seed, residual=bool(residual), batch=batch, **settings
+    )
+    return facts, trained(facts, recipe)
+
+
+def proof_size_cell(**parameters: Any) -> dict[str, Any]:
+    """One training run and what proofs of different sizes certify of it; parameters as of `learned_cell`.
+
+    Returns:
+        By name a list with an entry a proof, as JSON: the fields of `learned.proof_size.Proof`, of which the
+        time is `proof_seconds`.
+    """
+    facts, model = trained_once(**parameters)
+    proofs = proof_sizes(model, facts)
+    names = ("about", "method", "groups", "certified", "asked", "operations")
+    found = {name: json.dumps([getattr(proof, name) for proof in proofs]) for name in names}
+    return found | {"proof_seconds": json.dumps([round(proof.seconds, 6) for proof in proofs])}
 
 
 def cross_entropy(parts: Parts, facts: FactTable) -> dict[str, float]:
@@ -245,6 +280,23 @@ def worst(*, seeds: int = 3, seed: int = 0) -> Grid:
         settings |= {"everywhere": 1} | change
         grid += runs([128], [2], [20], seeds=seeds, seed=seed, **settings)
     return grid
+
+
+def proofs(*, seeds: int = 1, seed: int = 0) -> Grid:
+    """|A| = 64, R = 2, d = 40: the recipe on more tables, for longer, and with other noise or width."""
+    settings: dict[str, Any] = {"weight_decay": 0.3, "learning_rate": 0.01, "batch": 256, "steps": 2000}
+    changes: tuple[dict[str, Any], ...] = (
+        *({"tables": tables} for tables in (1, 8, 32, 128)),
+        {"tables": 128, "steps": 6000},
+        *({"tables": 8, "noise": noise} for noise in (0.0, 1.2)),
+        {"tables": 8, "width_per_dimension": 16},
+    )
+    grid = [
+        run
+        for change in changes
+        for run in runs([64], [2], [20], seeds=seeds, seed=seed, **settings | change)
+    ]
+    return [("proof-size", parameters) for _, parameters in grid]
 
 
 def shared(counts: Iterable[int], *, seeds: int = 3, seed: int = 0) -> Grid:

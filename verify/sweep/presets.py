@@ -11,7 +11,7 @@ from georecall.theory.numbers.dense import closed_form_length, exact_length
 from georecall.theory.tools.names import meant
 from georecall.verify.claims.readouts import READOUTS
 from georecall.verify.sweep.cells import Cell
-from georecall.verify.sweep.learned import Grid, ablation, runs, shared, variants, without_mlp, worst
+from georecall.verify.sweep.learned import Grid, ablation, proofs, runs, shared, variants, without_mlp, worst
 from georecall.verify.sweep.learned_dimension import searches
 from georecall.verify.sweep.learned_hops import chains
 
@@ -154,6 +154,7 @@ LEARNED_PRESETS: dict[str, Callable[..., list[Cell]]] = {
     "ablation": _of(ablation),
     "without-mlp": _of(without_mlp),
     "worst": _of(worst),
+    "proofs": _of(proofs),
 }
 
 HOP_PRESETS: dict[str, Callable[..., list[Cell]]] = {

@@ -90,7 +90,8 @@ class Store:
 
         Args:
             kind: of measurement; default: all.
-            timings: whether to add `seconds` and `version`, which differ from run to run.
+            timings: whether to add `seconds` and `version`, and what cells timed themselves (`..._seconds`),
+                which differ from run to run.
         """
         with self._errors("read"):
             found = self._db.execute(
@@ -101,7 +102,12 @@ class Store:
             cell_kind, parameters = json.loads(key)
             if kind in (None, cell_kind):
                 taken = {"seconds": seconds, "version": version} if timings else {}
-                rows.append({"kind": cell_kind, **parameters, **json.loads(result), **taken})
+                measured = {
+                    name: value
+                    for name, value in json.loads(result).items()
+                    if timings or not name.endswith("_seconds")
+                }
+                rows.append({"kind": cell_kind, **parameters, **measured, **taken})
         return rows
 
     def frame(self, kind: str | None = None, *, timings: bool = False) -> pd.DataFrame:

@@ -58,10 +58,27 @@ def test_a_construction_is_measured_on_facts_that_are_given(files, capsys, tmp_p
     assert "no weights: structure is in weights" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("build", "said"),
+    [
+        ("narrow_superposition", "switch 5 of 5 neurons, rank 5; an exact one has rank (R-1) m = 5 or more"),
+        ("packed_superposition", "rank 2, below (R-1) m = 5: it is not exact, and escapes the floor"),
+        ("dense_superposition", "it is not exact, and escapes the floor"),
+        ("selecting_heads", "not measured: selector (attention depends on the tokens: it may select"),
+    ],
+)
+def test_selectors_are_told_by_how_they_select(build, said, files, capsys, tmp_path, monkeypatch):
+    imported = f"from georecall{'.constructions.selector' if 'heads' in build else ''} import {build}"
+    (tmp_path / f"of_{build}.py").write_text(f"{imported} as build\n")
+    monkeypatch.chdir(tmp_path)
+    assert run(["structure", "--construction", f"of_{build}:build", "--answers", str(files / "a.npy")]) == 0
+    assert said in capsys.readouterr().out
+
+
 def test_vectors_alone_name_what_is_not_measured(files, capsys):
     arguments = ("--vectors", files / "e.npy", "--attributes", files / "u.npy", "--answers", files / "a.npy")
     found = told(capsys, *arguments)
-    assert found["not_applicable"].keys() == {"recall", "swaps", "gating", "transfer"}
+    assert found["not_applicable"].keys() == {"recall", "swaps", "gating", "transfer", "selector"}
     assert "swap" not in found
     assert run(["structure", *map(str, arguments)]) == 0
     assert "not measured: swaps (vectors answer nothing" in capsys.readouterr().out

@@ -20,7 +20,7 @@ from georecall.theory.claims.symbols import R, m
 from georecall.verify.figures import FIGURES, FORMATS, PlotError, plot, theory_lines
 from georecall.verify.figures.style import COLOURS
 from georecall.verify.sweep import Cell, Store, StoreError, hop_cells, sweep
-from georecall.verify.sweep.learned import ablation, runs
+from georecall.verify.sweep.learned import ablation, proofs, runs
 from georecall.verify.sweep.learned_dimension import searches
 
 
@@ -55,6 +55,17 @@ def trained() -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
         cells.append((kind, parameters, {"transfer": 0.25, "r2": -0.5}))
     for kind, parameters in ablation(seeds=1):
         cells.append((kind, parameters, {"recall": 1.0, "transfer": 0.25, "r2": -0.5, "swap": 0.1}))
+    proved = {
+        "about": ["tuples", "facts"] * 3,
+        "method": ["brute force"] * 2 + ["intervals"] * 2 + ["norm", "residual norm"],
+        "groups": [8, 32, 2, 2, 1, 1],
+        "certified": [100, 60, 90, 50, 0, 0],
+        "asked": [128, 64] * 3,
+        "operations": [9000, 800, 700, 600, 500, 550],
+        "proof_seconds": [0.2, 0.1, 0.05, 0.06, 0.01, 0.02],
+    }
+    for kind, parameters in proofs(seeds=1):
+        cells.append((kind, parameters, {name: json.dumps(values) for name, values in proved.items()}))
     for kind, parameters in searches((8, 16), 4, seeds=1):
         cells.append((kind, parameters, {"needed": parameters["n_attributes"], "failed": 3, "tried": 4}))
     return cells

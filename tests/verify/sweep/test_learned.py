@@ -151,3 +151,20 @@ def test_held_out_chains_are_answered_step_by_step_and_not_in_one_pass():
     found = measure(Cell.of(kind, **parameters))
     assert (found["direct"], found["thought"], found["thought_held_out"]) == (1.0, 1.0, 1.0)
     assert found["direct_held_out"] < 0.1
+
+
+def test_proofs_of_a_trained_model_are_the_same_whenever_made_but_for_their_time(tmp_path):
+    ((_, parameters),) = runs([16], [2], [8], seeds=1, steps=250, tables=4)
+    cell = Cell.of("proof-size", **parameters)
+    with Store(tmp_path / "a.sqlite") as store:
+        sweep([cell], store)
+        (row,) = store.rows()
+        (timed,) = store.rows(timings=True)
+    assert row.items() <= timed.items()
+    assert timed.keys() - row.keys() == {"seconds", "version", "proof_seconds"}
+    assert row == {k: v for k, v in (parameters | measure(cell) | {"kind": cell.kind}).items() if k in row}
+    certified, asked, about = (json.loads(row[name]) for name in ("certified", "asked", "about"))
+    assert about[:2] == ["tuples", "facts"]
+    assert asked[:2] == [2 * 16**2, 2 * 64]
+    assert all(c <= certified[about.index(a)] for c, a in zip(certified, about, strict=True))
+    assert certified[0] > 0

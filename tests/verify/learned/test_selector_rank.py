@@ -19,7 +19,7 @@ from georecall.constructions.single_hop import (
 from georecall.constructions.transformer.layers import Block
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable, random_bijections
-from georecall.verify.recall.selector_rank import selector_rank
+from georecall.verify.learned.selector_rank import selector_rank
 
 FACTS = random_bijections(16, 3, rng=np.random.default_rng(0))
 
@@ -39,17 +39,18 @@ def test_exact_selectors_switch_a_rank_of_r_minus_one_words(
 ) -> None:
     found = selector_rank(build(FACTS), 16, 3)
     assert found.rank == 2 * length <= found.switched <= found.width == width
-    assert found.exact(3, length)
+    assert found.words == length
+    assert found.exact()
     assert found.uncut > 0
 
 
 def test_packed_and_dense_selectors_escape_the_floor() -> None:
     packed = selector_rank(packed_superposition(FACTS, bits=4), 16, 3)
     assert (packed.rank, packed.width) == (2, 3)
-    assert not packed.exact(3, 4)
+    assert not packed.exact()
     dense = selector_rank(dense_superposition(FACTS, length=40), 16, 3)
     assert dense.rank <= dense.switched <= 40
-    assert not dense.exact(3, 40)
+    assert not dense.exact()
 
 
 def test_a_neuron_cut_off_costs_rank() -> None:
@@ -59,7 +60,7 @@ def test_a_neuron_cut_off_costs_rank() -> None:
     W_out = np.array(mlp.W_out.todense() if hasattr(mlp.W_out, "todense") else mlp.W_out)
     W_out[0] = 0
     cut = replace(model, blocks=(Block(model.blocks[0].attention, replace(mlp, W_out=W_out)),))
-    assert not selector_rank(cut, 16, 3).exact(3, 4)
+    assert not selector_rank(cut, 16, 3).exact()
 
 
 @pytest.mark.parametrize(
