@@ -66,6 +66,16 @@ of the expected transfer, which took over the 19/20 of transfer to sampled table
             ("margins of every tuple at two relations; dual potentials in whole numbers",),
         ),
         Step(
+            "proofs of other sizes: a neuron over an interval, a neuron moved",
+            "proved",
+            ("interval-neuron", "moved-neuron"),
+        ),
+        Step(
+            "proofs of other sizes certify nothing that is wrong",
+            "checked",
+            ("bounds on rounding; against brute force, answer by answer",),
+        ),
+        Step(
             "that another table or size behaves so",
             "open",
             ("nothing is claimed beyond what is measured",),

@@ -113,7 +113,7 @@ def _rows(results: str | PathLike[str] | Sequence[str | PathLike[str]], timings:
         with Store(path, must_exist=True) as store:
             frames.append(store.frame(timings=timings))
     found = pd.concat(frames, ignore_index=True).drop(columns=["seconds", "version"], errors="ignore")
-    same = found.drop(columns=[name for name in found if name.endswith("_seconds")]).duplicated()
+    same = found.drop(columns=[name for name in found if str(name).endswith("_seconds")]).duplicated()
     return found[~same].reset_index(drop=True)
 
 

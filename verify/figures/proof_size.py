@@ -1,7 +1,6 @@
 """What proofs of different sizes certify of trained models, against their arithmetic and their time."""
 
 import json
-from collections.abc import Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -54,7 +53,7 @@ def draw_proof_size(frame: pd.DataFrame) -> Figure:
 def _curve(ax: Axes, proofs: pd.DataFrame, cost: str, colour: str, label: str) -> None:
     for method, marker in _MARKERS.items():
         of_it = proofs[proofs["method"] == method].sort_values("groups")
-        share: Sequence[float] = of_it["certified"] / of_it["asked"]
+        share = of_it["certified"] / of_it["asked"]
         line = "-" if method == "intervals" else ""
         named = label if method == "intervals" else None
         ax.plot(of_it[cost], share, marker + line, color=colour, mfc="none", ms=5, lw=1, label=named)

@@ -5,26 +5,18 @@ is given z = e W + base_q and the logits are ReLU(z) W_out W_U + bias_q.
 """
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from georecall.constructions.transformer.arithmetic import dense
-from georecall.constructions.transformer.transformer import MLP, Transformer
+from georecall.constructions.transformer.layers import MLP
+from georecall.constructions.transformer.transformer import Transformer
+from georecall.verify.learned.counted import Count
 from georecall.verify.learned.superposition import Superposition
 from georecall.verify.learned.vectors import Floats, Parts
 
 _U = 2.0**-53
-
-
-class Counter(Protocol):
-    """What counts operations: see `verify.learned.proof_size.Count`."""
-
-    def times(self, x: Floats, y: Floats) -> Floats:
-        """A product of matrices."""
-
-    def each(self, found: Floats) -> Floats:
-        """What took one operation an entry."""
 
 
 def moved_by(model: Transformer) -> tuple[Floats, MLP]:
@@ -109,11 +101,11 @@ class OneLayer:
             slack=1.01 * K * _U * 4 * S + 2.0**-1000,
         )
 
-    def read(self, neurons: Floats, relation: int, count: Counter) -> Floats:
+    def read(self, neurons: Floats, relation: int, count: Count) -> Floats:
         """The logits of some neurons' values, shape (k, |A|)."""
         return count.each(count.times(count.times(neurons, self.W_out), self.W_U) + self.bias[relation])
 
-    def lipschitz(self, count: Counter) -> float:
+    def lipschitz(self, count: Count) -> float:
         """An upper bound of the spectral norm of W, within a factor d^(1/128).
 
         G = W W' has |G|^(2^5) <= |G^(2^5)|_F. Rounding: each squaring is off by at most gamma_d |G|_F^2, and

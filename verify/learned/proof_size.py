@@ -15,9 +15,8 @@ Source: theory/pages/c9.md, Proof size (derived there).
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
-from time import perf_counter
 from typing import Literal
 
 import numpy as np
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
+from georecall.verify.learned.counted import Count
 from georecall.verify.learned.one_layer import OneLayer
 from georecall.verify.learned.superposition import Superposition, superposition
 from georecall.verify.learned.vectors import Floats, Parts
@@ -32,6 +32,9 @@ from georecall.verify.learned.vectors import Floats, Parts
 Mask = NDArray[np.bool_]
 Labels = NDArray[np.intp]
 Hull = Callable[[int, int], tuple[Floats, Floats]]  # of relation and answer: the ends of z, block by block
+
+About = Literal["tuples", "facts"]
+Method = Literal["brute force", "intervals", "residual norm", "norm"]
 
 MOST = 1 << 24  # answers to all tuples
 
@@ -49,42 +52,18 @@ class Proof:
         asked: answers.
         operations: multiply-adds of products, and entries of all else, as they were carried out.
         seconds: wall time of the same.
+        room: the largest residual that some block has room for, in units of the median one; below 1 the
+            argument is vacuous for half of the subjects at least. 0 where it is not about residuals.
     """
 
-    about: Literal["tuples", "facts"]
-    method: Literal["brute force", "intervals", "residual norm", "norm"]
+    about: About
+    method: Method
     groups: int
     certified: int
     asked: int
     operations: int
     seconds: float
-
-
-class Count:
-    """Arithmetic that counts itself, and its time."""
-
-    def __init__(self) -> None:
-        self.operations, self._start = 0, perf_counter()
-
-    def times(self, x: Floats, y: Floats) -> Floats:
-        """A product of matrices: a multiply-add for every term."""
-        self.operations += x.size * y.shape[-1]
-        return np.asarray(x @ y)
-
-    def each(self, found: Floats) -> Floats:
-        """What took one operation an entry; also what goes into a sum, or a search for the least."""
-        self.operations += found.size
-        return found
-
-    def ends(self, rows: Floats, starts: Labels) -> tuple[Floats, Floats]:
-        """The least and the largest of every column, block by block of the rows."""
-        self.operations += 2 * rows.size
-        return np.minimum.reduceat(rows, starts), np.maximum.reduceat(rows, starts)
-
-    @property
-    def seconds(self) -> float:
-        """Since it was made."""
-        return perf_counter() - self._start
+    room: float = 0.0
 
 
 def proof_sizes(model: Transformer, facts: FactTable) -> list[Proof]:
@@ -192,7 +171,8 @@ class _Questions:
         held = np.array(
             [room[(at[q], q, *(labels[r, at[r]] for r in self._others(q)))] > norms for q in range(R)]
         )
-        return [*proofs, (self._proof("facts", "residual norm", size, held, count), held)]
+        proof = self._proof("facts", "residual norm", size, held, count)
+        return [*proofs, (replace(proof, room=_share(room.max(), norms)), held)]
 
     def by_subjects(self, labels: Labels) -> tuple[Proof, Mask]:
         """The facts, in blocks of subjects that share the answer and the blocks of the others."""
@@ -249,7 +229,8 @@ class _Questions:
         proofs = [(self._proof("tuples", "norm", 1, tuples, count), tuples)]
         norms = self._residuals(count)
         held = np.array([room[q, self.facts.answers[q]] > radius[q] + norms for q in range(R)])
-        return [*proofs, (self._proof("facts", "norm", 1, held, count), held)]
+        proof = self._proof("facts", "norm", 1, held, count)
+        return [*proofs, (replace(proof, room=_share((room - radius[:, None]).max(), norms)), held)]
 
     def _tuples(self, labels: Labels, count: Count) -> Hull:
         """The ends of z over blocks of the other relations' attributes."""
@@ -311,7 +292,7 @@ class _Questions:
         e = count.each(self.subjects - self.fitted.offset)
         for M, answers in zip(self.fitted.maps, self.facts.answers, strict=True):
             e = count.each(e - count.times(self.fitted.attributes, M)[answers])
-        return np.sqrt(count.each(e * e).sum(axis=1)) * (1 + 1e-9) + self._rounding()
+        return np.asarray(np.sqrt(count.each(e * e).sum(axis=1)) * (1 + 1e-9) + self._rounding())
 
     def _rounding(self) -> float:
         """More than float64 rounds of an embedding, in Euclidean norm."""
@@ -321,12 +302,17 @@ class _Questions:
             self.fitted.offset,
             *(abs(self.fitted.attributes) @ abs(M) for M in self.fitted.maps),
         )
-        return (2 * R + m + 8) * 2.0**-52 * float(np.sqrt(d) * sum(np.abs(size).max() for size in sizes))
+        return float((2 * R + m + 8) * 2.0**-52 * np.sqrt(d) * sum(np.abs(size).max() for size in sizes))
 
     def _others(self, q: int) -> list[int]:
         return [r for r in range(self.facts.n_relations) if r != q]
 
-    def _proof(self, about: str, method: str, groups: int, mask: Mask, count: Count) -> Proof:
+    def _proof(self, about: About, method: Method, groups: int, mask: Mask, count: Count) -> Proof:
         return Proof(
             about, method, groups, int(mask.sum()), prod(mask.shape), count.operations, count.seconds
-        )  # type: ignore[arg-type]
+        )
+
+
+def _share(room: float, norms: Floats) -> float:
+    """The room there is, none at least, in units of the median residual."""
+    return round(float(max(room, 0.0) / max(1e-300, np.median(norms))), 4)

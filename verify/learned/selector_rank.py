@@ -107,10 +107,10 @@ def selector_rank(model: Transformer, n_subjects: int, n_relations: int, *, seed
     best = SelectorRank(0, 0, W_in.shape[1], int(uncut.sum()), _POINTS, words, n_relations)
     attend, half = model.blocks[0].attention, pow(2, -1, _PRIME)
     assert attend is not None
-    copied = sum(
+    heads = [
         _times(_residues(dense(V)), _residues(dense(W))) for V, W in zip(attend.W_V, attend.W_O, strict=True)
-    )
-    into = _times(copied % _PRIME, _residues(W_in)) * half % _PRIME
+    ]
+    into = _times(np.sum(heads, axis=0) % _PRIME, _residues(W_in)) * half % _PRIME
     out = _times(_residues(dense(mlp.W_out)), _residues(dense(model.W_U)))
     for on in np.unique(h[uncut] > 0, axis=0):
         changes = on[:-1].astype(np.int64) - on[-1].astype(np.int64)

@@ -126,7 +126,7 @@ def proof_size_cell(**parameters: Any) -> dict[str, Any]:
     """
     facts, model = trained_once(**parameters)
     proofs = proof_sizes(model, facts)
-    names = ("about", "method", "groups", "certified", "asked", "operations")
+    names = ("about", "method", "groups", "certified", "asked", "operations", "room")
     found = {name: json.dumps([getattr(proof, name) for proof in proofs]) for name in names}
     return found | {"proof_seconds": json.dumps([round(proof.seconds, 6) for proof in proofs])}
 

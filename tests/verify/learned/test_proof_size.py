@@ -12,8 +12,9 @@ from georecall.constructions.transformer.transformer import Block, Transformer
 from georecall.theory.facts.fact_table import FactTable, random_bijections, several_bijections
 from georecall.verify.learned import Parts
 from georecall.verify.learned import proof_size as module
+from georecall.verify.learned.counted import Count
 from georecall.verify.learned.one_layer import OneLayer
-from georecall.verify.learned.proof_size import Count, certified, proof_sizes
+from georecall.verify.learned.proof_size import certified, proof_sizes
 from georecall.verify.learned.superposition import superposition
 from georecall.verify.margins.margins import margins
 
