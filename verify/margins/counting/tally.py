@@ -20,8 +20,9 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.protocol import Table
 from georecall.verify.margins.counting.judge import Judge
 from georecall.verify.margins.counting.separated import NotExactError
+from georecall.verify.margins.found import Method
 from georecall.verify.margins.lead import Witness
-from georecall.verify.margins.margins import Method, Progress
+from georecall.verify.margins.margins import Progress
 
 _PIECE_BYTES = 16 << 20  # of residuals judged together; smaller pieces lose to calls, larger ones to memory
 _PIECES = 8  # of a table at least, the same for any number of threads ...
