@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from georecall.theory.tools.blocks import blocks
+from georecall.theory.tools.blocks import Fold, blocks, fold
 
 Words = NDArray[np.int64]
 Numbers = NDArray[np.int64]
@@ -45,8 +45,14 @@ def nearest_squared_distances(words: Words, of: Numbers | None = None) -> NDArra
 
 
 def nearest_in_columns(
-    columns: Columns, n: int, m: int, *, of: Numbers | None = None, weights: NDArray[np.int64] | None = None
-) -> NDArray[np.int64]:
+    columns: Columns,
+    n: int,
+    m: int,
+    *,
+    of: Numbers | None = None,
+    weights: NDArray[np.int64] | None = None,
+    fold: Fold = fold,
+) -> NDArray[Any]:
     """The same for a codebook that is read a few words at a time, with weighted coordinates.
 
     No word can be nearer than one least step along one coordinate. Most codebooks in use have, for nearly
@@ -59,9 +65,10 @@ def nearest_in_columns(
         m: their length.
         of: the numbers of the words asked about; default: all.
         weights: how often each coordinate counts, positive integers, shape (m,); default 1.
+        fold: goes through all words, see `theory.tools.blocks`.
 
     Returns:
-        Squared distances, shape (len(of),), in the least integer type that holds them.
+        Squared distances, shape (len(of),), in the least integer type that holds them; not to be written to.
 
     Raises:
         ValueError: as above.
@@ -69,10 +76,13 @@ def nearest_in_columns(
     if n < 2:
         raise ValueError(f"a nearest other word needs two words, got {n}")
     counts = np.ones(m, dtype=np.int64) if weights is None else weights
-    spans = _Spans.of(columns, n, m, counts)
+    spans = _Spans.of(columns, n, m, counts, fold)
     farthest = int((counts * (spans.high - spans.low) ** 2).sum())
     n_asked = n if of is None else len(of)
-    nearest = np.full(n_asked, spans.least_square(counts), dtype=np.min_scalar_type(farthest))
+    least = np.asarray(spans.least_square(counts), dtype=np.min_scalar_type(farthest))
+    if of is None and _all_have_a_neighbour(columns, n, spans, counts, fold):
+        return np.broadcast_to(least, n)
+    nearest = np.full(n_asked, least)
     alone = (
         np.arange(n_asked)
         if spans.bits.sum() > _KEY_BITS
@@ -101,14 +111,18 @@ class _Spans:
     step: Numbers
 
     @classmethod
-    def of(cls, columns: Columns, n: int, m: int, counts: Numbers) -> "_Spans":
+    def of(cls, columns: Columns, n: int, m: int, counts: Numbers, fold: Fold = fold) -> "_Spans":
         first = columns(slice(0, 1))
-        low = high = first[:, 0].astype(np.int64)
-        used = np.zeros(m, dtype=np.int64)  # bits of differences; those that wrap around keep their lowest
-        for block in blocks(n, _STREAM):
+
+        def step(state: list[Any], block: slice) -> list[Any]:
+            low, high, used = (np.asarray(numbers, dtype=np.int64) for numbers in state)
             words = columns(block)
-            low, high = np.minimum(low, words.min(axis=1)), np.maximum(high, words.max(axis=1))
-            used |= np.bitwise_or.reduce(words - first, axis=1).astype(np.int64)
+            used = used | np.bitwise_or.reduce(words - first, axis=1).astype(np.int64)
+            return [np.minimum(low, words.min(axis=1)), np.maximum(high, words.max(axis=1)), used]
+
+        start = first[:, 0].astype(np.int64)  # bits of differences that wrap around keep their lowest
+        spanned = fold("spans", n, _STREAM, step, [start, start, np.zeros(m, dtype=np.int64)])
+        low, high, used = (np.asarray(numbers, dtype=np.int64) for numbers in spanned)
         widths = (int(h) - int(lo) for h, lo in zip(high, low, strict=True))
         if sum(int(c) * w * w for c, w in zip(counts, widths, strict=True)) > LARGEST_SQUARED_DISTANCE:
             raise ValueError("words whose squared distance may pass 2^52 are not supported")
@@ -162,6 +176,58 @@ def _keys(columns: Columns, numbers: Any, spans: _Spans) -> Numbers:
     else:  # values far from 0 beside their spans: too many digits
         keys = scales @ (columns(numbers).astype(np.int64) - spans.low[:, None]).astype(np.float64)
     return np.asarray(keys.astype(np.int64))
+
+
+def _all_have_a_neighbour(columns: Columns, n: int, spans: _Spans, counts: Numbers, fold: Fold) -> bool:
+    """Whether all words differ and each has another one step away, where that follows from the bits of a.
+
+    Let the key of word a differ from that of word 0 by the exclusive or of what belongs to a's bits. If these
+    are independent, no two words are the same. If one least step, of a digit by its lowest bit, belongs to
+    the bits x, then word a ^ x is one step from word a, if there is one of that number: for all a if n is a
+    power of two, or if every single bit is such an x (a without one of its bits is less than a; and 0 has 1).
+    Nothing of size n is held; False: not so, or not seen.
+    """
+    if spans.bits.sum() > _KEY_BITS or not spans.step.any():
+        return False
+    ones = 1 << np.arange((n - 1).bit_length())
+    zero, *others = (int(key) for key in _keys(columns, np.concatenate([[0], ones]), spans))
+    basis = [key ^ zero for key in others]
+    squares = spans.squares(counts)
+    tight = np.flatnonzero((squares == squares.min()) & (spans.step == 1))
+    if any(_made_of(basis[:i], b) is not None for i, b in enumerate(basis)):
+        return False
+    steps = {_made_of(basis, 1 << int(place)) for place in spans.places[tight]} - {None}
+    if not steps or (n & (n - 1) and not steps >= {int(one) for one in ones}):
+        return False
+    low = np.zeros(1, dtype=np.int64)
+    for b in basis[: (_STREAM - 1).bit_length()]:
+        low = np.concatenate([low, low ^ b])
+
+    def step(linear: bool, block: slice) -> bool:
+        if not linear:
+            return False
+        high = zero
+        for i, b in enumerate(basis):
+            high ^= b if block.start >> i & 1 else 0
+        predicted = low[: block.stop - block.start] ^ high
+        return bool(np.array_equal(_keys(columns, block, spans), predicted))
+
+    return bool(fold("linear", n, _STREAM, step, True))
+
+
+def _made_of(basis: list[int], wanted: int) -> int | None:
+    """The bits x whose numbers' exclusive or is wanted; None if there are none."""
+    reduced: list[tuple[int, int]] = []  # numbers of different highest bits, and what they are made of
+    for i, number in enumerate([*basis, wanted]):
+        x = 1 << i if i < len(basis) else 0
+        for other, made in sorted(reduced, reverse=True):
+            if number ^ other < number:
+                number, x = number ^ other, x ^ made
+        if i == len(basis):
+            return x if number == 0 else None
+        if number:
+            reduced.append((number, x))
+    return None
 
 
 def _without_neighbour(

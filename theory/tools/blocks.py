@@ -1,6 +1,9 @@
 """Many numbers, some of them at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+State = TypeVar("State")
 
 
 def blocks(n: int, size: int) -> Iterator[slice]:
@@ -12,3 +15,32 @@ def blocks(n: int, size: int) -> Iterator[slice]:
     """
     size = max(1, size)
     return (slice(start, min(start + size, n)) for start in range(0, n, size))
+
+
+# Who goes through blocks of many numbers, and knows by name how far it was: see `fold`.
+Fold = Callable[[str, int, int, Callable[[Any, slice], Any], Any], Any]
+
+
+def fold(
+    name: str,  # noqa: ARG001 (for those who keep the state)
+    n: int,
+    size: int,
+    step: Callable[[State, slice], State],
+    state: State,
+) -> State:
+    """The state after steps through all of 0..n - 1, block by block; one that JSON and NumPy can hold.
+
+    Args:
+        name: what it is about, for those who keep the state and go on from there.
+        n: how many numbers.
+        size: of a block.
+        step: the state after one more block.
+        state: the first.
+
+    Example:
+        >>> fold("sum", 5, 2, lambda total, block: total + sum(range(block.start, block.stop)), 0)
+        10
+    """
+    for block in blocks(n, size):
+        state = step(state, block)
+    return state

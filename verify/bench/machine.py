@@ -7,10 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 _LARGE = 1 << 27  # bytes of an array that no cache holds
 _SMALL = 1 << 16  # bytes of one that every core's cache holds
 _ADDITIONS = 16  # in one round of work
+_SIDE = 1024  # of matrices that are multiplied
 _SECONDS = 0.5
 
 
@@ -33,6 +35,18 @@ class Machine:
         """Measures; takes about two seconds."""
         cores = os.cpu_count() or 1
         return cls(cores, 2 * _LARGE * _rate(cores, _copying), _SMALL * _ADDITIONS * _rate(cores, _adding))
+
+    @staticmethod
+    def products() -> float:
+        """Operations per processor second of products of matrices in single precision, in one thread."""
+        a = np.ones((_SIDE, _SIDE), dtype=np.float32)
+        with threadpool_limits(1):
+            a @ a
+            done, start = 0, time.process_time()
+            while (passed := time.process_time() - start) < _SECONDS:
+                a @ a
+                done += 1
+        return 2.0 * _SIDE**3 * done / passed
 
     def most_facts_per_second(self, m: int) -> dict[str, float]:
         """No certificate in NumPy that reads every fact through the weights can do more, at code length m.

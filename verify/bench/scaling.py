@@ -1,7 +1,9 @@
-"""The exponent of a power law, fitted to timings, with its interval."""
+"""The exponent of a power law, fitted to timings, with its interval; those of every method that decides."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -42,3 +44,79 @@ def exponent(sizes: Sequence[float], seconds: Sequence[float]) -> Exponent:
     fit = stats.linregress(np.log(sizes), np.log(seconds))
     half = float(stats.t.ppf(0.975, len(sizes) - 2) * fit.stderr)
     return Exponent(float(fit.slope), float(fit.slope) - half, float(fit.slope) + half, len(sizes))
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way of deciding, along one size.
+
+    Args:
+        name: of the way, as in a verdict's `method`.
+        claim: what is checked, without its controls.
+        along: which option grows: "subjects" (N), "relations" (R) or "hops" (k, or K of chains).
+        sizes: what it is.
+        fixed: the other options.
+        theory: the exponent that the cost of the method has, and why.
+    """
+
+    name: str
+    claim: str
+    along: str
+    sizes: tuple[int, ...]
+    fixed: dict[str, Any]
+    theory: str
+
+
+METHODS = (
+    Method("codebook", "single-hop", "subjects", (1 << 17, 1 << 18, 1 << 19, 1 << 20), {"relations": 8},
+           "1.08: N R ceil(log2 N)"),
+    Method("codebook", "single-hop", "relations", (4, 8, 16, 32), {"subjects": 1 << 17}, "1: N R m"),
+    Method("filtered", "sign-code-memory", "subjects", (250, 500, 1000, 2000), {"relations": 4},
+           "2: N R facts, each with N R neurons"),
+    Method("filtered", "sign-code-memory", "relations", (2, 4, 8, 16), {"subjects": 500},
+           "2: N R facts, each with N R neurons"),
+    Method("a draw", "single-hop-dense", "subjects", (1000, 2000, 4000, 8000),
+           {"relations": 4, "trials": 1}, "2.1: N R readouts, each with |A| = N words of m ~ ln N"),
+    Method("induction", "chain-of-thought", "subjects", (1000, 2000, 4000, 8000), {"relations": 4, "hops": 4},
+           "1: N R steps, each settled by its word"),
+    Method("induction", "chain-of-thought", "hops", (64, 128, 256, 512), {"subjects": 500, "relations": 2},
+           "0, and 2 of the K x 2K scores"),
+    Method("induction, soft", "chain-of-thought", "subjects", (250, 500, 1000, 2000),
+           {"relations": 2, "hops": 4, "attention": "soft"}, "2: N R boxes, each beside N words"),
+    Method("induction, soft", "chain-of-thought", "hops", (16, 32, 64, 128),
+           {"subjects": 128, "relations": 2, "attention": "soft"}, "3: K^2 / 2 contexts of K positions"),
+    Method("transitions", "sequential-hops", "subjects", (500, 1000, 2000, 4000), {"relations": 3, "hops": 4},
+           "1 of what is followed, 2 of what memories ask: N R ways, N neurons"),
+    Method("transitions", "sequential-hops", "hops", (4, 8, 16, 32), {"subjects": 250, "relations": 3},
+           "2: k layers of k + c coordinates"),
+    Method("enumeration", "composed-hops", "relations", (4, 6, 8, 12), {"subjects": 64, "hops": 3},
+           "3: N R^k queries"),
+)  # fmt: skip
+_REPEATS = 3  # timings of each, of which the least counts: what disturbs only adds
+
+
+def scaling(*, progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
+    """Processor time of every method along every size, and its exponents; in JSON's types."""
+    from georecall.verify.claims.check import check
+
+    rows: list[dict[str, Any]] = []
+    for number, method in enumerate(METHODS):
+        seconds = []
+        for size in method.sizes:
+            taken = []
+            for _ in range(_REPEATS):
+                start = time.process_time()
+                verdict = check(method.claim, controls=False, **method.fixed | {method.along: size})
+                taken.append(time.process_time() - start)
+            assert verdict.status in ("holds", "inconclusive"), verdict
+            seconds.append(min(taken))
+        fit = exponent(method.sizes, seconds)
+        rows.append(
+            {"method": method.name, "claim": method.claim, "in": method.along, "fixed": method.fixed}
+            | {"from": method.sizes[0], "to": method.sizes[-1], "cpu_seconds": seconds}
+            | asdict(fit)
+            | {"theory": method.theory}
+        )
+        if progress is not None:
+            progress(number + 1, len(METHODS))
+    return {"preset": "scaling", "exponents": rows}

@@ -1,17 +1,22 @@
 """Check a claim: hypotheses, weights, margins, predictions, controls; then a verdict."""
 
 import time
+from concurrent.futures import Executor
 from dataclasses import replace
+from functools import partial
 from os import PathLike
 from typing import Any
 
+from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims.claim import Claim
 from georecall.theory.facts.fact_table import FactTable
+from georecall.theory.facts.protocol import Table
 from georecall.verify.claims.controls import controlled
 from georecall.verify.claims.instance import Run
 from georecall.verify.claims.options import EXPERIMENTS, examined, no_option, prepare
 from georecall.verify.claims.path_control import path_control
 from georecall.verify.engines.engine import check_engine
+from georecall.verify.margins.counting.tally import Elsewhere
 from georecall.verify.margins.margins import Progress
 from georecall.verify.usage import Option, UsageError
 from georecall.verify.verdict.verdict import HypothesisResult, Verdict
@@ -29,6 +34,7 @@ def check(
     engine: str = "numpy",
     implicit: bool = False,
     checkpoint: str | PathLike[str] | None = None,
+    executor: Executor | None = None,
     controls: bool = True,
     **options: Any,
 ) -> Verdict:
@@ -47,6 +53,8 @@ def check(
             for single-hop claims about more facts than memory holds.
         checkpoint: a file that keeps what has been counted, and from which a run that was cut off goes on;
             for single-hop claims.
+        executor: whose workers count the facts, for example processes, or a Dask cluster's
+            (`verify.executors.cluster`): for single-hop claims. The verdict is the same.
         engine: "numpy", or "onnxruntime" to ask an exported graph the same besides (see
             `verify.engines.engine`).
         controls: whether the negative controls run too; without them a verdict is cheaper, and worth less:
@@ -55,6 +63,7 @@ def check(
 
     Raises:
         UsageError: an unknown claim, an option that the claim lacks, or a value out of range.
+        ChildProcessError: the executor lost its workers.
 
     Example:
         >>> verdict = check("single-hop", subjects=100, relations=3)
@@ -63,23 +72,25 @@ def check(
         >>> check("single-hop", subjects=100, relations=3, gate=0.75).reason
         'not gate at least half the spread of the code: gate >= V/2 at V = 2, gate = 0.75'
     """
-    if engine != "numpy" and (implicit or checkpoint is not None):
-        raise UsageError("facts on demand and checkpoints are for counting by NumPy, not for another engine")
+    counting = {"checkpoint": checkpoint, "workers": executor}
+    if engine != "numpy" and (implicit or any(given is not None for given in counting.values())):
+        raise UsageError(
+            "facts on demand, checkpoints and workers are for counting by NumPy, not for another engine"
+        )
     check_engine(engine)
     start = time.perf_counter()
-    question = examined(
-        claim,
-        facts,
-        subjects=subjects,
-        relations=relations,
-        table=table,
-        seed=seed,
-        implicit=implicit,
-        **options,
-    )
+    sizes: dict[str, Any] = {
+        "subjects": subjects,
+        "relations": relations,
+        "table": table,
+        "seed": seed,
+        "implicit": implicit,
+    }
+    question = examined(claim, facts, **sizes, **options)
     experiment, instance = question.experiment, question.instance
-    if checkpoint is not None and not instance.counts:
-        raise no_option(experiment.name, "checkpoint")
+    for option, given in counting.items():
+        if given is not None and not instance.counts:
+            raise no_option(experiment.name, option)
     if engine != "numpy" and instance.about != "weights":
         about = f"{experiment.name} is about {instance.about}; "
         raise UsageError(about, Option("engine"), " goes with the claims that build one")
@@ -102,7 +113,10 @@ def check(
         reason = "; ".join(f"not {name}{at.get(name, '')}" for name in unmet)
         return replace(verdict, reason=reason, seconds=time.perf_counter() - start)
     try:
-        run = Run(engine, checkpoint, progress, controls)
+        elsewhere = None
+        if executor is not None:
+            elsewhere = Elsewhere(executor, partial(_made, experiment.name, facts, **sizes, **options))
+        run = Run(engine, checkpoint, elsewhere, progress, controls)
         verdict, paths = instance.measured(experiment.claim, verdict, run)
         refuted = question.facts if verdict.status == "refuted" else None
         verdict = replace(verdict, seconds=time.perf_counter() - start, facts=refuted)
@@ -114,6 +128,12 @@ def check(
         return controlled(verdict, seen, experiment.controls_at(**asked) or verdict.controls_at)
     except ImportError as error:  # an extra that is not installed
         raise UsageError(str(error)) from error
+
+
+def _made(claim: str, facts: FactTable | None, **asked: Any) -> tuple[Transformer, Table]:
+    """The weights and facts of a claim, made again by a worker."""
+    prepared = prepare(claim, facts, **asked)
+    return prepared.instance.build(), prepared.facts
 
 
 __all__ = ["EXPERIMENTS", "UsageError", "check", "prepare"]

@@ -13,6 +13,7 @@ from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.claims.promise import Promise, kept
 from georecall.verify.engines.engine import in_engine
 from georecall.verify.margins.certify import certify
+from georecall.verify.margins.counting.tally import Elsewhere
 from georecall.verify.margins.induction import PremiseError
 from georecall.verify.margins.margins import Found, Margins, Progress
 from georecall.verify.usage import require_memory_for_weights, show
@@ -31,6 +32,7 @@ class Run:
 
     engine: str = "numpy"
     checkpoint: str | PathLike[str] | None = None
+    elsewhere: Elsewhere | None = None
     progress: Progress | None = None
     controls: bool = True
 
@@ -122,6 +124,7 @@ class Instance(Asked):
             lambda: self.margins(model, run.progress),
             work={"claim": verdict.claim, "seed": verdict.seed} | verdict.parameters,
             checkpoint=run.checkpoint,
+            elsewhere=run.elsewhere,
             progress=run.progress,
         )
 

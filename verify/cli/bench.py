@@ -1,6 +1,8 @@
 """`georecall bench`: how fast facts are certified, and against what."""
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -9,27 +11,53 @@ import click
 @click.command(name="bench")
 @click.option(
     "--preset",
-    type=click.Choice(["quick", "paper"]),
+    type=click.Choice(["quick", "paper", "scaling", "waits"]),
     default="quick",
     show_default=True,
-    help="Sizes: quick takes under a minute; paper goes to a billion facts.",
+    help="quick takes under a minute; paper goes to a billion facts; scaling fits exponents of every method; "
+    "waits times whole commands, as users type them.",
 )
-@click.option("--out", metavar="FILE.json", help="Write the figures here, too.")
+@click.option(
+    "--against",
+    metavar="FILE|REVISION",
+    help="With waits: beside the figures of a file of --out, or in turn with another revision's commands.",
+)
+@click.option("--only", metavar="WAIT", multiple=True, help="With waits: these alone, by name.")
+@click.option("--out", metavar="FILE.json", help="Write the figures here, too; in a folder, by revision.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(preset: str, out: str | None, as_json: bool) -> None:
+def command(preset: str, against: str | None, only: Sequence[str], out: str | None, as_json: bool) -> None:
     """Time certified recall against brute force, onnxruntime and the machine's limits, in one run.
 
     Timings go from weights to verdict, every fact through the weights; each case runs in an interpreter of
-    its own. Close other programs first.
-    """
+    its own. Close other programs first. Waits are told in processor time, which other programs disturb less.
+
+    \b
+    georecall bench --preset waits --out waits/
+    georecall bench --preset waits --against v0.1 --only report
+    """  # noqa: D301 (click wants the backspace)
     from georecall.verify.bench import bench
+    from georecall.verify.bench.scaling import scaling
+    from georecall.verify.bench.waits import revision, waits
     from georecall.verify.cli.output import print_json, progress_bar
     from georecall.verify.cli.sweep import store_errors
 
+    if preset != "waits" and (against is not None or only):
+        raise click.UsageError("--against and --only go with --preset waits")
     if out is not None:
+        if Path(out).is_dir():
+            out = str(Path(out, f"{revision()}.json"))
         _writable(out)
+    found: dict[str, Any]
     with store_errors(), progress_bar("timing") as progress:
-        found = bench(preset, progress=progress)
+        if preset == "waits":
+            try:
+                found = waits(only, against=against, progress=progress)
+            except ValueError as error:
+                raise click.UsageError(str(error)) from error
+        elif preset == "scaling":
+            found = scaling(progress=progress)
+        else:
+            found = bench(preset, progress=progress)
     if out is not None:
         from georecall.theory.tools.files import replacing
 
@@ -38,7 +66,7 @@ def command(preset: str, out: str | None, as_json: bool) -> None:
     if as_json:
         print_json(found)
     else:
-        _show(found)
+        {"waits": _show_waits, "scaling": _show_scaling}.get(preset, _show)(found)
 
 
 def _writable(out: str) -> None:
@@ -76,3 +104,68 @@ def _show(found: dict[str, Any]) -> None:
         f"{machine['operations_per_second'] / 1e9:.3g} G int8 operations/s; at most {most:.0f} M facts/s, "
         f"of which the first row reached {100 * limits['share']:.0f}%"
     )
+
+
+def _show_waits(found: dict[str, Any]) -> None:
+    """Processor seconds, memory, what is least, and what was before."""
+    from georecall.verify.cli.terminal import console, table
+
+    shown = table()
+    compared = found["before"] is not None
+    for column in (
+        "wait",
+        "CPU s",
+        "least",
+        "s",
+        "peak MB",
+        *(("before", "peak MB", "times shorter") * compared),
+    ):
+        shown.add_column(column, justify="left" if column == "wait" else "right", overflow="fold")
+    for row in found["waits"]:
+        cells = [
+            row["name"],
+            _seconds(row),
+            f"{row['least_cpu_seconds']:.3g}",
+            f"{row['seconds']:.3g}",
+            _peak(row),
+        ]
+        if compared:
+            old = row["before"]
+            cells += ["-"] * 3 if old is None else [_seconds(old), _peak(old), f"{row['times']:.3g}"]
+        shown.add_row(*cells)
+    console().print(shown)
+    console().print(f"revision {found['revision']}" + (f", beside {found['before']}" if compared else ""))
+
+
+def _seconds(row: dict[str, Any]) -> str:
+    """Processor seconds, or what they are more than; and how a command ended that did not do its work."""
+    if row["status"] is None:
+        return f"> {row['cpu_seconds']:.3g}"
+    failed = "" if row["status"] in (0, 1, 3) else f" (status {row['status']})"
+    return f"{row['cpu_seconds']:.3g}{failed}"
+
+
+def _peak(row: dict[str, Any]) -> str:
+    return "-" if row["peak_bytes"] is None else f"{row['peak_bytes'] / 1e6:.0f}"
+
+
+def _show_scaling(found: dict[str, Any]) -> None:
+    """Exponents beside what theory has."""
+    from georecall.verify.cli.terminal import console, table
+
+    shown = table()
+    for column in ("method", "in", "from", "to", "exponent", "95% interval", "theory"):
+        shown.add_column(column, justify="left" if column == "method" else "right", overflow="fold")
+    for row in found["exponents"]:
+        interval = f"{row['lower']:.2f} to {row['upper']:.2f}"
+        cells = (
+            row["method"],
+            row["in"],
+            row["from"],
+            row["to"],
+            f"{row['estimate']:.2f}",
+            interval,
+            row["theory"],
+        )
+        shown.add_row(*map(str, cells))
+    console().print(shown)

@@ -6,6 +6,7 @@ import click
 
 from georecall.verify.cli.complete import ClaimName
 from georecall.verify.cli.options import (
+    Count,
     asks_hops,
     claim_options,
     facts_options,
@@ -43,6 +44,8 @@ from georecall.verify.cli.options import (
     help="Keyed bijections, computed on demand, instead of a random table: more facts than memory holds.",
 )
 @click.option("--checkpoint", metavar="FILE", help="Keep what is counted here, and go on from there.")
+@click.option("--workers", type=Count(), help="Processes that count the facts; default threads of this one.")
+@click.option("--scheduler", metavar="ADDRESS", help="Let the Dask cluster at this address count the facts.")
 @click.option(
     "--construction",
     metavar="MODULE:FUNCTION",
@@ -69,6 +72,8 @@ def command(
     engine: str,
     implicit: bool,
     checkpoint: str | None,
+    workers: int | None,
+    scheduler: str | None,
     construction: str | None,
     batch_size: int | None,
     chain_of_thought: bool,
@@ -81,6 +86,7 @@ def command(
     georecall check single-hop --subjects 1000 --relations 8
     georecall check single-hop-quantized --bits 4 --facts elements
     georecall check single-hop --subjects 2^26 --relations 16 --implicit --checkpoint run.json
+    georecall check single-hop --subjects 2^30 --relations 16 --implicit --scheduler tcp://10.0.0.1:8786
     georecall check --model model.safetensors --answers model.answers.npy
     georecall check --construction mypackage.mymodule:build
     georecall check --construction mymodule:build --chain-of-thought --hops 3
@@ -91,6 +97,7 @@ def command(
     from georecall.verify.cli.output import exit_status, print_json, print_verdict, progress_bar
 
     given = {name: value for name, value in options.items() if value is not None}
+    spread = workers is not None or scheduler is not None
     with input_errors(), progress_bar("verifying") as progress:
         table = read_facts(facts, missing)
         if table is not None and missing is not None and claim is not None and asks_hops(claim):
@@ -98,8 +105,11 @@ def command(
         if construction is not None:
             if claim is not None or model is not None:
                 raise click.UsageError("--construction is judged alone: not with a claim or --model")
-            if implicit or checkpoint is not None or engine != "numpy":
-                raise click.UsageError("--implicit, --checkpoint and --engine do not go with --construction")
+            if implicit or checkpoint is not None or spread or engine != "numpy":
+                raise click.UsageError(
+                    "--implicit, --checkpoint, --workers, --scheduler and --engine "
+                    "do not go with --construction"
+                )
             if answers is not None:
                 table = read_answers(answers, facts)
             verdict = _check_construction(
@@ -120,8 +130,10 @@ def command(
             )
         elif model is not None:
             given.pop("seed")
-            if implicit or checkpoint is not None:
-                raise click.UsageError("--implicit and --checkpoint go with a claim, not with --model")
+            if implicit or checkpoint is not None or spread:
+                raise click.UsageError(
+                    "--implicit, --checkpoint, --workers and --scheduler go with a claim, not with --model"
+                )
             _refuse_with_model(claim, given)
             verdict = _check_model(model, answers, table, missing, engine, progress)
         else:
@@ -134,16 +146,19 @@ def command(
                     "--answers goes with --model or --construction; facts of a claim come with --facts"
                 )
             from georecall.verify.claims.check import check
+            from georecall.verify.executors import working
 
-            verdict = check(
-                claim,
-                table,
-                engine=engine,
-                implicit=implicit,
-                checkpoint=checkpoint,
-                progress=progress,
-                **given,
-            )
+            with working(workers, scheduler) as executor:
+                verdict = check(
+                    claim,
+                    table,
+                    engine=engine,
+                    implicit=implicit,
+                    checkpoint=checkpoint,
+                    executor=executor,
+                    progress=progress,
+                    **given,
+                )
             if facts is not None:
                 verdict.parameters["table"] = facts
     if missing is not None:

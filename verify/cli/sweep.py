@@ -221,7 +221,8 @@ def _sweep(
         raise click.UsageError(f"--rows and --out are one file, {out}: the rows would replace the results")
     with input_errors(), store_errors(), progress_bar("sweeping") as progress:
         from georecall.theory.tools.files import replacing
-        from georecall.verify.sweep import Store, cluster, sweep
+        from georecall.verify.executors import cluster
+        from georecall.verify.sweep import Store, sweep
 
         with Store(out) as store:
             with nullcontext(None) if scheduler is None else cluster(scheduler) as executor:

@@ -9,7 +9,7 @@ from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.protocol import Table
 from georecall.theory.tools.errors import CheckpointError
 from georecall.verify.margins.counting.checkpoint import Keeper, begun, identity
-from georecall.verify.margins.counting.tally import count
+from georecall.verify.margins.counting.tally import Elsewhere, count
 from georecall.verify.margins.filtered import filtered
 from georecall.verify.margins.margins import Found, Margins, Progress, check_fits, margins
 from georecall.verify.usage import UsageError, require_memory_for_weights
@@ -24,6 +24,7 @@ def certify(
     *,
     work: dict[str, Any] | None = None,
     checkpoint: str | PathLike[str] | None = None,
+    elsewhere: Elsewhere | None = None,
     progress: Progress | None = None,
 ) -> Found:
     """Judges every fact, asked as `[s, r]`.
@@ -34,22 +35,35 @@ def certify(
         one_by_one: the margins of all facts, called where counting is not enough.
         work: what the facts and the weights were made from, for a checkpoint.
         checkpoint: a file that keeps what has been counted, and from which counting goes on.
+        elsewhere: who counts instead of this process.
         progress: called with the number of facts done and of all facts.
 
     Raises:
         ValueError: the model does not fit the facts.
-        UsageError: the checkpoint cannot be used, or weights that must be held do not fit the memory.
+        UsageError: the checkpoint cannot be used, weights that must be held do not fit the memory, or those
+            that are not counted cannot be judged elsewhere.
+        ChildProcessError: who counts elsewhere is lost.
     """
     check_fits(model, facts)
     found: Found | None
     if checkpoint is None:
-        found = count(model, facts, progress=progress)
+        found = count(model, facts, progress=progress, elsewhere=elsewhere)
     else:
         named = identity(model, work or {})
         try:
             started = begun(checkpoint, named)
             with Keeper(checkpoint, named) as keeper:
-                found = count(model, facts, begun=started, keep=keeper.keep, progress=progress)
+                found = count(
+                    model,
+                    facts,
+                    begun=started,
+                    keep=keeper.keep,
+                    fold=keeper.fold,
+                    progress=progress,
+                    elsewhere=elsewhere,
+                )
+        except ChildProcessError as lost:
+            raise ChildProcessError(f"{lost}; what was counted is kept: run the same command again") from lost
         except KeyboardInterrupt as interrupt:
             counted = f"{interrupt}; " if str(interrupt) else ""
             raise KeyboardInterrupt(f"{counted}the same command goes on from there") from None
@@ -57,6 +71,8 @@ def certify(
             raise UsageError(str(error)) from error
     if found is not None:
         return found
+    if elsewhere is not None:
+        raise UsageError("these weights are not judged in whole numbers, piece by piece: others cannot help")
     require_memory_for_weights(facts, model.d_model)
     if isinstance(facts, FactTable) and facts.n_facts * facts.n_attributes >= _MANY:
         found = filtered(model, facts, progress=progress)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from georecall.constructions.codes.nearest import nearest_in_columns
 from georecall.constructions.transformer.arithmetic import times
 from georecall.constructions.transformer.transformer import Transformer
+from georecall.theory.tools.blocks import Fold, fold
 from georecall.verify.margins.balls import Ball, Floats, granule
 from georecall.verify.margins.rationals import Rational
 from georecall.verify.margins.unembedding import Unembedding
@@ -77,6 +78,7 @@ class Codebook:
         answers: NDArray[np.integer],
         *,
         asked: NDArray[np.int64] | None,
+        fold: Fold = fold,
     ) -> "Codebook | None":
         """The codebook of an unembedding and biases; None if they are none.
 
@@ -86,13 +88,16 @@ class Codebook:
             readouts: x P of some prompts, from which the weights k are guessed, shape (batch, m).
             answers: what the prompts ask for, shape (batch,).
             asked: the attributes whose margins are wanted, in increasing order; None: all.
+            fold: goes through all attributes.
         """
         if read.n_words < 2 or not -1073 <= 2 * read.step <= 900:
             return None  # there is nothing to compare, or margins would be no floats
         weights = _guessed(np.ldexp(readouts, -read.step), read.columns(answers).T)
-        if float(read.largest) ** 2 * weights.sum() >= 1 << 50 or not _nearest_word(b_U, read, weights):
+        if float(read.largest) ** 2 * weights.sum() >= 1 << 50 or not _nearest_word(b_U, read, weights, fold):
             return None
-        squares = nearest_in_columns(read.columns, read.n_words, read.length, of=asked, weights=weights)
+        squares = nearest_in_columns(
+            read.columns, read.n_words, read.length, of=asked, weights=weights, fold=fold
+        )
         return cls(read, weights, asked, squares)
 
     @property
@@ -133,17 +138,20 @@ class Codebook:
         return np.asarray((ball.mid == np.ldexp(wanted.astype(np.float64), self.step)).all(axis=-1))
 
 
-def _nearest_word(b_U: Any, read: Unembedding, weights: NDArray[np.int64]) -> bool:
+def _nearest_word(b_U: Any, read: Unembedding, weights: NDArray[np.int64], fold: Fold) -> bool:
     """Whether biases are const - <c_a, c_a>_k / 2 exactly."""
-    first = None
-    for block in read.blocks(_BLOCK):
+
+    def step(first: Any, block: slice) -> Any:
+        if first is False:
+            return False
         words = read.columns(block).astype(np.float64)
         norms = (weights.astype(np.float64) @ (words * words)).astype(np.int64)  # below 2^50
         found = _constant(np.asarray(b_U[block], dtype=np.float64), norms, 2 * read.step - 1)
         if found is None or (first is not None and not _equal(first, found)):
             return False
-        first = first or found
-    return True
+        return first or found
+
+    return fold("biases", read.n_words, _BLOCK, step, None) is not False
 
 
 def _constant(biases: Floats, norms: NDArray[np.int64], step: int) -> tuple[int, int] | None:

@@ -53,6 +53,7 @@ def margins(
     chain_of_thought: bool = False,
     typed: bool = False,
     method: Literal["auto", "exhaustive", "codebook"] = "auto",
+    residuals: Floats | None = None,
     progress: Progress | None = None,
 ) -> Margins:
     """The margin of every fact, asked as `[s, r]` of the model's weights, or of other queries.
@@ -70,6 +71,8 @@ def margins(
         typed: whether each hop has relations of its own (see `theory.facts.strings`).
         method: "exhaustive" computes all logits; "codebook" insists on the certificate; "auto" takes the
             codebook for the facts that it settles and all logits for the others.
+        residuals: where they are known without error already, those before the unembedding, shape
+            (queries, d_model).
         progress: called with the number of queries done and of all queries.
 
     Raises:
@@ -85,7 +88,7 @@ def margins(
     queries = Facts(facts) if isinstance(facts, FactTable) else facts
     check_fits(model, queries.facts)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is decided in rationals
-        ledger = _Ledger(model, queries)
+        ledger = _Ledger(model, queries, residuals)
         if method != "exhaustive":
             ledger.take_codebook()
         for block in ledger.blocks():
@@ -183,6 +186,7 @@ class _Ledger:
 
     model: Transformer
     queries: Queries
+    residuals: Floats | None = None  # known without error
     codebook: Codebook | None = None
     rational: dict[int, Fraction] = field(default_factory=dict)  # margins found by rational arithmetic
     rivals: dict[int, int] = field(default_factory=dict)  # and the strongest wrong attributes
@@ -211,7 +215,8 @@ class _Ledger:
     def enter_floats(self, block: Numbers) -> None:
         """Bounds for one block of queries by certified floats; exact where nothing was rounded."""
         tokens, positions, answers = self.queries.prompts(block)
-        x = self.floats.residual(tokens, positions)
+        known = self.residuals
+        x = self.floats.residual(tokens, positions) if known is None else Ball.of(known[block])
         settled = self._enter_settled(x, block, answers)
         for rows in _chunks(np.flatnonzero(~settled), _BLOCK // self.model.d_vocab_out):
             logits = times(x[rows], self.floats.W_U) + self.floats.b_U
@@ -303,6 +308,8 @@ class _Ledger:
 
     def _entries_per_query(self) -> int:
         """How many numbers the residuals, or the neurons, of one prompt are."""
+        if self.residuals is not None:
+            return self.model.d_model
         length = int(self.queries.prompts(np.array([0])).tokens.shape[1])
         return length * max(self.model.d_model, self.model.d_mlp)
 

@@ -24,11 +24,13 @@ from georecall.constructions.transformer.layers import Attention
 from georecall.constructions.transformer.prompts import subject_first
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
+from georecall.theory.tools.blocks import blocks
 from georecall.verify.margins.balls import Ball
 from georecall.verify.margins.induction import PremiseError
 from georecall.verify.margins.margins import Margins, Progress, check_fits, margins
 from georecall.verify.margins.queries import Numbers, Prompts, over_entities
 
+_NEURONS = 1 << 22  # activations computed at a time: 32 MiB of float64
 _LIMIT = 1 << 26  # entries of the residuals of all ways that are told apart
 
 
@@ -87,12 +89,15 @@ def transitions(
     """
     facts = over_entities(facts)
     check_fits(model, facts)
-    found = margins(model, representatives(model, facts, alphabet), progress=progress)
+    queries, residuals = representatives(model, facts, alphabet)
+    found = margins(model, queries, residuals=residuals, progress=progress)
     return replace(found, method="transitions", path="transitions")
 
 
-def representatives(model: Transformer, facts: FactTable, alphabet: Numbers) -> Representatives:
-    """One query for every distinct residual and answer; errors as of `transitions`."""
+def representatives(
+    model: Transformer, facts: FactTable, alphabet: Numbers
+) -> tuple[Representatives, NDArray[np.float64]]:
+    """One query for every distinct residual and answer, and these residuals; errors as of `transitions`."""
     hops, facts = len(alphabet), over_entities(facts)
     reads = _positions_read(model, hops)
     floats = model.map(Ball.of)
@@ -104,13 +109,21 @@ def representatives(model: Transformer, facts: FactTable, alphabet: Numbers) -> 
             x = ways.read(sorted(set(positions)), x, model.d_model)
             x = _attended(floats, block.attention, positions, ways, x, N)
         if block.mlp is not None:
-            x = x + block.mlp(x)
+            x = _moved(block.mlp, x)
         if not x.exact:
             raise PremiseError("the arithmetic of the layers must not round")
         x = ways.merge(x)
     if ways.n_read <= hops:
         raise PremiseError(f"every relation must be read; position {ways.n_read} is not")
-    return Representatives(facts, ways.histories, ways.reached)
+    return Representatives(facts, ways.histories, ways.reached), x.mid
+
+
+def _moved(mlp: Any, x: Ball) -> Ball:
+    """The residuals after the MLP, some rows at a time: a memory has a neuron for every entity."""
+    size = max(1, _NEURONS // mlp.b_in.shape[0])
+    parts = [x[block] + mlp(x[block]) for block in blocks(len(x.mid), size)]
+    inexact = next((part for part in parts if not part.exact), None)
+    return inexact if inexact is not None else Ball.of(np.concatenate([part.mid for part in parts]))
 
 
 @dataclass

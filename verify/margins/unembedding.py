@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from georecall.constructions.transformer.arithmetic import dense, float64
 from georecall.constructions.transformer.on_demand import OnDemand, run
 from georecall.constructions.transformer.parts import placed
-from georecall.theory.tools.blocks import blocks
+from georecall.theory.tools.blocks import Fold, blocks, fold
 from georecall.verify.margins.balls import granule
-from georecall.verify.margins.counting.separated import largest
 
 _DIGITS = 24  # of the entries of C: products of two and sums of many are then exact
 _BLOCK = 1 << 21  # entries of W_U looked at together
@@ -43,17 +42,14 @@ class Unembedding:
     first: NDArray[np.intp]
 
     @classmethod
-    def of(cls, W_U: Any) -> "Unembedding | None":
+    def of(cls, W_U: Any, fold: Fold = fold) -> "Unembedding | None":
         """The distinct rows of an unembedding; None if all are zero, or of more than 24 bits."""
         matrix = W_U if isinstance(W_U, OnDemand) else dense(float64(W_U))
-        group, first = _identical(matrix)
+        group, first, most = _identical(matrix, fold)
         if not len(first):
             return None
-        step, most = 0, 0.0
-        if isinstance(matrix, OnDemand):
-            pieces = blocks(matrix.shape[1], _BLOCK // len(first))
-            most = max(largest(_columns(matrix, block, first)) for block in pieces)
-        else:
+        step = 0
+        if not isinstance(matrix, OnDemand):
             matrix = matrix[first]
             step = granule(matrix)
             matrix = np.ldexp(matrix, -step) if step else matrix
@@ -83,24 +79,32 @@ class Unembedding:
         return blocks(self.n_words, size)
 
 
-def _identical(W_U: Any) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """For each row its group, -1 where it is all zero, and for each group its first row.
+def _identical(W_U: Any, fold: Fold) -> tuple[NDArray[np.intp], NDArray[np.intp], float]:
+    """For each row its group, -1 where it is all zero; for each group its first row; the largest magnitude.
 
     Rows that agree on some columns may differ on later ones: groups are split until all have been seen.
     """
     rows = np.arange(W_U.shape[0])
-    leader, used = np.zeros(len(rows), dtype=np.intp), np.zeros(len(rows), dtype=bool)
-    leaders, several = _groups(leader)
-    for block in blocks(W_U.shape[1], _BLOCK // max(1, len(rows))):
+    groups: list[Any] = []  # of the leaders seen last
+
+    def step(state: list[Any], block: slice) -> list[Any]:
+        leader, used, most = np.asarray(state[0], dtype=np.intp), np.asarray(state[1], dtype=bool), state[2]
+        if not groups or not np.array_equal(groups[0], leader):
+            groups[:] = [leader, *_groups(leader)]
         words = _columns(W_U, block, rows)
-        if not all((words[members] == words[at]).all() for at, members in several):
+        if not all((words[members] == words[at]).all() for at, members in groups[2]):
             leader = _split(words, leader, used)
-            leaders, several = _groups(leader)
-        used[leaders] |= words[leaders].any(axis=1)
-    first = np.flatnonzero(used & (leader == rows))
+            groups[:] = [leader, *_groups(leader)]
+        used[groups[1]] |= words[groups[1]].any(axis=1)
+        return [leader, used, max(most, float(words.max(initial=0)), -float(words.min(initial=0)))]
+
+    start: list[Any] = [np.zeros(len(rows), dtype=np.intp), np.zeros(len(rows), dtype=bool), 0.0]
+    leader, used, most = fold("rows", W_U.shape[1], _BLOCK // max(1, len(rows)), step, start)
+    leader = np.asarray(leader, dtype=np.intp)
+    first = np.flatnonzero(np.asarray(used, dtype=bool) & (leader == rows))
     group = np.full(len(rows), -1)
     group[first] = np.arange(len(first))
-    return group[leader], first
+    return group[leader], first, float(most)
 
 
 def _groups(leader: NDArray[np.intp]) -> tuple[Any, list[tuple[int, Any]]]:

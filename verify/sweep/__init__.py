@@ -2,7 +2,7 @@
 
 from georecall.verify.sweep.cells import KINDS, Cell, measure
 from georecall.verify.sweep.presets import HOP_PRESETS, LEARNED_PRESETS, PRESETS, capacity_cells, hop_cells
-from georecall.verify.sweep.run import SweepError, cluster, sweep
+from georecall.verify.sweep.run import SweepError, sweep
 from georecall.verify.sweep.store import Store, StoreError
 
 __all__ = [
@@ -15,7 +15,6 @@ __all__ = [
     "StoreError",
     "SweepError",
     "capacity_cells",
-    "cluster",
     "hop_cells",
     "measure",
     "sweep",

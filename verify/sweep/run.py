@@ -1,24 +1,21 @@
 """Runs the cells that a results file lacks, on any executor."""
 
-import asyncio
-import logging
 import os
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager, nullcontext
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import closing, nullcontext
 from os import PathLike
 
 import pandas as pd
 
 from georecall.theory.tools.processes import processes
+from georecall.verify.executors import LOOK, awaited, deserted
 from georecall.verify.sweep.cells import Cell, Result, measure
 from georecall.verify.sweep.store import Store
 
 Progress = Callable[[int, int], None]
 
-_LOOK = 20.0  # seconds without a result after which a cluster is asked whether anyone is there
 _AHEAD = 2  # cells handed out per worker; the others stay free for a second process
 
 
@@ -83,40 +80,6 @@ def sweep(
     return store.frame()
 
 
-@contextmanager
-def cluster(address: str) -> Iterator[Executor]:
-    """The executor of the Dask cluster whose scheduler is at this address.
-
-    Raises:
-        SweepError: Dask is not installed (extra `distributed`), or nothing answers there.
-    """
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise SweepError("--scheduler needs Dask: install georecall[distributed]") from error
-    with _quiet("distributed", "tornado", "asyncio"):
-        try:
-            client = Client(address, timeout=10)
-        except (OSError, ValueError) as error:
-            raise SweepError(f"no Dask scheduler answers at {address}: {error}") from error
-        with client:
-            yield client.get_executor(pure=False)
-
-
-@contextmanager
-def _quiet(*names: str) -> Iterator[None]:
-    """What these libraries log of a connection that breaks is not told beside the line that says it."""
-    loggers = [logging.getLogger(name) for name in logging.root.manager.loggerDict if name.startswith(names)]
-    before = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, before, strict=True):
-            logger.setLevel(level)
-
-
 Outcome = tuple[Cell, Result | str | None, float]  # text: why there is no result
 
 
@@ -143,36 +106,15 @@ def _outcomes(
                         break
                 if not running:
                     return
-                finished = wait(running, timeout=_LOOK, return_when=FIRST_COMPLETED).done
-                if not finished and begun and _deserted(pool):  # before, workers may be on their way
+                finished = wait(running, timeout=LOOK, return_when=FIRST_COMPLETED).done
+                if not finished and begun and deserted(pool):  # before, workers may be on their way
                     raise ChildProcessError("the cluster has no workers left")
                 begun = begun or bool(finished)
                 for future in finished:
-                    yield running.pop(future), *_result(future)
+                    yield running.pop(future), *awaited(future, pool, "cell")
         finally:
             for future in running if executor is not None else ():  # processes end, with all they were given
                 future.cancel()
-
-
-def _deserted(executor: Executor) -> bool:
-    """Whether it is a Dask cluster that has no worker: it would wait for one for ever."""
-    client = getattr(executor, "_client", None)
-    return client is not None and not client.scheduler_info(n_workers=1)["workers"]
-
-
-def _result(future: "Future[tuple[Result | str, float]]") -> tuple[Result | str, float]:
-    """What a worker gave.
-
-    Raises:
-        ChildProcessError: the cluster lost it, with its worker or its scheduler.
-    """
-    try:
-        return future.result()
-    except BrokenProcessPool:
-        raise
-    except (Exception, CancelledError, asyncio.CancelledError) as error:  # what a cell raises is text
-        said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        raise ChildProcessError(f"the cluster lost a cell ({said})") from error
 
 
 def _timed(cell: Cell) -> tuple[Result | str, float]:

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from georecall.constructions.codes import nearest
+from georecall.constructions.codes.code import sign_code
 from georecall.constructions.codes.distance_codes import distance_code
 from georecall.constructions.codes.nearest import nearest_squared_distances
+from georecall.theory.tools.blocks import fold
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -102,3 +104,44 @@ def test_a_code_with_one_bit_changed_is_not_linear():
     words[11, 2] *= -1
     wanted = [min(((words[a] - words[b]) ** 2).sum() for b in range(16) if b != a) for a in range(16)]
     assert nearest.nearest_squared_distances(words).tolist() == wanted
+
+
+@given(seed=st.integers(0, 10**6), n=st.integers(2, 300), digits=st.integers(1, 3), extra=st.integers(0, 2))
+def test_neighbours_that_follow_from_the_bits_are_those_that_are_found_one_by_one(seed, n, digits, extra):
+    """Words that are linear in the bits of their number, sometimes with one changed, swapped or repeated."""
+    rng = np.random.default_rng(seed)
+    bits = (n - 1).bit_length()
+    m = -(-bits // digits) + extra
+    basis = (
+        rng.integers(1 << digits, size=(bits, m)) if seed % 3 else _digits(1 << np.arange(bits), m, digits)
+    )
+    words = np.zeros((n, m), dtype=np.int64)
+    for i in range(bits):
+        words[(np.arange(n) >> i & 1) == 1] ^= basis[i]
+    if seed % 4 == 0:
+        words[rng.integers(n)] = words[rng.integers(n)]
+    if seed % 4 == 1:
+        words[rng.integers(n), rng.integers(m)] ^= 1
+    squares = ((words[:, None] - words) ** 2).sum(axis=2)
+    np.fill_diagonal(squares, 1 << 40)
+    assert np.array_equal(nearest_squared_distances(words), squares.min(axis=1))
+
+
+def _digits(numbers, m, digits):
+    return np.stack([numbers >> digits * j & (1 << digits) - 1 for j in range(m)], axis=1)
+
+
+@pytest.mark.parametrize("n", [2, 64, 1000])
+def test_sign_codes_are_seen_to_be_linear_and_what_is_changed_anywhere_is_not(n):
+    words = sign_code(n).words.copy()
+
+    def follows(words):
+        columns, counts = (lambda some: words.T[:, some]), np.ones(words.shape[1], dtype=int)
+        spans = nearest._Spans.of(columns, *words.shape, counts)
+        return nearest._all_have_a_neighbour(columns, n, spans, counts, fold)
+
+    assert follows(words)
+    for a in range(0, n, 1 + n // 50) if n > 2 else ():
+        changed = words.copy()
+        changed[a, a % words.shape[1]] *= -1
+        assert not follows(changed)

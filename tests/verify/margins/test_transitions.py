@@ -57,7 +57,7 @@ def test_it_equals_enumeration_of_sound_and_of_broken_weights(seed, name, typed,
 def test_few_queries_stand_for_many():
     facts = random_functions(20, 3, rng=np.random.default_rng(0))
     alphabet = letters(facts, 7)
-    stands = representatives(sequential_hops(facts, hops=7), facts, alphabet)
+    stands, _ = representatives(sequential_hops(facts, hops=7), facts, alphabet)
     assert len(stands.answers) <= 20 * 3  # of 20 x 3^7
     for history, answer in zip(stands.histories, stands.answers, strict=True):
         assert facts.compose(history[1:])[history[0]] == answer

@@ -15,8 +15,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from georecall.verify.executors import cluster
 from georecall.verify.sweep import PRESETS, Cell, Store, StoreError, SweepError, cells, sweep
-from georecall.verify.sweep.run import cluster
 
 GRID = [
     Cell.of(

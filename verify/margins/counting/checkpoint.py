@@ -7,6 +7,7 @@ count is never carried over to other work. A fingerprint of its own shows whethe
 import hashlib
 import json
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from os import PathLike
 from pathlib import Path
@@ -14,30 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from georecall.constructions.transformer.arithmetic import dense
-from georecall.constructions.transformer.on_demand import OnDemand
 from georecall.constructions.transformer.transformer import Transformer
+from georecall.theory.tools.blocks import State, blocks
 from georecall.theory.tools.errors import CheckpointError
 from georecall.theory.tools.files import replacing
 from georecall.theory.tools.version import VERSION
+from georecall.verify.margins.counting.fingerprint import fingerprint
 from georecall.verify.margins.counting.tally import Tally
 
 _SECONDS = 2.0  # between two writes
-_SAMPLE = 64  # rows or columns of a weight on demand that its fingerprint reads, at either end
-
-
-def fingerprint(model: Transformer) -> str:
-    """SHA-256 of the weights, in hexadecimal; of those that come on demand, of a sample."""
-    found = hashlib.sha256(repr((model.attention, model.attn_scale)).encode())
-    for name, weight in model.weights().items():
-        found.update(repr((name, tuple(weight.shape))).encode())
-        if isinstance(weight, OnDemand):
-            found.update(_sampled(weight, model.d_vocab if name == "W_E" else model.d_vocab_out).tobytes())
-        else:
-            values = dense(weight)
-            values = values[:1] if values.strides == (0,) else values  # one number, repeated
-            found.update(np.ascontiguousarray(values, dtype=np.float64).tobytes())
-    return found.hexdigest()
 
 
 def begun(path: str | PathLike[str], work: dict[str, Any]) -> Tally | None:
@@ -46,6 +32,20 @@ def begun(path: str | PathLike[str], work: dict[str, Any]) -> Tally | None:
     Raises:
         CheckpointError: the file cannot be read, is not as it was written, or belongs to other work.
     """
+    content = _content(path)
+    if content is None:
+        return None
+    theirs, ours = content["work"], _plain(work)
+    if theirs != ours:
+        differing = sorted(name for name in {*theirs, *ours} if theirs.get(name) != ours.get(name))
+        raise CheckpointError(
+            f"{path} was begun for other work ({', '.join(differing)}); name another file, or delete it"
+        )
+    return Tally(**content["tally"] | {"worst": tuple(content["tally"]["worst"])})
+
+
+def _content(path: str | PathLike[str]) -> dict[str, Any] | None:
+    """What a file says; None if there is no such file; errors as of `begun`."""
     file = Path(path)
     if not file.exists():
         return None
@@ -57,44 +57,61 @@ def begun(path: str | PathLike[str], work: dict[str, Any]) -> Tally | None:
             raise ValueError("its content is not what was written; name another file, or delete it")
     except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is no checkpoint of georecall: {error}") from error
-    theirs, ours = content["work"], _plain(work)
-    if theirs != ours:
-        differing = sorted(name for name in {*theirs, *ours} if theirs.get(name) != ours.get(name))
-        raise CheckpointError(
-            f"{path} was begun for other work ({', '.join(differing)}); name another file, or delete it"
-        )
-    return Tally(**content["tally"] | {"worst": tuple(content["tally"]["worst"])})
+    return content
 
 
 class Keeper:
     """Writes what is counted to a file, now and then, and the last of it however the block ends.
 
+    Also how far the way through all attributes is that comes before the first fact: it takes minutes where
+    these are a billion, and whoever is interrupted more often than that gets through it all the same.
+
     Raises:
         OSError: the file cannot be written: at once, and not after the work.
+        CheckpointError: as of `begun`.
     """
 
     def __init__(self, path: str | PathLike[str], work: dict[str, Any]) -> None:
         self.path, self.work = path, _plain(work)
         self.tally: Tally | None = None
+        self.gone_through: dict[str, tuple[int, Any]] = {}  # by name: how far, and the state there
         self.written = -np.inf
 
     def __enter__(self) -> "Keeper":
-        if not Path(self.path).exists():
-            self._write(Tally())
+        content = _content(self.path)
+        if content is None:
+            self._write()
+        else:
+            self.gone_through = {name: tuple(far) for name, far in content["gone_through"].items()}
+            self.tally = begun(self.path, self.work)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.tally is not None:
-            self._write(self.tally)
+        self._write()
+
+    def fold(
+        self, name: str, n: int, size: int, step: Callable[[State, slice], State], state: State
+    ) -> State:
+        """As `theory.tools.blocks.fold`, from where the file has it."""
+        done, state = self.gone_through.get(name, (0, state))
+        for block in blocks(n - done, size):
+            state = step(state, slice(done + block.start, done + block.stop))
+            self.gone_through[name] = (done + block.stop, state)
+            self._write_now_and_then()
+        return state
 
     def keep(self, tally: Tally) -> None:
         """Takes note of what has been counted."""
         self.tally = tally
-        if time.monotonic() - self.written >= _SECONDS:
-            self._write(tally)
+        self._write_now_and_then()
 
-    def _write(self, tally: Tally) -> None:
-        content = {"work": self.work, "tally": asdict(tally)}
+    def _write_now_and_then(self) -> None:
+        if time.monotonic() - self.written >= _SECONDS:
+            self._write()
+
+    def _write(self) -> None:
+        gone = json.loads(json.dumps(self.gone_through, default=np.ndarray.tolist))
+        content = {"work": self.work, "tally": asdict(self.tally or Tally()), "gone_through": gone}
         with replacing(self.path) as temporary:
             temporary.write_text(json.dumps(content | {"sha256": _digest(content)}, indent=2), "utf-8")
         self.written = time.monotonic()
@@ -114,11 +131,3 @@ def _plain(work: dict[str, Any]) -> dict[str, Any]:
     """As JSON would give it back."""
     plain: dict[str, Any] = json.loads(json.dumps(work, default=str))
     return plain
-
-
-def _sampled(weight: OnDemand, n_tokens: int) -> Any:
-    first = np.arange(min(_SAMPLE, n_tokens))
-    tokens = np.unique(np.concatenate([first, n_tokens - 1 - first]))
-    if hasattr(weight, "__getitem__"):
-        return weight[tokens]
-    return weight.columns(tokens).astype(np.float64)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.protocol import Table
+from georecall.theory.tools.blocks import Fold, fold
 from georecall.verify.margins.balls import Floats, granule
 from georecall.verify.margins.codebook import Codebook
 from georecall.verify.margins.counting.separated import Integers, NotExactError, Separated, largest
@@ -43,14 +44,15 @@ class Judge:
     codebook: Codebook | None
 
     @classmethod
-    def of(cls, model: Transformer, facts: Table) -> "Judge | None":
+    def of(cls, model: Transformer, facts: Table, fold: Fold = fold) -> "Judge | None":
         """The judge of a model; None if its forward pass is not separated, or not exact in integers.
 
         Args:
             model: over N subjects, then R relations, with |A| outputs; it fits the facts.
             facts: asked as `[s, r]`.
+            fold: goes through all attributes.
         """
-        read = Unembedding.of(model.W_U)
+        read = Unembedding.of(model.W_U, fold)
         if read is None:
             return None
         separated = Separated.of(model, facts.n_subjects, read.gather)
@@ -63,7 +65,7 @@ class Judge:
             return None
         readouts, answers = np.ldexp(y.T.astype(np.float64), separated.step), facts.block(0, some)[0]
         asked = None if facts.onto else np.asarray(facts.occurring(), dtype=np.int64)
-        book = Codebook.behind(read, model.b_U, readouts, answers, asked=asked)
+        book = Codebook.behind(read, model.b_U, readouts, answers, asked=asked, fold=fold)
         return cls(model, facts, read, separated, book)
 
     def margins(self, start: int, stop: int) -> tuple[Floats, int]:
@@ -162,6 +164,8 @@ class Judge:
     @cached_property
     def _only(self) -> float | None:
         squares = self.codebook.squares if self.codebook is not None else np.zeros(0)
+        if squares.strides == (0,):  # one number for all
+            squares = squares[:1]
         if not len(squares) or squares.min() != squares.max():
             return None
         return float(self.codebook.worth(squares[:1])[0]) if self.codebook is not None else None

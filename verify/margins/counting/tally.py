@@ -1,23 +1,30 @@
 """Recall of more facts than margins can be kept of: what is counted is that, and how far, they hold.
 
-Subjects are judged a piece at a time, by as many threads as there are cores, and counted in order, so that
-the outcome does not depend on the threads. What has been counted can be written to a file and taken up again.
+Subjects are judged a piece at a time, by as many threads as there are cores or by the workers of any
+executor, and counted in order, so that the outcome does not depend on who counts. What has been counted can
+be written to a file and taken up again.
 """
 
 import math
 import os
+import pickle
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
+from threading import Lock
+from typing import Any
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.protocol import Table
+from georecall.theory.tools.blocks import Fold, blocks, fold
+from georecall.verify.executors import awaited, n_workers
+from georecall.verify.margins.counting.fingerprint import fingerprint
 from georecall.verify.margins.counting.judge import Judge
 from georecall.verify.margins.counting.separated import NotExactError
 from georecall.verify.margins.found import Method
@@ -27,6 +34,9 @@ from georecall.verify.margins.margins import Progress
 _PIECE_BYTES = 16 << 20  # of residuals judged together; smaller pieces lose to calls, larger ones to memory
 _PIECES = 8  # of a table at least, the same for any number of threads ...
 _WORTH_A_THREAD = 1 << 21  # ... unless they get smaller than this, done before a second thread has begun
+_HANDFUL = 64  # pieces of a task at most: what is lost with a worker is less than a minute's work ...
+_TASKS = 16  # ... and each worker has so many, to the end
+_ONE_AT_A_TIME = Lock()  # a worker of several threads makes the judge once
 _ENOUGH = 1 << 36  # logits spent on facts not recalled, before it is enough to know that some are not
 
 
@@ -72,6 +82,19 @@ class Tally:
             self.n_settled + other.n_settled,
             *((self.least, self.worst) if first else (other.least, other.worst)),
         )
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """Who counts instead of this process.
+
+    Args:
+        executor: whose workers do: processes, or a Dask cluster's.
+        make: what they make the weights and the facts of, each for itself; it is pickled.
+    """
+
+    executor: Executor
+    make: Callable[[], tuple[Transformer, Table]]
 
 
 @dataclass(frozen=True)
@@ -141,8 +164,10 @@ def count(
     *,
     begun: Tally | None = None,
     keep: Callable[[Tally], None] | None = None,
+    fold: Fold = fold,
     progress: Progress | None = None,
     workers: int | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> Counted | None:
     """Judges every fact of a table by exact integers, or enough of them to refute it.
 
@@ -151,20 +176,35 @@ def count(
         facts: asked as `[s, r]`.
         begun: what was counted before.
         keep: called with all that is counted, after every piece and when interrupted.
+        fold: goes through all attributes before the first fact; see `theory.tools.blocks`.
         progress: called with the number of facts done and of all facts.
         workers: threads; default one per core. The outcome is the same.
+        elsewhere: counts instead of threads. The outcome is the same.
 
     Returns:
         None if the model is not judged in exact integers: then ask `verify.margins`.
+
+    Raises:
+        ChildProcessError: who counts elsewhere is lost, or has other weights.
     """
+    gone_through: dict[str, Any] = {}
+
+    def noted(name: str, *rest: Any) -> Any:
+        gone_through[name] = fold(name, *rest)
+        return gone_through[name]
+
     with _blas().limit(limits=1):  # its products are too small for threads
-        judge = Judge.of(model, facts)
+        judge = Judge.of(model, facts, noted)
     if judge is None:
         return None
     total = begun or Tally()
     start = facts.n_subjects if _is_enough(total, facts) else total.n_subjects
     try:
-        for part in _in_order(judge, start, workers or os.cpu_count() or 1):
+        if elsewhere is None:
+            parts = _in_order(judge, start, workers or os.cpu_count() or 1)
+        else:
+            parts = _in_order_elsewhere(judge, start, elsewhere, gone_through)
+        for part in parts:
             total = total.plus(part)
             if keep is not None:
                 keep(total)
@@ -186,9 +226,7 @@ def _is_enough(total: Tally, facts: Table) -> bool:
 
 def _in_order(judge: Judge, start: int, workers: int) -> Iterator[Tally]:
     """The tallies of the pieces from a subject on, each one begun a little ahead."""
-    N, width = judge.facts.n_subjects, max(1, len(judge.separated.rows))
-    piece = min(_PIECE_BYTES // width, max(_WORTH_A_THREAD // width, N // _PIECES))
-    piece = max(256, piece // 256 * 256)
+    N, piece = judge.facts.n_subjects, _piece_size(judge)
     starts = iter(range(start, N, piece))
     ahead: deque[Future[Tally]] = deque()
     with _blas().limit(limits=1 if workers > 1 else None), ThreadPoolExecutor(workers) as pool:
@@ -201,6 +239,76 @@ def _in_order(judge: Judge, start: int, workers: int) -> Iterator[Tally]:
                 yield ahead.popleft().result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _piece_size(judge: Judge) -> int:
+    """Subjects of a piece; it does not depend on who counts."""
+    N, width = judge.facts.n_subjects, max(1, len(judge.separated.rows))
+    piece = min(_PIECE_BYTES // width, max(_WORTH_A_THREAD // width, N // _PIECES))
+    return max(256, piece // 256 * 256)
+
+
+def _in_order_elsewhere(
+    judge: Judge, start: int, elsewhere: Elsewhere, gone_through: dict[str, Any]
+) -> Iterator[Tally]:
+    """The same, pieces by the handful: what a scheduler does for a task takes as long as many facts."""
+    N, piece = judge.facts.n_subjects, _piece_size(judge)
+    workers = n_workers(elsewhere.executor)
+    handful = piece * min(_HANDFUL, max(1, (N - start) // (piece * workers * _TASKS)))
+    job = pickle.dumps((elsewhere.make, gone_through, fingerprint(judge.model)))
+    starts, ahead, begun = iter(range(start, N, handful)), deque[Future[list[Tally] | None]](), False
+    try:
+        while True:
+            while len(ahead) < 2 * workers and (at := next(starts, None)) is not None:
+                ahead.append(elsewhere.executor.submit(counted, job, at, min(at + handful, N), piece))
+            if not ahead:
+                return
+            found = awaited(ahead[0], elsewhere.executor, "piece", begun=begun)
+            if found is None:
+                raise NotExactError("no integers hold a number on the way")
+            yield from found
+            ahead.popleft()
+            begun = True
+    finally:
+        for future in ahead:
+            future.cancel()
+
+
+def counted(job: bytes, start: int, stop: int, piece: int) -> list[Tally] | None:
+    """What a worker does: the tallies of some pieces; None if they are not exact in integers.
+
+    Args:
+        job: pickled: how the weights and facts are made, what `fold` found before, the weights' fingerprint.
+        start: the first subject.
+        stop: the last but one.
+        piece: subjects of each tally.
+
+    Raises:
+        ValueError: the worker makes other weights, as another version would.
+    """
+    with _ONE_AT_A_TIME:
+        judge = _judge(job)
+    with _blas().limit(limits=1):
+        try:
+            return [_piece(judge, start + at.start, start + at.stop) for at in blocks(stop - start, piece)]
+        except NotExactError:
+            return None
+
+
+@lru_cache(maxsize=1)
+def _judge(job: bytes) -> Judge:
+    make, gone_through, theirs = pickle.loads(job)
+    model, facts = make()
+    if fingerprint(model) != theirs:
+        raise ValueError("this worker makes other weights: does it run the same version of georecall?")
+
+    def known(name: str, *rest: Any) -> Any:
+        return gone_through[name] if name in gone_through else fold(name, *rest)
+
+    with _blas().limit(limits=1):
+        judge = Judge.of(model, facts, known)
+    assert judge is not None  # as it was not for who sent the job
+    return judge
 
 
 @cache
