@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array, issparse
 
 from georecall.constructions.transformer.arithmetic import (
     dense,
@@ -41,6 +42,7 @@ _SLACK = 1.0 + 2.0**-20  # covers the rounding of the radii themselves: sums of 
 # then the numbers at hand bound themselves. More than float32 has: a format found for some prompts that is
 # no wider than that is right for all.
 _DIGITS_KEPT = 30
+_WORTH = 1 << 16  # entries of a product from which it is worth while to look for a faster way
 TINY = 2.0**-1000  # covers underflow of up to 2^70 products, each off by at most 2^-1074
 
 
@@ -124,6 +126,19 @@ class Ball:
     def absolute(self) -> Any:
         """|mid|, kept because a weight is used for many batches."""
         return abs(self.mid)
+
+    @cached_property
+    def in_single_precision(self) -> tuple[Any, Any, NDArray[np.float32]] | None:
+        """Rows and columns in use of a sparse matrix, and the entries there; None if most are 0."""
+        if not issparse(self.mid):
+            return None
+        entries = self.mid.tocoo()
+        rows, columns = np.unique(entries.row), np.unique(entries.col)
+        if not 0 < len(rows) * len(columns) <= 4 * entries.nnz:
+            return None
+        small = csr_array(self.mid)[rows][:, columns].toarray()
+        single = small.astype(np.float32)
+        return (rows, columns, single) if np.array_equal(single, small) else None
 
     @property
     def radius(self) -> Floats:
@@ -239,8 +254,31 @@ def _(x: Ball, W: Ball) -> Ball:
         rounding = gamma(W.shape[0]) * times(abs(x.mid), W.absolute)
         return np.asarray(rounding + times(x.radius, W.absolute))  # weights are exact
 
-    bound = np.asarray(x.bound @ W.absolute)
-    return _result(times(x.mid, W.mid), bound, x.granule + W.granule, (x, W), radius)
+    bound, step = np.asarray(x.bound @ W.absolute), x.granule + W.granule
+    mid = _in_single_precision(x, W, bound, step)
+    return _result(times(x.mid, W.mid) if mid is None else mid, bound, step, (x, W), radius)
+
+
+def _in_single_precision(x: Ball, W: Ball, bound: Floats, step: int) -> Floats | None:
+    """The product where float32 rounds nothing and many prompts make it worth while; else None.
+
+    All entries are whole granules, and so are all partial sums, below 2^24 of them in whatever order. A
+    sparse weight whose entries fill their rows and columns, such as a memory's, is a small dense one.
+    """
+    n_products = x.mid.size // max(1, x.shape[-1]) * W.shape[1]
+    fits = x.exact and max(abs(x.granule), abs(W.granule)) < 50
+    if n_products < _WORTH or not fits or W.in_single_precision is None:
+        return None
+    largest = max(float(bound.max(initial=0)) / 2.0**step, float(x.bound.max(initial=0)) / 2.0**x.granule)
+    if not largest < 1 << 24:
+        return None
+    rows, columns, entries = W.in_single_precision
+    read = x.mid.reshape(-1, x.shape[-1])[:, rows].astype(np.float32) @ entries
+    if entries.shape[1] == W.shape[1]:
+        return np.asarray(read.astype(np.float64).reshape(*x.shape[:-1], W.shape[1]))
+    out = np.zeros((len(read), W.shape[1]))
+    out[:, columns] = read
+    return out.reshape(*x.shape[:-1], W.shape[1])
 
 
 @inner.register

@@ -12,6 +12,7 @@ from scipy.sparse import coo_array, csr_array
 
 from georecall import MLP, Attention, Block, Transformer
 from georecall.constructions.transformer.arithmetic import hardmax, inner, mix, relu, softmax, times
+from georecall.verify.margins import balls as balls_module
 from georecall.verify.margins.balls import FORMATS, SUMMED_IN, Ball, Format, format_needed, granule
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -610,3 +611,27 @@ def test_a_score_that_may_be_off_leaves_the_weights_of_all_positions_open():
     away = 1 / (1 + np.exp(-(2.0**-10))) - 0.5  # with the first score at the end of its radius
     assert (np.abs(ball.mid - 0.5) + ball.radius >= away).all()
     assert ball.radius.max() < 8 * away
+
+
+@given(
+    seed=st.integers(0, 10**6),
+    size=st.sampled_from([1, 2**10, 2**20, 2**23, 2**30]),
+    step=st.sampled_from([-30, 0, 7]),
+)
+def test_products_in_single_precision_are_those_of_whole_numbers(seed, size, step):
+    """And are made only where no partial sum can pass 2^24 granules."""
+    rng = np.random.default_rng(seed)
+    x, W = rng.integers(-size, size + 1, (3, 40)), np.zeros((40, 90), dtype=np.int64)
+    W[np.ix_(rng.choice(40, 12, replace=False), rng.choice(90, 70, replace=False))] = rng.integers(
+        -1, 2, (12, 70)
+    )
+    balls = Ball.of(np.ldexp(x.astype(float), step)), Ball.of(csr_array(W.astype(float)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(balls_module, "_WORTH", 1)
+        product = times(*balls)
+        bound = balls[0].bound @ balls[1].absolute
+        mid = balls_module._in_single_precision(*balls, bound, balls[0].granule + balls[1].granule)
+    assert product.exact
+    assert np.array_equal(product.mid, np.ldexp((x @ W).astype(float), step))
+    assert mid is None or np.array_equal(mid, product.mid)
+    assert (mid is None) == (size >= 2**23)

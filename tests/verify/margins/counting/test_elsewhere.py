@@ -233,22 +233,20 @@ def test_a_cluster_counts_the_same_although_a_worker_is_killed(undisturbed):
 def test_a_scheduler_that_is_restarted_costs_what_was_not_counted_and_no_more(undisturbed, tmp_path):
     pytest.importorskip("distributed")
     file = tmp_path / "run.json"
-    arguments = [
-        *("--subjects", "2^20", "--relations", "16", "--implicit", "--checkpoint", str(file), "--json")
-    ]
+    here = os.environ | {"PYTHONPATH": os.pathsep.join([os.getcwd(), *sys.path])}
+    arguments = ["--subjects", "2^20", "--relations", "16", "--implicit", "--checkpoint", str(file), "--json"]
 
-    def started(*command):
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": tmp_path}
-        return subprocess.Popen(
-            [sys.executable, "-m", "distributed.cli." + command[0], *command[1:]], **quiet
-        )
+    def started(module, *arguments):
+        command = [sys.executable, "-m", f"distributed.cli.{module}", *arguments]
+        quiet = subprocess.DEVNULL
+        return subprocess.Popen(command, stdout=quiet, stderr=quiet, cwd=tmp_path, env=here)
 
     def running(port):
         scheduler = started("dask_scheduler", "--port", str(port), "--no-dashboard")
         address = f"tcp://127.0.0.1:{port}"
         worker = started("dask_worker", address, "--nthreads", "1", "--no-dashboard", "--death-timeout", "60")
         check = [sys.executable, "-m", "georecall", "check", "single-hop", *arguments, "--scheduler", address]
-        return scheduler, worker, subprocess.Popen(check, stdout=-1, stderr=-1, text=True)
+        return scheduler, worker, subprocess.Popen(check, stdout=-1, stderr=-1, text=True, env=here)
 
     def counted():
         return json.loads(file.read_text())["tally"]["n_subjects"] if file.exists() else 0
@@ -261,6 +259,7 @@ def test_a_scheduler_that_is_restarted_costs_what_was_not_counted_and_no_more(un
         scheduler.kill()
         said = asking.communicate(timeout=300)
         before = counted()
+        assert before > 0, said
         assert before == 1 << 20 or (asking.returncode, "run the same command again" in said[1]) == (2, True)
     finally:
         for process in (worker, scheduler, asking):
