@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, issparse
+from scipy.sparse import csr_array
 
 from georecall.constructions.transformer.arithmetic import (
     dense,
@@ -130,7 +130,7 @@ class Ball:
     @cached_property
     def in_single_precision(self) -> tuple[Any, Any, NDArray[np.float32]] | None:
         """Rows and columns in use of a sparse matrix, and the entries there; None if most are 0."""
-        if not issparse(self.mid):
+        if not hasattr(self.mid, "tocoo"):
             return None
         entries = self.mid.tocoo()
         rows, columns = np.unique(entries.row), np.unique(entries.col)

@@ -71,7 +71,8 @@ def hopeless(monkeypatch):
         build = lambda: block_superposition(found.facts, gate=0.5)  # noqa: E731
         return replace(found, instance=replace(found.instance, build=build))
 
-    monkeypatch.setattr(checking, "prepare", prepared)
+    for name in ("examined", "prepare"):
+        monkeypatch.setattr(checking, name, prepared)
     monkeypatch.setattr(tally, "_ENOUGH", 3000 * 3 * 600)
 
 
