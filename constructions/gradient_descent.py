@@ -27,10 +27,12 @@ from georecall.constructions.transformer.parts import uniform_attention
 from georecall.constructions.transformer.trained import ACTIVATIONS, NormedBlock
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
+from georecall.theory.tools.progress import watched
 
 N_CTX = 2  # the prompt [s, r]
 
 
+@watched("training")
 def gradient_descent(
     facts: FactTable,
     *,

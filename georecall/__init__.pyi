@@ -13,6 +13,7 @@ from georecall.constructions.codes.code import sign_code as sign_code
 from georecall.constructions.codes.distance_codes import greedy_code as greedy_code
 from georecall.constructions.codes.distance_codes import random_linear_code as random_linear_code
 from georecall.constructions.dense import dense_superposition as dense_superposition
+from georecall.constructions.files.gguf import load_gguf as load_gguf
 from georecall.constructions.files.loading import load_safetensors as load_safetensors
 from georecall.constructions.files.onnx import save_onnx as save_onnx
 from georecall.constructions.files.torch import from_torch as from_torch

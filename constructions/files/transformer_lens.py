@@ -56,8 +56,9 @@ def _configured(given: Said, cfg: Any) -> Said:
     for name in ("attn_scores_soft_cap", "output_logits_soft_cap"):
         if getattr(cfg, name, -1.0) > 0:
             raise ValueError(f"cfg.{name} is {getattr(cfg, name)}, want none")
-    if given.attn_scale is None:
-        given = replace(given, attn_scale=cfg.attn_scale if getattr(cfg, "use_attn_scale", True) else 1.0)
+    if given.attn_scale is None:  # theirs divides
+        divisor = float(cfg.attn_scale) if getattr(cfg, "use_attn_scale", True) else 1.0
+        given = replace(given, attn_scale=1 / divisor)
     return replace(
         given,
         activation=given.activation or (None if cfg.attn_only else cfg.act_fn),

@@ -11,6 +11,7 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims.claim import Claim
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.protocol import Table
+from georecall.theory.tools.progress import watched
 from georecall.verify.claims.controls import controlled
 from georecall.verify.claims.instance import Run
 from georecall.verify.claims.options import EXPERIMENTS, examined, no_option, prepare
@@ -22,6 +23,7 @@ from georecall.verify.usage import Option, UsageError
 from georecall.verify.verdict.verdict import HypothesisResult, Verdict
 
 
+@watched("checking")
 def check(
     claim: str | Claim,
     facts: FactTable | None = None,

@@ -87,7 +87,7 @@ class _Rate(ProgressColumn):
         return Text(f"{speed / unit:.1f}{name}/s" if speed >= 100 else "", style="progress.data.speed")
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Such as 40 s, 3 min, 2 h."""
     unit, name = next(((u, n) for u, n in ((3600, "h"), (60, "min")) if seconds >= 1.5 * u), (1, "s"))
     return f"{seconds / unit:.0f} {name}"
@@ -98,7 +98,7 @@ def progress_bar(what: str) -> Iterator[Report]:
     """A callback for progress, drawn on a terminal's standard error once the work has taken a second.
 
     Also while nothing is told yet: drawing a table of a billion facts takes a while. In a file or pipe it is
-    a line every ten seconds, of what is done and about how long the rest takes.
+    a line every ten seconds, of what is done and about how long the rest takes, or how long it has taken.
     """
     to = Console(file=sys.stderr, emoji=False)
     columns = (
@@ -110,27 +110,34 @@ def progress_bar(what: str) -> Iterator[Report]:
     )
     bar = Progress(*columns, console=to, transient=True)
     task = bar.add_task(what, total=None)
-
-    begun = told = time.monotonic()
+    begun, over, told = time.monotonic(), threading.Event(), (0, 0)
 
     def report(done: int, total: int) -> None:
         nonlocal told
+        told = done, total
         bar.update(task, completed=done, total=total)
-        now = time.monotonic()
-        if not to.is_terminal and now - told >= _EVERY and done < total:
-            told = now
-            left = f", about {_duration((now - begun) * (total - done) / done)} left" if done else ""
-            click.echo(f"georecall: {what}: {done} of {total}{left}", err=True)
 
-    begin = threading.Timer(_AFTER, bar.start)
-    begin.daemon = True
-    if to.is_terminal:
-        begin.start()
+    def show() -> None:
+        if to.is_terminal:
+            if not over.wait(_AFTER):
+                bar.start()
+            return
+        while not over.wait(_EVERY):
+            click.echo(f"georecall: {what}: {_so_far(time.monotonic() - begun, *told)}", err=True)
+
+    showing = threading.Thread(target=show, daemon=True)
+    showing.start()
     try:
         yield report
     finally:
-        if begin.is_alive():
-            begin.cancel()
-            begin.join()
+        over.set()
+        showing.join()
         if bar.live.is_started:
             bar.stop()
+
+
+def _so_far(seconds: float, done: int, total: int) -> str:
+    """What is done and about how long the rest takes: such as 2 of 14, about 72 s left."""
+    if not done:
+        return f"{duration(seconds)} so far" + (f", 0 of {total} done" if total else "")
+    return f"{done} of {total}, about {duration(seconds * (total - done) / done)} left"

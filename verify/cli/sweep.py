@@ -182,7 +182,11 @@ def hops(
 @click.option("--noise", type=float, help="On the subjects' embeddings, in units of their size; default 0.6.")
 @click.option("--weight-decay", type=float, help="AdamW's; default 0.6.")
 @click.option("--steps", type=Count(), help="Of AdamW; default 1500.")
-@sweeping("LEARNED_PRESETS", "the figures about training", "ablation", "without-mlp", "worst", "proofs")
+@sweeping(
+    "LEARNED_PRESETS",
+    "the figures about training",
+    *("ablation", "without-mlp", "worst", "proofs", "language-model"),
+)
 def learned(
     seed: int,
     *,

@@ -131,22 +131,33 @@ def fit_fails(found: Mapping[str, Any]) -> list[str]:
     return [name for name in ("r2", "r2_shuffled", "r2_random") if not found[name] >= LEAST_CONTROL]
 
 
-def probed(embeddings: Floats, parts: Vectors, facts: FactTable, *, seed: int = 0) -> NDArray[np.bool_]:
+def probed(
+    embeddings: Floats, parts: Vectors, facts: FactTable, *, seed: int = 0, near: bool = False
+) -> NDArray[np.bool_]:
     """Which attributes a linear probe reads off held-out embeddings, shape (R, N).
 
     The probe of a relation maps embeddings to the vector of the attribute, fitted on four subjects of
     five; the nearest vector is its answer. With bijections it has never seen that attribute as a target.
+
+    Args:
+        embeddings: of the subjects, shape (N, d).
+        parts: the attributes' vectors.
+        facts: who has which.
+        seed: of the held-out subjects.
+        near: for attributes whose vectors live in the subjects' space: what the penalty shrinks the map
+            towards is the identity, not 0.
     """
     u, found = parts.attributes, np.empty(facts.answers.shape, dtype=bool)
     for fit, judge in folds(facts.n_subjects, seed):
         for r, row in enumerate(facts.answers):
-            read = ridge(embeddings[fit], u[row[fit]])(embeddings[judge])
+            kept = embeddings if near else np.zeros((len(embeddings), u.shape[1]))
+            read = kept[judge] + ridge(embeddings[fit], u[row[fit]] - kept[fit])(embeddings[judge])
             nearest = (read @ u.T - (u**2).sum(axis=1) / 2).argmax(axis=1)
             found[r, judge] = nearest == row[judge]
     return found
 
 
-def probes(parts: Vectors, facts: FactTable, *, seed: int = 0) -> dict[str, float]:
+def probes(parts: Vectors, facts: FactTable, *, seed: int = 0, near: bool = False) -> dict[str, float]:
     """Linear probes on held-out subjects: see `probed`.
 
     Returns:
@@ -155,8 +166,10 @@ def probes(parts: Vectors, facts: FactTable, *, seed: int = 0) -> dict[str, floa
     """
     moved = generator(seed, "probe control", facts.n_subjects).permutation(facts.n_subjects)
     return {
-        "probe": float(probed(parts.subjects, parts, facts, seed=seed).mean(axis=1).min()),
-        "probe_shuffled": float(probed(parts.subjects[moved], parts, facts, seed=seed).mean(axis=1).max()),
+        "probe": float(probed(parts.subjects, parts, facts, seed=seed, near=near).mean(axis=1).min()),
+        "probe_shuffled": float(
+            probed(parts.subjects[moved], parts, facts, seed=seed, near=near).mean(axis=1).max()
+        ),
     }
 
 

@@ -25,6 +25,7 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.protocol import Table
 from georecall.theory.facts.strings import letters
+from georecall.theory.tools.progress import watched
 from georecall.verify.margins import smooth  # noqa: F401 (registers what trained models have besides)
 from georecall.verify.margins.balls import Ball, Floats
 from georecall.verify.margins.codebook import Codebook
@@ -45,6 +46,7 @@ _SAMPLE = 64  # facts from which a codebook guesses its weights
 _RATIONAL_BUDGET = 5 * 10**7  # integer products spent on facts that are decided, but not known exactly
 
 
+@watched("verifying")
 def margins(
     model: Transformer,
     facts: FactTable | Queries,

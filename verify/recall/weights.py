@@ -9,6 +9,7 @@ from georecall.constructions.files.weights import answers_digest
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.strings import Numbers, letters
+from georecall.theory.tools.progress import watched
 from georecall.verify.claims.controls import controlled
 from georecall.verify.claims.hops import all_margins, chain_margins
 from georecall.verify.engines.engine import check_engine, in_engine
@@ -27,6 +28,7 @@ _WORST_FIRST = ("refuted", "inconclusive", "holds")
 _OF_ALL: dict[str, Callable[..., Any]] = {"min_margin": min, "engine_queries": sum, "engine_min_margin": min}
 
 
+@watched("verifying")
 def check_recall(
     model: Transformer,
     facts: FactTable,

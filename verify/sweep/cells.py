@@ -20,6 +20,7 @@ from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.hops import FAMILY as MULTI_HOP
 from georecall.verify.claims.readouts import READOUTS, split_margins
+from georecall.verify.learned.language_model import language_model_cell
 from georecall.verify.margins.margins import margins
 from georecall.verify.recall.construction import load
 from georecall.verify.sweep.capacity import draw_succeeds, threshold
@@ -243,4 +244,5 @@ KINDS: dict[str, Callable[..., Result]] = {
     "learned-dimension": learned_dimension_cell,
     "learned-hops": learned_hops_cell,
     "proof-size": proof_size_cell,
+    "language-model": language_model_cell,
 }

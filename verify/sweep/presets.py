@@ -10,6 +10,7 @@ from georecall.constructions.codes.code import code_length
 from georecall.theory.numbers.dense import closed_form_length, exact_length
 from georecall.theory.tools.names import meant
 from georecall.verify.claims.readouts import READOUTS
+from georecall.verify.learned.language_model import N_LAYERS
 from georecall.verify.sweep.cells import Cell
 from georecall.verify.sweep.learned import Grid, ablation, proofs, runs, shared, variants, without_mlp, worst
 from georecall.verify.sweep.learned_dimension import searches
@@ -144,6 +145,11 @@ def learned_paper(seed: int = 0) -> list[Cell]:
     return [Cell.of(kind, **parameters) for kind, parameters in grid]
 
 
+def language_model(seed: int = 0) -> list[Cell]:
+    """The residuals of a language model, layer by layer (extra `lm`): 40 seconds of CPU."""
+    return [Cell.of("language-model", layer=layer, seed=seed) for layer in range(N_LAYERS + 1)]
+
+
 def _of(grid: Callable[..., Grid]) -> Callable[..., list[Cell]]:
     return lambda seed=0: [Cell.of(kind, **parameters) for kind, parameters in grid(seed=seed)]
 
@@ -155,6 +161,7 @@ LEARNED_PRESETS: dict[str, Callable[..., list[Cell]]] = {
     "without-mlp": _of(without_mlp),
     "worst": _of(worst),
     "proofs": _of(proofs),
+    "language-model": language_model,
 }
 
 HOP_PRESETS: dict[str, Callable[..., list[Cell]]] = {

@@ -10,6 +10,7 @@ from os import PathLike
 import pandas as pd
 
 from georecall.theory.tools.processes import processes
+from georecall.theory.tools.progress import watched
 from georecall.verify.executors import LOOK, awaited, deserted
 from georecall.verify.sweep.cells import Cell, Result, measure
 from georecall.verify.sweep.store import Store
@@ -23,6 +24,7 @@ class SweepError(RuntimeError):
     """Cells that could not be measured; the message names the first."""
 
 
+@watched("sweeping")
 def sweep(
     cells: Iterable[Cell],
     store: Store | str | PathLike[str],

@@ -286,7 +286,7 @@ class Hooked(Lens):
     def __init__(self, **cfg):
         super().__init__()
         said = {"act_fn": "gelu_new", "normalization_type": "LN", "eps": 1e-5, "attn_only": False}
-        self.cfg = SimpleNamespace(**said | {"use_attn_scale": True, "attn_scale": 0.5} | cfg)
+        self.cfg = SimpleNamespace(**said | {"use_attn_scale": True, "attn_scale": np.sqrt(4)} | cfg)
         self.double()
 
     def state_dict(self):
@@ -304,6 +304,42 @@ def test_the_configuration_of_transformer_lens_is_read_and_the_module_asked():
     ):
         with pytest.raises(ValueError, match=f"cfg.{next(iter(other))} is "):
             from_torch(Hooked(**other))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("folded", [False, True])
+@pytest.mark.parametrize(
+    "about",
+    [
+        {"normalization_type": "LN", "act_fn": "gelu"},
+        {"normalization_type": "LNPre", "act_fn": "gelu_new"},
+        {"normalization_type": "RMS", "act_fn": "relu"},
+        {"normalization_type": None, "attn_only": True},
+    ],
+    ids=["LN", "LNPre", "RMS", "attention only"],
+)
+def test_all_logits_of_transformer_lens_itself_lie_within_the_proved_bounds(about, folded):
+    """HookedTransformer, where it is installed: as a module, and as a state dict that is told the rest.
+
+    Run with transformer-lens 3.9.0, torch 2.14.1 and transformers 5.18.0; from 4.0 on there is no such class.
+    """
+    pytest.importorskip("transformer_lens.HookedTransformer", reason="needs TransformerLens before 4.0")
+    from transformer_lens import HookedTransformer, HookedTransformerConfig
+
+    sizes = {"n_layers": 2, "d_model": D, "n_ctx": 5, "d_head": 4, "n_heads": 2, "d_mlp": 12, "d_vocab": V}
+    said = sizes | about | {"dtype": torch.float64, "device": "cpu", "seed": 0}
+    module = HookedTransformer(HookedTransformerConfig(**said))
+    shaken(module)
+    if folded:
+        module.process_weights_(fold_ln=True, center_writing_weights=False, center_unembed=False)
+    model = from_torch(module)
+    assert_within_bounds(module, model)
+    said = {"norm": module.cfg.normalization_type, "activation": module.cfg.act_fn, "eps": module.cfg.eps}
+    assert_within_bounds(module, from_torch(module.state_dict(), **said))
+    with torch.no_grad():
+        module.blocks[0].attn.W_V[0, 0, 0] += 1
+    with pytest.raises(AssertionError):
+        assert_within_bounds(module, model)
 
 
 def test_the_same_model_in_both_names_is_the_same():

@@ -40,21 +40,36 @@ def test_a_pipe_gets_nothing_of_short_work(monkeypatch, capsys):
     before = set(threading.enumerate())
     with progress_bar("verifying") as report:
         report(3, 10)
-        assert begun_since(before) == set()
+    assert begun_since(before) == set()
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_pipe_gets_a_line_now_and_then_that_says_how_long_it_takes(monkeypatch, capsys):
+def test_a_pipe_gets_a_line_now_and_then_also_while_nothing_is_told(monkeypatch, capsys):
     monkeypatch.delenv("FORCE_COLOR", raising=False)
-    clock = iter([0.0, 4.0, 12.0, 15.0, 400.0])
-    monkeypatch.setattr(output.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(output, "_EVERY", 0.01)
+    said = []
+
+    def has_said(text):
+        said.extend(capsys.readouterr().err.splitlines())
+        return any(text in line for line in said)
+
     with progress_bar("verifying") as report:
-        for done in (0, 2, 3, 10):
-            report(done, 14)
-    assert capsys.readouterr().err.splitlines() == [
-        "georecall: verifying: 2 of 14, about 72 s left",
-        "georecall: verifying: 10 of 14, about 3 min left",
-    ]
+        waited(lambda: has_said("georecall: verifying: 0 s so far"))
+        report(2, 14)
+        waited(lambda: has_said("georecall: verifying: 2 of 14, about"))
+
+
+@pytest.mark.parametrize(
+    ("state", "line"),
+    [
+        ((103.0, 0, 0), "2 min so far"),
+        ((40.0, 0, 14), "40 s so far, 0 of 14 done"),
+        ((12.0, 2, 14), "2 of 14, about 72 s left"),
+        ((400.0, 10, 14), "10 of 14, about 3 min left"),
+    ],
+)
+def test_a_line_says_how_long_the_rest_takes(state, line):
+    assert output._so_far(*state) == line
 
 
 def test_short_work_and_failures_leave_no_thread(monkeypatch, capsys):

@@ -22,6 +22,7 @@ from georecall.verify.figures.style import COLOURS
 from georecall.verify.sweep import Cell, Store, StoreError, hop_cells, sweep
 from georecall.verify.sweep.learned import ablation, proofs, runs
 from georecall.verify.sweep.learned_dimension import searches
+from georecall.verify.sweep.presets import language_model
 
 
 def grid() -> list[Cell]:
@@ -66,6 +67,10 @@ def trained() -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
     }
     for kind, parameters in proofs(seeds=1):
         cells.append((kind, parameters, {name: json.dumps(values) for name, values in proved.items()}))
+    read = {"continent": 0.8, "capital": 0.6, "r2": 0.05}
+    controls = {"continent_shuffled": 0.2, "capital_shuffled": 0.0, "r2_shuffled": -0.01, "r2_random": -0.02}
+    for cell in language_model():
+        cells.append((cell.kind, dict(cell.parameters), read | controls))
     for kind, parameters in searches((8, 16), 4, seeds=1):
         cells.append((kind, parameters, {"needed": parameters["n_attributes"], "failed": 3, "tried": 4}))
     return cells
