@@ -50,7 +50,12 @@ left over at most, together $(N)_{e_r}$. So a setting serves at most the coeffic
             ("proof",),
             "counting.counting_floor, counting.bits_per_subject",
         ),
-        Step("counting tables, with errors", "prose", ("proof",)),
+        Step(
+            "counting tables, with errors",
+            "prose",
+            ("proof",),
+            "counting.card_near, counting.approximate_floor",
+        ),
         Step(
             "log2(N!)/N - log2 N tends to -1.4427, and is above it",
             "proved",

@@ -43,6 +43,100 @@ Proof.
   by rewrite mulnA (mulnC b d) mulnC.
 Qed.
 
+(** Permutations that agree on a set of points differ by a permutation of the others. *)
+Lemma card_agree N (p : 'S_N) (A : {set 'I_N}) : #|[set q : 'S_N | [forall x in A, q x == p x]]| <= #|~: A|`!.
+Proof.
+  rewrite -card_perm; have inj : injective (fun q : 'S_N => (q * p^-1)%g) by apply: mulIg.
+  rewrite -(card_imset _ inj); apply: subset_leq_card; apply/subsetP => t /imsetP [q]; rewrite inE => /forall_inP E ->.
+  apply/subsetP => x; rewrite inE; apply: contraR; rewrite inE negbK => /E /eqP Ex.
+  by rewrite permM Ex permK.
+Qed.
+
+(** * C4 with errors: tables within e errors of fixed answers number at most [x^e] (sum_j (N)_j x^j)^R *)
+
+Section Errors.
+  Variables N R : nat.
+  Let table := {ffun 'I_R -> 'S_N}.
+
+  (** [x^e] (sum_j (N)_j x^j)^R: e_r errors in relation r, e in all. *)
+  Definition coefficient (e : nat) : nat :=
+    \sum_(f : {ffun 'I_R -> 'I_N.+1} | \sum_r (f r : nat) == e) \prod_r N ^_ (f r).
+
+  Definition errors (a : 'I_R -> 'I_N -> 'I_N) (pi : table) : nat := \sum_r #|[set s | a r s != pi r s]|.
+
+  Lemma superset (T : finType) (E : {set T}) e : #|E| <= e <= #|T| -> exists2 B : {set T}, E \subset B & #|B| = e.
+  Proof.
+    case/andP=> le_E le_T; elim: e le_E le_T => [|e IH] le_E le_T.
+      by exists E => //; apply/eqP; rewrite -leqn0.
+    move: le_E; rewrite leq_eqVlt => /predU1P [<- | lt_E]; first by exists E.
+    have [B sub card] := IH lt_E (ltnW le_T).
+    have [x nB] : exists x, x \notin B.
+      by apply/existsP; apply: contraTT le_T => /existsPn all; rewrite -leqNgt -card subset_leq_card //;
+        apply/subsetP => x _; rewrite -[_ \in _]negbK all.
+    exists (x |: B); first by apply: subset_trans sub (subsetUr _ _).
+    by rewrite cardsU1 nB card.
+  Qed.
+
+  Lemma card_family_prod (T : finType) (F : 'I_R -> {pred T}) : #|family F| = \prod_r #|F r|.
+  Proof.
+    rewrite card_family /image_mem -big_enum /=; elim: (enum _) => [|r rs IH]; first by rewrite big_nil.
+    by rewrite big_cons -IH.
+  Qed.
+
+  (** Errors of relation r within a set A_r: at most |A_r|! permutations. *)
+  Lemma card_within (a : 'I_N -> 'I_N) (A : {set 'I_N}) : #|[set q : 'S_N | [forall x in ~: A, q x == a x]]| <= #|A|`!.
+  Proof.
+    set F := [set q | _]; case: (set_0Vmem F) => [-> | [q0]]; first by rewrite cards0.
+    rewrite inE => /forall_inP E0; rewrite -[A]setCK; apply: leq_trans (card_agree q0 (~: A)).
+    apply: subset_leq_card; apply/subsetP => q; rewrite !inE => /forall_inP E.
+    by apply/forall_inP => x xA; rewrite (eqP (E x xA)) (eqP (E0 x xA)).
+  Qed.
+
+  Lemma card_near a e : e <= R * N -> #|[set pi : table | errors a pi <= e]| <= coefficient e.
+  Proof.
+    move=> le_e; pose within (A : {ffun 'I_R -> {set 'I_N}}) r := [set q : 'S_N | [forall x in ~: A r, q x == a r x]].
+    pose spans (A : {ffun 'I_R -> {set 'I_N}}) := \sum_r #|A r| == e.
+    have cover pi : errors a pi <= e -> 0 < \sum_(A | spans A) (pi \in family (within A)).
+      move=> few; pose E : {set 'I_R * 'I_N} := [set rs | a rs.1 rs.2 != pi rs.1 rs.2].
+      have pairs (B : {set 'I_R * 'I_N}) : #|B| = \sum_r #|[set s | (r, s) \in B]|.
+        rewrite -sum1_card (eq_bigl (fun rs => (rs.1, rs.2) \in B)) => [|[r s] //].
+        rewrite -(pair_big_dep predT (fun r s => (r, s) \in B) (fun _ _ => 1)) /=.
+        by apply: eq_bigr => r _; rewrite sum1_card cardsE.
+      have [B sub card] : exists2 B : {set 'I_R * 'I_N}, E \subset B & #|B| = e.
+        apply: superset; rewrite card_prod !card_ord le_e andbT pairs; apply: leq_trans few.
+        by apply: leq_sum => r _; apply: subset_leq_card; apply/subsetP => s; rewrite !inE.
+      pose A := [ffun r => [set s | (r, s) \in B]]; rewrite (bigD1 A) /=.
+        rewrite (_ : pi \in _) //; apply/familyP => r; rewrite inE; apply/forall_inP => s; rewrite !inE ffunE inE.
+        by apply: contraR => ne; apply: (subsetP sub); rewrite inE eq_sym.
+      by rewrite /spans -card pairs; apply/eqP/eq_bigr => r _; rewrite ffunE.
+    rewrite -sum1_card; apply: leq_trans (_ : \sum_(pi : table) \sum_(A | spans A) (pi \in family (within A)) <= _).
+      rewrite big_mkcond; apply: leq_sum => pi _; rewrite inE; case: ifP => // /cover.
+      done.
+    rewrite exchange_big /= (partition_big (fun A : {ffun 'I_R -> {set 'I_N}} => [ffun r => inord #|A r|] : {ffun 'I_R -> 'I_N.+1})
+      (fun f => \sum_r (f r : nat) == e)) => [|A /eqP <-] /=.
+    2: by apply/eqP/eq_bigr => r _; rewrite ffunE inordK // ltnS -[X in _ <= X]card_ord max_card.
+    apply: leq_sum => f _; pose sized r := [set A : {set 'I_N} | #|A| == f r].
+    apply: leq_trans (_ : \sum_(A in family sized) \prod_r (f r)`! <= _); last first.
+      rewrite sum_nat_const card_family_prod -big_split /=; apply: leq_prod => r _.
+      by rewrite card_draws card_ord bin_ffact.
+    rewrite big_mkcond [X in _ <= X]big_mkcond /=; apply: leq_sum => A _; case: andP => [[_ /eqP Ef] | _] //.
+    have Af r : #|A r| = f r by rewrite -Ef ffunE inordK // ltnS -[X in _ <= X]card_ord max_card.
+    have -> : A \in family sized by apply/familyP => r; rewrite inE Af.
+    have -> : \sum_pi (pi \in family (within A) : nat) = #|family (within A)| by rewrite -sum1_card [RHS]big_mkcond.
+    by rewrite card_family_prod; apply: leq_prod => r _; rewrite -Af; apply: card_within.
+  Qed.
+
+  Variables (State : finType) (store : table -> State) (answer : State -> 'I_R -> 'I_N -> 'I_N).
+
+  Theorem approximate_floor e : e <= R * N -> (forall pi, errors (answer (store pi)) pi <= e) ->
+    N`! ^ R <= #|State| * coefficient e.
+  Proof.
+    move=> le_e right; rewrite -card_tables; apply: (card_fibres (f := store)) => pi0.
+    apply: leq_trans (card_near (answer (store pi0)) le_e); apply: subset_leq_card; apply/subsetP => pi.
+    by rewrite !inE => /eqP <-.
+  Qed.
+End Errors.
+
 (** * C6: no chain of thought, typed *)
 
 (** Rotation by c: the point i goes to i + c, without wrapping while i + c < N. *)
@@ -61,15 +155,6 @@ Section Rotation.
   Lemma rotationE c (i : 'I_N.+1) : i + c < N.+1 -> rotation c i = i + c :> nat.
   Proof. by move=> H; rewrite permE /rotate inordK ?modn_small. Qed.
 End Rotation.
-
-(** Permutations that agree on a set of points differ by a permutation of the others. *)
-Lemma card_agree N (p : 'S_N) (A : {set 'I_N}) : #|[set q : 'S_N | [forall x in A, q x == p x]]| <= #|~: A|`!.
-Proof.
-  rewrite -card_perm; have inj : injective (fun q : 'S_N => (q * p^-1)%g) by apply: mulIg.
-  rewrite -(card_imset _ inj); apply: subset_leq_card; apply/subsetP => t /imsetP [q]; rewrite inE => /forall_inP E ->.
-  apply/subsetP => x; rewrite inE; apply: contraR; rewrite inE negbK => /E /eqP Ex.
-  by rewrite permM Ex permK.
-Qed.
 
 (** At most K choices for each of R relations: at most K^R in all. *)
 Lemma card_family_le (T : finType) R (F : 'I_R -> {pred T}) K : (forall r, #|F r| <= K) -> #|family F| <= K ^ R.
