@@ -169,7 +169,12 @@ for $R$: all are silent, for $v_r - v_R - (2\,\mathrm{gate} - V) \le V$, and the
             ("proof above",),
             "selector_width.unseen, selector_width.blind, selector_width.exact_selector_width",
         ),
-        Step("width of exact selectors, on a grid", "prose", ("proof above",)),
+        Step(
+            "width of exact selectors, on a grid",
+            "prose",
+            ("proof above",),
+            "selector_width.card_cut, selector_width.exact_selector_width_on_grid",
+        ),
     ),
 )
 
