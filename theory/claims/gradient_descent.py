@@ -17,13 +17,16 @@ GRADIENT_DESCENT = Claim(
     label="C9",
     title="training finds superposition, selection, and a selector that transfers zero-shot",
     statement=r"""On random bijections, with $x = e_s + e_r$ into a one-hidden-layer ReLU MLP, logits
-against attribute vectors, cross-entropy and AdamW, first embeddings of subjects small (0.01), noise on them
-(0.6 of their size) and vectors of fixed length: (i) superposition, $e_s$ is nearly linear in the
+against attribute vectors, cross-entropy, first embeddings of subjects small (0.01), noise on them (0.6 of
+their size), vectors of fixed length, twenty dimensions a relation, four neurons a dimension and 2000 steps
+of AdamW (rate 0.01, decay 0.3): (i) superposition, $e_s$ is nearly linear in the
 attribute vectors of $s$ (held-out $R^2$), and linear probes read each attribute off held-out subjects;
 (ii) selection, exchanging one attribute's component inside $e_s$ changes the answer of exactly that
 relation; (iii) transfer, with the MLP, relations and attributes frozen, subject embeddings set to the
 fitted superposition of new bijections are answered without any training: on average over all tables, not for
-each. With plain defaults recall is the same and the structure mostly absent (page C9).""",
+each. All of that depends on the recipe. With plain defaults (rate 0.001, decay 0.01, no noise, free vectors,
+normal first embeddings, a trained softmax head, LayerNorm, GELU) recall is 1 as well, and at 256 subjects and
+two relations the share of variance explained is 0.16, that of swaps 0.01, of transfer 0.30.""",
     hypotheses=(
         Hypothesis("at least two attributes", Ge(A, 2)),
         Hypothesis("at least two relations", Ge(R, 2)),

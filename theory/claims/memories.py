@@ -59,7 +59,7 @@ _HEBBIAN = (
 LINEAR_MEMORY = Claim(
     name="linear-memory",
     label="C8",
-    title="linear associative memory: d^2 weights hold about d^2 / (4 ln n|A|) facts",
+    title="outer-product linear memory: d^2 weights hold about d^2 / (4 ln n|A|) facts",
     statement=rf"""Let $e_x = D_r e_s$ (coordinatewise) be the key of the fact $x = (s, r)$, with random signs
 $e_s$, $D_r$, and $W = \sum_x e_x^\top u_{{f(x)}}$ with words $u_a$ i.i.d. uniform in $\{{-1,+1\}}^d$. Let
 $K_c(x)$ be the sum of $\langle e_x, e_{{x'}} \rangle$ over the facts with $f(x') = c$, and $a = f(x)$. One
