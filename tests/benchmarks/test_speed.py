@@ -7,8 +7,8 @@ from georecall.constructions import CONSTRUCTIONS
 from georecall.constructions.codes.nearest import nearest_squared_distances
 from georecall.theory.facts.fact_table import random_bijections
 from georecall.theory.facts.keyed import KeyedBijections
-from georecall.verify.margins.counting.judge import Judge
-from georecall.verify.margins.counting.tally import count
+from georecall.verify.margins.counting.counted import count
+from georecall.verify.margins.counting.exact import ExactMargins
 from georecall.verify.margins.margins import margins
 
 _OTHERS = ("single-hop-dense", "single-hop-split")
@@ -24,7 +24,7 @@ def test_a_million_facts_are_counted(benchmark, name):
 
 def test_a_block_of_subjects_is_judged(benchmark):
     facts = KeyedBijections(1 << 20, 16, seed=0)
-    judge = Judge.of(CONSTRUCTIONS["single-hop"](facts), facts)
+    judge = ExactMargins.of(CONSTRUCTIONS["single-hop"](facts), facts)
     found, settled = benchmark(judge.margins, 0, 1 << 14)
     assert settled == found.size == 1 << 18
 

@@ -253,7 +253,7 @@ def asked_for_the_first(separated, x, honest=Separated.readouts):
         ("single-hop", "georecall.verify.margins.counting.separated.Separated.readouts", asked_for_the_first),
         (
             "sign-code-memory",
-            "georecall.verify.margins.counting.judge.Judge.by_logits",
+            "georecall.verify.margins.counting.exact.ExactMargins.by_logits",
             lambda judge, y, answers: (answers >= 0, answers),
         ),
         (

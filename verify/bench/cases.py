@@ -112,7 +112,7 @@ def _ways() -> dict[str, Callable[[Transformer, FactTable, int], Callable[[], in
 
 
 def _certified(model: Transformer, facts: FactTable, _: int) -> Callable[[], int]:
-    from georecall.verify.margins.counting.tally import count
+    from georecall.verify.margins.counting.counted import count
 
     def judged() -> int:
         found = count(model, facts)

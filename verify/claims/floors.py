@@ -17,9 +17,9 @@ from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.controls import result
 from georecall.verify.claims.instance import Asked, Experiment, Paths, Run
-from georecall.verify.margins.certify import certify
+from georecall.verify.margins.decide import decide_recall
 from georecall.verify.margins.margins import Found, Progress, margins
-from georecall.verify.verdict.judgement import covered, judged
+from georecall.verify.verdict.outcome import covered, recall_verdict
 from georecall.verify.verdict.stored_bits import subject_bits
 from georecall.verify.verdict.verdict import ControlResult, HypothesisResult, Mismatch, Verdict
 
@@ -42,13 +42,13 @@ def bits_used(model: Transformer, facts: FactTable) -> int:
 
 def verified(model: Transformer, facts: FactTable, progress: Progress | None) -> Found:
     """Counted where that can be done, as the claims of C1 are."""
-    return certify(model, facts, lambda: margins(model, facts, progress=progress), progress=progress)
+    return decide_recall(model, facts, lambda: margins(model, facts, progress=progress), progress=progress)
 
 
 def recalls_all(found: Found, n_queries: int) -> tuple[bool | None, str | None]:
     """Whether a construction recalls every query (None: not known), and why not: no floor binds it then."""
     asked = Verdict(claim="recall", status="inconclusive", n_queries=n_queries)
-    verdict = covered(judged(asked, found), found)
+    verdict = covered(recall_verdict(asked, found), found)
     return {"holds": True, "refuted": False}.get(verdict.status), verdict.reason
 
 

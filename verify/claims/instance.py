@@ -12,12 +12,12 @@ from georecall.theory.claims.formulas import Values
 from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.claims.promise import Promise, kept
 from georecall.verify.engines.engine import in_engine
-from georecall.verify.margins.certify import certify
-from georecall.verify.margins.counting.tally import Elsewhere
+from georecall.verify.margins.counting.counted import Elsewhere
+from georecall.verify.margins.decide import decide_recall
 from georecall.verify.margins.induction import PremiseError
 from georecall.verify.margins.margins import Found, Margins, Progress
 from georecall.verify.usage import require_memory_for_weights, show
-from georecall.verify.verdict.judgement import covered, judged, quantities, uncertified
+from georecall.verify.verdict.outcome import covered, quantities, recall_verdict, uncertified
 from georecall.verify.verdict.verdict import ControlResult, HypothesisResult, Mismatch, Verdict
 
 _SEEDS = 64  # tried for a draw that recalls
@@ -49,7 +49,7 @@ class Asked:
         conditions: of the facts, beside the claim's hypotheses, already checked.
         premises: further ones, which a verdict names where they fail.
         counts: whether the queries are the facts, asked as `[s, r]`, so that they may be counted by the
-            billion (see `verify.margins.counting.tally`) where nobody asks for their margins one by one.
+            billion (see `verify.margins.counting.counted`) where nobody asks for their margins one by one.
     """
 
     about: ClassVar[str] = "all models"
@@ -118,7 +118,7 @@ class Instance(Asked):
 
     def _found(self, model: Transformer, verdict: Verdict, run: Run) -> Found:
         """What counting finds, or the margins where it does not apply."""
-        return certify(
+        return decide_recall(
             model,
             self.facts,
             lambda: self.margins(model, run.progress),
@@ -132,7 +132,7 @@ class Instance(Asked):
         """Whether everything is recalled, or as many draws recall everything as were promised."""
         if self.draws is not None:
             return kept(verdict, found, self.draws, progress)
-        verdict = judged(verdict, found)
+        verdict = recall_verdict(verdict, found)
         return self.lost(verdict) if verdict.status == "refuted" and self.lost is not None else verdict
 
     def _as_predicted(self, verdict: Verdict, found: Found) -> Verdict:

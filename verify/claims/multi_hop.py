@@ -18,7 +18,7 @@ from georecall.verify.claims.instance import Paths, built
 from georecall.verify.margins.induction import PremiseError
 from georecall.verify.margins.margins import Progress
 from georecall.verify.usage import require_memory_for_table
-from georecall.verify.verdict.judgement import uncertified
+from georecall.verify.verdict.outcome import uncertified
 from georecall.verify.verdict.stored_bits import subject_bits
 from georecall.verify.verdict.verdict import ControlResult, Mismatch, Verdict
 

@@ -14,7 +14,7 @@ from georecall.theory.facts.fact_table import FactTable, random_bijections, rand
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.controls import result
 from georecall.verify.claims.instance import Instance
-from georecall.verify.margins.certify import certify_by
+from georecall.verify.margins.decide import decide_recall_by
 from georecall.verify.margins.hops import UpTo
 from georecall.verify.margins.margins import Found, Margins
 from georecall.verify.margins.queries import Facts, Queries, SingleSteps
@@ -39,7 +39,7 @@ def small_table(facts: FactTable, n_relations: int = _RELATIONS) -> FactTable:
 
 def again(model: Transformer, facts: FactTable, path: str) -> Found | None:
     """What the weights recall of facts asked as `[s, r]`, decided one way; for `Instance.again`."""
-    return certify_by(path, model, facts)
+    return decide_recall_by(path, model, facts)
 
 
 def path_control(instance: Instance, path: str, at: str = "") -> ControlResult | None:

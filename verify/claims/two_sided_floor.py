@@ -14,7 +14,7 @@ from georecall.verify.claims.instance import Paths, built
 from georecall.verify.claims.two_sided import TWO_SIDED, below_the_floor
 from georecall.verify.margins.margins import Progress
 from georecall.verify.usage import require_memory_for_table
-from georecall.verify.verdict.judgement import covered, judged
+from georecall.verify.verdict.outcome import covered, recall_verdict
 from georecall.verify.verdict.stored_bits import subject_bits
 from georecall.verify.verdict.verdict import Mismatch, Verdict
 
@@ -40,7 +40,7 @@ def _compare(
         assert model.storage is not None
         found = instance.margins(model, progress)
         recall = covered(
-            judged(Verdict("recall", "inconclusive", n_queries=instance.n_queries), found), found
+            recall_verdict(Verdict("recall", "inconclusive", n_queries=instance.n_queries), found), found
         )
         if recall.status == "holds":
             paths[found.path] = instance

@@ -1,7 +1,7 @@
 """Figures, each made by one command from one results file."""
 
 from georecall.verify.figures.catalogue import FIGURES, plot
-from georecall.verify.figures.missing import PlotError
+from georecall.verify.figures.cells import PlotError
 from georecall.verify.figures.style import FORMATS, save
 
 __all__ = ["FIGURES", "FORMATS", "PlotError", "plot", "save"]

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from georecall.theory.numbers.dense import closed_form_length, exact_length
 from georecall.theory.numbers.zero_forced import gaussian_length, proved_length
 from georecall.verify.figures import theory_lines as lines
+from georecall.verify.figures.cells import PlotError, chosen
 from georecall.verify.figures.figure import Plot
-from georecall.verify.figures.missing import PlotError, chosen
 from georecall.verify.figures.style import COLOURS, axes, legend
 
 # Constructions with a curve of their own: the curve, its colour, its dash and the marker of instances.

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from georecall.theory.tools.files import replacing
 from georecall.theory.tools.modules import modules
 from georecall.theory.tools.names import meant
+from georecall.verify.figures.cells import PlotError
 from georecall.verify.figures.figure import Plot
-from georecall.verify.figures.missing import PlotError
 from georecall.verify.figures.style import Curves, Sheet, inches, save, style
 from georecall.verify.sweep import Store
 

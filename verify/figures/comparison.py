@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from georecall.verify.figures.cells import chosen, needed
 from georecall.verify.figures.figure import Plot
-from georecall.verify.figures.missing import chosen, needed
 from georecall.verify.figures.style import COLOURS, axes
 
 

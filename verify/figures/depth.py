@@ -5,9 +5,9 @@ from matplotlib.figure import Figure
 
 from georecall import bounds
 from georecall.verify.figures import theory_lines as lines
+from georecall.verify.figures.cells import needed
 from georecall.verify.figures.figure import Plot
 from georecall.verify.figures.hop_sizes import others
-from georecall.verify.figures.missing import needed
 from georecall.verify.figures.style import COLOURS, axes
 
 _OTHERS = (

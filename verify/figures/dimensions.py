@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from georecall.constructions.codes.code import code_length
 from georecall.theory.numbers.dense import exact_length
+from georecall.verify.figures.cells import PlotError, needed
 from georecall.verify.figures.figure import Plot
-from georecall.verify.figures.missing import PlotError, needed
 from georecall.verify.figures.style import COLOURS, axes, legend
 
 _RUNS = {

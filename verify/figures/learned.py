@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from georecall.verify.figures.cells import needed
 from georecall.verify.figures.figure import Plot
-from georecall.verify.figures.missing import needed
 from georecall.verify.figures.style import axes
 from georecall.verify.sweep.learned import BASE
 

@@ -5,9 +5,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from georecall import bounds
+from georecall.verify.figures.cells import PlotError, needed
 from georecall.verify.figures.figure import Plot
 from georecall.verify.figures.hop_sizes import others
-from georecall.verify.figures.missing import PlotError, needed
 from georecall.verify.figures.style import COLOURS, axes
 
 POINTS = 13  # of the floor's curve

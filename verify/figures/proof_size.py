@@ -6,8 +6,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from georecall.verify.figures.cells import needed
 from georecall.verify.figures.figure import Plot
-from georecall.verify.figures.missing import needed
 from georecall.verify.figures.style import COLOURS, axes, legend
 
 _MARKERS = {"norm": "x", "residual norm": "+", "intervals": "o", "brute force": "s"}

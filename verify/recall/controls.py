@@ -9,7 +9,7 @@ from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.strings import Numbers
 from georecall.verify.claims.hops import chain_margins
 from georecall.verify.claims.path_control import wrong_answer
-from georecall.verify.margins.certify import certify_by
+from georecall.verify.margins.decide import decide_recall_by
 from georecall.verify.margins.margins import Found, margins
 from georecall.verify.margins.queries import Chains
 from georecall.verify.margins.transitions import transitions
@@ -54,7 +54,7 @@ def wrong_answer_of(
         cut = replace(model, W_E=model.W_E[rows], storage=None, bos=bos)
         facts = facts.restricted(subjects=few.tolist())
         return wrong_answer(
-            facts, found.path, lambda table, path: certify_by(path, cut, table), _at(facts, len(few))
+            facts, found.path, lambda table, path: decide_recall_by(path, cut, table), _at(facts, len(few))
         )
     return wrong_answer(facts, found.path, again, _at(facts, N))
 

@@ -13,13 +13,13 @@ from georecall.theory.tools.progress import watched
 from georecall.verify.claims.controls import controlled
 from georecall.verify.claims.hops import all_margins, chain_margins
 from georecall.verify.engines.engine import check_engine, in_engine
-from georecall.verify.margins.certify import certify
+from georecall.verify.margins.decide import decide_recall
 from georecall.verify.margins.induction import PremiseError
 from georecall.verify.margins.margins import Found, Margins, Progress, check_fits, margins
 from georecall.verify.margins.queries import over_entities
 from georecall.verify.recall.controls import wrong_answer_of
 from georecall.verify.verdict.assumed import assumed
-from georecall.verify.verdict.judgement import covered, judged, quantities
+from georecall.verify.verdict.outcome import covered, quantities, recall_verdict
 from georecall.verify.verdict.verdict import Verdict
 
 Sample = Mapping[str, Any]
@@ -152,14 +152,14 @@ def _judged(
             alphabet = _alphabet(facts, hops, samples, typed)
             found, R = all_margins(model, facts, alphabet, progress=progress), alphabet.shape[1]
         elif engine == "numpy":
-            found = certify(model, facts, one_by_one, progress=progress)
+            found = decide_recall(model, facts, one_by_one, progress=progress)
         else:
             found = one_by_one()
     except PremiseError as error:
         return replace(verdict, reason=str(error))
     verdict.parameters.update(assumed(facts, hops, typed=facts.n_relations > R))
     verdict = replace(verdict, n_queries=facts.n_subjects * R**hops, measured=quantities(model, found, facts))
-    verdict = in_engine(covered(judged(verdict, found), found), model, found, engine, progress)
+    verdict = in_engine(covered(recall_verdict(verdict, found), found), model, found, engine, progress)
     if verdict.status != "holds":
         return verdict
     control = wrong_answer_of(model, facts, found, alphabet=alphabet, max_hops=max_hops)

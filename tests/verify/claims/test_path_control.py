@@ -17,9 +17,9 @@ from georecall.verify.claims.check import check
 from georecall.verify.claims.path_control import WRONG_ANSWER, small_table, wrong_answer
 from georecall.verify.engines import engine
 from georecall.verify.engines.agreement import Agreement
-from georecall.verify.margins import certify, codebook, induction, transitions
+from georecall.verify.margins import codebook, decide, induction, transitions
 from georecall.verify.margins import margins as margins_module
-from georecall.verify.margins.counting import judge
+from georecall.verify.margins.counting import exact
 from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import Chains, sample
 from georecall.verify.recall import assert_recalls
@@ -69,9 +69,9 @@ def transitions_alone(patch):
 
 
 def filtered_alone(patch):
-    patch.setattr(certify, "_MANY", 0)
-    patch.setattr(certify, "count", lambda *_, **__: None)
-    patch.setattr(certify, "filtered", lambda *args, **_: right(replace(margins(*args), path="filtered")))
+    patch.setattr(decide, "_MANY", 0)
+    patch.setattr(decide, "count", lambda *_, **__: None)
+    patch.setattr(decide, "filtered", lambda *args, **_: right(replace(margins(*args), path="filtered")))
 
 
 def inexact(facts):
@@ -87,7 +87,7 @@ SMALL = {"subjects": 12, "relations": 2}
 FAULTS = {
     "counting": (
         lambda: check("single-hop", **SMALL),
-        (judge.Judge, "judged", counted_right),
+        (exact.ExactMargins, "by_relation", counted_right),
         WRONG_ANSWER.name,
     ),
     "codebook": (

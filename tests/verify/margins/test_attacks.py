@@ -23,9 +23,9 @@ from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.strings import letters
 from georecall.verify.engines.formats import what_rounds
 from georecall.verify.margins.balls import Ball, Format
-from georecall.verify.margins.counting.judge import Judge
+from georecall.verify.margins.counting.counted import count
+from georecall.verify.margins.counting.exact import ExactMargins
 from georecall.verify.margins.counting.separated import LinearMap, NotExactError
-from georecall.verify.margins.counting.tally import count
 from georecall.verify.margins.filtered import _Shared
 from georecall.verify.margins.hops import enumeration
 from georecall.verify.margins.induction import PremiseError, _linear_parts, induction
@@ -61,7 +61,7 @@ def assert_right(plain):
 
     def check(model, facts, *, like=None, judged=True):
         truth = plain(like or model).margins(facts)
-        judge = Judge.of(model, facts)
+        judge = ExactMargins.of(model, facts)
         assert (judge is not None) == judged
         if judge is not None:
             assert judge.margins(0, facts.n_subjects)[0].tolist() == truth

@@ -10,7 +10,7 @@ import pytest
 from georecall import block_superposition, chain_of_thought, composed_hops, sequential_hops
 from georecall.theory.facts.fact_table import FactsError, FactTable
 from georecall.theory.facts.strings import letters
-from georecall.verify.margins.counting.tally import count
+from georecall.verify.margins.counting.counted import count
 from georecall.verify.margins.hops import enumeration
 from georecall.verify.margins.induction import induction
 from georecall.verify.margins.margins import margins

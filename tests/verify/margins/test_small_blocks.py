@@ -19,18 +19,19 @@ from georecall import MLP, Attention, Block, Transformer, in_place_superposition
 from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.margins import codebook, filtered, unembedding
 from georecall.verify.margins import margins as margin
-from georecall.verify.margins.counting import judge, separated, tally
-from georecall.verify.margins.counting.judge import Judge
+from georecall.verify.margins.counting import counted as counted_module
+from georecall.verify.margins.counting import exact, separated
+from georecall.verify.margins.counting.exact import ExactMargins
 
 SIZES = {
     codebook: ("_BLOCK",),
     codes: ("_BLOCK",),
     filtered: ("_ENTRIES",),
-    judge: ("_LOGITS", "_SAMPLE"),
+    exact: ("_LOGITS", "_SAMPLE"),
     margin: ("_BLOCK", "_SAMPLE"),
     nearest: ("_BLOCK", "_STREAM", "_MAP_BITS", "_KEY_BITS"),
     separated: ("_FEW_TERMS",),
-    tally: ("_PIECE_BYTES",),
+    counted_module: ("_PIECE_BYTES",),
     unembedding: ("_BLOCK",),
 }
 TYPES = ("int8", "int16", "int32", "int64", "float16", "float32", ">f8", "bool")
@@ -105,9 +106,9 @@ def model(rng, N, R, A):
 def assert_found(rng, model, facts, truth):
     """Whatever judges the facts finds these margins, or bounds around them; whether counting does."""
     with small_blocks(rng):
-        counted = tally.count(model, facts)
+        counted = counted_module.count(model, facts)
         if counted is not None:
-            found, _ = Judge.of(model, facts).margins(0, facts.n_subjects)
+            found, _ = ExactMargins.of(model, facts).margins(0, facts.n_subjects)
             assert found.tolist() == truth
             assert counted.minimum[0] == min(map(min, truth))
         for bounds in (

@@ -13,8 +13,8 @@ from georecall.constructions.transformer.trained import ACTIVATIONS, BiasedAtten
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.strings import letters
 from georecall.verify.margins.balls import Ball
-from georecall.verify.margins.certify import certify
-from georecall.verify.margins.counting.tally import count
+from georecall.verify.margins.counting.counted import count
+from georecall.verify.margins.decide import decide_recall
 from georecall.verify.margins.induction import PremiseError, induction
 from georecall.verify.margins.margins import margins
 from georecall.verify.margins.transitions import transitions
@@ -230,7 +230,7 @@ def test_certificates_that_are_about_plain_models_do_not_apply():
         assert not model.plain
         assert count(model, FACTS) is None
         one_by_one = margins(model, FACTS)
-        certified = certify(model, FACTS, lambda one_by_one=one_by_one: one_by_one)
+        certified = decide_recall(model, FACTS, lambda one_by_one=one_by_one: one_by_one)
         assert certified is one_by_one
         for certificate in (
             lambda model: induction(model, FACTS, max_hops=1),

@@ -20,13 +20,13 @@ from georecall.theory.tools.blocks import State, blocks
 from georecall.theory.tools.errors import CheckpointError
 from georecall.theory.tools.files import replacing
 from georecall.theory.tools.version import VERSION
+from georecall.verify.margins.counting.counted import PartialCount
 from georecall.verify.margins.counting.fingerprint import fingerprint
-from georecall.verify.margins.counting.tally import Tally
 
 _SECONDS = 2.0  # between two writes
 
 
-def begun(path: str | PathLike[str], work: dict[str, Any]) -> Tally | None:
+def begun(path: str | PathLike[str], work: dict[str, Any]) -> PartialCount | None:
     """What a file has of some work; None if there is no such file.
 
     Raises:
@@ -41,7 +41,7 @@ def begun(path: str | PathLike[str], work: dict[str, Any]) -> Tally | None:
         raise CheckpointError(
             f"{path} was begun for other work ({', '.join(differing)}); name another file, or delete it"
         )
-    return Tally(**content["tally"] | {"worst": tuple(content["tally"]["worst"])})
+    return PartialCount(**content["tally"] | {"worst": tuple(content["tally"]["worst"])})
 
 
 def _content(path: str | PathLike[str]) -> dict[str, Any] | None:
@@ -73,7 +73,7 @@ class Keeper:
 
     def __init__(self, path: str | PathLike[str], work: dict[str, Any]) -> None:
         self.path, self.work = path, _plain(work)
-        self.tally: Tally | None = None
+        self.tally: PartialCount | None = None
         self.gone_through: dict[str, tuple[int, Any]] = {}  # by name: how far, and the state there
         self.written = -np.inf
 
@@ -100,7 +100,7 @@ class Keeper:
             self._write_now_and_then()
         return state
 
-    def keep(self, tally: Tally) -> None:
+    def keep(self, tally: PartialCount) -> None:
         """Takes note of what has been counted."""
         self.tally = tally
         self._write_now_and_then()
@@ -111,7 +111,7 @@ class Keeper:
 
     def _write(self) -> None:
         gone = json.loads(json.dumps(self.gone_through, default=np.ndarray.tolist))
-        content = {"work": self.work, "tally": asdict(self.tally or Tally()), "gone_through": gone}
+        content = {"work": self.work, "tally": asdict(self.tally or PartialCount()), "gone_through": gone}
         with replacing(self.path) as temporary:
             temporary.write_text(json.dumps(content | {"sha256": _digest(content)}, indent=2), "utf-8")
         self.written = time.monotonic()

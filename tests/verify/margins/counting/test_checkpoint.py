@@ -14,9 +14,10 @@ from georecall.theory.tools.errors import CheckpointError
 from georecall.verify.claims import check as checking
 from georecall.verify.claims.check import check
 from georecall.verify.claims.options import prepare
-from georecall.verify.margins.counting import checkpoint, tally
+from georecall.verify.margins.counting import checkpoint
+from georecall.verify.margins.counting import counted as counted_module
 from georecall.verify.margins.counting.checkpoint import Keeper, begun, fingerprint
-from georecall.verify.margins.counting.tally import Tally
+from georecall.verify.margins.counting.counted import PartialCount
 from georecall.verify.usage import UsageError
 
 SETTING = {"subjects": 1500, "relations": 3}
@@ -24,7 +25,7 @@ SETTING = {"subjects": 1500, "relations": 3}
 
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch):
-    monkeypatch.setattr(tally, "_PIECE_BYTES", 1)  # 256 subjects
+    monkeypatch.setattr(counted_module, "_PIECE_BYTES", 1)  # 256 subjects
     monkeypatch.setattr(checkpoint, "_SECONDS", 0.0)
 
 
@@ -70,7 +71,7 @@ def hopeless(monkeypatch):
         return replace(found, instance=replace(found.instance, build=build))
 
     monkeypatch.setattr(checking, "examined", prepared)
-    monkeypatch.setattr(tally, "_ENOUGH", 1500 * 3 * 600)  # logits of 600 subjects
+    monkeypatch.setattr(counted_module, "_ENOUGH", 1500 * 3 * 600)  # logits of 600 subjects
 
 
 @pytest.mark.parametrize("implicit", [False, True])
@@ -108,7 +109,7 @@ def test_what_a_checkpoint_counted_is_not_counted_again(tmp_path):
     content = json.loads(file.read_text())
     one_wrong = content["tally"] | {"n_recalled": 4499, "least": -2.0, "worst": (1, 7)}
     with Keeper(file, content["work"]) as keeper:
-        keeper.keep(Tally(**one_wrong))
+        keeper.keep(PartialCount(**one_wrong))
     verdict = check("single-hop", checkpoint=file, **SETTING)
     assert (verdict.status, verdict.reason) == ("refuted", "1 of 4500 facts wrong")
 
@@ -199,6 +200,6 @@ def test_a_missing_file_is_no_checkpoint_yet(tmp_path):
     assert begun(tmp_path / "run.json", {}) is None
     with Keeper(tmp_path / "run.json", {"a": 1}):
         pass
-    assert begun(tmp_path / "run.json", {"a": 1}) == Tally()
+    assert begun(tmp_path / "run.json", {"a": 1}) == PartialCount()
     with pytest.raises(CheckpointError, match=r"\(a\)"):
         begun(tmp_path / "run.json", {"a": 2})

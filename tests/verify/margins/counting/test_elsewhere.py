@@ -24,11 +24,12 @@ from georecall.verify.claims.options import prepare
 from georecall.verify.cli import run
 from georecall.verify.executors import cluster, working
 from georecall.verify.margins import codebook, unembedding
-from georecall.verify.margins.certify import certify
-from georecall.verify.margins.counting import checkpoint, tally
+from georecall.verify.margins.counting import checkpoint
+from georecall.verify.margins.counting import counted as counted_module
 from georecall.verify.margins.counting.checkpoint import Keeper, begun
-from georecall.verify.margins.counting.judge import Judge
-from georecall.verify.margins.counting.tally import Elsewhere, count
+from georecall.verify.margins.counting.counted import Elsewhere, count
+from georecall.verify.margins.counting.exact import ExactMargins
+from georecall.verify.margins.decide import decide_recall
 from georecall.verify.usage import UsageError
 
 SETTING = {"subjects": 3000, "relations": 3}
@@ -48,9 +49,9 @@ class Unordered(ThreadPoolExecutor):
 
 @pytest.fixture
 def small_pieces(monkeypatch):
-    monkeypatch.setattr(tally, "_PIECE_BYTES", 1)  # 256 subjects
+    monkeypatch.setattr(counted_module, "_PIECE_BYTES", 1)  # 256 subjects
     monkeypatch.setattr(checkpoint, "_SECONDS", 0.0)
-    tally._judge.cache_clear()
+    counted_module._exact_margins.cache_clear()
 
 
 @pytest.mark.parametrize("implicit", [False, True])
@@ -73,7 +74,7 @@ def hopeless(monkeypatch):
 
     for name in ("examined", "prepare"):
         monkeypatch.setattr(checking, name, prepared)
-    monkeypatch.setattr(tally, "_ENOUGH", 3000 * 3 * 600)
+    monkeypatch.setattr(counted_module, "_ENOUGH", 3000 * 3 * 600)
 
 
 def test_what_is_refuted_here_is_refuted_elsewhere_by_the_same_facts(small_pieces, hopeless):
@@ -121,7 +122,7 @@ def test_a_worker_goes_through_no_attributes_that_were_gone_through():
         def again(name, *_, states=states):
             return states[name]
 
-        judge, same = Judge.of(model, facts, first), Judge.of(model, facts, again)
+        judge, same = ExactMargins.of(model, facts, first), ExactMargins.of(model, facts, again)
         assert set(states) == {"rows", "biases", "spans", "linear"}
         for ours, theirs in zip(judge.margins(0, 64), same.margins(0, 64), strict=True):
             assert np.array_equal(ours, theirs)
@@ -173,7 +174,7 @@ def test_weights_that_are_not_counted_are_not_spread():
         model = block_superposition(facts)
         model = replace(model, W_E=model.W_E * (1 / 3))
         with pytest.raises(UsageError, match="piece by piece"):
-            certify(model, facts, lambda: None, elsewhere=Elsewhere(executor, partial(_made, facts)))
+            decide_recall(model, facts, lambda: None, elsewhere=Elsewhere(executor, partial(_made, facts)))
         with pytest.raises(UsageError) as refused:
             check("composed-hops", executor=executor)
     assert "composed-hops has no option" in str(refused.value)

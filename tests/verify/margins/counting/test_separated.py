@@ -11,8 +11,8 @@ from scipy.sparse import csc_array
 from georecall import MLP, Attention, Block, Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.margins.counting import separated
+from georecall.verify.margins.counting.counted import count
 from georecall.verify.margins.counting.separated import LinearMap, NotExactError, Separated
-from georecall.verify.margins.counting.tally import count
 from georecall.verify.margins.margins import margins
 
 SEEDS = st.integers(0, 2**32 - 1)

@@ -9,7 +9,7 @@ from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.protocol import Table
 from georecall.theory.tools.errors import CheckpointError
 from georecall.verify.margins.counting.checkpoint import Keeper, begun, identity
-from georecall.verify.margins.counting.tally import Elsewhere, count
+from georecall.verify.margins.counting.counted import Elsewhere, count
 from georecall.verify.margins.filtered import filtered
 from georecall.verify.margins.margins import Found, Margins, Progress, check_fits, margins
 from georecall.verify.usage import UsageError, require_memory_for_weights
@@ -17,7 +17,7 @@ from georecall.verify.usage import UsageError, require_memory_for_weights
 _MANY = 1 << 24  # logits from which a filter pays; of fewer, margins are made exact where that can be done
 
 
-def certify(
+def decide_recall(
     model: Transformer,
     facts: Table,
     one_by_one: Callable[[], Margins],
@@ -81,7 +81,7 @@ def certify(
     return one_by_one()
 
 
-def certify_by(path: str, model: Transformer, facts: FactTable) -> Found | None:
+def decide_recall_by(path: str, model: Transformer, facts: FactTable) -> Found | None:
     """The same by one of the three ways alone (see `Found.path`); None where it does not apply."""
     if path == "counting":
         return count(model, facts, workers=1)

@@ -12,9 +12,9 @@ from georecall import MLP, Attention, Block, Code, Transformer, block_superposit
 from georecall.constructions import CONSTRUCTIONS
 from georecall.theory.facts.fact_table import FactTable, random_bijections, random_functions
 from georecall.theory.facts.keyed import KeyedBijections
-from georecall.verify.margins.counting import tally
-from georecall.verify.margins.counting.judge import Judge
-from georecall.verify.margins.counting.tally import Tally, count
+from georecall.verify.margins.counting import counted as counted_module
+from georecall.verify.margins.counting.counted import PartialCount, count
+from georecall.verify.margins.counting.exact import ExactMargins
 from georecall.verify.margins.margins import margins
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -36,7 +36,7 @@ def table(seed, N, R, A=None):
 def assert_agree(model, facts, **options):
     """The judge's margins are bit for bit those of all logits by the plain forward pass."""
     truth = margins(model, facts, method="exhaustive")
-    judge = Judge.of(model, facts)
+    judge = ExactMargins.of(model, facts)
     assert judge is not None
     found, _ = judge.margins(0, facts.n_subjects)
     assert found.tolist() == truth.lower.tolist() == truth.upper.tolist()
@@ -92,7 +92,7 @@ def test_random_weights_of_one_layer_are_judged_as_the_plain_pass_does(
         seed, entries, d_vocab=N + R, n_heads=2, attention=attention, uniform=True, sparse=sparse
     )
     facts = FactTable(np.random.default_rng(seed).integers(3, size=(R, N)), n_attributes=3)
-    if Judge.of(model, facts) is None:  # an unembedding of zeros
+    if ExactMargins.of(model, facts) is None:  # an unembedding of zeros
         assert not model.W_U.any()
     else:
         assert_agree(model, facts)
@@ -104,7 +104,7 @@ def test_scores_that_depend_on_tokens_and_further_layers_are_left_to_margins(ran
         seed, lambda rng, shape: rng.integers(1, 3, size=shape).astype(float), n_layers=layers, d_vocab=5
     )
     facts = FactTable(np.zeros((2, 3), dtype=int), n_attributes=3)
-    assert Judge.of(model, facts) is None
+    assert ExactMargins.of(model, facts) is None
     assert count(model, facts) is None
 
 
@@ -142,7 +142,7 @@ def test_the_outcome_does_not_depend_on_threads_or_pieces(monkeypatch):
     model = block_superposition(facts, gate=0.75)
     whole = count(model, facts, workers=1)
     assert 0 < whole.n_wrong < whole.n_facts
-    monkeypatch.setattr(tally, "_PIECE_BYTES", 1)
+    monkeypatch.setattr(counted_module, "_PIECE_BYTES", 1)
     for workers in (1, 2, 3):
         assert count(model, facts, workers=workers) == whole
 
@@ -150,8 +150,8 @@ def test_the_outcome_does_not_depend_on_threads_or_pieces(monkeypatch):
 def test_counting_stops_once_a_hopeless_table_is_refuted(monkeypatch):
     facts = table(2, 2000, 3)
     model = block_superposition(facts, gate=0.75)
-    monkeypatch.setattr(tally, "_ENOUGH", 0)
-    monkeypatch.setattr(tally, "_PIECE_BYTES", 1)
+    monkeypatch.setattr(counted_module, "_ENOUGH", 0)
+    monkeypatch.setattr(counted_module, "_PIECE_BYTES", 1)
     counted = count(model, facts)
     assert counted.tally.n_subjects == 256
     assert counted.n_wrong
@@ -160,8 +160,8 @@ def test_counting_stops_once_a_hopeless_table_is_refuted(monkeypatch):
 
 
 def test_one_wrong_fact_is_enough(monkeypatch):
-    monkeypatch.setattr(tally, "_ENOUGH", 0)
-    monkeypatch.setattr(tally, "_PIECE_BYTES", 1)
+    monkeypatch.setattr(counted_module, "_ENOUGH", 0)
+    monkeypatch.setattr(counted_module, "_PIECE_BYTES", 1)
     facts = table(2, 1000, 2)
     counted = count(in_place_superposition(facts), facts.altered(3, 1, int(facts.answers[1, 4])))
     assert (counted.n_wrong, counted.tally.n_subjects, counted.complete) == (1, 256, False)
@@ -170,7 +170,7 @@ def test_one_wrong_fact_is_enough(monkeypatch):
 def test_what_was_begun_is_finished_to_the_same_tally(monkeypatch):
     facts = table(3, 1500, 2)
     model = block_superposition(facts, gate=0.75)
-    monkeypatch.setattr(tally, "_PIECE_BYTES", 1)
+    monkeypatch.setattr(counted_module, "_PIECE_BYTES", 1)
     seen = []
     whole = count(model, facts, keep=seen.append)
     assert len(seen) == 6
@@ -179,10 +179,10 @@ def test_what_was_begun_is_finished_to_the_same_tally(monkeypatch):
 
 
 def test_tallies_add_up_in_order():
-    one = Tally(2, 4, 3, 1, -1.0, (0, 1))
-    two = Tally(1, 2, 1, 0, -1.0, (1, 2))
-    assert one.plus(two) == Tally(3, 6, 4, 1, -1.0, (0, 1))
-    assert Tally().plus(two) == two
+    one = PartialCount(2, 4, 3, 1, -1.0, (0, 1))
+    two = PartialCount(1, 2, 1, 0, -1.0, (1, 2))
+    assert one.plus(two) == PartialCount(3, 6, 4, 1, -1.0, (0, 1))
+    assert PartialCount().plus(two) == two
     assert one.plus(replace(two, least=-3.0)).worst == (1, 2)
 
 

@@ -24,8 +24,8 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.protocol import Table
 from georecall.theory.tools.blocks import Fold, blocks, fold
 from georecall.verify.executors import awaited, n_workers
+from georecall.verify.margins.counting.exact import ExactMargins
 from georecall.verify.margins.counting.fingerprint import fingerprint
-from georecall.verify.margins.counting.judge import Judge
 from georecall.verify.margins.counting.separated import NotExactError
 from georecall.verify.margins.found import Method
 from georecall.verify.margins.lead import Witness
@@ -41,7 +41,7 @@ _ENOUGH = 1 << 36  # logits spent on facts not recalled, before it is enough to 
 
 
 @dataclass(frozen=True)
-class Tally:
+class PartialCount:
     """What has been counted of subjects 0..n_subjects - 1.
 
     Args:
@@ -72,10 +72,10 @@ class Tally:
         wrong = f"{self.n_wrong} of them wrong" if self.n_wrong else "all recalled"
         return f"{self.n_facts} were counted, {wrong}, least margin {self.least:g}"
 
-    def plus(self, other: "Tally") -> "Tally":
+    def plus(self, other: "PartialCount") -> "PartialCount":
         """Both, `other` being about the subjects that come next."""
         first = other.least is None or (self.least is not None and self.least <= other.least)
-        return Tally(
+        return PartialCount(
             self.n_subjects + other.n_subjects,
             self.n_facts + other.n_facts,
             self.n_recalled + other.n_recalled,
@@ -107,7 +107,7 @@ class Counted:
         worst: the fact with the least margin, if some fact is not recalled.
     """
 
-    tally: Tally
+    tally: PartialCount
     n_facts: int
     worst: Witness | None
 
@@ -162,8 +162,8 @@ def count(
     model: Transformer,
     facts: Table,
     *,
-    begun: Tally | None = None,
-    keep: Callable[[Tally], None] | None = None,
+    begun: PartialCount | None = None,
+    keep: Callable[[PartialCount], None] | None = None,
     fold: Fold = fold,
     progress: Progress | None = None,
     workers: int | None = None,
@@ -194,10 +194,10 @@ def count(
         return gone_through[name]
 
     with _blas().limit(limits=1):  # its products are too small for threads
-        judge = Judge.of(model, facts, noted)
+        judge = ExactMargins.of(model, facts, noted)
     if judge is None:
         return None
-    total = begun or Tally()
+    total = begun or PartialCount()
     start = facts.n_subjects if _is_enough(total, facts) else total.n_subjects
     try:
         if elsewhere is None:
@@ -219,16 +219,16 @@ def count(
         raise KeyboardInterrupt(f"of {facts.n_facts} facts {total}") from None
 
 
-def _is_enough(total: Tally, facts: Table) -> bool:
+def _is_enough(total: PartialCount, facts: Table) -> bool:
     """Whether what is counted refutes the table and cost so much that it is left at that."""
     return total.n_wrong > 0 and (total.n_facts - total.n_settled) * facts.n_attributes > _ENOUGH
 
 
-def _in_order(judge: Judge, start: int, workers: int) -> Iterator[Tally]:
+def _in_order(judge: ExactMargins, start: int, workers: int) -> Iterator[PartialCount]:
     """The tallies of the pieces from a subject on, each one begun a little ahead."""
     N, piece = judge.facts.n_subjects, _piece_size(judge)
     starts = iter(range(start, N, piece))
-    ahead: deque[Future[Tally]] = deque()
+    ahead: deque[Future[PartialCount]] = deque()
     with _blas().limit(limits=1 if workers > 1 else None), ThreadPoolExecutor(workers) as pool:
         try:
             while True:
@@ -241,7 +241,7 @@ def _in_order(judge: Judge, start: int, workers: int) -> Iterator[Tally]:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _piece_size(judge: Judge) -> int:
+def _piece_size(judge: ExactMargins) -> int:
     """Subjects of a piece; it does not depend on who counts."""
     N, width = judge.facts.n_subjects, max(1, len(judge.separated.rows))
     piece = min(_PIECE_BYTES // width, max(_WORTH_A_THREAD // width, N // _PIECES))
@@ -249,14 +249,14 @@ def _piece_size(judge: Judge) -> int:
 
 
 def _in_order_elsewhere(
-    judge: Judge, start: int, elsewhere: Elsewhere, gone_through: dict[str, Any]
-) -> Iterator[Tally]:
+    judge: ExactMargins, start: int, elsewhere: Elsewhere, gone_through: dict[str, Any]
+) -> Iterator[PartialCount]:
     """The same, pieces by the handful: what a scheduler does for a task takes as long as many facts."""
     N, piece = judge.facts.n_subjects, _piece_size(judge)
     workers = n_workers(elsewhere.executor)
     handful = piece * min(_HANDFUL, max(1, (N - start) // (piece * workers * _TASKS)))
     job = pickle.dumps((elsewhere.make, gone_through, fingerprint(judge.model)))
-    starts, ahead, begun = iter(range(start, N, handful)), deque[Future[list[Tally] | None]](), False
+    starts, ahead, begun = iter(range(start, N, handful)), deque[Future[list[PartialCount] | None]](), False
     try:
         while True:
             while len(ahead) < 2 * workers and (at := next(starts, None)) is not None:
@@ -274,7 +274,7 @@ def _in_order_elsewhere(
             future.cancel()
 
 
-def counted(job: bytes, start: int, stop: int, piece: int) -> list[Tally] | None:
+def counted(job: bytes, start: int, stop: int, piece: int) -> list[PartialCount] | None:
     """What a worker does: the tallies of some pieces; None if they are not exact in integers.
 
     Args:
@@ -287,7 +287,7 @@ def counted(job: bytes, start: int, stop: int, piece: int) -> list[Tally] | None
         ValueError: the worker makes other weights, as another version would.
     """
     with _ONE_AT_A_TIME:
-        judge = _judge(job)
+        judge = _exact_margins(job)
     with _blas().limit(limits=1):
         try:
             return [_piece(judge, start + at.start, start + at.stop) for at in blocks(stop - start, piece)]
@@ -296,7 +296,7 @@ def counted(job: bytes, start: int, stop: int, piece: int) -> list[Tally] | None
 
 
 @lru_cache(maxsize=1)
-def _judge(job: bytes) -> Judge:
+def _exact_margins(job: bytes) -> ExactMargins:
     make, gone_through, theirs = pickle.loads(job)
     model, facts = make()
     if fingerprint(model) != theirs:
@@ -306,7 +306,7 @@ def _judge(job: bytes) -> Judge:
         return gone_through[name] if name in gone_through else fold(name, *rest)
 
     with _blas().limit(limits=1):
-        judge = Judge.of(model, facts, known)
+        judge = ExactMargins.of(model, facts, known)
     assert judge is not None  # as it was not for who sent the job
     return judge
 
@@ -317,20 +317,20 @@ def _blas() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def _piece(judge: Judge, start: int, stop: int) -> Tally:
+def _piece(judge: ExactMargins, start: int, stop: int) -> PartialCount:
     n, n_recalled, n_settled = stop - start, 0, 0
     least, worst = math.inf, (0, start)
-    for relation, (margins, settled) in enumerate(judge.judged(start, stop)):
+    for relation, (margins, settled) in enumerate(judge.by_relation(start, stop)):
         place = 0 if isinstance(margins, float) else int(margins.argmin())
         lowest = margins if isinstance(margins, float) else float(margins[place])
         n_recalled += n if lowest > 0 else int(np.count_nonzero(np.asarray(margins) > 0))
         n_settled += settled
         if lowest < least:
             least, worst = lowest, (relation, start + place)
-    return Tally(n, n * judge.facts.n_relations, n_recalled, n_settled, least, worst)
+    return PartialCount(n, n * judge.facts.n_relations, n_recalled, n_settled, least, worst)
 
 
-def _witness(judge: Judge, total: Tally) -> Witness:
+def _witness(judge: ExactMargins, total: PartialCount) -> Witness:
     relation, subject = total.worst
     facts = judge.facts
     answer, got = int(facts.block(subject, subject + 1)[relation, 0]), judge.rival(subject, relation)

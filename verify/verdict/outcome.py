@@ -11,7 +11,7 @@ from georecall.verify.verdict.stored_bits import subject_bits
 from georecall.verify.verdict.verdict import Verdict
 
 
-def judged(verdict: Verdict, found: Found) -> Verdict:
+def recall_verdict(verdict: Verdict, found: Found) -> Verdict:
     """The recall verdict: refuted by a fact that is certainly wrong, inconclusive if one is undecided."""
     verdict = replace(verdict, min_margin=found.minimum[0], exact=found.exact, method=found.method)
     if found.n_wrong:

@@ -26,7 +26,7 @@ _LOGITS = 1 << 22  # logits computed at a time
 
 
 @dataclass(frozen=True, eq=False)
-class Judge:
+class ExactMargins:
     """What margins of a one-layer model's facts follow from.
 
     Args:
@@ -44,7 +44,7 @@ class Judge:
     codebook: Codebook | None
 
     @classmethod
-    def of(cls, model: Transformer, facts: Table, fold: Fold = fold) -> "Judge | None":
+    def of(cls, model: Transformer, facts: Table, fold: Fold = fold) -> "ExactMargins | None":
         """The judge of a model; None if its forward pass is not separated, or not exact in integers.
 
         Args:
@@ -78,11 +78,11 @@ class Judge:
             NotExactError: integers or floats do not hold a number on the way.
         """
         found, settled = np.empty((self.facts.n_relations, stop - start)), 0
-        for r, (margins, known) in enumerate(self.judged(start, stop)):
+        for r, (margins, known) in enumerate(self.by_relation(start, stop)):
             found[r], settled = margins, settled + known
         return found, settled
 
-    def judged(self, start: int, stop: int) -> Iterator[tuple[Floats | float, int]]:
+    def by_relation(self, start: int, stop: int) -> Iterator[tuple[Floats | float, int]]:
         """For each relation in turn the margins, and how many of them the codebook settled.
 
         Returns:

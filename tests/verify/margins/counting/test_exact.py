@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from georecall import MLP, Attention, Block, Transformer
 from georecall.theory.facts.fact_table import FactTable
-from georecall.verify.margins.counting import judge as judge_module
-from georecall.verify.margins.counting.judge import Judge
+from georecall.verify.margins.counting import exact as exact_module
+from georecall.verify.margins.counting.counted import count
+from georecall.verify.margins.counting.exact import ExactMargins
 from georecall.verify.margins.counting.separated import NotExactError
-from georecall.verify.margins.counting.tally import count
 from georecall.verify.margins.margins import margins
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -49,7 +49,7 @@ def test_margins_and_rivals_from_logits_are_those_of_whole_numbers(seed, A, bits
     W_U[:, -1] = W_U[:, 0]
     b_U = rng.integers(-4, 5, A) * unit
     facts = FactTable(rng.integers(A, size=(1, 4)), n_attributes=A)
-    judge = Judge.of(reader(subjects, W_U, b_U), facts)
+    judge = ExactMargins.of(reader(subjects, W_U, b_U), facts)
     y = next(judge.separated.readouts(judge.separated.subjects(judge.model.W_E, 0, 4)))
     truth = [
         [
@@ -59,7 +59,7 @@ def test_margins_and_rivals_from_logits_are_those_of_whole_numbers(seed, A, bits
         for s in subjects
     ]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(judge_module, "_LOGITS", logits)
+        patch.setattr(exact_module, "_LOGITS", logits)
         try:
             found, rivals = judge.by_logits(y, facts.answers[0])
         except NotExactError:
@@ -75,7 +75,7 @@ def test_logits_are_refused_from_2_to_the_52_units():
     """2^29 (2^23 - 1) + 2^29 - 1 is less, and one more is not."""
     facts = FactTable([[0]], n_attributes=2)
     for size, word, bias, told in [(2**29, 2**23 - 1, 2**29 - 1, True), (2**29, 2**23 - 1, 2**29, False)]:
-        judge = Judge.of(reader([[size]], [[word, 0]], [bias, 0]), facts)
+        judge = ExactMargins.of(reader([[size]], [[word, 0]], [bias, 0]), facts)
         y = np.array([[size // 2**judge.separated.step]])
         if told:
             assert judge.by_logits(y, np.array([0]))[0] == size * word + bias
@@ -100,11 +100,11 @@ def test_words_are_recognised_whichever_unit_is_the_finer(times, relation, stran
     subjects[2, 0] += 8  # no word
     facts = FactTable([[0, 1, 2, 3]], n_attributes=5)
     model = reader(subjects, words.T, b_U, relation=relation, times=times)
-    found, settled = Judge.of(model, facts).margins(0, 4)
+    found, settled = ExactMargins.of(model, facts).margins(0, 4)
     truth = margins(model, facts, method="exhaustive")
     assert found.tolist() == truth.lower.tolist()
     assert settled == 3
-    alone, settled = Judge.of(model, facts).margins(2, 3)
+    alone, settled = ExactMargins.of(model, facts).margins(2, 3)
     assert (alone.tolist(), settled) == (truth.lower[:, 2:3].tolist(), 0)
     counted = count(model, facts)
     assert (counted.tally.n_settled, counted.minimum) == (3, truth.minimum)
@@ -146,4 +146,4 @@ def test_biases_of_any_type_are_taken_in_the_unit_of_the_logits(stored):
 
 
 def test_an_unembedding_of_zeros_is_not_judged():
-    assert Judge.of(reader([[1.0]], [[0.0, 0.0]], [1, 0]), FactTable([[0]], n_attributes=2)) is None
+    assert ExactMargins.of(reader([[1.0]], [[0.0, 0.0]], [1, 0]), FactTable([[0]], n_attributes=2)) is None
