@@ -3,8 +3,8 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from georecall.verify.figures.cells import needed
 from georecall.verify.figures.figure import Plot
-from georecall.verify.figures.missing import needed
 from georecall.verify.figures.style import COLOURS, axes, legend
 
 _MEASURES = (
