@@ -69,15 +69,15 @@ def in_whole_numbers(
         )
     N = answers.shape[1]
     hops = sorted({len(query["relations"]) for query in queries}) or [1]
-    thinks = any(query["tokens"][0] >= N for query in queries)
+    thinking = next((query for query in queries if query["tokens"][0] >= N), None)
     return {
         "attention": model.attention,
         "sign_of_scale": int(np.sign(model.attn_scale)),
         "subjects": N,
         "answers": answers.tolist(),
         "typed": typed,
-        "hops": list(range(1, hops[-1] + 1)) if thinks else hops,
-        "chains": model.n_ctx // 2 if thinks else 0,
+        "hops": list(range(1, hops[-1] + 1)) if thinking else hops,
+        "chains": 0 if thinking is None else _first_entity(thinking, N, model.n_ctx // 2),
         "layers": [{"heads": _heads(block), "mlp": _named(block.mlp)} for block in model.blocks],
         **{name: whole_numbers(getattr(model, name)) for name in ("W_E", "W_pos", "W_U", "b_U")},
     }
@@ -104,6 +104,12 @@ def save_integers(
     with replacing(path) as temporary:
         Path(temporary).write_text(json.dumps({**(metadata or {}), **stored}, separators=(",", ":")), "utf-8")
     return Path(path)
+
+
+def _first_entity(query: Mapping[str, Any], N: int, default: int) -> int:
+    """At which position the entities of a chain of thought begin."""
+    k = next(place for place, token in enumerate(query["tokens"]) if token < N)
+    return int(query["positions"][k]) if query.get("positions") else default
 
 
 def _heads(block: Block) -> list[dict[str, Any]]:

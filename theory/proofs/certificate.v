@@ -1,478 +1,431 @@
-(** Certificates for weights at hand: lists of whole numbers, a forward pass on them that equals the transformer's,
-    and a check whose answer "true" is a theorem about every margin. One layer, uniform attention, prompts [s, r]. *)
+(** Certificates for weights at hand: checks whose answer "true" is a theorem about every margin.
 
-From Georecall Require Import transformer single_hop.
+    What decides a residual is a codebook (linear in the number of attributes once, then in facts), or all logits.
+    What is asked is every prompt [s, r_1 .. r_k], or every chain of thought, by the induction of chain_of_thought.v. *)
 
-(** * Lists of whole numbers as vectors *)
+From Georecall Require Import transformer single_hop chain_of_thought forward.
+From Coq Require Import ZArith.
 
-Definition at_ (l : list Z) (i : nat) : Z := nth i l 0%Z.
-Notation iz := inject_Z.
+(** * Numbers as keys *)
 
-Fixpoint dot (x y : list Z) : Z :=
-  match x, y with a :: x, b :: y => a * b + dot x y | _, _ => 0 end%Z.
+Fixpoint upto (n : nat) (p : positive) : list positive :=
+  match n with O => [] | S n => p :: upto n (Pos.succ p) end.
 
-Fixpoint add (x y : list Z) : list Z :=
-  match x, y with a :: x, b :: y => (a + b)%Z :: add x y | [], y => y | x, [] => x end.
+Lemma in_upto_from n i j : (i < n)%nat -> In (key (j + i)) (upto n (key j)).
+Proof.
+  revert i j. induction n as [|n IH]; intros i j H; [lia|]. destruct i as [|i]; [left; now rewrite Nat.add_0_r|right].
+  replace (j + S i)%nat with (S j + i)%nat by lia. apply (IH i (S j)). lia.
+Qed.
 
-Definition scale (k : Z) (x : list Z) : list Z := map (Z.mul k) x.
+Lemma in_upto n i : (i < n)%nat -> In (key i) (upto n 1).
+Proof. exact (in_upto_from n i 0). Qed.
 
-(** Rows combined with weights x. *)
-Fixpoint comb (x : list Z) (rows : list (list Z)) : list Z :=
-  match x, rows with
-  | a :: x, r :: rows => if (a =? 0)%Z then comb x rows else add (scale a r) (comb x rows)
-  | _, _ => []
-  end.
+Fixpoint put {A} (none : A) (t : tree A) (p : positive) (a : A) : tree A :=
+  let '(l, x, r) := match t with Leaf => (Leaf, none, Leaf) | Node l x r => (l, x, r) end in
+  match p with xH => Node l a r | xO p => Node (put none l p a) x r | xI p => Node l x (put none r p a) end.
 
-(** Equality but for zeros at the end. *)
-Fixpoint same_list (x y : list Z) : bool :=
+Definition zeros : vec -> bool := each (Z.eqb 0).
+
+Lemma zeros_find x p : zeros x = true -> find 0%Z x p = 0%Z.
+Proof. intro H. symmetry. apply Z.eqb_eq. now apply (find_each 0%Z (Z.eqb 0)). Qed.
+
+(** Equality but for zeros. *)
+Fixpoint same_vec (x y : vec) : bool :=
   match x, y with
-  | a :: x, b :: y => (a =? b)%Z && same_list x y
-  | [], y => forallb (Z.eqb 0) y
-  | x, [] => forallb (Z.eqb 0) x
+  | Node l a r, Node l' b r' => (a =? b)%Z && same_vec l l' && same_vec r r'
+  | Leaf, y => zeros y
+  | x, Leaf => zeros x
   end.
 
-Lemma at_nil i : at_ [] i = 0%Z.
-Proof. now destruct i. Qed.
-
-Lemma at_add x y i : at_ (add x y) i = (at_ x i + at_ y i)%Z.
+Lemma same_find x y p : same_vec x y = true -> find 0%Z x p = find 0%Z y p.
 Proof.
-  unfold at_. revert y i. induction x as [|a x IH]; intros [|b y] [|i]; cbn [add nth]; try lia. apply IH.
+  revert y p. induction x as [|l IHl a r IHr]; intros y p H.
+  - symmetry. cbn [find]. apply zeros_find. now destruct y.
+  - destruct y as [|l' b r']; [now apply zeros_find|]. cbn [same_vec] in H. rewrite !andb_true_iff, Z.eqb_eq in H.
+    destruct H as ((-> & ?) & ?). destruct p; cbn [find]; auto.
 Qed.
 
-Lemma at_scale k x i : at_ (scale k x) i = (k * at_ x i)%Z.
-Proof. unfold at_, scale. revert i. induction x as [|a x IH]; intros [|i]; cbn [map nth]; try lia. apply IH. Qed.
+Lemma key_of z : Z.to_pos (z + 1) = key (Z.to_nat z).
+Proof. destruct z as [|p|p]; [reflexivity|cbn; lia|now destruct p]. Qed.
 
-Lemma zeros_at l i : forallb (Z.eqb 0) l = true -> at_ l i = 0%Z.
-Proof.
-  unfold at_. revert i. induction l as [|a l IH]; intros [|i] H; cbn [forallb nth] in *; try reflexivity;
-    apply andb_prop in H as [E H]; [apply Z.eqb_eq in E; lia|now apply IH].
-Qed.
+(** ** How certificates write numbers: packed, each in some bits and raised by an offset, or one by one with its place *)
 
-Lemma same_at x y i : same_list x y = true -> at_ x i = at_ y i.
-Proof.
-  revert y i. induction x as [|a x IH]; intros [|b y] i H.
-  - reflexivity.
-  - rewrite (zeros_at (b :: y)) by exact H. apply at_nil.
-  - rewrite (zeros_at (a :: x)) by exact H. symmetry. apply at_nil.
-  - cbn [same_list] in H. apply andb_prop in H as [E H]. apply Z.eqb_eq in E.
-    unfold at_. destruct i; cbn [nth]; [exact E|]. now apply (IH y i).
-Qed.
-
-Lemma dot_sum x y d : (length x <= d)%nat -> iz (dot x y) == Σ i ∈ range d, (iz (at_ x i) * iz (at_ y i)).
-Proof.
-  revert y d. induction x as [|a x IH]; intros y d L.
-  - symmetry. cbn [dot]. apply sum_0. intros i _. rewrite at_nil. change (iz 0) with 0. ring.
-  - destruct d as [|d]; [cbn in L; lia|]. rewrite sum_range_S. destruct y as [|b y]; cbn [dot].
-    + symmetry. rewrite sum_0; [unfold at_; cbn [nth]; change (iz 0) with 0; ring|].
-      intros i _. rewrite (at_nil (S i)). change (iz 0) with 0. ring.
-    + rewrite inject_Z_plus, inject_Z_mult, (IH y d) by (cbn in L; lia). reflexivity.
-Qed.
-
-Lemma comb_sum x rows j d : (length x <= d)%nat ->
-  iz (at_ (comb x rows) j) == Σ i ∈ range d, (iz (at_ x i) * iz (at_ (nth i rows []) j)).
-Proof.
-  revert rows d. induction x as [|a x IH]; intros rows d L.
-  - symmetry. cbn [comb]. rewrite at_nil. apply sum_0. intros i _. rewrite at_nil. change (iz 0) with 0. ring.
-  - destruct d as [|d]; [cbn in L; lia|]. rewrite sum_range_S. destruct rows as [|r rows]; cbn [comb].
-    + symmetry. rewrite at_nil, sum_0; [unfold at_ at 2; cbn [nth]; destruct j; change (iz 0) with 0; ring|].
-      intros i _. cbn [nth]. rewrite at_nil. change (iz 0) with 0. ring.
-    + unfold at_ at 2. cbn [nth]. assert (E := IH rows d ltac:(cbn in L; lia)).
-      destruct (Z.eqb_spec a 0) as [->|_].
-      * rewrite E. change (iz 0) with 0. unfold at_ at 4. cbn [nth].
-        rewrite Qmult_0_l, Qplus_0_l. reflexivity.
-      * rewrite at_add, at_scale, inject_Z_plus, inject_Z_mult, E. reflexivity.
-Qed.
-
-(** Numbers packed into one, each in some bits and raised by an offset: a file that Coq reads quickly. *)
 Fixpoint unpack (bits mask offset : Z) (n : nat) (z : Z) : list Z :=
   match n with
   | O => []
   | S n => (Z.land z mask - offset)%Z :: unpack bits mask offset n (Z.shiftr z bits)
   end.
 
-(** * Weights: whole numbers over common denominators *)
+Definition dense (l : list Z) : vec :=
+  snd (fold_left (fun s z => (Pos.succ (fst s), if (z =? 0)%Z then snd s else put 0%Z (snd s) (fst s) z)) l (1%positive, Leaf)).
+Definition sparse (l : list (Z * Z)) : vec := fold_left (fun t p => put 0%Z t (Z.to_pos (fst p + 1)) (snd p)) l Leaf.
+Definition rows (l : list vec) : mat :=
+  snd (fold_left (fun s x => (Pos.succ (fst s), match x with Leaf => snd s | _ => put Leaf (snd s) (fst s) x end)) l (1%positive, Leaf)).
 
-Record Weights := {
-  subjects : nat; dim : nat; head_dim : nat; width : nat; outputs : nat;
-  w_E : list (list Z); w_pos : list (list Z);                   (* over D_x *)
-  w_V : list (list Z); w_O : list (list Z);                     (* rows; over D_V, D_O *)
-  w_in : list (list Z); bias_in : list Z;                       (* a list per neuron; over D_1, and D D_1 *)
-  w_out : list (list Z); bias_out : list Z;                     (* a row per neuron; over D_2, and D D_1 D_2 *)
-  w_U : list (list Z); bias_U : list Z;                         (* a list per output; over D_U, and D D_1 D_2 D_U *)
-  D_x : positive; D_V : positive; D_O : positive; D_1 : positive; D_2 : positive; D_U : positive }.
+(** * What decides a residual *)
 
-Section Model.
-  Variable w : Weights.
+Section Decisions.
+  Variables (w : weights_at_hand) (A : nat) (mu : Q).
 
-  (** What a residual after attention is over: D = 2 D_x D_V D_O. *)
-  Definition k_x := 1 # D_x w.
-  Definition k_V := 1 # D_V w.
-  Definition k_O := 1 # D_O w.
-  Definition k_1 := 1 # D_1 w.
-  Definition k_2 := 1 # D_2 w.
-  Definition k_U := 1 # D_U w.
-  Definition k := (1 # 2) * k_x * k_V * k_O.
+  Definition logit_of (y : vec) (D : positive) (b : nat) : Q :=
+    iz (at_ (comb y (n_U w)) b) * k (D * D_U w) + iz (at_ (n_b_U w) b) * k (D_U w).
 
-  Definition entry_at (rows : list (list Z)) (i j : nat) : Q := iz (at_ (nth i rows []) j).
-  Definition component (c : direction) : nat := match c with Readout i => i | _ => 0%nat end.
+  (** Answers by their keys; "true" has to mean that every margin reaches mu. *)
+  Definition sound (decide : vec -> positive -> positive -> bool) : Prop :=
+    forall y D a, decide y D (key a) = true ->
+      forall b, (b < A)%nat -> b <> a -> mu <= logit_of y D a - logit_of y D b.
 
-  Definition model : Transformer :=
-    mkTransformer (Space 0 0 (dim w) 0 0 0 0)
-      (fun token c => entry_at (w_E w) token (component c) * k_x)
-      (fun position c => entry_at (w_pos w) position (component c) * k_x)
-      [mkLayer
-        [mkHead [] (fun _ _ => 0) (fun _ _ => 0) (map Readout (range (head_dim w)))
-          (fun c a => entry_at (w_V w) (component c) (component a) * k_V)
-          (fun a c => entry_at (w_O w) (component a) (component c) * k_O)]
-        (Some (mkMLP nat (range (width w))
-          (fun c n => entry_at (w_in w) n (component c) * k_1)
-          (fun n => iz (at_ (bias_in w) n) * (k * k_1))
-          (fun n c => entry_at (w_out w) n (component c) * k_2)
-          (fun c => iz (at_ (bias_out w) (component c)) * (k * k_1 * k_2))))]
-      (fun c b => entry_at (w_U w) b (component c) * k_U)
-      (fun b => iz (at_ (bias_U w) b) * (k * k_1 * k_2 * k_U)).
+  (** ** By all logits *)
 
-  (** ** The forward pass on whole numbers *)
+  Definition by_logits : vec -> positive -> positive -> bool :=
+    let outputs := upto A 1 in
+    fun y D a =>
+      let l := add (comb y (n_U w)) (scale (Zpos D) (n_b_U w)) in
+      let best := find 0%Z l a in
+      let least := (Qnum mu * Zpos (D * D_U w))%Z in
+      forallb (fun b => (b =? a)%positive || (least <=? (best - find 0 l b) * Zpos (Qden mu))%Z) outputs.
 
-  Definition embedding (token position : nat) : list Z := add (nth token (w_E w) []) (nth position (w_pos w) []).
-  Definition value (x : list Z) : list Z := comb x (w_V w).
-  Definition carried_on (x : list Z) : list Z := comb (value x) (w_O w).
-  Definition from_subject (s : nat) : list Z := carried_on (embedding s 0).
-  Definition from_relation (r : nat) : list Z :=
-    let x := embedding (subjects w + r) 1 in add (scale (Zpos (2 * (D_V w * D_O w))) x) (carried_on x).
-
-  Definition relus (u : list Z) : list Z :=
-    map (fun n => Z.max 0 (dot u (fst n) + snd n)) (combine (w_in w) (bias_in w)).
-  Definition through (u : list Z) : list Z :=
-    add (add (scale (Zpos (D_1 w * D_2 w)) u) (comb (relus u) (w_out w))) (bias_out w).
-
-  (** Lengths that make the sums complete. *)
-  Definition fits (l : list Z) (n : nat) : bool := (length l <=? n)%nat.
-  Definition shapes : bool :=
-    ((length (w_in w) =? width w) && (length (bias_in w) =? width w))%nat.
-  Definition subject_fits (s : nat) : bool := fits (embedding s 0) (dim w) && fits (value (embedding s 0)) (head_dim w).
-  Definition relation_fits (r : nat) : bool :=
-    let x := embedding (subjects w + r) 1 in fits x (dim w) && fits (value x) (head_dim w).
-
-  Lemma flat_times {B} x (W : direction -> B -> Q) b :
-    times (stream model) x W b == Σ i ∈ range (dim w), (x (Readout i) * W (Readout i) b).
+  Lemma by_logits_sound : sound by_logits.
   Proof.
-    unfold times. rewrite sum_directions. cbn [stream model n_blocks word_length n_readout n_key n_relation n_asked n_position].
-    cbn [range seq sum]. ring.
+    intros y D a H b Hb Ne. unfold by_logits in H. rewrite forallb_forall in H. specialize (H (key b) (in_upto _ _ Hb)).
+    apply orb_prop in H as [H|H]; [apply Pos.eqb_eq in H; lia|]. apply Z.leb_le in H.
+    set (l := add (comb y (n_U w)) (scale (Zpos D) (n_b_U w))) in *.
+    assert (E : forall c, logit_of y D c == iz (find 0%Z l (key c)) * k (D * D_U w)).
+    { intro c. unfold l, logit_of. rewrite find_add, find_scale, inject_Z_plus, inject_Z_mult, k_times. fold (at_ (comb y (n_U w)) c).
+      fold (at_ (n_b_U w) c).
+      transitivity (iz (at_ (comb y (n_U w)) c) * (k D * k (D_U w)) + iz (at_ (n_b_U w) c) * k (D_U w) * (iz (Zpos D) * k D));
+        [rewrite k_cancels|]; ring. }
+    rewrite !E. set (x := find 0%Z l (key a)) in *. set (z := find 0%Z l (key b)) in *.
+    setoid_replace (iz x * k (D * D_U w) - iz z * k (D * D_U w)) with (iz (x - z) * k (D * D_U w)).
+    - unfold k, Qle, Qmult, inject_Z. cbn [Qnum Qden]. lia.
+    - unfold Z.sub. rewrite inject_Z_plus, inject_Z_opp. ring.
   Qed.
 
-  Lemma cancels D : iz (Zpos D) * (1 # D) == 1.
-  Proof. unfold Qeq, Qmult, inject_Z. cbn [Qnum Qden]. lia. Qed.
+  (** ** By a codebook: W_U = factor x words, and a residual reads the word of its answer *)
 
-  Lemma embedded_at s r t c : (t <= 1)%nat ->
-    embedded model [(s, 0); (subjects w + r, 1)]%nat t (Readout c)
-      == iz (at_ (match t with O => embedding s 0 | _ => embedding (subjects w + r) 1 end) c) * k_x.
+  Definition product (F W : mat) : mat := map_tree (fun f => map_tree (dot f) W) F.
+
+  Lemma dot_leaf x : dot x Leaf = 0%Z.
+  Proof. now destruct x. Qed.
+
+  Lemma product_find F W p q : find 0%Z (find Leaf (product F W) p) q = dot (find Leaf F p) (find Leaf W q).
   Proof.
-    intro L. unfold embedding. destruct t as [|[|t]]; [| |lia]; unfold embedded; cbn [nth W_E W_pos model component];
-      rewrite at_add, inject_Z_plus; unfold entry_at; ring.
+    unfold product. revert p. induction F as [|l IHl f r IHr]; intro p; [reflexivity|].
+    destruct p as [p|p|]; cbn [map_tree find]; auto. rewrite <- (find_map (dot f)). now rewrite dot_leaf.
   Qed.
 
-  Lemma valued x l a : (forall i, x (Readout i) == iz (at_ l i) * k_x) -> fits l (dim w) = true ->
-    times (stream model) x (fun c a => entry_at (w_V w) (component c) (component a) * k_V) (Readout a)
-      == iz (at_ (value l) a) * (k_x * k_V).
+  Variables (m : nat) (factor words : mat) (g base offset : Z).
+
+  Definition word (b : nat) : vec := row words b.
+  Definition powers : vec := snd (fold_left (fun s p => let '(z, t) := s in (z * base, put 0 t p z)%Z) (upto m 1) (1%Z, Leaf)).
+  Definition number (x : vec) : positive := Z.to_pos (dot powers x + offset).
+  Definition norms : Z := (2 * Zpos (D_U w) * at_ (n_b_U w) 0 + dot (word 0) (word 0))%Z.
+
+  (** Words have different numbers, congruent entries and the bias of their norm. *)
+  Definition words_ok : bool :=
+    let outputs := upto A 1 in
+    let numbers := fold_left (fun t b => put 0%Z t (number (find Leaf words b)) (Zpos b)) outputs Leaf in
+    let negative := scale (-1) (word 0) in
+    (0 <? g)%Z && Qle_bool mu (iz (g * g) * (1 # 2) * (k (D_U w) * k (D_U w)))
+    && each (fun f => top f <=? m)%nat factor && (top factor <=? dim w)%nat
+    && forallb (fun b => let x := find Leaf words b in
+        (top x <=? m)%nat && each (fun z => z mod g =? 0)%Z (add x negative)
+        && (2 * Zpos (D_U w) * find 0 (n_b_U w) b + dot x x =? norms)%Z
+        && (find 0 numbers (number x) =? Zpos b)%Z) outputs.
+
+  Definition by_codebook : vec -> positive -> positive -> bool :=
+    let last := Z.of_nat A in
+    fun y D a => (Zpos a <=? last)%Z && same_vec (scale (Zpos (D_U w)) (comb y factor)) (scale (Zpos D) (find Leaf words a)).
+
+  Hypothesis unembedding : n_U w = product factor words.
+  Hypothesis ok : words_ok = true.
+
+  Lemma word_at b : (b < A)%nat ->
+    (top (word b) <= m)%nat /\ (forall j, exists z, (at_ (word b) j - at_ (word 0) j = g * z)%Z)
+    /\ (2 * Zpos (D_U w) * at_ (n_b_U w) b + dot (word b) (word b) = norms)%Z
+    /\ exists numbers, find 0%Z numbers (number (word b)) = Zpos (key b)
+        /\ forall c, (c < A)%nat -> find 0%Z numbers (number (word c)) = Zpos (key c).
   Proof.
-    intros X F. apply Nat.leb_le in F. rewrite flat_times. cbn [component]. unfold value.
-    rewrite (comb_sum l (w_V w) a (dim w) F), Qmult_comm, <- sum_scale.
-    apply sum_ext. intros i _. rewrite X. unfold entry_at. ring.
+    intro Hb. unfold words_ok in ok. rewrite !andb_true_iff in ok. destruct ok as ((((G & _) & _) & _) & H). apply Z.ltb_lt in G.
+    set (numbers := fold_left _ _ _) in H. rewrite forallb_forall in H.
+    assert (K : forall c, (c < A)%nat -> _) by (intros c Hc; exact (H (key c) (in_upto _ _ Hc))). clear H.
+    cbv beta zeta in K. pose proof (K b Hb) as Kb. rewrite !andb_true_iff, Nat.leb_le, !Z.eqb_eq in Kb.
+    destruct Kb as (((T & C) & Nm) & Nb). repeat split; trivial.
+    - intro j. exists ((at_ (word b) j - at_ (word 0) j) / g)%Z. apply Z_div_exact_full_2; [lia|].
+      assert (E : (find 0 (add (find Leaf words (key b)) (scale (-1) (word 0))) (key j) mod g =? 0)%Z = true)
+        by (apply (find_each 0%Z (fun z => z mod g =? 0)%Z); trivial; now rewrite Zmod_0_l).
+      apply Z.eqb_eq in E. rewrite find_add, find_scale in E. rewrite <- E. unfold word, row, at_. f_equal; lia.
+    - exists numbers. split; [exact Nb|]. intros c Hc. specialize (K c Hc). rewrite !andb_true_iff, !Z.eqb_eq in K. apply K.
   Qed.
 
-  Lemma attended_at s r c : subject_fits s = true -> relation_fits r = true ->
-    attended (stream model) (heads (hd (mkLayer [] None) (layers model))) (embedded model [(s, 0); (subjects w + r, 1)]%nat) 1
-      (Readout c) == iz (at_ (add (from_subject s) (from_relation r)) c) * k.
+  Lemma words_differ a b : (a < A)%nat -> (b < A)%nat -> a <> b -> exists j, (j < m)%nat /\ at_ (word a) j <> at_ (word b) j.
   Proof.
-    intros Fs Fr. apply andb_prop in Fs as [Fs Fs']. apply andb_prop in Fr as [Fr Fr'].
-    set (x := embedded model [(s, 0); (subjects w + r, 1)]%nat). cbn [layers model hd heads].
-    unfold attended. rewrite sum_cons. cbn [sum]. unfold attend. cbn [carried W_O W_V].
-    rewrite sum_map. set (h := mkHead _ _ _ _ _ _).
-    assert (H : forall i, (i <= 1)%nat -> hard (score (stream model) h x 1) 1 i == 1 # 2).
-    { intros i L. rewrite hard_uniform; trivial; reflexivity. }
-    rewrite (sum_ext _ _ (fun a => ((1 # 2) * k_x * k_V * k_O) * (iz (at_ (value (embedding s 0)) a) * iz (at_ (nth a (w_O w) []) c))
-      + ((1 # 2) * k_x * k_V * k_O) * (iz (at_ (value (embedding (subjects w + r) 1)) a) * iz (at_ (nth a (w_O w) []) c)))).
-    2: { intros a _. change (range (1 + 1)) with [0; 1]%nat. rewrite !sum_cons. cbn [sum]. rewrite !H by lia.
-         rewrite (valued (x 0%nat) (embedding s 0)), (valued (x 1%nat) (embedding (subjects w + r) 1)); trivial.
-         - unfold entry_at. cbn [component]. ring.
-         - intro i. unfold x. now rewrite embedded_at by lia.
-         - intro i. unfold x. now rewrite embedded_at by lia. }
-    apply Nat.leb_le in Fs', Fr'.
-    rewrite sum_plus, !sum_scale, <- !(comb_sum _ (w_O w) c (head_dim w)) by trivial.
-    unfold x. rewrite embedded_at by lia. unfold from_subject, from_relation, carried_on.
-    rewrite !at_add, at_scale, !inject_Z_plus, inject_Z_mult.
-    assert (E : iz (Zpos (2 * (D_V w * D_O w))) * k == k_x).
-    { unfold k, k_V, k_O. rewrite !Pos2Z.inj_mul, !inject_Z_mult.
-      transitivity ((iz 2 * (1 # 2)) * k_x * (iz (Zpos (D_V w)) * (1 # D_V w)) * (iz (Zpos (D_O w)) * (1 # D_O w))); [ring|].
-      rewrite (cancels (D_V w)), (cancels (D_O w)). assert (T : iz 2 * (1 # 2) == 1) by reflexivity. rewrite T. ring. }
-    unfold k in *. rewrite <- E at 1. ring.
+    intros Ha Hb Ne. destruct (word_at a Ha) as (Ta & _ & _ & numbers & Na & N). destruct (word_at b Hb) as (Tb & _).
+    destruct (forallb (fun j => at_ (word a) j =? at_ (word b) j)%Z (range m)) eqn:E.
+    - exfalso. rewrite forallb_forall in E. assert (D : dot powers (word a) = dot powers (word b)).
+      { apply inject_Z_injective. rewrite !(dot_top powers _ m) by trivial. apply sum_range_ext. intros j J.
+        specialize (E j (proj2 (in_range j m) J)). apply Z.eqb_eq in E. now rewrite E. }
+      pose proof (N b Hb) as Nb. unfold number in *. rewrite <- D, Na in Nb. lia.
+    - apply not_true_iff_false in E. rewrite forallb_forall in E.
+      assert (X : existsb (fun j => negb (at_ (word a) j =? at_ (word b) j)%Z) (range m) = true).
+      { apply not_false_iff_true. intro F. apply E. intros j J. destruct (at_ (word a) j =? at_ (word b) j)%Z eqn:Q; trivial. exfalso.
+        assert (T : existsb (fun j => negb (at_ (word a) j =? at_ (word b) j)%Z) (range m) = true)
+          by (apply existsb_exists; exists j; now rewrite Q). now rewrite F in T. }
+      apply existsb_exists in X as (j & J & Q). exists j. split; [now apply in_range|]. now apply negb_true_iff, Z.eqb_neq in Q.
   Qed.
 
-  (** ** MLP and logits *)
-
-  Lemma applied_at u z c : shapes = true -> fits u (dim w) = true ->
-    (forall i, z (Readout i) == iz (at_ u i) * k) ->
-    match mlp (hd (mkLayer [] None) (layers model)) with
-    | Some f => applied (stream model) f z (Readout c)
-    | None => 0
-    end == iz (at_ (through u) c) * (k * k_1 * k_2).
+  Lemma by_codebook_sound : sound by_codebook.
   Proof.
-    intros Sh F Hz. apply andb_prop in Sh as [L L']. apply Nat.eqb_eq in L, L'. apply Nat.leb_le in F.
-    cbn [mlp layers model hd]. unfold applied. cbn [neuron neurons W_in b_in W_out b_out component].
-    assert (P : 0 < k * k_1) by reflexivity.
-    assert (N : forall n, (n < width w)%nat ->
-      relu (times (stream model) z (fun c n => entry_at (w_in w) n (component c) * k_1) n + iz (at_ (bias_in w) n) * (k * k_1))
-        == iz (at_ (relus u) n) * (k * k_1)).
-    { intros n Hn.
-      assert (E : at_ (relus u) n = Z.max 0 (dot u (nth n (w_in w) []) + at_ (bias_in w) n)).
-      { unfold at_ at 1, relus. set (f := fun m : list Z * Z => Z.max 0 (dot u (fst m) + snd m)).
-        rewrite (nth_indep _ 0%Z (f ([], 0%Z))) by (rewrite map_length, combine_length; lia).
-        rewrite (map_nth f), combine_nth by lia. reflexivity. }
-      rewrite E, flat_times. cbn [component].
-      assert (D : Σ i ∈ range (dim w), (z (Readout i) * (entry_at (w_in w) n i * k_1))
-        == iz (dot u (nth n (w_in w) [])) * (k * k_1)).
-      { rewrite (dot_sum u _ (dim w) F), Qmult_comm, <- sum_scale. apply sum_ext. intros i _. rewrite Hz.
-        unfold entry_at. ring. }
-      rewrite D, <- Qmult_plus_distr_l, <- inject_Z_plus. set (y := (dot u (nth n (w_in w) []) + at_ (bias_in w) n)%Z).
-      destruct (Z.max_spec 0 y) as [[H ->]|[H ->]].
-      - apply relu_on. apply Qmult_le_0_compat; [change 0 with (iz 0); rewrite <- Zle_Qle; lia|lra].
-      - rewrite relu_off; [change (iz 0) with 0; ring|]. setoid_replace 0 with (0 * (k * k_1)) by ring.
-        apply Qmult_le_compat_r; [change 0 with (iz 0); rewrite <- Zle_Qle; lia|lra]. }
-    rewrite (sum_range_ext (width w) _ (fun n => (k * k_1 * k_2) * (iz (at_ (relus u) n) * iz (at_ (nth n (w_out w) []) c)))).
-    2: { intros n Hn. rewrite N by trivial. unfold entry_at. ring. }
-    rewrite sum_scale, <- (comb_sum (relus u) (w_out w) c (width w))
-      by (unfold relus; rewrite map_length, combine_length; lia).
-    rewrite Hz. unfold through. rewrite !at_add, at_scale, !inject_Z_plus, inject_Z_mult.
-    assert (E : iz (Zpos (D_1 w * D_2 w)) * (k * k_1 * k_2) == k).
-    { unfold k_1, k_2. rewrite Pos2Z.inj_mul, inject_Z_mult.
-      transitivity (k * (iz (Zpos (D_1 w)) * (1 # D_1 w)) * (iz (Zpos (D_2 w)) * (1 # D_2 w))); [ring|].
-      rewrite !cancels. ring. }
-    rewrite <- E at 1. ring.
-  Qed.
-
-  Definition read_off (y : list Z) (b : nat) : Z := (dot y (nth b (w_U w) []) + at_ (bias_U w) b)%Z.
-  Definition k_end : Q := k * k_1 * k_2 * k_U.
-
-  (** The logits of the transformer are those of the whole numbers. *)
-  Theorem logit_at s r b y :
-    shapes = true -> subject_fits s = true -> relation_fits r = true ->
-    fits (add (from_subject s) (from_relation r)) (dim w) = true ->
-    y = through (add (from_subject s) (from_relation r)) -> fits y (dim w) = true ->
-    logit model [(s, 0); (subjects w + r, 1)]%nat b == iz (read_off y b) * k_end.
-  Proof.
-    intros Sh Fs Fr Fu -> Fy. unfold logit. cbn [length]. change (2 - 1)%nat with 1%nat. cbn [W_U b_U model].
-    rewrite flat_times. unfold read_off. apply Nat.leb_le in Fy.
-    rewrite inject_Z_plus, (dot_sum _ _ (dim w) Fy), Qmult_plus_distr_l. apply Qplus_comp; [|unfold k_end; ring].
-    rewrite Qmult_comm, <- sum_scale. apply sum_ext. intros i _. unfold residual. cbn [layers fold_left run].
-    transitivity (iz (at_ (through (add (from_subject s) (from_relation r))) i) * (k * k_1 * k_2) * (entry_at (w_U w) b (component (Readout i)) * k_U)).
-    - apply Qmult_comp; [|reflexivity].
-      exact (applied_at _ (attended (stream model) (heads (hd (mkLayer [] None) (layers model)))
-        (embedded model [(s, 0); (subjects w + r, 1)]%nat) 1) i Sh Fu (fun c => attended_at s r c Fs Fr)).
-    - unfold entry_at, k_end. cbn [component]. ring.
-  Qed.
-End Model.
-
-(** * The check by a codebook: linear in facts and attributes *)
-
-From Coq Require Import FMapPositive NArith ZArith.
-
-(** A word as one number: words whose numbers increase are different. *)
-Definition key (base : Z) (x : list Z) : Z := fold_right (fun a acc => a + base * acc)%Z 0%Z x.
-
-Fixpoint increasing (l : list Z) : bool :=
-  match l with a :: (b :: _) as rest => (a <? b)%Z && increasing rest | _ => true end.
-
-Lemma increasing_lt l i j : increasing l = true -> (i < j < length l)%nat -> (at_ l i < at_ l j)%Z.
-Proof.
-  assert (Step : forall l i, increasing l = true -> (S i < length l)%nat -> (at_ l i < at_ l (S i))%Z).
-  { clear. induction l as [|a [|b l] IH]; intros i H L; cbn in L; try lia. cbn [increasing] in H.
-    apply andb_prop in H as [H H']. apply Z.ltb_lt in H. destruct i; [exact H|].
-    apply (IH i H'). cbn. lia. }
-  intros H [L L']. induction j as [|j IH]; [lia|]. destruct (Nat.eq_dec i j) as [->|].
-  - now apply Step.
-  - specialize (IH ltac:(lia) ltac:(lia)). specialize (Step l j H L'). lia.
-Qed.
-
-Lemma key_zeros base x : forallb (Z.eqb 0) x = true -> key base x = 0%Z.
-Proof.
-  induction x as [|a x IH]; intro H; [reflexivity|]. cbn [forallb] in H. apply andb_prop in H as [E H].
-  apply Z.eqb_eq in E. change (key base (a :: x)) with (a + base * key base x)%Z. rewrite IH by trivial. lia.
-Qed.
-
-Lemma same_key base x y : same_list x y = true -> key base x = key base y.
-Proof.
-  revert y. induction x as [|a x IH]; intros [|b y] H.
-  - reflexivity.
-  - symmetry. now apply key_zeros.
-  - now apply key_zeros.
-  - cbn [same_list] in H. apply andb_prop in H as [E H]. apply Z.eqb_eq in E as ->.
-    change (b + base * key base x = b + base * key base y)%Z. now rewrite (IH y H).
-Qed.
-
-Lemma differ x y m : length x = m -> length y = m -> same_list x y = false ->
-  exists j, (j < m)%nat /\ at_ x j <> at_ y j.
-Proof.
-  revert y m. induction x as [|a x IH]; intros [|b y] m L L' H; cbn in L, L'; subst; try discriminate.
-  cbn [same_list] in H. destruct (Z.eqb_spec a b) as [->|D].
-  - destruct (IH y (length x) eq_refl ltac:(lia) H) as (j & J & D). exists (S j). split; [lia|exact D].
-  - exists 0%nat. split; [lia|exact D].
-Qed.
-
-Section Codebook.
-  (** W_U = factor x words; readings are kappa times a word; entries of words agree modulo g. *)
-  Variables (w : Weights) (R m : nat) (answers : list (list N)) (factor words : list (list Z)) (kappa g base : Z) (mu : Q).
-  Let A := outputs w.
-
-  Definition word (b : nat) : list Z := nth b words [].
-  Definition answer (r s : nat) : nat := N.to_nat (nth s (nth r answers []) 0%N).
-  Definition congruent (x y : list Z) : bool := forallb (fun p => ((fst p - snd p) mod g =? 0)%Z) (combine x y).
-
-  Definition shelf : PositiveMap.t (list Z) :=
-    fold_left (fun t p => PositiveMap.add (N.succ_pos (N.of_nat (fst p))) (snd p) t) (combine (range A) words)
-      (PositiveMap.empty _).
-  Definition taken (t : PositiveMap.t (list Z)) (b : N) : list Z :=
-    match PositiveMap.find (N.succ_pos b) t with Some x => x | None => [] end.
-
-  Definition norms : Z := (2 * at_ (bias_U w) 0 + kappa * dot (word 0) (word 0))%Z.
-
-  Definition output_ok (t : PositiveMap.t (list Z)) (p : (nat * list Z) * (list Z * Z)) : bool :=
-    let '((b, x), (column, bias)) := p in
-    same_list column (comb x factor) && (length x =? m)%nat && congruent x (word 0)
-    && (2 * bias + kappa * dot x x =? norms)%Z && same_list (taken t (N.of_nat b)) x.
-
-  Definition outputs_ok (t : PositiveMap.t (list Z)) : bool :=
-    ((length words =? A) && (length (w_U w) =? A) && (length (bias_U w) =? A))%nat
-    && forallb (output_ok t) (combine (combine (range A) words) (combine (w_U w) (bias_U w)))
-    && increasing (map (key base) words).
-
-  Definition fact_ok (t : PositiveMap.t (list Z)) (u : list Z) (a : N) : bool :=
-    let y := through w u in
-    fits u (dim w) && fits y (dim w) && (a <? N.of_nat A)%N
-    && same_list (map (dot y) factor) (scale kappa (taken t a)).
-
-  Definition facts_ok (t : PositiveMap.t (list Z)) : bool :=
-    let qs := map (fun r => (r, from_relation w r)) (range R) in
-    forallb (relation_fits w) (range R) &&
-    forallb (fun s => subject_fits w s &&
-      let p := from_subject w s in
-      forallb (fun q => fact_ok t (add p (snd q)) (nth s (nth (fst q) answers []) 0%N)) qs) (range (subjects w)).
-
-  Definition check : bool :=
-    (0 <? kappa)%Z && (0 <? g)%Z && (length factor =? m)%nat && Qle_bool mu (iz (kappa * (g * g)) * (1 # 2) * k_end w)
-    && shapes w && (let t := shelf in outputs_ok t && facts_ok t).
-
-  Hypothesis C : check = true.
-
-  Lemma checked : (0 < kappa)%Z /\ (0 < g)%Z /\ length factor = m /\ mu <= iz (kappa * (g * g)) * (1 # 2) * k_end w
-    /\ shapes w = true /\ outputs_ok shelf = true /\ facts_ok shelf = true.
-  Proof.
-    unfold check in C. rewrite !andb_true_iff in C. destruct C as (((((K & G) & L) & M) & Sh) & O & F).
-    apply Z.ltb_lt in K, G. apply Nat.eqb_eq in L. apply Qle_bool_iff in M. auto 9.
-  Qed.
-
-  Lemma output_at b : (b < A)%nat ->
-    same_list (nth b (w_U w) []) (comb (word b) factor) = true /\ length (word b) = m
-    /\ congruent (word b) (word 0) = true
-    /\ (2 * at_ (bias_U w) b + kappa * dot (word b) (word b) = norms)%Z
-    /\ same_list (taken shelf (N.of_nat b)) (word b) = true.
-  Proof.
-    intro Hb. destruct checked as (_ & _ & _ & _ & _ & O & _). unfold outputs_ok in O.
-    rewrite !andb_true_iff, !Nat.eqb_eq in O. destruct O as ((((L & L') & L'') & F) & _).
-    rewrite forallb_forall in F. specialize (F ((b, word b), (nth b (w_U w) [], at_ (bias_U w) b))).
-    unfold output_ok in F. rewrite !andb_true_iff, Nat.eqb_eq, Z.eqb_eq in F.
-    assert (LR : length (range A) = A) by (unfold range; apply seq_length).
-    destruct F as ((((F1 & F2) & F3) & F4) & F5); [|auto 6].
-    replace ((b, word b), (nth b (w_U w) [], at_ (bias_U w) b))
-      with (nth b (combine (combine (range A) words) (combine (w_U w) (bias_U w))) ((0%nat, []), ([], 0%Z))).
-    - apply nth_In. rewrite !combine_length, LR. lia.
-    - rewrite !combine_nth by (rewrite ?combine_length, ?LR; lia). unfold range. rewrite seq_nth by trivial. reflexivity.
-  Qed.
-
-  Lemma apart a b : (a < A)%nat -> (b < A)%nat -> a <> b ->
-    iz (g * g) <= squared_distance m (fun b j => iz (at_ (word b) j)) a b.
-  Proof.
-    intros Ha Hb D. destruct (output_at a Ha) as (_ & La & Ca & _). destruct (output_at b Hb) as (_ & Lb & Cb & _).
-    destruct (output_at 0 ltac:(lia)) as (_ & L0 & _).
-    assert (Mod : forall c j, length (word c) = m -> congruent (word c) (word 0) = true -> (j < m)%nat ->
-      exists z, (at_ (word c) j - at_ (word 0) j = g * z)%Z).
-    { intros c j Lc Cc J. unfold congruent in Cc. rewrite forallb_forall in Cc.
-      specialize (Cc (at_ (word c) j, at_ (word 0) j)). cbn [fst snd] in Cc. rewrite Z.eqb_eq in Cc.
-      destruct checked as (_ & G & _). exists ((at_ (word c) j - at_ (word 0) j) / g)%Z.
-      apply Z_div_exact_full_2; [lia|]. apply Cc.
-      replace (at_ (word c) j, at_ (word 0) j) with (nth j (combine (word c) (word 0)) (0%Z, 0%Z))
-        by (apply combine_nth; lia).
-      apply nth_In. rewrite combine_length. lia. }
-    apply words_apart.
-    - intros j J. destruct (Mod a j La Ca J) as (z & E). destruct (Mod b j Lb Cb J) as (z' & E').
-      exists (z - z')%Z. unfold Qminus. rewrite <- inject_Z_opp, <- inject_Z_plus.
-      replace (at_ (word a) j + - at_ (word b) j)%Z with (g * (z - z'))%Z by lia. reflexivity.
-    - destruct (same_list (word a) (word b)) eqn:E.
-      + exfalso. apply (same_key base) in E. destruct checked as (_ & _ & _ & _ & _ & O & _). unfold outputs_ok in O.
-        rewrite !andb_true_iff, !Nat.eqb_eq in O. destruct O as ((((L & _) & _) & _) & I).
-        assert (At : forall c, (c < A)%nat -> at_ (map (key base) words) c = key base (word c)).
-        { intros c Hc. unfold at_, word. rewrite (nth_indep _ 0%Z (key base [])) by (rewrite map_length; lia). apply map_nth. }
-        destruct (Nat.lt_ge_cases a b).
-        * assert (Lt : (at_ (map (key base) words) a < at_ (map (key base) words) b)%Z)
-             by (apply increasing_lt; [exact I|rewrite map_length; fold A in L; lia]). rewrite !At in Lt by trivial. lia.
-        * assert (Lt : (at_ (map (key base) words) b < at_ (map (key base) words) a)%Z)
-             by (apply increasing_lt; [exact I|rewrite map_length; fold A in L; lia]). rewrite !At in Lt by trivial. lia.
-      + destruct (differ _ _ m La Lb E) as (j & J & Ne). exists j. split; trivial.
-        intro Eq. apply Ne. now apply inject_Z_injective.
-  Qed.
-
-  (** ** Every margin of every fact is at least mu *)
-
-  Theorem certified s r b : (s < subjects w)%nat -> (r < R)%nat -> (b < A)%nat -> b <> answer r s ->
-    let p := [(s, 0); (subjects w + r, 1)]%nat in
-    mu <= logit (model w) p (answer r s) - logit (model w) p b.
-  Proof.
-    intros Hs Hr Hb Ne p. destruct checked as (K & _ & LF & M & Sh & _ & F). unfold facts_ok in F.
-    rewrite andb_true_iff, !forallb_forall in F. destruct F as [Fr F].
-    specialize (Fr r (proj2 (in_range r R) Hr)). specialize (F s (proj2 (in_range s _) Hs)).
-    rewrite andb_true_iff, forallb_forall in F. destruct F as [Fs F].
-    specialize (F (r, from_relation w r)). cbn [fst snd] in F. unfold fact_ok in F. rewrite !andb_true_iff in F.
-    destruct F as (((Fu & Fy) & Fa) & Fl).
-    { apply (in_map (fun r => (r, from_relation w r))). now apply in_range. }
-    set (u := add (from_subject w s) (from_relation w r)) in *. set (y := through w u) in *.
-    apply N.ltb_lt in Fa. assert (Ha : (answer r s < A)%nat) by (unfold answer; lia).
-    unfold p. rewrite !(logit_at w s r _ y) by (trivial; reflexivity).
-    assert (Y : forall k, (k < m)%nat -> iz (dot y (nth k factor [])) == iz kappa * iz (at_ (word (answer r s)) k)).
-    { intros k Hk. pose proof (same_at _ _ k Fl) as E. rewrite at_scale in E.
-      destruct (output_at _ Ha) as (_ & _ & _ & _ & T). apply (same_at _ _ k) in T.
-      unfold answer at 1 in T. rewrite N2Nat.id in T. rewrite T in E. rewrite <- inject_Z_mult, <- E.
-      unfold at_. rewrite (nth_indep _ 0%Z (dot y [])) by (rewrite map_length; lia). rewrite map_nth. reflexivity. }
-    set (v := fun b j => iz (at_ (word b) j)).
-    assert (L : forall c, (c < A)%nat -> iz (read_off w y c)
-      == iz kappa * ((Σ j ∈ range m, (v (answer r s) j * v c j)) + (iz norms / iz kappa - squared_norm m v c) * (1 # 2))).
-    { intros c Hc. destruct (output_at c Hc) as (Col & Lc & _ & Nm & _). unfold read_off. rewrite inject_Z_plus.
-      apply Nat.leb_le in Fy.
-      assert (Kz : ~ iz kappa == 0) by (intro Eq; change 0 with (iz 0) in Eq; apply (proj1 (inject_Z_injective _ _)) in Eq; lia).
-      assert (D1 : iz (dot y (nth c (w_U w) [])) == iz kappa * Σ j ∈ range m, (v (answer r s) j * v c j)).
-      { rewrite (dot_sum y _ (dim w) Fy), <- sum_scale.
-        rewrite (sum_ext _ _ (fun i => Σ j ∈ range m, (iz (at_ y i) * (iz (at_ (word c) j) * iz (at_ (nth j factor []) i))))).
-        2: { intros i _. rewrite (same_at _ _ i Col), (comb_sum (word c) factor i m) by lia. now rewrite sum_scale. }
-        rewrite sum_swap. apply sum_range_ext. intros j J.
-        rewrite (sum_ext _ _ (fun i => iz (at_ (word c) j) * (iz (at_ y i) * iz (at_ (nth j factor []) i)))) by (intros; ring).
-        rewrite sum_scale, <- (dot_sum y _ (dim w) Fy), Y by trivial. unfold v. ring. }
-      assert (D2 : iz 2 * iz (at_ (bias_U w) c) + iz kappa * squared_norm m v c == iz norms).
-      { rewrite <- Nm, inject_Z_plus, !inject_Z_mult, (dot_sum (word c) (word c) m) by lia. reflexivity. }
-      rewrite D1. setoid_replace (iz norms) with (iz 2 * iz (at_ (bias_U w) c) + iz kappa * squared_norm m v c) by (now rewrite D2).
-      change (iz 2) with 2. field. exact Kz. }
+    intros y D a H b Hb Ne. unfold by_codebook in H. apply andb_prop in H as [La H]. apply Z.leb_le in La.
+    assert (Ha : (a < A)%nat) by lia.
+    pose proof ok as K. unfold words_ok in K. rewrite !andb_true_iff, !Nat.leb_le, Qle_bool_iff in K.
+    destruct K as ((((_ & M) & Fm) & Fd) & _).
+    set (kU := k (D_U w)) in *. set (v := fun c j => iz (at_ (word c) j) * kU).
+    assert (Y : forall j, iz (at_ (comb y factor) j) * k D == iz (at_ (word a) j) * kU).
+    { intro j. apply (same_find _ _ (key j)) in H. rewrite !find_scale in H.
+      change (find 0%Z (comb y factor) (key j)) with (at_ (comb y factor) j) in H.
+      change (find 0%Z (find Leaf words (key a)) (key j)) with (at_ (word a) j) in H.
+      transitivity (iz (at_ (comb y factor) j) * k D * (iz (Zpos (D_U w)) * kU)); [unfold kU; rewrite k_cancels; ring|].
+      transitivity (iz (Zpos (D_U w) * at_ (comb y factor) j) * (k D * kU)); [rewrite inject_Z_mult; ring|].
+      rewrite H, inject_Z_mult.
+      transitivity (iz (at_ (word a) j) * kU * (iz (Zpos D) * k D)); [ring|rewrite k_cancels; ring]. }
+    set (c0 := iz norms * (kU * kU) * (1 # 2)).
+    assert (L : forall c, (c < A)%nat -> logit_of y D c == (Σ j ∈ range m, (v a j * v c j)) + (c0 - squared_norm m v c / 2)).
+    { intros c Hc. destruct (word_at c Hc) as (Tc & _ & Nm & _). unfold logit_of. apply Qplus_comp.
+      - assert (Ft : (top (n_U w) <= dim w)%nat).
+        { rewrite unembedding. unfold product. assert (Tm : forall (B C : Type) (f : B -> C) t, top (map_tree f t) = top t).
+          { intros B C f t. induction t as [|l IHl x r IHr]; [reflexivity|]. cbn [map_tree top]. now rewrite IHl, IHr. }
+          now rewrite Tm. }
+        rewrite (comb_at y (n_U w) (dim w) c Ft), k_times. fold kU.
+        transitivity ((Σ j ∈ range m, (iz (at_ (comb y factor) j) * iz (at_ (word c) j))) * (k D * kU)).
+        + apply Qmult_comp; [|reflexivity].
+          rewrite (sum_ext (range m) _ (fun j => Σ i ∈ range (dim w), (iz (at_ y i) * iz (at_ (row factor i) j) * iz (at_ (word c) j)))).
+          2: { intros j _. rewrite (comb_at y factor (dim w) j Fd), Qmult_comm, <- sum_scale. apply sum_ext. intros i _. ring. }
+          rewrite sum_swap. apply sum_ext. intros i _.
+          assert (P : at_ (row (n_U w) i) c = dot (row factor i) (word c))
+            by (rewrite unembedding; exact (product_find factor words (key i) (key c))).
+          rewrite P, (dot_top _ _ m Tc), <- sum_scale. apply sum_ext. intros j _. ring.
+        + rewrite Qmult_comm, <- sum_scale. apply sum_ext. intros j _. unfold v. rewrite <- Y. ring.
+      - assert (E : squared_norm m v c == iz (dot (word c) (word c)) * (kU * kU)).
+        { rewrite (dot_top _ _ m Tc), Qmult_comm, <- sum_scale. apply sum_ext. intros j _. unfold v. ring. }
+        rewrite E. unfold c0. rewrite <- Nm, inject_Z_plus, !inject_Z_mult. fold kU. change (iz 2) with 2.
+        transitivity (iz (at_ (n_b_U w) c) * kU * (iz (Zpos (D_U w)) * kU)); [unfold kU at 3; rewrite k_cancels; ring|field]. }
     rewrite !L by trivial.
-    pose proof (apart (answer r s) b Ha Hb (not_eq_sym Ne)) as Ap. fold v in Ap.
-    pose proof (nearest_neighbour m v (fun c => (iz norms / iz kappa - squared_norm m v c) * (1 # 2)) (v (answer r s)) (answer r s) b) as NN.
-    cbv beta in NN.
-    apply Qle_trans with (iz (kappa * (g * g)) * (1 # 2) * k_end w); [exact M|].
-    rewrite inject_Z_mult.
-    assert (P : 0 <= iz kappa * k_end w).
-    { apply Qmult_le_0_compat; [change 0 with (iz 0); rewrite <- Zle_Qle; lia|]. apply Qlt_le_weak. reflexivity. }
-    match goal with |- _ <= ?l => setoid_replace l with ((squared_distance m v (answer r s) b * (1 # 2)) * (iz kappa * k_end w)) end.
-    - setoid_replace (iz kappa * iz (g * g) * (1 # 2) * k_end w) with ((iz (g * g) * (1 # 2)) * (iz kappa * k_end w)) by ring.
-      apply Qmult_le_compat_r; trivial. lra.
-    - rewrite <- (Qmult_comm (iz kappa * k_end w)). setoid_replace (squared_distance m v (answer r s) b * (1 # 2))
-        with (squared_distance m v (answer r s) b / 2) by reflexivity.
-      rewrite <- NN; [ring| |reflexivity].
-      exists (iz norms / iz kappa * (1 # 2)). intro c. unfold Qdiv at 3. change (/ 2) with (1 # 2). ring.
+    rewrite (nearest_neighbour m v (fun c => c0 - squared_norm m v c / 2) (v a) a b); [|now exists c0|reflexivity].
+    assert (Apart : iz (g * g) <= squared_distance m (fun c j => iz (at_ (word c) j)) a b).
+    { apply words_apart.
+      - intros j J. destruct (word_at a Ha) as (_ & Ca & _). destruct (word_at b Hb) as (_ & Cb & _).
+        destruct (Ca j) as (z & Ez). destruct (Cb j) as (z' & Ez'). exists (z - z')%Z.
+        unfold Qminus. rewrite <- inject_Z_opp, <- inject_Z_plus.
+        replace (at_ (word a) j + - at_ (word b) j)%Z with (g * (z - z'))%Z by lia. reflexivity.
+      - destruct (words_differ a b Ha Hb (not_eq_sym Ne)) as (j & J & Df). exists j. split; trivial.
+        intro E. apply Df. now apply inject_Z_injective. }
+    assert (S2 : squared_distance m v a b == (kU * kU) * squared_distance m (fun c j => iz (at_ (word c) j)) a b).
+    { unfold squared_distance. rewrite <- sum_scale. apply sum_ext. intros j _. unfold v. ring. }
+    rewrite S2. eapply Qle_trans; [exact M|].
+    assert (P : 0 <= (1 # 2) * (kU * kU)) by (unfold kU, k, Qle, Qmult; cbn [Qnum Qden]; lia).
+    setoid_replace (iz (g * g) * (1 # 2) * (kU * kU)) with (iz (g * g) * ((1 # 2) * (kU * kU))) by ring.
+    setoid_replace ((kU * kU) * squared_distance m (fun c j => iz (at_ (word c) j)) a b / 2)
+      with (squared_distance m (fun c j => iz (at_ (word c) j)) a b * ((1 # 2) * (kU * kU))) by field.
+    now apply Qmult_le_compat_r.
   Qed.
-End Codebook.
+End Decisions.
+
+(** * What is asked *)
+
+Section Asked.
+  Variables (w : weights_at_hand) (N A : nat) (mu : Q) (decide : vec -> positive -> positive -> bool) (table : mat).
+  Hypothesis decides : sound w A mu decide.
+
+  (** Row r of the table holds what relation r says of each subject. *)
+  Definition answer (r s : nat) : nat := Z.to_nat (at_ (row table r) s).
+
+  Definition decided (xs : list vec) (a : positive) : bool := let '(y, D) := pass (n_layers w) xs (D_x w) in decide y D a.
+
+  Lemma decided_margin p a b : fits w = true -> p <> [] -> decided (map (embed w) p) (key a) = true ->
+    (b < A)%nat -> b <> a -> mu <= logit (model w) p a - logit (model w) p b.
+  Proof.
+    intros F Ne H Hb D. unfold decided in H. pose proof (forward_at w p F Ne) as E.
+    destruct (pass (n_layers w) (map (embed w) p) (D_x w)) as [y Dy]. destruct E as [_ E]. rewrite !E.
+    exact (decides y Dy a H b Hb D).
+  Qed.
+
+  (** ** One pass: [s, r_1, .., r_k], where hop t asks one of a share of the relations *)
+
+  Fixpoint relations_at (t : nat) (rs : list nat) : prompt :=
+    match rs with [] => [] | r :: rs => (N + r, t)%nat :: relations_at (S t) rs end.
+  Definition asked (s : nat) (rs : list nat) : prompt := (s, 0%nat) :: relations_at 1 rs.
+  Definition reached (s : nat) (rs : list nat) : nat := fold_left (fun e r => answer r e) rs s.
+
+  Definition in_share (r : nat) (share : nat * nat) : Prop := (fst share <= r < fst share + snd share)%nat.
+
+  Fixpoint paths (shares : list (nat * nat)) : list (list nat) :=
+    match shares with
+    | [] => [[]]
+    | (first, n) :: shares => flat_map (fun r => map (cons r) (paths shares)) (seq first n)
+    end.
+
+  Lemma in_paths rs shares : Forall2 in_share rs shares -> In rs (paths shares).
+  Proof.
+    induction 1 as [|r [first n] rs shares H _ IH]; [now left|]. cbn [paths]. apply in_flat_map. exists r. split.
+    - apply in_seq. exact H.
+    - now apply in_map.
+  Qed.
+
+  Definition next (e : positive) (says : vec) : positive := Z.to_pos (find 0%Z says e + 1).
+
+  Lemma next_is rs s : fold_left next (map (row table) rs) (key s) = key (reached s rs).
+  Proof.
+    unfold reached. revert s. induction rs as [|r rs IH]; intro s; [reflexivity|]. cbn [map fold_left].
+    unfold next at 2. rewrite key_of. apply IH.
+  Qed.
+
+  Definition hops_ok (shares : list (nat * nat)) : bool :=
+    let subjects := upto N 1 in
+    fits w && forallb (fun rs =>
+      let xs := map (embed w) (relations_at 1 rs) in
+      let says := map (row table) rs in
+      forallb (fun s => decided (add (find Leaf (n_E w) s) (row (n_pos w) 0) :: xs) (fold_left next says s)) subjects)
+      (paths shares).
+
+  Theorem every_hop shares s rs b : hops_ok shares = true ->
+    (s < N)%nat -> Forall2 in_share rs shares -> (b < A)%nat -> b <> reached s rs ->
+    mu <= logit (model w) (asked s rs) (reached s rs) - logit (model w) (asked s rs) b.
+  Proof.
+    intros H Hs Hr Hb D. apply andb_prop in H as [F H]. rewrite forallb_forall in H. specialize (H rs (in_paths _ _ Hr)).
+    cbv zeta in H. rewrite forallb_forall in H. specialize (H (key s) (in_upto _ _ Hs)). rewrite next_is in H.
+    apply decided_margin; trivial. discriminate.
+  Qed.
+
+  Corollary every_fact R s r b : hops_ok [(0, R)]%nat = true -> (s < N)%nat -> (r < R)%nat -> (b < A)%nat -> b <> answer r s ->
+    let p := [(s, 0); (N + r, 1)]%nat in mu <= logit (model w) p (answer r s) - logit (model w) p b.
+  Proof.
+    intros H Hs Hr Hb D. apply (every_hop [(0, R)]%nat s [r] b H Hs); trivial.
+    constructor; [|constructor]. split; cbn [fst snd]; lia.
+  Qed.
+
+  (** ** Chains of thought: all chains of at most K hops, from single steps and the scores of positions *)
+
+  Section Chains.
+    Variables (R K : nat) (h : head_at_hand) (f : mlp_at_hand) (dv d_o : positive).
+    Definition only_layer : layer_at_hand := Build_layer_at_hand [h] dv d_o (Some f).
+    Hypothesis one_layer : n_layers w = [only_layer].
+    Hypothesis all_outputs : A = N.
+
+    Let places := map (row (n_pos w)) (range (2 * K)).
+
+    Definition seen_at (t i : nat) : Z := dot (comb (nth t places Leaf) (n_Q h)) (comb (nth i places Leaf) (n_K h)).
+
+    Definition premises_ok : bool :=
+      each (fun x => zeros (comb x (n_Q h)) && zeros (comb x (n_K h))) (n_E w)
+      && forallb (fun i => forallb (fun j =>
+          ((j =? i)%nat || (seen_at (K + i) j <? seen_at (K + i) i)%Z) && (seen_at (K + i) (K + j) <? seen_at (K + i) i)%Z) (range K)
+        && zeros (comb (row (n_pos w) i) (n_V h)) && zeros (comb (row (n_pos w) (K + i)) (n_in f))
+        && zeros (comb (row (n_pos w) (K + i)) (n_U w))) (range K).
+
+    Definition chains_ok : bool :=
+      let entities := upto N 1 in
+      let last := Z.of_nat N in
+      fits w && (1 <=? K)%nat && premises_ok && (0 <? Qnum mu)%Z && forallb (fun r =>
+        let x := embed w (N + r, 0)%nat in
+        let says := row table r in
+        forallb (fun e => (Zpos (next e says) <=? last)%Z
+          && decided [x; add (find Leaf (n_E w) e) (row (n_pos w) (K + 0))] (next e says)) entities) (range R).
+
+    Hypothesis C : chains_ok = true.
+    Let M := model w.
+    Let head := head_of only_layer h.
+
+    Lemma chains_checked : fits w = true /\ (1 <= K)%nat /\ premises_ok = true /\ 0 < mu /\
+      forall e r, (e < N)%nat -> (r < R)%nat -> (answer r e < N)%nat /\
+        decided (map (embed w) [(N + r, 0); (e, K + 0)]%nat) (key (answer r e)) = true.
+    Proof.
+      unfold chains_ok in C. rewrite !andb_true_iff, Nat.leb_le, Z.ltb_lt in C. destruct C as ((((F & P) & Pr) & Mu) & H).
+      repeat split; trivial.
+      - unfold Qlt. cbn [Qnum Qden]. lia.
+      - rewrite forallb_forall in H. specialize (H r (proj2 (in_range r R) H1)). cbv zeta in H. rewrite forallb_forall in H.
+        specialize (H (key e) (in_upto _ _ H0)). apply andb_prop in H as [H _]. apply Z.leb_le in H.
+        unfold next in H. rewrite key_of in H. unfold answer, at_. lia.
+      - rewrite forallb_forall in H. specialize (H r (proj2 (in_range r R) H1)). cbv zeta in H. rewrite forallb_forall in H.
+        specialize (H (key e) (in_upto _ _ H0)). apply andb_prop in H as [_ H]. unfold next in H. rewrite key_of in H. exact H.
+    Qed.
+
+    Lemma zero_times x u D W E a : over x u D -> (top W <= dim w)%nat -> zeros (comb u W) = true ->
+      times (stream M) x (fun c b => entry W E (component c) b) a == 0.
+    Proof.
+      intros X T Z0. pose proof (times_at (dim w) x u D W E a X T) as H. cbn [stream M model]. rewrite H.
+      unfold at_. rewrite zeros_find by trivial. change (iz 0) with 0. ring.
+    Qed.
+
+    Lemma premises_hold : certificate M head (mlp_of f) K.
+    Proof.
+      destruct chains_checked as (F & _ & P & _). unfold fits in F. rewrite one_layer in F.
+      unfold layer_fits in F. cbn [forallb only_layer n_heads n_mlp] in F.
+      rewrite !andb_true_iff, !Nat.leb_le in F. destruct F as ((((Fh & _) & Ff) & _) & FU).
+      pose proof Fh as Fh'. unfold head_fits in Fh'. rewrite !andb_true_iff, !Nat.leb_le in Fh'. destruct Fh' as ((((Q & K') & V) & _) & _).
+      unfold mlp_fits in Ff. rewrite andb_true_iff, !Nat.leb_le in Ff. destruct Ff as [I _].
+      unfold premises_ok in P. apply andb_prop in P as [PE P]. rewrite forallb_forall in P.
+      assert (E : forall token, over (W_E M token) (row (n_E w) token) (D_x w)) by (intros token i; reflexivity).
+      assert (Po : forall t, over (W_pos M t) (row (n_pos w) t) (D_x w)) by (intros t i; reflexivity).
+      constructor.
+      - cbn [layers M model]. rewrite one_layer. reflexivity.
+      - intros token a _. pose proof (find_each Leaf (fun x => zeros (comb x (n_Q h)) && zeros (comb x (n_K h))) (n_E w) (key token) PE eq_refl) as Z0.
+        cbv beta in Z0. apply andb_true_iff in Z0 as [Z1 Z2].
+        split; [exact (zero_times _ _ _ _ (D_Q h) a (E token) Q Z1)|exact (zero_times _ _ _ _ (D_K h) a (E token) K' Z2)].
+      - intros i j Hi Hj. specialize (P i (proj2 (in_range i K) Hi)). rewrite !andb_true_iff in P. destruct P as (((P & _) & _) & _).
+        rewrite forallb_forall in P. specialize (P j (proj2 (in_range j K) Hj)). apply andb_prop in P as [P1 P2].
+        assert (Pl : length places = (2 * K)%nat) by (unfold places, range; now rewrite map_length, seq_length).
+        assert (X : forall t, (t < length places)%nat -> over (W_pos M t) (nth t places Leaf) (D_x w)).
+        { intros t Ht. rewrite Pl in Ht. unfold places. rewrite (nth_indep _ Leaf (row (n_pos w) 0)) by (now rewrite map_length; unfold range; rewrite seq_length).
+          rewrite (map_nth (row (n_pos w))). unfold range. rewrite seq_nth by trivial. apply Po. }
+        assert (Sc : forall t u, (t < 2 * K)%nat -> (u < 2 * K)%nat ->
+          seen M head t u == iz (seen_at t u) * (k (D_x w * D_Q h) * k (D_x w * D_K h))).
+        { intros t u Ht Hu. exact (score_at (dim w) only_layer (W_pos M) places (D_x w) X h t u Fh
+            ltac:(rewrite Pl; exact Ht) ltac:(rewrite Pl; exact Hu)). }
+        assert (Lt : forall t u t' u', (t < 2 * K)%nat -> (u < 2 * K)%nat -> (t' < 2 * K)%nat -> (u' < 2 * K)%nat ->
+          (seen_at t u < seen_at t' u')%Z -> seen M head t u < seen M head t' u').
+        { intros t u t' u' H1 H2 H3 H4 L. rewrite !Sc by trivial. apply Qmult_lt_r; [reflexivity|now rewrite <- Zlt_Qlt]. }
+        split.
+        + intro Ne. apply Lt; try lia. apply orb_prop in P1 as [P1|P1]; [apply Nat.eqb_eq in P1; lia|now apply Z.ltb_lt].
+        + apply Lt; lia.
+      - intros i Hi. specialize (P i (proj2 (in_range i K) Hi)). rewrite !andb_true_iff in P. destruct P as (((_ & ZV) & ZI) & ZU).
+        repeat split.
+        + intros a Ia. cbn [head head_of carried W_V] in *. apply in_map_iff in Ia as (a' & <- & _).
+          exact (zero_times _ _ _ _ dv a' (Po i) V ZV).
+        + intros n _. exact (zero_times _ _ _ _ (D_1 f) n (Po (K + i)%nat) I ZI).
+        + intro b. exact (zero_times _ _ _ _ (D_U w) b (Po (K + i)%nat) FU ZU).
+    Qed.
+
+    Lemma single_steps e r b : (e < N)%nat -> (r < R)%nat -> (b < N)%nat -> b <> answer r e ->
+      mu <= one_hop M head (mlp_of f) N e r (answer r e) - one_hop M head (mlp_of f) N e r b.
+    Proof.
+      intros He Hr Hb Ne. destruct chains_checked as (F & P & _ & _ & H). destruct (H e r He Hr) as [_ Dc].
+      pose proof (step_is_one_hop M head (mlp_of f) N K premises_hold 1 (fun _ => r) (fun _ => e) 0) as E.
+      rewrite <- !E by lia. apply (decided_margin [(N + r, 0); (e, K + 0)]%nat); trivial; [discriminate|lia].
+    Qed.
+
+    (** What the model says, one of its best entities at every step, is the chain. *)
+    Theorem every_chain k rs es s :
+      (k <= K)%nat -> (forall t, (t < k)%nat -> (rs t < R)%nat) -> (s < N)%nat -> es 0%nat = s ->
+      generated M N K k rs es -> forall i, (i <= k)%nat -> es i = chain answer rs s i.
+    Proof.
+      destruct chains_checked as (_ & _ & _ & Mu & H).
+      apply (all_chains M head (mlp_of f) N R K answer premises_hold).
+      - intros e r He Hr. now apply H.
+      - intros e r b He Hr Hb Ne. pose proof (single_steps e r b He Hr Hb Ne). lra.
+    Qed.
+
+    (** And every margin on the way is at least mu. *)
+    Theorem every_step k rs s i b :
+      (k <= K)%nat -> (forall t, (t < k)%nat -> (rs t < R)%nat) -> (s < N)%nat -> (i < k)%nat -> (b < N)%nat ->
+      b <> chain answer rs s (i + 1) ->
+      let p := step N K k rs (chain answer rs s) i in
+      mu <= logit M p (chain answer rs s (i + 1)) - logit M p b.
+    Proof.
+      intros Hk Hr Hs Hi Hb Ne p. unfold p. rewrite !(step_is_one_hop M head (mlp_of f) N K premises_hold) by trivial.
+      rewrite Nat.add_1_r in *. cbn [chain] in *. apply single_steps; auto.
+      destruct chains_checked as (_ & _ & _ & _ & H). clear Ne. induction i as [|i IH]; [trivial|]. cbn [chain].
+      apply H; [apply IH; lia|apply Hr; lia].
+    Qed.
+  End Chains.
+End Asked.

@@ -59,6 +59,8 @@ def _print(claims: "list[Claim]", in_full: bool) -> None:
 
 def _sections(claim: "Claim") -> dict[str, list[str]]:
     """What is shown of one claim, heading by heading."""
+    from georecall.verify.proofs.standing import standing
+
     return {
         "statement": [claim.statement.replace("\n", " ")],
         "hypotheses": [f"{h.name}: {h.condition}" for h in claim.hypotheses],
@@ -69,6 +71,7 @@ def _sections(claim: "Claim") -> dict[str, list[str]]:
         "where": [f"{name}: {meaning}" for name, meaning in claim.explained().items()],
         "proof": [claim.proof.replace("\n", " ")],
         "trust": [str(step) for step in claim.trust],
+        "machine-checked": [*standing(claim).said(), f"georecall prove {claim.name} compiles it again"],
         "negative controls": [f"{c.name}: {c.expected}" for c in claim.controls],
         "options": [", ".join(f"--{p.replace('_', '-')}" for p in claim.parameters)],
         "page": [claim.page],

@@ -1,9 +1,10 @@
 """`georecall prove`: what a proof kernel has checked, compiled again here and now."""
 
 import time
+from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -21,7 +22,12 @@ from georecall.verify.cli.options import (
 @click.argument("claim", required=False)
 @click.option("--model", metavar="FILE", help="Weights to certify, of safetensors or ONNX; with --answers.")
 @click.option("--answers", metavar="FILE.npy", help="With --model: what it should answer, shape (R, N).")
-@click.option("--at-least", type=Rational(), help="The margin to certify; default: what the codebook gives.")
+@click.option("--at-least", type=Rational(), help="The margin to certify; default: what can be proved.")
+@click.option(
+    "--chain-of-thought",
+    is_flag=True,
+    help="With --model and --hops: it answers step by step. A file with sample queries says so itself.",
+)
 @click.option("--out", metavar="DIR", help="Keep the certificate, a Coq development of its own.")
 @facts_options
 @claim_options
@@ -31,6 +37,7 @@ def command(
     model: str | None,
     answers: str | None,
     at_least: Any,
+    chain_of_thought: bool,
     out: str | None,
     facts: str | None,
     missing: Any,
@@ -43,14 +50,15 @@ def command(
     georecall prove single-hop-in-place
     georecall prove
     georecall prove single-hop --facts countries
+    georecall prove chain-of-thought --facts elements-neighbours
     georecall prove --model model.safetensors --answers model.answers.npy --out certificate
 
     Without facts: what each theorem says, what it assumes, which claims are machine-checked. With facts, or
-    --model: the kernel decides whether every margin of these weights is as large as claimed (one layer of
-    uniform attention).
+    --model: the kernel decides whether every margin of these weights is as large as claimed, of every prompt,
+    or of every chain of thought (any number of layers, hard attention or scores of 0).
 
     Exit status 1 if a margin is too small or a theorem rests on an axiom, 3 if the claim has no theorem, or
-    weights are right but not by a codebook.
+    the kernel refuses weights in which the ordinary checker finds no fault.
     """  # noqa: D301 (click wants the backspace)
     given = {name: value for name, value in options.items() if value is not None}
     asks = facts is not None or out is not None or at_least is not None or given.keys() - {"seed"}
@@ -59,32 +67,35 @@ def command(
             claim is not None
             or model is None
             or answers is None
-            or given.keys() - {"seed"}
+            or given.keys() - {"seed", "hops"}
             or facts is not None
         ):
-            raise click.UsageError("--model goes with --answers, and with neither a claim nor its options")
+            raise click.UsageError(
+                "--model goes with --answers and --hops, and with neither a claim nor its options"
+            )
     elif claim is None or not asks:
         if asks:
             raise click.UsageError("whose weights? give a claim, or --model and --answers")
         return _theorems(claim, as_json)
+    if chain_of_thought and (model is None or "hops" not in given):
+        raise click.UsageError("--chain-of-thought goes with --model and --hops")
     with input_errors():
         if model is not None:
-            weights, table = _read(model, str(answers))
+            weighed = _read(model, str(answers), given.get("hops"), chain_of_thought)
         else:
-            weights, table = _built(str(claim), facts, missing, given)
-        report = _certified(weights, table, at_least, out)
+            weighed = _built(str(claim), facts, missing, given)
+        report = _certified(weighed, at_least, out)
     if as_json:
         from georecall.verify.cli.output import print_json
 
         print_json(report)
     elif report["accepted"]:
         click.echo(
-            f"certified by Coq: {report['n_facts']} facts, every margin >= {report['margin']}, "
-            f"{report['assumptions']} ({report['seconds']} s)"
+            f"certified by Coq: {report['n_facts']} facts, {report['said']}every margin >= {report['margin']}"
+            f", by {report['by']}, {report['assumptions']} ({report['seconds']} s)"
         )
     elif report["witness"] is None:
-        right = f"every margin is >= {report['margin']} all the same, but not by a codebook"
-        click.echo(f"refused by Coq: {right}")
+        click.echo(f"refused by Coq: {report['reason']}")
     else:
         click.echo(f"refused by Coq: not every margin is >= {report['margin']}; {report['witness']}")
     return 0 if report["accepted"] else 1 if report["witness"] else 3
@@ -119,22 +130,46 @@ def _theorems(claim: str | None, as_json: bool) -> int:
     return 3 if not answers else 0 if all(answer.closed for answer in answers) else 1
 
 
-def _read(model: str, answers: str) -> tuple[Any, Any]:
+class _Weighed(NamedTuple):
+    """Weights, what they should answer, and how they are asked."""
+
+    model: Any
+    facts: Any
+    asked: list[dict[str, Any]]
+    typed: bool
+
+
+def _read(model: str, answers: str, hops: int | None, thinks: bool) -> _Weighed:
     from georecall.constructions.files.loading import load
     from georecall.constructions.files.reading import load_answers
     from georecall.theory.facts.fact_table import FactTable
     from georecall.verify.usage import UsageError
 
     try:
-        weights = load(model).model
-        return weights, FactTable(load_answers(answers), n_attributes=weights.d_vocab_out)
+        stored = load(model)
+        facts = FactTable(load_answers(answers), n_attributes=stored.model.d_vocab_out)
     except ImportError as error:
         raise UsageError(f"{error.name} is not installed: pip install 'georecall[export]'") from error
     except ValueError as error:
         raise UsageError(str(error)) from error
+    N, R = facts.n_subjects, facts.n_relations
+    asked = stored.queries
+    if hops is not None:
+        shown = max((len(query["relations"]) for query in asked), default=hops)
+        thinks = thinks or any(query["tokens"][0] >= N for query in asked)
+        if hops > shown or (not thinks and hops != shown):
+            raise UsageError(f"--hops {hops}: the samples in {model} show {shown}")
+        tokens = [*[N] * hops, 0] if thinks else [0, *[N] * hops]
+        asked = asked or [{"relations": [0] * hops, "tokens": tokens}]
+    typed = stored.typed
+    if typed is None:  # as `check --model` guesses it: if every sample asks relations of its share alone
+        share, rest = divmod(R, max((len(query["relations"]) for query in asked), default=1))
+        each = [(t, r) for query in asked for t, r in enumerate(query["relations"])]
+        typed = not rest and 0 < share < R and all(r // share == t for t, r in each)
+    return _Weighed(stored.model, facts, asked, typed)
 
 
-def _built(claim: str, facts: str | None, missing: Any, given: dict[str, Any]) -> tuple[Any, Any]:
+def _built(claim: str, facts: str | None, missing: Any, given: dict[str, Any]) -> _Weighed:
     from georecall.verify.claims.instance import built
     from georecall.verify.claims.options import prepare
 
@@ -142,38 +177,72 @@ def _built(claim: str, facts: str | None, missing: Any, given: dict[str, Any]) -
     if table is not None and asks_hops(claim):
         table = table.to_entities(missing=missing)
     prepared = prepare(claim, table, **given)
-    return built(prepared.experiment.claim, prepared.instance), prepared.facts
+    model = built(prepared.experiment.claim, prepared.instance)
+    typed = bool(prepared.parameters.get("typed", False))
+    return _Weighed(model, prepared.facts, prepared.instance.samples(), typed)
 
 
-def _certified(weights: Any, table: Any, at_least: Any, out: str | None) -> dict[str, Any]:
-    """Writes the certificate, lets Coq run it, and asks the ordinary checker where Coq refuses."""
-    from georecall.verify.margins.margins import margins
+def _certified(weighed: _Weighed, at_least: Any, out: str | None) -> dict[str, Any]:
+    """Writes certificates, lets Coq run them, and asks the ordinary checker where no codebook will do."""
     from georecall.verify.proofs.certificate import accepted, certificate, write_certificate
+    from georecall.verify.recall.weights import check_recall
     from georecall.verify.usage import UsageError
 
-    found = certificate(weights, table.answers, at_least)
+    model, facts, asked, typed = weighed
+    tried, verdict = [], None
+
+    def attempts() -> Iterator[Any]:
+        nonlocal verdict
+        for by in ("codebook", "logits"):
+            margin = at_least
+            if by == "logits":
+                verdict = check_recall(model, facts, asked=asked, typed=typed)
+                if (
+                    margin is None
+                ):  # where some margin is not positive, Coq shall say that it is not at least 1
+                    margin = Fraction(verdict.min_margin or 1) if verdict.status == "holds" else Fraction(1)
+            found = certificate(model, facts.answers, margin, asked=asked, typed=typed, by=by)
+            if found is not None:
+                tried.append(found)
+                yield found
+
     began = time.perf_counter()
-    with TemporaryDirectory(prefix="georecall-certificate-") as temporary:
-        folder = Path(out or temporary)
+    taken = accepted(attempts())
+    found = taken[0] if taken else tried[0]
+    if out is not None:
         try:
-            write_certificate(found, folder)
+            write_certificate(found, Path(out))
         except OSError as error:
-            raise UsageError(f"cannot write to {folder}: {error.strerror}") from error
-        assumptions = accepted(folder)
-    report = {
-        "accepted": assumptions is not None,
+            raise UsageError(f"cannot write to {out}: {error.strerror}") from error
+    wrong = not taken and verdict is not None and verdict.witness is not None
+    if not taken and verdict is not None and verdict.status == "holds":
+        wrong = verdict.min_margin is not None and verdict.min_margin < found.margin
+    return {
+        "accepted": taken is not None,
         "margin": str(found.margin),
-        "n_facts": table.n_facts,
-        "assumptions": assumptions,
+        "by": found.by,
+        "chains": found.chains,
+        "n_facts": facts.n_facts,
+        "assumptions": taken and taken[1],
         "out": out,
         "seconds": round(time.perf_counter() - began, 2),
-        "witness": None,
+        "witness": _witness(verdict) if wrong else None,
+        "reason": None if taken or wrong else _why(found, verdict),
+        "said": f"every chain of at most {found.chains} hops, " if found.chains else "",
     }
-    if assumptions is None:
-        measured = margins(weights, table)
-        if measured.minimum[0] < found.margin:
-            report["witness"] = str(measured.worst)
-    return report
+
+
+def _witness(verdict: Any) -> str:
+    return str(verdict.witness or f"the least is {verdict.min_margin}, by the ordinary checker")
+
+
+def _why(found: Any, verdict: Any) -> str:
+    """Why Coq refuses what the ordinary checker does not refute."""
+    if verdict.status != "holds":
+        return f"the ordinary checker does not decide it either: {verdict.reason}"
+    if found.chains:
+        return "every single step is right, but the positions do not make chains of them"
+    return "the ordinary checker finds every margin as large as that all the same"
 
 
 def _print(report: dict[str, Any], in_full: bool) -> None:
@@ -188,6 +257,7 @@ def _print(report: dict[str, Any], in_full: bool) -> None:
         to.print(f"  {escape(answer['assumptions'])}\n" if in_full else f"  {escape(answer['assumptions'])}")
     listed = table("claim", "machine-checked", "without a theorem")
     for name, found in report["claims"].items():
-        listed.add_row(name, found["checked"], "; ".join(found["missing"]) or "-")
+        steps = f": {'; '.join(found['steps'])}" if found["checked"] == "in part" else ""
+        listed.add_row(name, found["checked"] + steps, "; ".join(found["missing"]) or "-")
     to.print(listed)
     to.print(f"\n{len(report['theorems'])} theorems in {report['seconds']} s")

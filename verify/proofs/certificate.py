@@ -1,230 +1,215 @@
-"""A certificate for weights at hand: a Coq development whose theorem speaks of every margin of these numbers.
+"""A certificate for weights at hand: a Coq development that speaks of every margin of these numbers.
 
-The weights are written as whole numbers over powers of two, beside the facts and a codebook, W_U = factor x
-words. `theory/proofs/certificate.v` proves once that its check, where it says true, bounds every margin; the
-kernel runs it on these numbers. One layer with uniform attention, prompts `[s, r]`.
+The weights are written as whole numbers over powers of two, beside the facts and, where W_U = factor x words,
+the codebook. `theory/proofs/certificate.v` proves once that its checks, where they say true, bound every
+margin of every prompt, or of every chain of thought; the kernel runs them on these numbers. Any number of
+layers; attention is hard, or its scores are all 0.
 """
 
-import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from math import gcd
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from georecall.constructions.files.integers import in_whole_numbers
 from georecall.constructions.transformer.arithmetic import dense
-from georecall.constructions.transformer.layers import MLP, Attention, Block
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.proofs import FOLDER, in_order
+from georecall.theory.tools.files import replacing
 from georecall.verify.proofs.coq import RefusedError, compile_into, run
+from georecall.verify.proofs.written import RUN, SOURCE, chains, one_pass, rows, scaled, weights_of
 from georecall.verify.usage import UsageError
 
-Whole = NDArray[Any]  # whole numbers, of Python's own type where they are long
-_PIECE = 64  # numbers packed into one literal: taking them off it again is quadratic in their number
 NAME = "certificate_of_weights"
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """What is written: Coq's source, and the margin that its theorem promises."""
+    """What is written: Coq's source, and what its theorem promises.
+
+    Args:
+        source: of one file, which needs `certificate.v` and what that needs.
+        margin: that every prompt has at least.
+        by: what decides a residual, "codebook" or "logits".
+        chains: of a chain of thought, how many hops at most; 0: prompts of one pass.
+    """
 
     source: str
     margin: Fraction
+    by: str
+    chains: int
 
 
 def certificate(
-    model: Transformer, answers: NDArray[np.int64], margin: Fraction | None = None
-) -> Certificate:
-    """The development that certifies a margin of every fact.
+    model: Transformer,
+    answers: NDArray[np.int64],
+    margin: Fraction | None = None,
+    *,
+    asked: Sequence[Mapping[str, Any]] = (),
+    typed: bool = False,
+    by: str = "codebook",
+) -> Certificate | None:
+    """The development that certifies a margin of everything that sample queries show a model to be asked.
 
     Args:
-        model: one layer, uniform attention, ReLU; its unembedding reads a few words.
+        model: ReLU, no norms, attention hard or with scores of 0.
         answers: shape (R, N).
-        margin: the margin to be certified; default: what the codebook proves, for signs 2.
+        margin: to be certified; default: what the codebook proves. By logits it has to be given.
+        asked: sample queries, see `verify.recall.weights.check_recall`; default: every fact, `[s, r]`.
+        typed: whether hop t of one pass asks only relations of the t-th share.
+        by: "codebook", or "logits": each against each other, for whatever weights.
+
+    Returns:
+        None where no codebook proves the margin: use "logits".
 
     Raises:
-        UsageError: the model is of another shape; the message says of which.
+        UsageError: the model is of another kind; the message says of which.
     """
-    attention, mlp = _parts(model)
-    R, N = answers.shape
-    W = {name: np.atleast_2d(np.asarray(dense(weight), np.float64)) for name, weight in vars(mlp).items()}
-    W |= {name: np.asarray(dense(getattr(attention, name)[0]), np.float64) for name in ("W_V", "W_O")}
-    W |= {name: np.asarray(dense(getattr(model, name)), np.float64) for name in ("W_E", "W_pos", "W_U")}
-    W["b_U"] = np.atleast_2d(np.asarray(dense(model.b_U), np.float64))
-    D_x, D_V, D_O = max(_over(W["W_E"]), _over(W["W_pos"])), _over(W["W_V"]), _over(W["W_O"])
-    D = 2 * D_x * D_V * D_O
-    D_U = _over(W["W_U"])
-    D_1 = max(_over(W["W_in"]), _over(W["b_in"]) // D, D_U, 1)
-    D_2 = max(_over(W["W_out"]), _over(W["b_out"]) // (D * D_1), 1)
-    end = D * D_1 * D_2
-    D_U = max(D_U, _over(W["b_U"]) // end)
-    columns = _whole(W["W_U"].T, D_U)
-    factor, words = _codebook(columns)
-    kappa, g = end // D_U, _step(words)
-    proved = Fraction(kappa * g * g, 2 * end * D_U)
-    margin = proved if margin is None else margin
-    fields = {
-        "subjects": _nat(N),
-        "dim": _nat(model.d_model),
-        "head_dim": _nat(W["W_V"].shape[1]),
-        "width": _nat(W["W_in"].shape[1]),
-        "outputs": _nat(model.d_vocab_out),
-        "w_E": _rows(_whole(W["W_E"], D_x)),
-        "w_pos": _rows(_whole(W["W_pos"][:2], D_x)),
-        "w_V": _rows(_whole(W["W_V"], D_V)),
-        "w_O": _rows(_whole(W["W_O"], D_O)),
-        "w_in": _rows(_whole(W["W_in"].T, D_1)),
-        "bias_in": _row(_whole(W["b_in"], D * D_1)[0]),
-        "w_out": _rows(_whole(W["W_out"], D_2)),
-        "bias_out": _row(_whole(W["b_out"], end)[0]),
-        "w_U": _rows(columns),
-        "bias_U": _row(_whole(W["b_U"], end * D_U)[0]),
-        **{
-            f"D_{name}": f"{value}%positive"
-            for name, value in zip("xVO12U", (D_x, D_V, D_O, D_1, D_2, D_U), strict=True)
-        },
-    }
-    base = (int(words.max()) - int(words.min())) // g + 1
-    given = f"{_nat(R)} {_nat(words.shape[1])} answers_listed factor words {kappa} {g} {base}"
-    source = _SOURCE.format(
-        fields=";\n  ".join(f"{name} := {value}" for name, value in fields.items()),
-        answers="; ".join(f"map Z.to_N ({_row(row)})" for row in answers),
-        factor=_rows(factor),
-        words=_rows(words),
-        check=f"check weights_at_hand {given}%Z ({margin.numerator} # {margin.denominator})",
-        given=given.replace(f" {kappa} {g} {base}", f" {kappa}%Z {g}%Z {base}%Z"),
-        margin=f"({margin.numerator} # {margin.denominator})",
-        N=_nat(N),
-        R=_nat(R),
-        A=_nat(model.d_vocab_out),
+    stored = _stored(model, answers, asked, typed)
+    R, N, A, K = len(answers), stored["subjects"], model.d_vocab_out, stored["chains"]
+    if K and (len(model.blocks) != 1 or len(stored["layers"][0]["heads"]) != 1 or A != N):
+        raise UsageError(
+            "chains of thought are certified for one layer of one head whose outputs are the entities"
+        )
+    over_U = max(stored["W_U"]["shift"], stored["b_U"]["shift"])
+    book = _codebook(stored, over_U, A) if by == "codebook" else None
+    if by == "codebook" and (book is None or (margin is not None and margin > book.margin)):
+        return None
+    margin = book.margin if book and margin is None else margin
+    if margin is None or (K and margin <= 0):
+        raise UsageError(
+            "which margin? chains need a positive one" if K else "which margin is to be certified?"
+        )
+    mu = f"({margin.numerator} # {margin.denominator})"
+    if book:
+        decide, words = "by_codebook weights A factor words", f"{book.length} factor words {book.given}"
+        good = f"Lemma words_good : words_ok weights A {mu} {words} = true.\n{RUN}\n"
+        sound = f"(by_codebook_sound weights A {mu} {words} eq_refl words_good)"
+    else:
+        decide, good, sound = f"by_logits weights A {mu}", "", f"(by_logits_sound weights A {mu})"
+    source = SOURCE.format(
+        sizes=f"Definition N : nat := Z.to_nat {N}.\nDefinition R : nat := Z.to_nat {R}.\n"
+        f"Definition A : nat := Z.to_nat {A}.",
+        book=book.written if book else "",
+        weights=weights_of(stored, over_U, model.d_model, "product factor words" if book else None),
+        table=rows([list(enumerate(row)) for row in answers.tolist()], N),
+        decide=decide,
+        sound=f"{good}Lemma decides : sound weights A {mu} decide.\nProof. exact {sound}. Qed.",
+        theorems=chains(K, mu)
+        if K
+        else "\n".join(one_pass(k, R, stored["typed"], mu) for k in stored["hops"]),
     )
-    return Certificate(source, margin)
+    return Certificate(source, margin, by, K)
 
 
 def write_certificate(certified: Certificate, folder: Path) -> None:
     """Writes a development that needs Coq alone: the certificate, the proofs it uses, how to run it."""
     folder.mkdir(parents=True, exist_ok=True)
     files = in_order("certificate")
-    for file in files:
-        shutil.copy(FOLDER / f"{file}.v", folder)
-    (folder / f"{NAME}.v").write_text(certified.source, encoding="utf-8")
+    texts = {f"{file}.v": (FOLDER / f"{file}.v").read_text("utf-8") for file in files}
     commands = "".join(f"coqc -Q . Georecall {file}.v\n" for file in [*files, NAME])
-    (folder / "check.sh").write_text(f'#!/bin/sh\nset -e\ncd "$(dirname "$0")"\n{commands}', encoding="utf-8")
+    texts |= {
+        "check.sh": f'#!/bin/sh\nset -e\ncd "$(dirname "$0")"\n{commands}',
+        f"{NAME}.v": certified.source,
+    }
+    for name, text in texts.items():
+        with replacing(folder / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
 
-def accepted(folder: Path) -> str | None:
-    """What a written certificate rests on, once Coq has taken it: no axiom; None if Coq refuses the numbers.
+def accepted(certificates: Iterable[Certificate]) -> tuple[Certificate, str] | None:
+    """The first certificate that Coq takes, and what it rests on: no axiom. None if Coq refuses all.
 
     Raises:
         UsageError: there is no Coq, or none that takes the proofs.
     """
-    compile_into(folder, ["certificate"])
-    try:
-        return run(folder, f"{NAME}.v").strip()
-    except RefusedError:
-        return None
+    with TemporaryDirectory(prefix="georecall-certificate-") as name:
+        folder = Path(name)
+        compile_into(folder, ["certificate"])
+        for certified in certificates:
+            (folder / f"{NAME}.v").write_text(certified.source, encoding="utf-8")
+            with suppress(RefusedError):
+                return certified, " ".join(dict.fromkeys(run(folder, f"{NAME}.v").strip().splitlines()))
+    return None
 
 
-def _parts(model: Transformer) -> tuple[Attention, MLP]:
-    plain = model.ln_final is None and model.bos is None and model.W_pos is not None and model.n_ctx >= 2
-    block = model.blocks[0] if len(model.blocks) == 1 else None
-    if (
-        not plain
-        or type(block) is not Block
-        or type(block.attention) is not Attention
-        or type(block.mlp) is not MLP
-    ):
-        raise UsageError(
-            "a certificate is for one layer of attention and ReLU MLP without norms, on prompts [s, r]"
-        )
-    attention = block.attention
-    heads = zip(attention.W_Q, attention.W_K, strict=True)
-    if len(attention.W_Q) != 1 or not all(not dense(Q).any() or not dense(K).any() for Q, K in heads):
-        raise UsageError("a certificate is for one head whose scores are all 0 (W_Q or W_K is 0)")
-    return attention, block.mlp
-
-
-def _over(weight: NDArray[np.float64]) -> int:
-    """The least power of two that makes all entries whole."""
-    if not np.isfinite(weight).all():
-        raise UsageError("a weight is no finite number")
-    return max((float(x).as_integer_ratio()[1] for x in np.unique(weight)), default=1)
-
-
-def _whole(weight: NDArray[np.float64], over: int) -> Whole:
-    return np.array([[int(Fraction(float(x)) * over) for x in row] for row in weight], dtype=object).reshape(
-        weight.shape
+def _stored(
+    model: Transformer, answers: NDArray[np.int64], asked: Sequence[Mapping[str, Any]], typed: bool
+) -> dict[str, Any]:
+    """The model in whole numbers; a scale of scores folded into W_Q, as far as hard attention sees it."""
+    unscored = all(
+        not dense(Q).any() or not dense(K).any()
+        for block in model.blocks
+        if block.attention is not None
+        for Q, K in zip(block.attention.W_Q, block.attention.W_K, strict=True)
     )
+    if model.attention == "soft" and not unscored:
+        raise UsageError(
+            "a certificate is for hard attention, or scores that are all 0 (W_Q or W_K is 0): "
+            "no whole number is a softmax of unequal scores"
+        )
+    N = answers.shape[1]
+    if len({query["tokens"][0] < N for query in asked}) > 1:
+        raise UsageError("its samples show one pass and chains of thought: a certificate is for one of them")
+    try:
+        stored = in_whole_numbers(
+            model.placed(max((len(query["tokens"]) for query in asked), default=2)),
+            answers,
+            asked,
+            typed=typed,
+        )
+    except ValueError as error:
+        raise UsageError(f"no certificate: {error}") from error
+    for layer in stored["layers"]:
+        for head in layer["heads"]:
+            head["W_Q"]["rows"] = [
+                [[c, stored["sign_of_scale"] * n] for c, n in row] for row in head["W_Q"]["rows"]
+            ]
+    return stored
 
 
-def _codebook(columns: Whole) -> tuple[Whole, Whole]:
-    """W_U = factor x words: coordinates that read the same are read as one.
+@dataclass(frozen=True)
+class _Codebook:
+    """W_U = factor x words: coordinates that read the same are read as one."""
 
-    Args:
-        columns: an output's weights, shape (A, d).
+    length: int
+    margin: Fraction
+    given: str  # step, base and offset of the words' numbers
+    written: str
 
-    Returns:
-        Which coordinates each entry of a word sums over, shape (m, d), and the words, shape (A, m).
-    """
-    groups: dict[tuple[int, ...], list[int]] = {}
-    for i, row in enumerate(columns.T):
-        if row.any():
+
+def _codebook(stored: Mapping[str, Any], shift: int, A: int) -> _Codebook | None:
+    """The codebook, if the words differ and the bias is that of their norms."""
+    groups: dict[tuple[tuple[int, int], ...], list[int]] = {}
+    for i, row in enumerate(scaled(stored["W_U"], shift)):
+        if row:
             groups.setdefault(tuple(row), []).append(i)
-    factor = np.zeros((len(groups), columns.shape[1]), dtype=object)
-    for k, coordinates in enumerate(groups.values()):
-        factor[k, coordinates] = 1
-    return factor, np.array(list(groups), dtype=object).reshape(len(groups), len(columns)).T
-
-
-def _step(words: Whole) -> int:
-    """The greatest number that divides all differences of the words, coordinate by coordinate; at least 1."""
-    return max(1, int(np.gcd.reduce(np.append((words - words[0]).ravel(), 0))))
-
-
-def _nat(n: int) -> str:
-    return f"(Z.to_nat {n})"
-
-
-def _row(row: Sequence[int] | Whole) -> str:
-    """A list of whole numbers, packed."""
-    values = [int(x) for x in row]
-    offset = -min(values, default=0)
-    bits = max(1, max((x + offset for x in values), default=0).bit_length())
-    pieces = [values[i : i + _PIECE] for i in range(0, len(values), _PIECE)]
-    packed = [(len(piece), sum((x + offset) << bits * i for i, x in enumerate(piece))) for piece in pieces]
-    parts = [f"unpack {bits} {(1 << bits) - 1} ({offset}) {n} {z:#x}" for n, z in packed]
-    return f"({' ++ '.join(parts) or '[]'})%Z"
-
-
-def _rows(rows: Whole) -> str:
-    """A list of lists, packed."""
-    return "[" + ";\n    ".join(_row(row) for row in rows) + "]"
-
-
-_SOURCE = """(** Every margin of these weights, by the theorem [certified] of certificate.v. *)
-
-From Coq Require Import NArith ZArith.
-From Georecall Require Import transformer certificate.
-
-Definition weights_at_hand : Weights := {{|
-  {fields} |}}.
-
-Definition answers_listed : list (list N) := [{answers}].
-Definition factor : list (list Z) := {factor}.
-Definition words : list (list Z) := {words}.
-
-Lemma accepted : {check} = true.
-Proof. vm_cast_no_check (@eq_refl bool true). Qed.
-
-Theorem every_margin s r b :
-  (s < {N})%nat -> (r < {R})%nat -> (b < {A})%nat -> b <> answer answers_listed r s ->
-  let asked := [(s, 0); (subjects weights_at_hand + r, 1)]%nat in
-  {margin} <= logit (model weights_at_hand) asked (answer answers_listed r s)
-    - logit (model weights_at_hand) asked b.
-Proof. apply (certified weights_at_hand {given} {margin} accepted). Qed.
-
-Print Assumptions every_margin.
-"""
+    m = len(groups)
+    factor: list[list[tuple[int, int]]] = [[] for _ in stored["W_U"]["rows"]]
+    words = [[0] * m for _ in range(A)]
+    for j, (row, coordinates) in enumerate(groups.items()):
+        for i in coordinates:
+            factor[i] = [(j, 1)]
+        for a, number in row:
+            words[a][j] = number
+    bias = dict(scaled(stored["b_U"], shift)[0])
+    norms = {2 * bias.get(a, 0) * (1 << shift) + sum(x * x for x in word) for a, word in enumerate(words)}
+    if not m or len(norms) > 1 or len({tuple(word) for word in words}) < A:
+        return None
+    step = gcd(*(x - y for word in words for x, y in zip(word, words[0], strict=True))) or 1
+    low = min(min(word) for word in words)
+    base = (max(max(word) for word in words) - low) // step + 1
+    offset = 1 - sum(base**j * low for j in range(m))
+    listed = [[(j, x) for j, x in enumerate(word) if x] for word in words]
+    written = (
+        f"\n(** W_U = factor x words. *)\nDefinition factor : mat := {rows(factor, m)}.\n"
+        f"Definition words : mat := {rows(listed, m)}.\n"
+    )
+    return _Codebook(m, Fraction(step**2, 2 << 2 * shift), f"{step} {base} ({offset})", written)

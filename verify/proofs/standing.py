@@ -22,6 +22,13 @@ class Standing:
     steps: tuple[str, ...]
     missing: tuple[str, ...]
 
+    def said(self) -> list[str]:
+        """The same in words, a line each: how far, by which theorems, what is left."""
+        if not self.steps:
+            return ["not: no theorem of Coq's stands behind it"]
+        lines = [f"{self.checked}: {', '.join(self.theorems)}", f"steps with a theorem: {'; '.join(self.steps)}"]
+        return [*lines, f"steps without: {'; '.join(self.missing)}"] if self.missing else lines
+
 
 def standing(claim: Claim) -> Standing:
     """How far a claim is machine-checked, by its table of trust."""

@@ -9,6 +9,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from georecall.theory.tools.version import VERSION
+from georecall.verify.proofs.standing import standing
 from georecall.verify.report import mathematics, prose, rows, summaries
 from georecall.verify.report.content import Content
 from georecall.verify.verdict.shown import witness_of
@@ -50,6 +51,7 @@ def _templates() -> Environment:
         "counted": prose.counted,
         "hypotheses": rows.hypothesis_rows,
         "quantities": rows.quantity_rows,
+        "standing": standing,
         "witness_of": witness_of,
     }
     return environment

@@ -25,6 +25,18 @@ def test_one_claim_is_shown_in_full(name: str, capsys: pytest.CaptureFixture[str
     assert json.loads(capsys.readouterr().out)["name"] == name
 
 
+def test_a_claim_says_plainly_how_far_it_is_machine_checked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["claims", "single-hop-in-place"]) == 0
+    assert "  in full: " in capsys.readouterr().out
+    assert run(["claims", "chain-of-thought"]) == 0
+    shown = capsys.readouterr().out
+    assert "  in part: chain_of_thought." in shown
+    assert "  steps with a theorem: " in shown
+    assert "  steps without: " in shown
+    assert run(["claims", "gradient-descent"]) == 0
+    assert "  not: no theorem of Coq's stands behind it" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("names", [[], *([name] for name in CLAIMS)])
 def test_latex_is_a_balanced_document(names: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["claims", *names, "--latex"]) == 0

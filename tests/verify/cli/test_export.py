@@ -180,3 +180,21 @@ def test_a_file_of_whole_numbers_is_decided_by_a_script_that_needs_nothing(tmp_p
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stdout.startswith("12 prompts, 1 wrong, least margin -2 ([3, 7], range(0, 2), ")
+
+
+@pytest.mark.parametrize(
+    ("claim", "prompts"),
+    [("chain-of-thought", 3 * 2 + 3 * 4 * 2), ("sequential-hops", 12), ("two-sided-hops", 12)],
+)
+def test_hops_and_chains_of_thought_are_decided_by_the_script_too(tmp_path, capsys, claim, prompts):
+    options = ["--subjects", "3", "--relations", "2", "--hops", "2"]
+    assert run(["export", claim, *options, "--out", str(tmp_path / "model.json")]) == 0
+    capsys.readouterr()
+    command = [sys.executable, "-I", "-S", "recheck.py", "model.json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"{prompts} prompts, 0 wrong, least margin 2")
+    stored = json.loads((tmp_path / "model.json").read_text())
+    stored["W_E"]["rows"][1] = stored["W_E"]["rows"][0]
+    (tmp_path / "model.json").write_text(json.dumps(stored))
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1

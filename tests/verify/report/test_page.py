@@ -18,6 +18,7 @@ from georecall.theory.claims import CLAIMS
 from georecall.theory.lemmas import LEMMAS
 from georecall.verify.cli import run
 from georecall.verify.figures import FIGURES
+from georecall.verify.proofs.standing import standing
 from georecall.verify.report import Content, gather, page
 from georecall.verify.report.checks import check_claim
 from georecall.verify.report.figures import Drawn
@@ -77,7 +78,14 @@ def test_every_control_stands_with_what_was_expected_and_got(content: Content, h
 def test_every_step_of_a_claim_stands_with_how_it_is_known(content: Content, html: str) -> None:
     sections = {part.get("aria-labelledby"): part for part in parsed(html).iter("section")}
     for checked in content.claims:
-        tables = {t.findtext("caption"): t for t in sections[checked.claim.name].iter("table")}
+        section = sections[checked.claim.name]
+        machine = [b for b in section.iter("b") if "achine-checked" in "".join(b.itertext())]
+        assert [b.text for b in machine] == [
+            "Not machine-checked."
+            if standing(checked.claim).checked == "not"
+            else f"Machine-checked {standing(checked.claim).checked}"
+        ]
+        tables = {t.findtext("caption"): t for t in section.iter("table")}
         rows = tables["How each step is known"].findall("tbody/tr")
         assert [row.findtext("td") for row in rows] == [step.how for step in checked.claim.trust] != []
         assert {"".join(part.itertext()) for row in rows for part in row.iter("code")} == set(
