@@ -194,10 +194,10 @@ def _codebook(stored: Mapping[str, Any], shift: int, A: int) -> _Codebook | None
     m = len(groups)
     factor: list[list[tuple[int, int]]] = [[] for _ in stored["W_U"]["rows"]]
     words = [[0] * m for _ in range(A)]
-    for j, (row, coordinates) in enumerate(groups.items()):
+    for j, (read, coordinates) in enumerate(groups.items()):
         for i in coordinates:
             factor[i] = [(j, 1)]
-        for a, number in row:
+        for a, number in read:
             words[a][j] = number
     bias = dict(scaled(stored["b_U"], shift)[0])
     norms = {2 * bias.get(a, 0) * (1 << shift) + sum(x * x for x in word) for a, word in enumerate(words)}

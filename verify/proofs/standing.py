@@ -26,7 +26,8 @@ class Standing:
         """The same in words, a line each: how far, by which theorems, what is left."""
         if not self.steps:
             return ["not: no theorem of Coq's stands behind it"]
-        lines = [f"{self.checked}: {', '.join(self.theorems)}", f"steps with a theorem: {'; '.join(self.steps)}"]
+        lines = [f"{self.checked}: {', '.join(self.theorems)}"]
+        lines += [f"steps with a theorem: {'; '.join(self.steps)}"]
         return [*lines, f"steps without: {'; '.join(self.missing)}"] if self.missing else lines
 
 

@@ -64,7 +64,7 @@ def _denominator(shift: int) -> str:
 
 
 def scaled(matrix: Mapping[str, Any], shift: int) -> list[list[tuple[int, int]]]:
-    """The rows of a matrix (see `files.integers.whole_numbers`) as whole numbers over another power of two."""
+    """The rows of a matrix (see `files.integers.whole_numbers`) over another power of two."""
     return [[(c, n << shift - matrix["shift"]) for c, n in row] for row in matrix["rows"]]
 
 
