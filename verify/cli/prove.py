@@ -189,6 +189,8 @@ def _certified(weighed: _Weighed, at_least: Any, out: str | None) -> dict[str, A
     from georecall.verify.usage import UsageError
 
     model, facts, asked, typed = weighed
+    if out is not None and Path(out).exists() and not Path(out).is_dir():
+        raise UsageError(f"cannot write to {out}: it is no folder")
     tried, verdict = [], None
 
     def attempts() -> Iterator[Any]:
