@@ -46,7 +46,12 @@ answers are their equality pattern $P$ plus, by symmetry, uniform injective labe
             ("proof; equal to the enumerated number and entropy in small cases (tests)",),
         ),
         Step("closed form, typed", "prose", ("proof",), "counting.multi_hop_floor, counting.multi_hop_bits"),
-        Step("closed form, untyped", "prose", ("proof",)),
+        Step(
+            "closed form, untyped",
+            "prose",
+            ("proof",),
+            "untyped_floor.names, untyped_floor.untyped_floor, untyped_floor.untyped_bits",
+        ),
         Step("untyped floors", "prose", ("proof; never above the enumerated entropy (tests)",)),
         Step("the numbers", "checked", ("Arb enclosures; laws of sizes with accounted truncation",)),
         Step("a model below the floor fails", "checked", ("control, a dropped block",)),
