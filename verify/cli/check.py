@@ -146,8 +146,12 @@ def command(
                     "--answers goes with --model or --construction; facts of a claim come with --facts"
                 )
             from georecall.verify.claims.check import check
+            from georecall.verify.claims.options import named
+            from georecall.verify.cli.forecast import of_check, tell
             from georecall.verify.executors import working
 
+            if scheduler is None:
+                tell(of_check(named(claim), table, implicit, given), workers or 1)
             with working(workers, scheduler) as executor:
                 verdict = check(
                     claim,

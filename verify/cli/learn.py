@@ -44,8 +44,13 @@ def command(
         raise click.UsageError(f"there is no folder {Path(out).parent} to write --out to")
     runs = []
     with input_errors(), training_errors(), progress_bar("training") as progress:
+        from georecall.verify.cli.forecast import of_training, tell
+
         for i in range(count):
             table, recipe = asked(seed + i, **training)
+            if i == 0:
+                sizes = table.n_subjects, table.n_relations, table.n_attributes
+                tell(count * of_training(recipe, *sizes))
 
             def report(done: int, total: int, i: int = i) -> None:
                 progress(i * total + done, count * total)

@@ -58,8 +58,13 @@ def command(
     with input_errors(), store_errors(), progress_bar("reporting") as progress:
         _require_writable(folder)
         from georecall.theory.tools.files import replacing
+        from georecall.verify.cli.forecast import of_report, tell
         from georecall.verify.report import gather, page
+        from georecall.verify.sweep import HOP_PRESETS, PRESETS
 
+        swept = (results, PRESETS), (hops, HOP_PRESETS)
+        cells = [cell for given, presets in swept if given is None for cell in presets[preset](seed)]
+        tell(of_report(preset, cells), workers)
         content = gather(
             folder,
             preset=preset,

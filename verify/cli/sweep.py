@@ -225,10 +225,13 @@ def _sweep(
         raise click.UsageError(f"--rows and --out are one file, {out}: the rows would replace the results")
     with input_errors(), store_errors(), progress_bar("sweeping") as progress:
         from georecall.theory.tools.files import replacing
+        from georecall.verify.cli.forecast import of_cells, tell
         from georecall.verify.executors import cluster
         from georecall.verify.sweep import Store, sweep
 
         with Store(out) as store:
+            if scheduler is None:
+                tell(of_cells(cell for cell in set(cells) if cell not in store), workers)
             with nullcontext(None) if scheduler is None else cluster(scheduler) as executor:
                 sweep(cells, store, workers=workers, executor=executor, progress=progress)
             table = store.rows()
