@@ -1,7 +1,7 @@
 """What a command will take, told before it takes long: operations from its sizes, at measured rates.
 
-Rates are of one core of an AMD EPYC, and a forecast is meant to tell seconds from minutes from hours. Where no
-rate is known nothing is told: then the bar or the lines of progress say it.
+Rates are of one core of an AMD EPYC, and a forecast is meant to tell seconds from minutes from hours. Where
+no rate is known nothing is told: then the bar or the lines of progress say it.
 """
 
 import os
