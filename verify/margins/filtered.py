@@ -24,7 +24,13 @@ from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.margins.balls import Ball, Floats, granule
 from georecall.verify.margins.counting.separated import scores_vanish
 from georecall.verify.margins.lead import right_and_rival
-from georecall.verify.margins.margins import Margins, Progress, float_signs, margins, signs
+from georecall.verify.margins.ledger import signs
+from georecall.verify.margins.margins import (
+    Margins,
+    Progress,
+    float_signs,
+    margins,
+)
 from georecall.verify.margins.queries import Facts, Numbers, Prompts, Queries
 
 _U = 2.0**-24

@@ -35,7 +35,13 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.strings import letters, reachable
 from georecall.verify.margins.balls import Ball, Floats
-from georecall.verify.margins.margins import Margins, Progress, check_fits, margins, signs, witness
+from georecall.verify.margins.ledger import signs, witness
+from georecall.verify.margins.margins import (
+    Margins,
+    Progress,
+    check_fits,
+    margins,
+)
 from georecall.verify.margins.queries import Numbers, SingleSteps, over_entities
 
 _BLOCK = 1 << 22  # entries of one block of boxes, or of bounds of logit differences

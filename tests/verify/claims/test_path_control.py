@@ -17,8 +17,7 @@ from georecall.verify.claims.check import check
 from georecall.verify.claims.path_control import WRONG_ANSWER, small_table, wrong_answer
 from georecall.verify.engines import engine
 from georecall.verify.engines.agreement import Agreement
-from georecall.verify.margins import codebook, decide, induction, transitions
-from georecall.verify.margins import margins as margins_module
+from georecall.verify.margins import codebook, decide, induction, ledger, transitions
 from georecall.verify.margins.counting import exact
 from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import Chains, sample
@@ -97,7 +96,7 @@ FAULTS = {
     ),
     "exhaustive": (
         lambda: check("linear-memory", **SMALL),
-        (margins_module, "_bounds", bounds_right),
+        (ledger, "_bounds", bounds_right),
         WRONG_ANSWER.name,
     ),
     "filtered": (lambda: check_recall(inexact(TWO), TWO), filtered_alone, WRONG_ANSWER.name),

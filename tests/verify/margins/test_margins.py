@@ -22,7 +22,7 @@ from georecall import (
 )
 from georecall.constructions import CONSTRUCTIONS
 from georecall.theory.facts.fact_table import FactTable, random_bijections, random_functions
-from georecall.verify.margins import margins as margins_module
+from georecall.verify.margins import ledger
 from georecall.verify.margins.balls import Ball
 from georecall.verify.margins.margins import Margins, margins
 from georecall.verify.margins.queries import Chains, Facts
@@ -102,7 +102,7 @@ def test_without_a_budget_for_rationals_bounds_still_hold_and_every_sign_is_deci
 ):
     model, table = random_instance(random_model, random_table, seed, N, R, A, entries, **shape)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(margins_module, "_RATIONAL_BUDGET", -1)
+        patch.setattr(ledger, "_RATIONAL_BUDGET", -1)
         found = margins(model, table)
     assert not ((found.lower <= 0) & (found.upper > 0)).any()
     assert_bounds(found, plain(model).margins(table))
@@ -324,7 +324,7 @@ def test_beyond_the_budget_for_rationals_only_open_signs_are_made_exact(monkeypa
     model = table_of_readouts([[1.0, 1.0, 1.0], [0.1, 0.1, 3.0]], columns, [0, 0])
     facts = FactTable([[0], [0]], n_attributes=2)
     assert margins(model, facts).exact
-    monkeypatch.setattr(margins_module, "_RATIONAL_BUDGET", -1)
+    monkeypatch.setattr(ledger, "_RATIONAL_BUDGET", -1)
     found = margins(model, facts)
     assert found.signs.tolist() == [[-1], [1]]
     assert (found.exact, found.method, found.minimum) == (False, "filtered", (0, 0))
@@ -440,7 +440,7 @@ def test_facts_are_measured_in_blocks_of_any_size(monkeypatch):
     model = packed_superposition(table).map(lambda W: W)
     whole = margins(model, table, method="exhaustive")
     calls = []
-    monkeypatch.setattr(margins_module, "_BLOCK", 100)  # 5 facts, or 14 logits, at a time
+    monkeypatch.setattr(ledger, "_BLOCK", 100)  # 5 facts, or 14 logits, at a time
     found = margins(model, table, method="exhaustive", progress=lambda done, of: calls.append((done, of)))
     assert np.array_equal(found.lower, whole.lower)
     assert len(calls) == 5
@@ -462,7 +462,7 @@ def test_rationals_are_made_for_as_many_queries_as_fit_a_block(monkeypatch, rand
         return residual(self, tokens, positions)
 
     monkeypatch.setattr(Transformer, "residual", counted)
-    monkeypatch.setattr(margins_module, "_RATIONAL_BLOCK", 2 * 8 * 5)  # 5 prompts of 2 tokens
+    monkeypatch.setattr(ledger, "_RATIONAL_BLOCK", 2 * 8 * 5)  # 5 prompts of 2 tokens
     found = margins(model, table, method="exhaustive")
     assert asked == [5, 5, 5, 5, 1]
     assert found.minimum == whole.minimum
@@ -479,7 +479,7 @@ def test_bounds_enclose_whatever_the_radii_allow_and_no_more_than_rounding_asks(
         np.abs(drawn(radii, rng, (3, A))),
         rng.integers(A, size=3),
     )
-    found = margins_module._bounds(replace(Ball.of(mid), rad=rad), answers)
+    found = ledger._bounds(replace(Ball.of(mid), rad=rad), answers)
     for row, answer, lower, upper in zip(rows, answers, *found, strict=True):
         wrong = [a for a in range(A) if a != answer]
         low, high = (
@@ -531,7 +531,7 @@ def test_a_witness_of_logits_that_overflow_is_found_in_silence():
 
 @pytest.mark.parametrize("budget", [5 * 10**7, -1])
 def test_readouts_that_overflow_on_the_way_are_decided_in_rationals(monkeypatch, budget):
-    monkeypatch.setattr(margins_module, "_RATIONAL_BUDGET", budget)
+    monkeypatch.setattr(ledger, "_RATIONAL_BUDGET", budget)
     big = MLP(np.array([[1e300, 1e300]]), np.zeros(2), np.array([[1e300], [-1e300]]), np.zeros(1))
     W_E = np.array([[0.0], [1.0]])
     columns = np.array([[-1.0, 1.0]])
@@ -579,7 +579,7 @@ def test_a_witness_known_by_bounds_alone_names_what_certainly_beats_the_right_an
     model = table_of_readouts([[0.0]], [[0.0]] * 3, [0, 0, 0])
     loose = replace(Ball.of(np.array([[0.0, 1.0, 2.0]])), rad=np.array([[0.0, 0.0, 3.0]]))
     blurred = replace(model.map(Ball.of), b_U=loose[0])
-    found = margins_module.witness(blurred, Facts(FactTable([[0]], n_attributes=3)), 0, -1.0)
+    found = ledger.witness(blurred, Facts(FactTable([[0]], n_attributes=3)), 0, -1.0)
     assert found.got == 1
 
 
@@ -620,10 +620,10 @@ def test_ties_by_the_thousand_stop_early_once_one_is_refuted(monkeypatch):
     tied = replace(model, W_U=np.column_stack([W_U[:, 0], W_U[:, 0], W_U[:, 0]]))
     everything = margins(tied, facts, method="exhaustive")
     assert (everything.n_wrong, everything.how_many_wrong) == (12, "12 of 12 facts wrong")
-    monkeypatch.setattr(margins_module, "_RATIONAL_BUDGET", 1)
-    monkeypatch.setattr(margins_module, "_RATIONAL_BLOCK", 1)
+    monkeypatch.setattr(ledger, "_RATIONAL_BUDGET", 1)
+    monkeypatch.setattr(ledger, "_RATIONAL_BLOCK", 1)
     open_ = lambda logits, answers: (-np.ones(len(answers)), np.ones(len(answers)))  # noqa: E731
-    monkeypatch.setattr(margins_module, "_bounds", open_)
+    monkeypatch.setattr(ledger, "_bounds", open_)
     some = margins(tied, facts, method="exhaustive")
     assert 0 < some.n_wrong < 12
     assert (

@@ -17,7 +17,7 @@ import georecall.constructions.codes.code as codes
 import georecall.constructions.codes.nearest as nearest
 from georecall import MLP, Attention, Block, Transformer, in_place_superposition
 from georecall.theory.facts.fact_table import FactTable
-from georecall.verify.margins import codebook, filtered, unembedding
+from georecall.verify.margins import codebook, filtered, ledger, unembedding
 from georecall.verify.margins import margins as margin
 from georecall.verify.margins.counting import counted as counted_module
 from georecall.verify.margins.counting import exact, separated
@@ -28,7 +28,7 @@ SIZES = {
     codes: ("_BLOCK",),
     filtered: ("_ENTRIES",),
     exact: ("_LOGITS", "_SAMPLE"),
-    margin: ("_BLOCK", "_SAMPLE"),
+    ledger: ("_BLOCK", "_SAMPLE"),
     nearest: ("_BLOCK", "_STREAM", "_MAP_BITS", "_KEY_BITS"),
     separated: ("_FEW_TERMS",),
     counted_module: ("_PIECE_BYTES",),
