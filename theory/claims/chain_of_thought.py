@@ -160,6 +160,7 @@ step: errors do not accumulate.""",
             "its premises, and every single step",
             "checked",
             ("read off the weights; exact margins, for softmax over boxes of all contexts",),
+            "certificate.every_chain, certificate.every_step",
         ),
     ),
 )

@@ -75,7 +75,8 @@ class Step:
         what: the step, in words.
         how: "proved" for all inputs, "checked" at the parameters asked, "prose", or "open".
         by: the lemmas that prove it; or in words, what checks it or where the argument stands.
-        machine: the theorems that Coq has checked, `file.theorem` of `theory.proofs`, comma-separated.
+        machine: the theorems that Coq has checked, `file.theorem` of `theory.proofs`, comma-separated; of a
+            step that is "checked" those by which its kernel decides it for weights at hand.
     """
 
     what: str

@@ -106,6 +106,7 @@ _CHECKED = Step(
     "these weights answer these queries, least margin D/2",
     "checked",
     ("every query exactly, or the transitions certificate",),
+    "certificate.every_hop",
 )
 
 COMPOSED_HOPS = Claim(

@@ -112,6 +112,8 @@ others of its set, and at most 0 elsewhere, attained by the answer of $r'$.""",
             "disjoint.disjoint_own, disjoint.disjoint_others",
         ),
         Step("disjoint sets of unequal sizes", "prose", ("proof",)),
-        Step("these weights recall this table", "checked", ("every fact, exactly",)),
+        Step(
+            "these weights recall this table", "checked", ("every fact, exactly",), "certificate.every_fact"
+        ),
     ),
 )

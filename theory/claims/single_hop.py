@@ -43,6 +43,7 @@ _CHECKED = Step(
     "these weights recall this table, least margin D/2",
     "checked",
     ("every fact, exactly (codebook or exhaustive)",),
+    "certificate.every_fact",
 )
 _IN_PLACE = Step(
     "max(z, 2 gate + lo) in place",

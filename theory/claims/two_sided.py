@@ -189,6 +189,7 @@ $\mathrm{gate}(1 - \varepsilon) \ge 1$.""",
             "a table at hand",
             "checked",
             ("every query exactly, or the transitions certificate; controls",),
+            "certificate.every_hop",
         ),
     ),
 )
