@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from georecall.theory.tools.arrays import Floats
 
 
 def no_linear_memory(keys: Floats, answers: NDArray[np.int64], words: Floats, multipliers: Floats) -> bool:

@@ -16,8 +16,7 @@ from georecall.constructions.codes.code import Code
 from georecall.constructions.memories import frozen, remembering
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
-
-Floats = NDArray[np.float64]
+from georecall.theory.tools.arrays import Floats
 
 LEVELS = 1 << 20  # entries of W are whole numbers up to this size: all sums stay exact
 _ITERATIONS = 3000

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from georecall.constructions.embeddings import EMBEDDINGS, GRAIN, Embedding
 from georecall.constructions.transformer.layers import MLP, Block
@@ -19,9 +18,9 @@ from georecall.constructions.transformer.transformer import Storage, Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.numbers.dense import closed_form_length
 from georecall.theory.numbers.zero_forced import proved_length
+from georecall.theory.tools.arrays import Floats
 from georecall.theory.tools.randomness import generator
 
-Floats = NDArray[np.float64]
 Variant = Literal["signs", "gaussian", "orthogonal"]
 
 N_CTX = 2  # the prompt [s, r]

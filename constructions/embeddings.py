@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from georecall.theory.facts.fact_table import FactTable
+from georecall.theory.tools.arrays import Floats
 
-Floats = NDArray[np.float64]
 Embedding = Literal["plain", "zero-forced", "optimised"]
 
 GRAIN = 2.0**-20

@@ -23,9 +23,8 @@ from georecall.constructions.transformer.residual import Residual
 from georecall.constructions.transformer.transformer import Storage, Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.numbers.memories import feature_noise, linear_noise, memory_dimension
+from georecall.theory.tools.arrays import Floats
 from georecall.theory.tools.randomness import generator
-
-Floats = NDArray[np.float64]
 
 N_CTX = 2  # the prompt [s, r]
 _NOTHING: NDArray[np.intp] = np.arange(0)

@@ -37,7 +37,8 @@ from georecall.constructions.transformer.residual import Residual
 from georecall.constructions.transformer.transformer import Storage, Transformer
 from georecall.theory.claims.softmax import DEFAULT_SOFT_GATE, bearable, position_scale
 from georecall.theory.facts.fact_table import FactsError, FactTable
-from georecall.theory.facts.strings import Numbers, letters, reachable, string_answers
+from georecall.theory.facts.strings import letters, reachable, string_answers
+from georecall.theory.tools.arrays import Numbers
 
 
 @dataclass(frozen=True, eq=False)

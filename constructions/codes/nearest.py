@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from georecall.theory.tools.arrays import Numbers
 from georecall.theory.tools.blocks import Fold, blocks, fold
 
 Words = NDArray[np.int64]
-Numbers = NDArray[np.int64]
 # Some words of a codebook, by number, coordinates first: shape (m, how many). A codebook of 2^26 words is
 # never held: it is a function.
 Columns = Callable[[Any], NDArray[Any]]

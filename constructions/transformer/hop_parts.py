@@ -14,7 +14,7 @@ from georecall.constructions.transformer.layers import MLP, Attention, Matrix
 from georecall.constructions.transformer.parts import covering, placed
 from georecall.constructions.transformer.residual import Residual
 from georecall.theory.facts.fact_table import FactTable
-from georecall.theory.facts.strings import Numbers
+from georecall.theory.tools.arrays import Numbers
 
 Head = tuple[int, Matrix, Matrix]  # the position that it reads, W_V and W_O
 

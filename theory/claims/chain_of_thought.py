@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from georecall.theory.claims.claim import Claim, Control, Hypothesis, Step
 from georecall.theory.claims.formulas import Eq, Max, Min, Piecewise, ceiling, evaluated, log
-from georecall.theory.claims.single_hop import GATE_HALF_SPREAD, INJECTIVE_CODE, TWO_ATTRIBUTES, Floats
+from georecall.theory.claims.single_hop import GATE_HALF_SPREAD, INJECTIVE_CODE, TWO_ATTRIBUTES
 from georecall.theory.claims.softmax import GATE_IF_SOFT, SIGNS_IF_SOFT, SOFT, least_scale, margin_if_soft
 from georecall.theory.claims.symbols import D, K, R, gate, levels, m, promise, separate, strangers
+from georecall.theory.tools.arrays import Floats
 
 _POSITION = Max(1, ceiling(log(K, 2)))  # q, signs of a position code of distance 1
 _GATE = gate  # the symbol, where a function has a gate

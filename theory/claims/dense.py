@@ -7,7 +7,6 @@ often as promised. `theory.numbers.dense` computes the numbers; here stand the s
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
 
 from georecall.theory.claims.claim import Claim, Control, Hypothesis, Step
 from georecall.theory.claims.formulas import (
@@ -26,8 +25,7 @@ from georecall.theory.claims.formulas import (
 )
 from georecall.theory.claims.single_hop import ALTERED_FACT, TWO_ATTRIBUTES
 from georecall.theory.claims.symbols import A, N, R, delta, failures, gate, levels, m, named
-
-Floats = NDArray[np.float64]
+from georecall.theory.tools.arrays import Floats
 
 _D, _k = (Symbol(name, integer=True, nonnegative=True) for name in "Dk")
 

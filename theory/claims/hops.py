@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from georecall.theory.claims.chain_of_thought import ENTITIES
 from georecall.theory.claims.claim import Claim, Control, Hypothesis, PerLayer, Step
 from georecall.theory.claims.formulas import And, Eq, Max, Min, Mod, Piecewise, ceiling, floor, log
-from georecall.theory.claims.single_hop import GATE_HALF_SPREAD, INJECTIVE_CODE, TWO_ATTRIBUTES, Floats
+from georecall.theory.claims.single_hop import GATE_HALF_SPREAD, INJECTIVE_CODE, TWO_ATTRIBUTES
 from georecall.theory.claims.softmax import GATE_IF_SOFT, SIGNS_IF_SOFT, SOFT, SOFTER, margin_if_soft
 from georecall.theory.claims.symbols import (
     D,
@@ -30,6 +30,7 @@ from georecall.theory.claims.symbols import (
     soft,
     typed,
 )
+from georecall.theory.tools.arrays import Floats
 
 _DERIVED = "theory/pages/c5.md, {} (derived there)"
 _BITS = ceiling(log(levels, 2))

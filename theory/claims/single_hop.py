@@ -5,13 +5,11 @@ The controls compare every margin with it. `v[r, s]` is the word of pi_r(s), sha
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from georecall.theory.claims.claim import Claim, Control, Hypothesis, Step
 from georecall.theory.claims.formulas import Eq, Ge, ceiling, log
 from georecall.theory.claims.symbols import A, D, R, V, gate, levels, m, p, words
-
-Floats = NDArray[np.float64]
+from georecall.theory.tools.arrays import Floats
 
 _DERIVED = "theory/pages/c1.md, {} (derived there; the idea: arXiv 2605.12426)"
 _BITS = ceiling(log(levels, 2))

@@ -9,11 +9,9 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from georecall.theory.facts.fact_table import FactsError, FactTable
-
-Numbers = NDArray[np.int64]
+from georecall.theory.tools.arrays import Numbers
 
 
 def letters(facts: FactTable, hops: int, *, typed: bool = False) -> Numbers:

@@ -19,7 +19,7 @@ from math import exp, log, log1p, pi
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from georecall.theory.tools.arrays import Floats
 
 _SLACK = 1 + 1e-6  # far above the rounding of the dozen float operations of each bound
 

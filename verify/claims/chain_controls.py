@@ -11,9 +11,10 @@ from georecall.constructions.transformer.arithmetic import dense
 from georecall.constructions.transformer.layers import Attention
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims import chain_of_thought as chain
-from georecall.theory.claims.single_hop import Floats, readout_selected
+from georecall.theory.claims.single_hop import readout_selected
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.strings import letters, spelled
+from georecall.theory.tools.arrays import Floats
 from georecall.verify.claims.controls import agreement, nearest_word_margins, result
 from georecall.verify.claims.hop_controls import CODE, COMPANION, WEAK, questions
 from georecall.verify.margins.hops import enumeration

@@ -19,6 +19,7 @@ from georecall.theory.claims.symbols import delta as delta_symbol
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.numbers.dense import closed_form_length, exact_length, pair_failure, table_failure
 from georecall.theory.numbers.zero_forced import failure
+from georecall.theory.tools.arrays import Floats
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims import readouts
 from georecall.verify.claims.controls import agreement, result
@@ -184,7 +185,7 @@ class Dense(Experiment):
         got = "wrong: " + ", ".join(facts.question(s, r) for s, r in found.wrong)
         return result(ALTERED_FACT, got, found.wrong == [(subject, relation)])
 
-    def _draw(self, facts: FactTable) -> tuple[readouts.Floats, readouts.Floats]:
+    def _draw(self, facts: FactTable) -> tuple[Floats, Floats]:
         """Codes and diagonals of a draw that recalls the companion table."""
         rng = generator(0, "controls", "dense")
         u = signs(rng, facts.n_attributes, _COMPANION_LENGTH)
@@ -197,7 +198,7 @@ class Dense(Experiment):
         return agreement(control, margins(model, facts), readouts.margins_read(read, facts), fails=True)
 
 
-def drawn_embeddings(facts: FactTable, length: int, kind: Any, seed: int) -> readouts.Floats:
+def drawn_embeddings(facts: FactTable, length: int, kind: Any, seed: int) -> Floats:
     """The subjects' rows of draw 0, as `dense_superposition` makes them."""
     model = dense_superposition(facts, length=length, seed=seed, embedding=kind)
     return np.asarray(model.W_E[: facts.n_subjects])

@@ -13,10 +13,10 @@ from georecall.constructions.transformer.layers import MLP
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims import hops as claims
 from georecall.theory.claims.claim import Claim
-from georecall.theory.claims.single_hop import Floats
 from georecall.theory.claims.softmax import SOFTER
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.facts.strings import letters, spelled, string_answers
+from georecall.theory.tools.arrays import Floats
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.controls import agreement, nearest_word_margins, neighbour, result
 from georecall.verify.margins.margins import Margins, margins

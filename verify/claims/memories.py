@@ -28,6 +28,7 @@ from georecall.theory.claims.symbols import A, D, N, R, failures, levels, m, wor
 from georecall.theory.claims.symbols import delta as delta_symbol
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.numbers.memories import memory_failure
+from georecall.theory.tools.arrays import Floats
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims import readouts
 from georecall.verify.claims.controls import agreement, nearest_word_margins, result
@@ -35,7 +36,7 @@ from georecall.verify.claims.dense import DEFAULT_DELTA, first_subject
 from georecall.verify.claims.instance import Experiment, Instance
 from georecall.verify.claims.path_control import again, small_table
 from georecall.verify.claims.promise import Promise, put_to_test
-from georecall.verify.claims.readouts import Floats, Readouts
+from georecall.verify.claims.readouts import Readouts
 from georecall.verify.margins.margins import margins
 from georecall.verify.verdict.verdict import ControlResult
 

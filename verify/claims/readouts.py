@@ -28,9 +28,8 @@ from georecall.constructions.memories import (
     mean_of_feature,
 )
 from georecall.theory.facts.fact_table import FactTable
+from georecall.theory.tools.arrays import Floats
 from georecall.verify.margins.lead import right_and_rival
-
-Floats = NDArray[np.float64]
 
 _WORTH_THREADS = 1 << 20  # logits of a product below which threads of their own wait for each other
 _BLOCK = 1 << 22  # logits computed at a time: 16 MiB in single precision

@@ -16,9 +16,9 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims import single_hop as claims
 from georecall.theory.claims.claim import Claim
 from georecall.theory.claims.formulas import Values
-from georecall.theory.claims.single_hop import Floats
 from georecall.theory.claims.symbols import A, D, N, R, V, gate, levels, m, p, words
 from georecall.theory.facts.fact_table import FactTable, random_bijections
+from georecall.theory.tools.arrays import Floats
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.controls import agreement, nearest_word_margins, neighbour, result
 from georecall.verify.claims.instance import Experiment, Instance, exact_biases

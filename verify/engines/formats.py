@@ -17,7 +17,8 @@ import numpy as np
 
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.verify.margins import smooth  # noqa: F401 (registers what trained models have besides)
-from georecall.verify.margins.balls import FORMATS, SUMMED_IN, Format, format_needed
+from georecall.verify.margins.balls import format_needed
+from georecall.verify.margins.number_formats import FORMATS, SUMMED_IN, Format
 
 
 def arithmetic(dtype: str) -> str:

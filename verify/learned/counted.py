@@ -5,7 +5,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from georecall.verify.learned.vectors import Floats
+from georecall.theory.tools.arrays import Floats
 
 
 class Count:

@@ -12,9 +12,10 @@ import numpy as np
 from georecall.constructions.transformer.arithmetic import dense
 from georecall.constructions.transformer.layers import MLP
 from georecall.constructions.transformer.transformer import Transformer
+from georecall.theory.tools.arrays import Floats
 from georecall.verify.learned.counted import Count
 from georecall.verify.learned.superposition import Superposition
-from georecall.verify.learned.vectors import Floats, Parts
+from georecall.verify.learned.vectors import Parts
 
 _U = 2.0**-53
 

@@ -24,10 +24,11 @@ from numpy.typing import NDArray
 
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
+from georecall.theory.tools.arrays import Floats
 from georecall.verify.learned.counted import Count
 from georecall.verify.learned.one_layer import OneLayer
 from georecall.verify.learned.superposition import Superposition, superposition
-from georecall.verify.learned.vectors import Floats, Parts
+from georecall.verify.learned.vectors import Parts
 
 Mask = NDArray[np.bool_]
 Labels = NDArray[np.intp]

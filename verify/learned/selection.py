@@ -7,9 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from georecall.theory.facts.fact_table import FactTable
+from georecall.theory.tools.arrays import Floats
 from georecall.theory.tools.randomness import generator
 from georecall.verify.learned.superposition import superposition
-from georecall.verify.learned.vectors import Floats, Parts, Vectors, folds, prompts, right
+from georecall.verify.learned.vectors import (
+    Parts,
+    Vectors,
+    folds,
+    prompts,
+    right,
+)
 
 ENERGY = 0.9  # of a map: the share of its squared singular values that its subspace must hold
 

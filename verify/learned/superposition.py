@@ -14,8 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from georecall.theory.facts.fact_table import FactTable
+from georecall.theory.tools.arrays import Floats
 from georecall.theory.tools.randomness import generator
-from georecall.verify.learned.vectors import Floats, Rows, Vectors, folds, shuffled
+from georecall.verify.learned.vectors import (
+    Rows,
+    Vectors,
+    folds,
+    shuffled,
+)
 
 PENALTIES = (1e-9, 1e-6, *(10.0**k for k in range(-4, 3)))  # in units of the mean squared singular value
 LEAST_CONTROL = -1.0  # a control whose R^2 is below it shows that the fit is at fault

@@ -6,8 +6,9 @@ import numpy as np
 
 from georecall.constructions.training.loop import libraries
 from georecall.theory.facts.fact_table import FactTable
+from georecall.theory.tools.arrays import Floats
 from georecall.theory.tools.randomness import generator
-from georecall.verify.learned.vectors import Floats, Parts
+from georecall.verify.learned.vectors import Parts
 
 RATE = 0.05  # of Adam, in units of the embeddings' root mean square; a cosine takes it to 0
 

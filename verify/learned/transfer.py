@@ -14,10 +14,16 @@ from numpy.typing import NDArray
 
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
+from georecall.theory.tools.arrays import Floats
 from georecall.theory.tools.randomness import generator
 from georecall.verify.learned.superposition import matched, superposition
 from georecall.verify.learned.train_subjects import train_subjects
-from georecall.verify.learned.vectors import Floats, Parts, prompts, right, shuffled
+from georecall.verify.learned.vectors import (
+    Parts,
+    prompts,
+    right,
+    shuffled,
+)
 
 Procedure = Callable[[Parts, FactTable, FactTable], Transformer]  # (parts, old table, new table)
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from georecall.constructions.transformer.layers import Block
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
+from georecall.theory.tools.arrays import Floats
 from georecall.theory.tools.randomness import generator
 from georecall.verify.margins.lead import right_and_rival
 
-Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
 FOLDS = 5  # each map is fitted on 80% of the subjects

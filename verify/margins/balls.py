@@ -11,11 +11,10 @@ and Stability of Numerical Algorithms, section 3.1). Of the exponential it is as
 4 units in the last place.
 """
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,56 +28,26 @@ from georecall.constructions.transformer.arithmetic import (
     mix,
     relu,
     softmax,
-    stored,
     times,
 )
 from georecall.constructions.transformer.transformer import Transformer
-
-Floats = NDArray[np.float64]
+from georecall.theory.tools.arrays import Floats
+from georecall.verify.margins.number_formats import (
+    FORMATS,
+    SLACK,
+    UNREPRESENTED,
+    Format,
+    format_of,
+    granule,
+)
 
 U = 2.0**-53
-_SLACK = 1.0 + 2.0**-20  # covers the rounding of the radii themselves: sums of up to 2^30 terms
 # Bounds follow from the weights alone, so that they hold for every prompt, until they need so many digits;
 # then the numbers at hand bound themselves. More than float32 has: a format found for some prompts that is
 # no wider than that is right for all.
 _DIGITS_KEPT = 30
 _WORTH = 1 << 16  # entries of a product from which it is worth while to look for a faster way
 TINY = 2.0**-1000  # covers underflow of up to 2^70 products, each off by at most 2^-1074
-
-
-class Format(NamedTuple):
-    """A binary floating-point format: what it can hold without rounding.
-
-    Args:
-        digits: of the significand, the leading one counted.
-        low: every multiple of 2^low (of few enough digits) is a number.
-        high: up to 2^high.
-    """
-
-    digits: int
-    low: int
-    high: int
-
-    def represents(self, needed: "Format") -> bool:
-        """Whether numbers that need that format are numbers of this one."""
-        return needed.digits <= self.digits and needed.low >= self.low and needed.high <= self.high
-
-    def joined(self, *others: "Format") -> "Format":
-        """The least format that represents all."""
-        every = (self, *others)
-        return Format(max(f.digits for f in every), min(f.low for f in every), max(f.high for f in every))
-
-
-UNREPRESENTED = Format(1 << 20, 0, 1 << 20)  # of numbers that may be too large for any
-FORMATS = {
-    "float64": Format(53, -1074, 1023),
-    "float32": Format(24, -149, 127),
-    "float16": Format(11, -24, 15),
-    "bfloat16": Format(8, -133, 127),
-}
-# Dtypes that hold weights only, and the format in which their products are summed: whole numbers from -128 to
-# 127 are numbers of float32, and a forward pass that rounds nothing there is exact in any wider accumulator.
-SUMMED_IN = {"int8": "float32"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +74,7 @@ class Ball:
         """The stored numbers of a weight, dense or sparse, of any real dtype."""
         mid = float64(weight)
         bound, step = _magnitudes(mid), granule(mid)
-        return cls(mid, None, bound, step, _format(bound, step))
+        return cls(mid, None, bound, step, format_of(bound, step))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -120,7 +89,7 @@ class Ball:
     @property
     def exact_differences(self) -> bool:
         """Whether any two entries can be subtracted without rounding."""
-        return self.exact and FORMATS["float64"].represents(_format(2 * self.bound, self.granule))
+        return self.exact and FORMATS["float64"].represents(format_of(2 * self.bound, self.granule))
 
     @cached_property
     def absolute(self) -> Any:
@@ -174,40 +143,6 @@ def format_needed(model: Transformer, queries: Iterable[Mapping[str, Any]]) -> F
     return needs
 
 
-def granule(weight: Any) -> int:
-    """The largest e such that all entries of a weight are multiples of 2^e (0 if all are 0).
-
-    Example:
-        >>> granule(np.array([6.0, 0.75])), granule(np.array([0.0]))
-        (-2, 0)
-    """
-    values = stored(weight)
-    least = None
-    for start in range(0, values.size, 1 << 20):  # in pieces, to stay small beside the weight
-        piece = values[start : start + (1 << 20)].astype(np.float64, copy=False)  # 2^53 is beyond float16
-        whole = _granule_of_integers(piece)
-        if whole is not None:
-            least = whole if least is None else min(least, whole)
-            continue
-        mantissa, exponent = np.frexp(piece[piece != 0])
-        if not mantissa.size:
-            continue
-        digits = (mantissa * 2.0**53).astype(np.int64)
-        lowest = np.frexp((digits & -digits).astype(np.float64))[1] - 1
-        here = int((exponent - 53 + lowest).min())
-        least = here if least is None else min(least, here)
-    return 0 if least is None else least
-
-
-def _granule_of_integers(values: Floats) -> int | None:
-    """The same for integers that are not all 0, from the bits of all together; None for others."""
-    if not np.abs(values).max() < 2.0**62:
-        return None
-    integers = values.astype(np.int64)
-    bits = int(np.bitwise_or.reduce(integers))
-    return (bits & -bits).bit_length() - 1 if bits and np.array_equal(integers, values) else None
-
-
 def _magnitudes(weight: Any) -> Floats:
     """The largest magnitude for each entry of the last axis."""
     if weight.ndim == 1:
@@ -218,20 +153,11 @@ def _magnitudes(weight: Any) -> Floats:
     return np.asarray(dense(largest))
 
 
-def _format(bound: Floats, step: int) -> Format:
-    """What holds multiples of 2^step up to these magnitudes."""
-    largest = float(np.max(bound, initial=0.0)) * _SLACK
-    if not math.isfinite(largest):
-        return UNREPRESENTED
-    high = math.frexp(largest)[1] if largest else step
-    return Format(high - step, step, high)
-
-
 def _result(
     mid: Floats, bound: Floats, step: int, parts: tuple[Ball, ...], radius: Callable[[], Floats]
 ) -> Ball:
     """The outcome of an operation: exact if its parts are and float64 holds all partial sums."""
-    own = _format(bound, step)
+    own = format_of(bound, step)
     needs = own.joined(*(part.needs for part in parts))
     if all(part.exact for part in parts) and FORMATS["float64"].represents(own):
         return Ball(mid, None, bound, step, needs)
@@ -240,12 +166,12 @@ def _result(
 
 def gamma(n: int) -> float:
     """The relative error of a sum of n products."""
-    return (n + 1) * U * _SLACK  # (n + 1): one more than the n roundings, against the rounding here
+    return (n + 1) * U * SLACK  # (n + 1): one more than the n roundings, against the rounding here
 
 
 def widened(radius: Floats) -> Floats:
     """Radii that also cover their own rounding, and underflow."""
-    return radius * _SLACK + TINY
+    return radius * SLACK + TINY
 
 
 @times.register
@@ -292,7 +218,7 @@ def _(queries: Ball, keys: Ball, scale: float) -> Ball:
 
     mid = inner(queries.mid, keys.mid, scale)
     products, step = float(queries.bound @ keys.bound), queries.granule + keys.granule
-    before = _format(np.array([products]), step)
+    before = format_of(np.array([products]), step)
     doubt = None if FORMATS["float64"].represents(before) else np.zeros(1)
     unscaled = Ball(mid, doubt, np.array([products]), step, before)
     bound, step = np.full(mid.shape[-1:], abs(scale) * products), step + granule(np.array([scale]))
@@ -362,4 +288,4 @@ def _uniform(candidates: NDArray[np.bool_], certain: Any, needs: Format) -> Ball
 
 def _pattern(weights: Floats, radius: Floats | None, step: int, needs: Format) -> Ball:
     bound = np.ones(weights.shape[-1])
-    return Ball(weights, radius, bound, step, _format(bound, step).joined(needs))
+    return Ball(weights, radius, bound, step, format_of(bound, step).joined(needs))

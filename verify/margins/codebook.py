@@ -22,8 +22,10 @@ from numpy.typing import NDArray
 from georecall.constructions.codes.nearest import nearest_in_columns
 from georecall.constructions.transformer.arithmetic import times
 from georecall.constructions.transformer.transformer import Transformer
+from georecall.theory.tools.arrays import Floats
 from georecall.theory.tools.blocks import Fold, fold
-from georecall.verify.margins.balls import Ball, Floats, granule
+from georecall.verify.margins.balls import Ball
+from georecall.verify.margins.number_formats import granule
 from georecall.verify.margins.rationals import Rational
 from georecall.verify.margins.unembedding import Unembedding
 

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from georecall.constructions.transformer.arithmetic import float64, relu, times
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
-from georecall.verify.margins.balls import Ball, Floats, granule
+from georecall.theory.tools.arrays import Floats, Numbers
+from georecall.verify.margins.balls import Ball
 from georecall.verify.margins.counting.separated import scores_vanish
 from georecall.verify.margins.lead import right_and_rival
 from georecall.verify.margins.ledger import signs
@@ -31,7 +32,8 @@ from georecall.verify.margins.margins import (
     float_signs,
     margins,
 )
-from georecall.verify.margins.queries import Facts, Numbers, Prompts, Queries
+from georecall.verify.margins.number_formats import granule
+from georecall.verify.margins.queries import Facts, Prompts, Queries
 
 _U = 2.0**-24
 _SLACK = 1.01  # covers second-order terms: d u < 2^-8 at d < 2^16

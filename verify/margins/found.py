@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from georecall.verify.margins.balls import Floats
+from georecall.theory.tools.arrays import Floats
 from georecall.verify.margins.lead import Witness
 from georecall.verify.margins.queries import Queries
 from georecall.verify.usage import show

@@ -34,7 +34,8 @@ from georecall.constructions.transformer.parts import placed
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.strings import letters, reachable
-from georecall.verify.margins.balls import Ball, Floats
+from georecall.theory.tools.arrays import Floats, Numbers
+from georecall.verify.margins.balls import Ball
 from georecall.verify.margins.ledger import signs, witness
 from georecall.verify.margins.margins import (
     Margins,
@@ -42,7 +43,7 @@ from georecall.verify.margins.margins import (
     check_fits,
     margins,
 )
-from georecall.verify.margins.queries import Numbers, SingleSteps, over_entities
+from georecall.verify.margins.queries import SingleSteps, over_entities
 
 _BLOCK = 1 << 22  # entries of one block of boxes, or of bounds of logit differences
 _U = 2.0**-53

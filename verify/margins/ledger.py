@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from georecall.constructions.transformer.arithmetic import stored, times
 from georecall.constructions.transformer.transformer import Transformer
-from georecall.verify.margins.balls import Ball, Floats
+from georecall.theory.tools.arrays import Floats, Numbers
+from georecall.verify.margins.balls import Ball
 from georecall.verify.margins.codebook import Codebook
 from georecall.verify.margins.found import Margins, Method
 from georecall.verify.margins.lead import Witness, right_and_rival
-from georecall.verify.margins.queries import Numbers, Queries
+from georecall.verify.margins.queries import Queries
 from georecall.verify.margins.rationals import Rational, UndecidableError
 
 _BLOCK = 1 << 22  # entries of one block of residuals or logits: 32 MiB of float64

@@ -22,9 +22,9 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.protocol import Table
 from georecall.theory.facts.strings import letters
+from georecall.theory.tools.arrays import Floats
 from georecall.theory.tools.progress import watched
 from georecall.verify.margins import smooth  # noqa: F401 (registers what trained models have besides)
-from georecall.verify.margins.balls import Floats
 from georecall.verify.margins.found import Found as Found
 from georecall.verify.margins.found import Margins as Margins
 from georecall.verify.margins.ledger import Ledger

@@ -6,14 +6,12 @@ from math import prod
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from georecall.constructions.transformer.prompts import relations_first, subject_first
 from georecall.theory.facts.fact_table import FactsError, FactTable
 from georecall.theory.facts.protocol import Table
 from georecall.theory.facts.strings import reachable, spelled
-
-Numbers = NDArray[np.int64]
+from georecall.theory.tools.arrays import Numbers
 
 
 class Prompts(NamedTuple):

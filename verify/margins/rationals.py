@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
 from georecall.constructions.transformer.arithmetic import float64, hardmax, inner, mix, relu, softmax, times
-from georecall.verify.margins.balls import granule
+from georecall.verify.margins.number_formats import granule
 
 _Integers = NDArray[np.object_]  # of Python ints
 

@@ -24,11 +24,12 @@ from georecall.constructions.transformer.layers import Attention
 from georecall.constructions.transformer.prompts import subject_first
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
+from georecall.theory.tools.arrays import Numbers
 from georecall.theory.tools.blocks import blocks
 from georecall.verify.margins.balls import Ball
 from georecall.verify.margins.induction import PremiseError
 from georecall.verify.margins.margins import Margins, Progress, check_fits, margins
-from georecall.verify.margins.queries import Numbers, Prompts, over_entities
+from georecall.verify.margins.queries import Prompts, over_entities
 
 _NEURONS = 1 << 22  # activations computed at a time: 32 MiB of float64
 _LIMIT = 1 << 26  # entries of the residuals of all ways that are told apart

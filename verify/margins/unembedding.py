@@ -15,7 +15,7 @@ from georecall.constructions.transformer.arithmetic import dense, float64
 from georecall.constructions.transformer.on_demand import OnDemand, run
 from georecall.constructions.transformer.parts import placed
 from georecall.theory.tools.blocks import Fold, blocks, fold
-from georecall.verify.margins.balls import granule
+from georecall.verify.margins.number_formats import granule
 
 _DIGITS = 24  # of the entries of C: products of two and sums of many are then exact
 _BLOCK = 1 << 21  # entries of W_U looked at together

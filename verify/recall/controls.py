@@ -6,7 +6,7 @@ import numpy as np
 
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
-from georecall.theory.facts.strings import Numbers
+from georecall.theory.tools.arrays import Numbers
 from georecall.verify.claims.hops import chain_margins
 from georecall.verify.claims.path_control import wrong_answer
 from georecall.verify.margins.decide import decide_recall_by

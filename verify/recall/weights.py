@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from georecall.constructions.files.weights import answers_digest
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
-from georecall.theory.facts.strings import Numbers, letters
+from georecall.theory.facts.strings import letters
+from georecall.theory.tools.arrays import Numbers
 from georecall.theory.tools.progress import watched
 from georecall.verify.claims.controls import controlled
 from georecall.verify.claims.hops import all_margins, chain_margins

@@ -13,7 +13,13 @@ from scipy.sparse import coo_array, csr_array
 from georecall import MLP, Attention, Block, Transformer
 from georecall.constructions.transformer.arithmetic import hardmax, inner, mix, relu, softmax, times
 from georecall.verify.margins import balls as balls_module
-from georecall.verify.margins.balls import FORMATS, SUMMED_IN, Ball, Format, format_needed, granule
+from georecall.verify.margins.balls import Ball, format_needed
+from georecall.verify.margins.number_formats import (
+    FORMATS,
+    SUMMED_IN,
+    Format,
+    granule,
+)
 
 SEEDS = st.integers(0, 2**32 - 1)
 MODELS = st.fixed_dictionaries(

@@ -5,7 +5,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from georecall.verify.margins.balls import FORMATS, Format, gamma
+from georecall.verify.margins.balls import gamma
+from georecall.verify.margins.number_formats import FORMATS, Format
 
 
 @pytest.mark.parametrize("name", ["float64", "float32", "float16"])

@@ -20,7 +20,7 @@ from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.margins import codebook, filtered, ledger, unembedding
 from georecall.verify.margins import margins as margin
 from georecall.verify.margins.counting import counted as counted_module
-from georecall.verify.margins.counting import exact, separated
+from georecall.verify.margins.counting import exact, linear_map
 from georecall.verify.margins.counting.exact import ExactMargins
 
 SIZES = {
@@ -30,7 +30,7 @@ SIZES = {
     exact: ("_LOGITS", "_SAMPLE"),
     ledger: ("_BLOCK", "_SAMPLE"),
     nearest: ("_BLOCK", "_STREAM", "_MAP_BITS", "_KEY_BITS"),
-    separated: ("_FEW_TERMS",),
+    linear_map: ("_FEW_TERMS",),
     counted_module: ("_PIECE_BYTES",),
     unembedding: ("_BLOCK",),
 }

@@ -26,7 +26,7 @@ from georecall.theory.tools.blocks import Fold, blocks, fold
 from georecall.verify.executors import awaited, n_workers
 from georecall.verify.margins.counting.exact import ExactMargins
 from georecall.verify.margins.counting.fingerprint import fingerprint
-from georecall.verify.margins.counting.separated import NotExactError
+from georecall.verify.margins.counting.linear_map import NotExactError
 from georecall.verify.margins.found import Method
 from georecall.verify.margins.lead import Witness
 from georecall.verify.margins.margins import Progress

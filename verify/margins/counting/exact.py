@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.protocol import Table
+from georecall.theory.tools.arrays import Floats
 from georecall.theory.tools.blocks import Fold, fold
-from georecall.verify.margins.balls import Floats, granule
 from georecall.verify.margins.codebook import Codebook
-from georecall.verify.margins.counting.separated import Integers, NotExactError, Separated, largest
+from georecall.verify.margins.counting.linear_map import Integers, NotExactError, largest
+from georecall.verify.margins.counting.separated import Separated
+from georecall.verify.margins.number_formats import granule
 from georecall.verify.margins.unembedding import Unembedding
 
 _SAMPLE = 64  # subjects from which the codebook guesses its weights

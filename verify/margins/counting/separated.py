@@ -23,22 +23,23 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csc_array, issparse
+from scipy.sparse import issparse
 
 from georecall.constructions.transformer.arithmetic import dense, float64, stored
 from georecall.constructions.transformer.layers import Attention
 from georecall.constructions.transformer.on_demand import OnDemand, run
 from georecall.constructions.transformer.transformer import Transformer
-from georecall.verify.margins.balls import Floats, granule
+from georecall.theory.tools.arrays import Floats
+from georecall.verify.margins.counting.linear_map import (
+    Integers,
+    LinearMap,
+    NotExactError,
+    integers,
+    largest,
+)
+from georecall.verify.margins.number_formats import granule
 
-Integers = NDArray[np.signedinteger]
-
-_FEW_TERMS = 64  # up to so many entries a column, a map is a few additions; beyond, a matrix product
 _KINDS = (np.int8, np.int16, np.int32, np.int64)
-
-
-class NotExactError(ValueError):
-    """Maps that floats would round, or numbers that no integer type holds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,9 +57,9 @@ class Separated:
         step: log2 of the unit of the readout.
     """
 
-    into: "LinearMap"
-    through: "LinearMap"
-    read: "LinearMap"
+    into: LinearMap
+    through: LinearMap
+    read: LinearMap
     shifts: NDArray[np.int64]
     adds: NDArray[np.int64]
     rows: NDArray[np.intp]
@@ -72,7 +73,7 @@ class Separated:
         return np.partition(np.ascontiguousarray(self.shifts.T), middle, axis=1)[:, middle]
 
     @cached_property
-    def changed(self) -> list[tuple[Any, "LinearMap"]]:
+    def changed(self) -> list[tuple[Any, LinearMap]]:
         """For each relation the neurons that it shifts otherwise, and what of O reads them."""
         others = [np.flatnonzero(shift != self.common) for shift in self.shifts]
         return [(run(there), self.read.restricted(there)) for there in others]
@@ -127,8 +128,8 @@ class Separated:
             into=LinearMap.of(K_in, step_in - neurons),
             through=LinearMap.of(K_out, step_in - step),
             read=LinearMap.of(read, neurons - step),
-            shifts=_integers(shifts, -neurons),
-            adds=_integers(adds, -step),
+            shifts=integers(shifts, -neurons),
+            adds=integers(adds, -step),
             rows=rows,
             step_in=step_in,
             step=step,
@@ -180,103 +181,6 @@ class Separated:
             yield y
 
 
-@dataclass(frozen=True, eq=False)
-class LinearMap:
-    """An integer matrix as a few terms per column, each a run of coordinates where it can be one.
-
-    Args:
-        terms: (from, to, factors): coordinates of the input, of the output, and factors, or None for ones.
-        matrix: used instead where there are too many terms.
-        n_out: the number of columns.
-        reach: the largest sum of magnitudes of a column.
-    """
-
-    terms: list[tuple[Any, Any, NDArray[np.int64] | None]]
-    matrix: NDArray[np.float64] | None
-    n_out: int
-    reach: int
-
-    @classmethod
-    def of(cls, W: Any, shift: int) -> "LinearMap":
-        """The map x -> x W 2^shift.
-
-        Raises:
-            NotExactError: entries beyond 2^53, or columns whose sums no integer holds.
-        """
-        columns = csc_array(W)
-        columns.eliminate_zeros()
-        columns.sort_indices()
-        entries = _integers(columns.data, shift)
-        n_terms = np.diff(columns.indptr)
-        if float(np.abs(entries).max(initial=0)) * n_terms.max(initial=0) >= 1 << 62:
-            raise NotExactError("columns beyond 2^62")
-        sums = np.add.reduceat(np.abs(entries), columns.indptr[:-1][n_terms > 0]) if len(entries) else [0]
-        reach, n_out = int(max(sums)), int(W.shape[1])
-        if n_terms.max(initial=0) > _FEW_TERMS:
-            return cls([], np.ldexp(dense(W), shift), n_out, reach)
-        terms = []
-        for term in range(int(n_terms.max(initial=0))):
-            there = np.flatnonzero(n_terms > term)
-            at = columns.indptr[there] + term
-            factors = entries[at]
-            ones = bool((factors == 1).all())
-            terms.append((run(columns.indices[at]), run(there), None if ones else factors))
-        return cls(terms, None, n_out, reach)
-
-    def restricted(self, rows: NDArray[np.intp]) -> "LinearMap":
-        """The map of some coordinates of the input alone, in increasing order."""
-        if self.matrix is not None:
-            return LinearMap([], self.matrix[rows], self.n_out, self.reach)
-        terms = []
-        for source, target, factors in self.terms:
-            places = np.searchsorted(rows, indices(source))
-            there = np.flatnonzero(np.append(rows, -1)[places] == indices(source))
-            if len(there):
-                chosen = None if factors is None else factors[there]
-                terms.append((run(places[there]), run(indices(target)[there]), chosen))
-        return LinearMap(terms, None, self.n_out, self.reach)
-
-    def applied(self, x: Integers, kind: Any) -> Integers:
-        """The map of all columns of x, shape (n_out, how many); x itself where it is the identity."""
-        if len(self.terms) == 1:
-            source, target, factors = self.terms[0]
-            everything = isinstance(target, slice) and target == slice(0, self.n_out)
-            if factors is None and everything:
-                same: Integers = x[source].astype(kind, copy=False)
-                return same
-        out = np.zeros((self.n_out, x.shape[1]), dtype=kind)
-        self.add(out, x)
-        return out
-
-    def add(self, out: Integers, x: Integers) -> None:
-        """Adds the map of x to `out`; its type holds all partial sums."""
-        if self.matrix is not None:
-            bound = self.reach * largest(x)
-            if bound >= 1 << 53:
-                raise NotExactError("float64 would round a matrix product")
-            kind = np.float32 if bound < 1 << 24 else np.float64
-            out += (self.matrix.T.astype(kind) @ x.astype(kind)).astype(out.dtype)
-        for source, target, factors in self.terms:
-            part = x[source]
-            if factors is not None:
-                part = part.astype(out.dtype) * factors.astype(out.dtype)[:, None]
-            if isinstance(target, slice):
-                view = out[target]
-                np.add(view, part, out=view)
-            else:
-                out[target] += part.astype(out.dtype, copy=False)
-
-
-def largest(values: Integers) -> int:
-    """The largest magnitude."""
-    return max(int(values.max(initial=0)), -int(values.min(initial=0)))
-
-
-def indices(places: Any) -> NDArray[np.intp]:
-    """Places as numbers."""
-    return np.arange(places.start, places.stop) if isinstance(places, slice) else places
-
-
 def scores_vanish(attention: Attention) -> bool:
     """Whether all scores are 0 for any tokens, so that softmax and hard attention are uniform."""
     pairs = zip(attention.W_Q, attention.W_K, strict=True)
@@ -324,13 +228,6 @@ def _fits(largest: float, step: int) -> bool:
 
 def _rows_in_use(W: Any) -> NDArray[np.bool_]:
     return np.asarray(abs(W).sum(axis=1) > 0).ravel()
-
-
-def _integers(values: Floats, shift: int) -> NDArray[np.int64]:
-    scaled = np.ldexp(values, shift)
-    if np.abs(scaled).max(initial=0) >= 1 << 53:
-        raise NotExactError("integers beyond 2^53")
-    return scaled.astype(np.int64)
 
 
 def _kind(bound: float) -> Any:

@@ -13,7 +13,7 @@ from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.margins.counting import exact as exact_module
 from georecall.verify.margins.counting.counted import count
 from georecall.verify.margins.counting.exact import ExactMargins
-from georecall.verify.margins.counting.separated import NotExactError
+from georecall.verify.margins.counting.linear_map import NotExactError
 from georecall.verify.margins.margins import margins
 
 SEEDS = st.integers(0, 2**32 - 1)

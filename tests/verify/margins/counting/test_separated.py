@@ -10,9 +10,10 @@ from scipy.sparse import csc_array
 
 from georecall import MLP, Attention, Block, Transformer
 from georecall.theory.facts.fact_table import FactTable
-from georecall.verify.margins.counting import separated
+from georecall.verify.margins.counting import linear_map, separated
 from georecall.verify.margins.counting.counted import count
-from georecall.verify.margins.counting.separated import LinearMap, NotExactError, Separated
+from georecall.verify.margins.counting.linear_map import LinearMap, NotExactError
+from georecall.verify.margins.counting.separated import Separated
 from georecall.verify.margins.margins import margins
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -36,7 +37,7 @@ def test_a_map_is_its_matrix_whole_and_of_some_coordinates(seed, n_in, n_out, sh
     stored = csc_array((W[order, columns] / 2.0**shift, order, n_in * np.arange(n_out + 1)), shape=W.shape)
     x = rng.integers(-9, 10, size=(n_in, 5)).astype(np.int8)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(separated, "_FEW_TERMS", few)
+        patch.setattr(linear_map, "_FEW_TERMS", few)
         for given_as in (W / 2.0**shift, stored):
             found = LinearMap.of(given_as, shift)
             assert (found.n_out, found.reach) == (n_out, np.abs(W).sum(axis=0).max())
@@ -56,7 +57,7 @@ def test_the_identity_is_x_itself():
 
 
 def test_a_matrix_product_is_in_floats_that_hold_its_sums(monkeypatch):
-    monkeypatch.setattr(separated, "_FEW_TERMS", 0)
+    monkeypatch.setattr(linear_map, "_FEW_TERMS", 0)
     for bits in (11, 12, 26):
         for a, b in [(2**bits - 1, 2**bits - 1), (2**bits + 1, 2**bits + 3)][: 1 + (bits < 26)]:
             W, x = np.array([[float(a)], [2.0]]), np.array([[b], [1]])
