@@ -251,7 +251,12 @@ rows and $U$ columns determine the answers, of which there are $(U!/(U-n)!)^{R^{
             ("proof",),
             "two_sided_floor.two_sided_floor, two_sided_floor.both_sides_floor",
         ),
-        Step("the floor, untyped", "prose", ("proof",)),
+        Step(
+            "the floor, untyped",
+            "prose",
+            ("proof",),
+            "two_sided_untyped.forward_inj, two_sided_untyped.two_sided_untyped",
+        ),
         Step("the numbers", "checked", ("Arb enclosures; never above the enumerated number (tests)",)),
         Step("constructions against the floor", "checked", ("bits read off the weights; control",)),
     ),
