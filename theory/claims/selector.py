@@ -64,6 +64,7 @@ $g = 0$, comes near.""",
             ("proofs",),
             "selector.selector_necessary, selector.bijections, selector.cycle_criterion, disjoint.additive",
         ),
+        Step("the subject cancels, at any weights of its token", "proved", ("additive-margins",)),
         Step("how much is lost, and the cross-entropy", "prose", ("proofs",)),
         Step(
             "no additive model recalls this table",
@@ -111,6 +112,7 @@ others of its set, and at most 0 elsewhere, attained by the answer of $r'$.""",
             ("proof",),
             "disjoint.disjoint_own, disjoint.disjoint_others",
         ),
+        Step("a coordinate of a word of the asked set, or of another", "proved", ("disjoint-coordinate",)),
         Step("disjoint sets of unequal sizes", "prose", ("proof",)),
         Step(
             "these weights recall this table", "checked", ("every fact, exactly",), "certificate.every_fact"

@@ -13,6 +13,7 @@ from georecall.theory.lemmas import (
     hops,
     margins,
     readouts,
+    selector,
     single_hop,
 )
 from georecall.theory.lemmas.lemma import Lemma
@@ -23,10 +24,11 @@ _MODULES: Final = (
     margins,
     below_gate_one,
     dense,
-    gradient_descent,
     chain_of_thought,
     attention_weight,
     hops,
+    gradient_descent,
+    selector,
 )
 
 LEMMAS: Final[Mapping[str, Lemma]] = MappingProxyType(

@@ -22,7 +22,8 @@ from georecall.verify.cli.sweep import store_errors
 def command(kind: str, results: tuple[str, ...], out: str, **options: Any) -> None:
     """Draw a figure from one results file, or from several together.
 
-    Figures: capacity, phase, margins, bits, comparison, depth, plane, learned, dimensions.
+    Figures: capacity, phase, margins, bits, comparison, depth, plane, learned, dimensions, ablation,
+    proof-size.
 
     \b
     georecall sweep capacity --preset quick --out results.sqlite

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 from hypothesis.strategies import SearchStrategy
@@ -18,7 +19,7 @@ from georecall.verify.strategies.tables import KINDS, table_of
 CERTAIN = (
     *("single-hop", "single-hop-in-place", "single-hop-narrow", "single-hop-quantized", "single-hop-packed"),
     *("sign-code-memory", "chain-of-thought", "composed-hops", "sequential-hops", "hybrid-hops"),
-    *("parallel-hops", "two-sided-hops", "single-hop-split"),
+    *("parallel-hops", "two-sided-hops", "single-hop-split", "disjoint-attributes"),
 )
 _INVERTED = ("two-sided-hops", "single-hop-split")  # claims about bijections
 
@@ -83,6 +84,8 @@ def claim_cases(
         entities = "hops" in claim.parameters or name in _INVERTED
         N, R, kind = draw(st.integers(2, 7)), draw(st.integers(1, 3)), draw(st.sampled_from(KINDS))
         kind = "bijections" if name in _INVERTED else kind
+        if name == "disjoint-attributes":
+            return _disjoint(name, draw, N, R + 1, seed, meets_all)
         facts = table_of(kind, N, R, draw(st.integers(2, N + 5)), seed=seed, entities=entities)
         options: dict[str, Any] = {}
         if "hops" in claim.parameters:
@@ -118,6 +121,29 @@ def claim_cases(
         return ClaimCase(name, facts, options, next(full for full in unmet if full.startswith(way)))
 
     return cases()
+
+
+def _disjoint(name: str, draw: st.DrawFn, N: int, R: int, seed: int, meets_all: bool) -> ClaimCase:
+    """The claim whose relations have attributes of their own; 0 and 1 are always among the answers."""
+    facts = (
+        table_of("disjoint", N, R, draw(st.integers(2, N + 5)), seed=seed).altered(0, 0, 0).altered(1, 0, 1)
+    )
+    if meets_all:
+        return ClaimCase(name, facts, {"gate": draw(gates(at_least=0.125))})
+    one = FactTable(facts.answers[:1], n_attributes=facts.n_attributes)
+    same = FactTable(np.repeat(np.arange(R)[:, None], N, axis=1))
+    shared = FactTable(np.repeat(facts.answers[:1], R, axis=0), n_attributes=facts.n_attributes)
+    unmet, table, options = draw(
+        st.sampled_from(
+            [
+                ("at least two relations", one, {}),
+                ("a relation with two answers", same, {}),
+                ("a gate above 0", facts, {"gate": 0}),
+                ("disjoint sets of attributes", shared, {}),
+            ]
+        )
+    )
+    return ClaimCase(name, table, dict(options), unmet)
 
 
 _WAYS = (

@@ -11,6 +11,7 @@ from georecall.theory.tools.randomness import generator
 from georecall.verify.strategies.arguments import SEEDS, Whole, chosen, whole
 
 KINDS = ("bijections", "functions", "identity", "equal", "constant", "partial")
+DISJOINT = "disjoint"  # on request: every relation has attributes of its own, R |A| in all
 _SHARE_MISSING = 0.25
 _SUBJECTS, _RELATIONS = st.integers(1, 9), st.integers(1, 4)
 
@@ -36,7 +37,8 @@ def fact_tables(
             subjects or fewer. Bijections and identities have max(N, 2), whatever is said here.
         kinds: one or more of `KINDS`, or a strategy: "bijections"; "functions"; "identity", every subject its
             own answer; "equal", all relations agree; "constant", each relation has one answer; "partial",
-            functions that leave a quarter of the cells to a further attribute called "unknown".
+            functions that leave a quarter of the cells to a further attribute called "unknown"; and, if asked
+            for, "disjoint", functions onto |A| attributes of each relation's own.
         entities: attributes are the subjects, so that relations compose; N is then at least 2, and "partial"
             adds the entity "unknown", which every relation maps to itself.
         seeds: of the facts.
@@ -58,7 +60,7 @@ def fact_tables(
         subjects = n_subjects.map(lambda N: max(N, 2))
     relations = whole("n_relations", n_relations, least=1)
     attributes = None if n_attributes is None else whole("n_attributes", n_attributes, least=2)
-    kind_of = chosen("kinds", kinds, KINDS)
+    kind_of = chosen("kinds", kinds, (*KINDS, DISJOINT))
     seed_of = whole("seeds", seeds, least=0)
 
     @st.composite
@@ -103,6 +105,8 @@ def table_of(
     elif kind == "partial":
         holes = [generator(seed, "missing", r).random(N) < _SHARE_MISSING for r in range(R)]
         return _partial(answers, A, holes, entities)
+    elif kind == DISJOINT:
+        return FactTable(answers + A * np.arange(R)[:, None], n_attributes=R * A)
     return FactTable(answers, n_attributes=A)
 
 

@@ -33,6 +33,9 @@ def test_every_kind_is_what_it_says(N, R, A, seed):
     assert (tables["equal"].answers == tables["equal"].answers[0]).all()
     assert (tables["constant"].answers == tables["constant"].answers[:, :1]).all()
     assert tables["partial"].attribute_name(A) == UNKNOWN
+    apart = table_of("disjoint", N, R, A, seed=seed)
+    assert apart.n_attributes == R * A
+    assert (apart.answers // A == np.arange(R)[:, None]).all()
 
 
 @given(**{**SIZES, "N": st.integers(2, 9)}, kind=st.sampled_from(KINDS))
