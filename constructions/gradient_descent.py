@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from georecall.constructions.training.loop import Progress, train
+from georecall.constructions.training.loop import train
 from georecall.constructions.training.model import (
     NORM_EPS,
     Floats32,
@@ -27,7 +27,7 @@ from georecall.constructions.transformer.parts import uniform_attention
 from georecall.constructions.transformer.trained import ACTIVATIONS, NormedBlock
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
-from georecall.theory.tools.progress import watched
+from georecall.theory.tools.progress import Progress, watched
 
 N_CTX = 2  # the prompt [s, r]
 

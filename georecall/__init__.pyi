@@ -58,8 +58,8 @@ from georecall.verify.learned.measured import structure as structure
 from georecall.verify.learned.proof_size import proof_sizes as proof_sizes
 from georecall.verify.learned.selector_rank import selector_rank as selector_rank
 from georecall.verify.learned.transfer import transfer as transfer
+from georecall.verify.margins.found import Margins as Margins
 from georecall.verify.margins.lead import Witness as Witness
-from georecall.verify.margins.margins import Margins as Margins
 from georecall.verify.margins.margins import margins as margins
 from georecall.verify.recall.assert_recalls import assert_recalls as assert_recalls
 from georecall.verify.recall.assert_recalls import check_construction as check_construction

@@ -29,11 +29,11 @@ from georecall.constructions.training.recipe import Recipe
 from georecall.constructions.training.state import restored, save
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.errors import MissingExtraError
+from georecall.theory.tools.progress import Progress
 from georecall.theory.tools.randomness import generator
 
 State = dict[str, Any]  # step, key, learned parameters, optimiser
 Chunk = Callable[[State, Parameters, NDArray[np.int32]], tuple[State, Any]]
-Progress = Callable[[int, int], None]
 
 CHUNK = 250  # steps between two looks at progress and checkpoint
 _UNDECAYED = ("b_in", "b_out")

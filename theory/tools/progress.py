@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-Report = Callable[[int, int], None]
+Progress = Callable[[int, int], None]
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ def in_notebook() -> bool:
 
 
 @contextmanager
-def bar(what: str) -> Iterator[Report]:
+def bar(what: str) -> Iterator[Progress]:
     """A callback for progress, shown by `tqdm.auto` once the work has taken a second, and gone afterwards."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # without widgets it shows text, which is no reason to warn

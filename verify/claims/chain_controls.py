@@ -17,9 +17,10 @@ from georecall.theory.facts.strings import letters, spelled
 from georecall.theory.tools.arrays import Floats
 from georecall.verify.claims.controls import agreement, nearest_word_margins, result
 from georecall.verify.claims.hop_controls import CODE, COMPANION, WEAK, questions
+from georecall.verify.margins.found import Margins
 from georecall.verify.margins.hops import enumeration
 from georecall.verify.margins.induction import PremiseError, induction
-from georecall.verify.margins.margins import Margins, margins
+from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import Chains, Prompts, SingleSteps
 from georecall.verify.verdict.verdict import ControlResult
 

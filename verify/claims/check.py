@@ -11,14 +11,13 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims.claim import Claim
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.protocol import Table
-from georecall.theory.tools.progress import watched
+from georecall.theory.tools.progress import Progress, watched
 from georecall.verify.claims.controls import controlled
 from georecall.verify.claims.instance import Run
 from georecall.verify.claims.options import EXPERIMENTS, examined, no_option, prepare
 from georecall.verify.claims.path_control import path_control
 from georecall.verify.engines.engine import check_engine
 from georecall.verify.margins.counting.counted import Elsewhere
-from georecall.verify.margins.margins import Progress
 from georecall.verify.usage import Option, UsageError
 from georecall.verify.verdict.verdict import HypothesisResult, Verdict
 

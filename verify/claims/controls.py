@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from georecall.constructions.codes.code import Code
 from georecall.theory.claims.claim import Control
 from georecall.theory.tools.arrays import Floats
-from georecall.verify.margins.margins import Margins
+from georecall.verify.margins.found import Margins
 from georecall.verify.verdict.verdict import ControlResult, Verdict
 
 

@@ -8,10 +8,11 @@ from georecall.constructions.codes.code import code_length, sign_code
 from georecall.constructions.single_hop import in_place_superposition
 from georecall.theory.claims.counting import COUNTING_BOUND
 from georecall.theory.facts.fact_table import FactTable
+from georecall.theory.tools.progress import Progress
 from georecall.verify.claims import floors
 from georecall.verify.claims.instance import Paths, built
 from georecall.verify.claims.single_hop import FAMILY
-from georecall.verify.margins.margins import Progress, margins
+from georecall.verify.margins.margins import margins
 from georecall.verify.verdict.verdict import ControlResult, Mismatch, Verdict
 
 

@@ -14,11 +14,13 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims.claim import Claim
 from georecall.theory.claims.symbols import A, N, R
 from georecall.theory.facts.fact_table import FactTable, random_bijections
+from georecall.theory.tools.progress import Progress
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.controls import result
 from georecall.verify.claims.instance import Asked, Experiment, Paths, Run
 from georecall.verify.margins.decide import decide_recall
-from georecall.verify.margins.margins import Found, Progress, margins
+from georecall.verify.margins.found import Found
+from georecall.verify.margins.margins import margins
 from georecall.verify.verdict.outcome import covered, recall_verdict
 from georecall.verify.verdict.stored_bits import subject_bits
 from georecall.verify.verdict.verdict import ControlResult, HypothesisResult, Mismatch, Verdict

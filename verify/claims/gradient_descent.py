@@ -20,6 +20,7 @@ from georecall.theory.claims.claim import Claim
 from georecall.theory.claims.gradient_descent import GRADIENT_DESCENT
 from georecall.theory.claims.symbols import A, N, R
 from georecall.theory.facts.fact_table import FactTable
+from georecall.theory.tools.progress import Progress
 from georecall.verify.claims.controls import result
 from georecall.verify.claims.instance import Experiment, Instance, Paths, Run
 from georecall.verify.claims.path_control import wrong_answer
@@ -28,7 +29,7 @@ from georecall.verify.learned.selection import swapped
 from georecall.verify.learned.superposition import fit_fails, probed, superposition_r2
 from georecall.verify.learned.transfer import CHANCE, transferred
 from georecall.verify.learned.vectors import Parts, one_each
-from georecall.verify.margins.margins import Progress, margins
+from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import Facts, sample
 from georecall.verify.verdict.intervals import clopper_pearson, falls_short, reaches
 from georecall.verify.verdict.verdict import ControlResult, HypothesisResult, Mismatch, Verdict

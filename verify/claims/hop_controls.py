@@ -19,7 +19,8 @@ from georecall.theory.facts.strings import letters, spelled, string_answers
 from georecall.theory.tools.arrays import Floats
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.controls import agreement, nearest_word_margins, neighbour, result
-from georecall.verify.margins.margins import Margins, margins
+from georecall.verify.margins.found import Margins
+from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import Chains
 from georecall.verify.verdict.verdict import ControlResult
 

@@ -26,14 +26,16 @@ from georecall.theory.claims.hops import COMPOSED_HOPS, HYBRID_HOPS, SEQUENTIAL_
 from georecall.theory.claims.softmax import DEFAULT_SOFT_GATE
 from georecall.theory.facts.fact_table import FactsError, FactTable
 from georecall.theory.facts.strings import letters, reachable
+from georecall.theory.tools.progress import Progress
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.chain_controls import chain_controls
 from georecall.verify.claims.hop_controls import hop_controls
 from georecall.verify.claims.instance import Again, Experiment, Instance, exact_biases
 from georecall.verify.claims.path_control import small_table
+from georecall.verify.margins.found import Margins
 from georecall.verify.margins.hops import chains
 from georecall.verify.margins.induction import PremiseError, induction
-from georecall.verify.margins.margins import Margins, Progress, margins
+from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import Chains, sample
 from georecall.verify.margins.transitions import transitions
 from georecall.verify.usage import Option, UsageError

@@ -10,12 +10,13 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims.claim import Claim
 from georecall.theory.claims.formulas import Values
 from georecall.theory.facts.fact_table import FactTable
+from georecall.theory.tools.progress import Progress
 from georecall.verify.claims.promise import Promise, kept
 from georecall.verify.engines.engine import in_engine
 from georecall.verify.margins.counting.counted import Elsewhere
 from georecall.verify.margins.decide import decide_recall
+from georecall.verify.margins.found import Found, Margins
 from georecall.verify.margins.induction import PremiseError
-from georecall.verify.margins.margins import Found, Margins, Progress
 from georecall.verify.usage import require_memory_for_weights, show
 from georecall.verify.verdict.outcome import covered, quantities, recall_verdict, uncertified
 from georecall.verify.verdict.verdict import ControlResult, HypothesisResult, Mismatch, Verdict

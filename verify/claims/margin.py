@@ -9,10 +9,11 @@ from georecall.constructions.codes.distance_codes import distance_code
 from georecall.constructions.single_hop import block_superposition
 from georecall.theory.claims.margin import MARGIN_BOUND
 from georecall.theory.facts.fact_table import FactTable
+from georecall.theory.tools.progress import Progress
 from georecall.verify.claims import floors
 from georecall.verify.claims.instance import Paths
 from georecall.verify.claims.single_hop import FAMILY
-from georecall.verify.margins.margins import Progress, margins
+from georecall.verify.margins.margins import margins
 from georecall.verify.usage import require_memory_for_weights
 from georecall.verify.verdict.verdict import ControlResult, Mismatch, Verdict
 

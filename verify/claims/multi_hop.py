@@ -9,6 +9,7 @@ from georecall.constructions.hops import composed_hops
 from georecall.theory.claims.hops import COMPOSED_HOPS, DROPPED_BLOCK
 from georecall.theory.claims.multi_hop import MULTI_HOP_BOUND
 from georecall.theory.facts.fact_table import FactTable, random_bijections
+from georecall.theory.tools.progress import Progress
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims import floors
 from georecall.verify.claims.hop_controls import COMPANION, hop_controls
@@ -16,7 +17,6 @@ from georecall.verify.claims.hops import FAMILY as MULTI_HOP_FAMILY
 from georecall.verify.claims.hops import Hops, inverted
 from georecall.verify.claims.instance import Paths, built
 from georecall.verify.margins.induction import PremiseError
-from georecall.verify.margins.margins import Progress
 from georecall.verify.usage import require_memory_for_table
 from georecall.verify.verdict.outcome import uncertified
 from georecall.verify.verdict.stored_bits import subject_bits

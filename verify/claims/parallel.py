@@ -18,13 +18,15 @@ from georecall.theory.claims.claim import Claim
 from georecall.theory.claims.parallel import ALTERED_SLOT, PARALLEL_HOPS, WRONG_DISTANCE
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.facts.strings import letters, string_answers
+from georecall.theory.tools.progress import Progress
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.controls import result
 from georecall.verify.claims.hop_controls import softer
 from georecall.verify.claims.hops import again_in_a_pass, all_margins, as_entities, softness, without_margin
 from georecall.verify.claims.instance import Experiment, Instance
 from georecall.verify.claims.path_control import small_table
-from georecall.verify.margins.margins import Margins, Progress, margins
+from georecall.verify.margins.found import Margins
+from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import Chains, sample
 from georecall.verify.margins.transitions import Representatives
 from georecall.verify.verdict.verdict import ControlResult

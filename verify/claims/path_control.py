@@ -15,8 +15,8 @@ from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.controls import result
 from georecall.verify.claims.instance import Instance
 from georecall.verify.margins.decide import decide_recall_by
+from georecall.verify.margins.found import Found, Margins
 from georecall.verify.margins.hops import UpTo
-from georecall.verify.margins.margins import Found, Margins
 from georecall.verify.margins.queries import Facts, Queries, SingleSteps
 from georecall.verify.verdict.verdict import ControlResult
 

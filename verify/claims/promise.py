@@ -6,7 +6,8 @@ from fractions import Fraction
 from typing import Any
 
 from georecall.theory.tools.numerals import exactly
-from georecall.verify.margins.margins import Found, Progress
+from georecall.theory.tools.progress import Progress
+from georecall.verify.margins.found import Found
 from georecall.verify.verdict.intervals import Estimate, looks, looks_for, sequential_test
 from georecall.verify.verdict.verdict import Mismatch, Verdict
 

@@ -27,12 +27,14 @@ from georecall.theory.claims.single_hop import ALTERED_FACT
 from georecall.theory.claims.symbols import D, N, R
 from georecall.theory.claims.symbols import gate as gate_symbol
 from georecall.theory.facts.fact_table import FactTable, random_bijections
+from georecall.theory.tools.progress import Progress
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.controls import agreement, nearest_word_margins, result
 from georecall.verify.claims.floors import Floor
 from georecall.verify.claims.instance import Experiment, Instance, Paths
 from georecall.verify.claims.path_control import again, small_table
-from georecall.verify.margins.margins import Margins, Progress, margins
+from georecall.verify.margins.found import Margins
+from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import Facts, sample
 from georecall.verify.usage import require_memory_for_weights
 from georecall.verify.verdict.verdict import ControlResult, HypothesisResult, Verdict

@@ -23,7 +23,8 @@ from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.controls import agreement, nearest_word_margins, neighbour, result
 from georecall.verify.claims.instance import Experiment, Instance, exact_biases
 from georecall.verify.claims.path_control import again, small_table
-from georecall.verify.margins.margins import Margins, margins
+from georecall.verify.margins.found import Margins
+from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import Facts, sample
 from georecall.verify.verdict.verdict import ControlResult
 

@@ -27,7 +27,8 @@ from georecall.verify.claims.hop_controls import all_softer, softer
 from georecall.verify.claims.hops import again_in_a_pass, all_margins, as_entities, softness, without_margin
 from georecall.verify.claims.instance import Experiment, Instance, exact_biases
 from georecall.verify.claims.path_control import small_table
-from georecall.verify.margins.margins import Margins, margins
+from georecall.verify.margins.found import Margins
+from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import Chains, sample
 from georecall.verify.usage import UsageError
 from georecall.verify.verdict.verdict import ControlResult

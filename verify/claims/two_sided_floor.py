@@ -7,12 +7,12 @@ from typing import Any
 from georecall import bounds
 from georecall.theory.claims.two_sided import TWO_SIDED_BOUND, TWO_SIDED_HOPS
 from georecall.theory.facts.fact_table import FactTable, random_bijections
+from georecall.theory.tools.progress import Progress
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.floors import Floor
 from georecall.verify.claims.hops import inverted
 from georecall.verify.claims.instance import Paths, built
 from georecall.verify.claims.two_sided import TWO_SIDED, below_the_floor
-from georecall.verify.margins.margins import Progress
 from georecall.verify.usage import require_memory_for_table
 from georecall.verify.verdict.outcome import covered, recall_verdict
 from georecall.verify.verdict.stored_bits import subject_bits

@@ -22,10 +22,10 @@ from rich.progress import (
 from rich.text import Text
 
 from georecall.theory.tools.names import acts
+from georecall.theory.tools.progress import Progress as Report
 from georecall.verify.cli.options import every_digit
 from georecall.verify.cli.streams import encodable
 from georecall.verify.cli.terminal import console, escape, table
-from georecall.verify.margins.margins import Progress as Report
 from georecall.verify.verdict.shown import Shown, told
 from georecall.verify.verdict.verdict import Verdict
 

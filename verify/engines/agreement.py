@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.tools.arrays import Floats, Numbers
+from georecall.theory.tools.progress import Progress
 from georecall.theory.tools.randomness import generator
 from georecall.verify.margins.balls import Ball
 from georecall.verify.margins.lead import Witness, right_and_rival
-from georecall.verify.margins.margins import Progress
 from georecall.verify.margins.queries import Queries
 
 Engine = Callable[[Numbers, Numbers], Floats]  # tokens and positions, shape (batch, T), to logits

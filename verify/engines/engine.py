@@ -18,11 +18,12 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.strings import letters
 from georecall.theory.tools.arrays import Floats, Numbers
 from georecall.theory.tools.errors import MissingExtraError
+from georecall.theory.tools.progress import Progress
 from georecall.verify.engines.agreement import Engine, agreement
 from georecall.verify.margins.balls import Ball
 from georecall.verify.margins.filtered import Some
+from georecall.verify.margins.found import Found, Margins
 from georecall.verify.margins.hops import UpTo
-from georecall.verify.margins.margins import Found, Margins, Progress
 from georecall.verify.margins.queries import Chains, Queries, SingleSteps
 from georecall.verify.usage import UsageError
 from georecall.verify.verdict.verdict import ControlResult, Status, Verdict

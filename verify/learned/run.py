@@ -8,12 +8,13 @@ from georecall.constructions.gradient_descent import trained
 from georecall.constructions.training.recipe import Recipe, recipe_for
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable, several_bijections
+from georecall.theory.tools.progress import Progress
 from georecall.verify.learned.measured import structure
 from georecall.verify.learned.selection import swapped
 from georecall.verify.learned.superposition import probed
 from georecall.verify.learned.transfer import discriminates, transferred
 from georecall.verify.learned.vectors import Parts, one_each
-from georecall.verify.margins.margins import Progress, margins
+from georecall.verify.margins.margins import margins
 from georecall.verify.verdict.intervals import clopper_pearson
 
 SHOWN = (

@@ -8,10 +8,12 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.protocol import Table
 from georecall.theory.tools.errors import CheckpointError
+from georecall.theory.tools.progress import Progress
 from georecall.verify.margins.counting.checkpoint import Keeper, begun, identity
 from georecall.verify.margins.counting.counted import Elsewhere, count
 from georecall.verify.margins.filtered import filtered
-from georecall.verify.margins.margins import Found, Margins, Progress, check_fits, margins
+from georecall.verify.margins.found import Found, Margins
+from georecall.verify.margins.margins import check_fits, margins
 from georecall.verify.usage import UsageError, require_memory_for_weights
 
 _MANY = 1 << 24  # logits from which a filter pays; of fewer, margins are made exact where that can be done

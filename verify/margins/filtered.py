@@ -22,16 +22,13 @@ from georecall.constructions.transformer.arithmetic import float64, relu, times
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.arrays import Floats, Numbers
+from georecall.theory.tools.progress import Progress
 from georecall.verify.margins.balls import Ball
 from georecall.verify.margins.counting.separated import scores_vanish
+from georecall.verify.margins.found import Margins
 from georecall.verify.margins.lead import right_and_rival
 from georecall.verify.margins.ledger import signs
-from georecall.verify.margins.margins import (
-    Margins,
-    Progress,
-    float_signs,
-    margins,
-)
+from georecall.verify.margins.margins import float_signs, margins
 from georecall.verify.margins.number_formats import granule
 from georecall.verify.margins.queries import Facts, Prompts, Queries
 

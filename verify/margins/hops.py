@@ -13,7 +13,8 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.strings import letters
 from georecall.theory.tools.arrays import Numbers
-from georecall.verify.margins.margins import Margins, margins
+from georecall.verify.margins.found import Margins
+from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import Chains, Prompts, Queries
 
 Ask = Callable[[Queries], Margins]

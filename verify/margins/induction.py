@@ -35,14 +35,11 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.strings import letters, reachable
 from georecall.theory.tools.arrays import Floats, Numbers
+from georecall.theory.tools.progress import Progress
 from georecall.verify.margins.balls import Ball
+from georecall.verify.margins.found import Margins
 from georecall.verify.margins.ledger import signs, witness
-from georecall.verify.margins.margins import (
-    Margins,
-    Progress,
-    check_fits,
-    margins,
-)
+from georecall.verify.margins.margins import check_fits, margins
 from georecall.verify.margins.queries import SingleSteps, over_entities
 
 _BLOCK = 1 << 22  # entries of one block of boxes, or of bounds of logit differences

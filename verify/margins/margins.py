@@ -10,7 +10,6 @@ was taken:
 A fourth, `induction`, proves chains of any length from single steps (see `verify.margins.induction`).
 """
 
-from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -23,14 +22,11 @@ from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.protocol import Table
 from georecall.theory.facts.strings import letters
 from georecall.theory.tools.arrays import Floats
-from georecall.theory.tools.progress import watched
+from georecall.theory.tools.progress import Progress, watched
 from georecall.verify.margins import smooth  # noqa: F401 (registers what trained models have besides)
-from georecall.verify.margins.found import Found as Found
-from georecall.verify.margins.found import Margins as Margins
+from georecall.verify.margins.found import Margins
 from georecall.verify.margins.ledger import Ledger
 from georecall.verify.margins.queries import Chains, Facts, Queries
-
-Progress = Callable[[int, int], None]
 
 _METHODS = ("auto", "exhaustive", "codebook")
 

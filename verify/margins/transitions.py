@@ -26,9 +26,11 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.arrays import Numbers
 from georecall.theory.tools.blocks import blocks
+from georecall.theory.tools.progress import Progress
 from georecall.verify.margins.balls import Ball
+from georecall.verify.margins.found import Margins
 from georecall.verify.margins.induction import PremiseError
-from georecall.verify.margins.margins import Margins, Progress, check_fits, margins
+from georecall.verify.margins.margins import check_fits, margins
 from georecall.verify.margins.queries import Prompts, over_entities
 
 _NEURONS = 1 << 22  # activations computed at a time: 32 MiB of float64

@@ -8,10 +8,11 @@ from typing import Any
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.strings import letters
+from georecall.theory.tools.progress import Progress
 from georecall.verify.claims.controls import controlled
 from georecall.verify.claims.path_control import wrong_answer
+from georecall.verify.margins.found import Margins
 from georecall.verify.margins.hops import UpTo
-from georecall.verify.margins.margins import Margins, Progress
 from georecall.verify.margins.queries import SingleSteps
 from georecall.verify.recall.battery import RECALL, UNUSABLE, Battery, Claimed, Passed, tables
 from georecall.verify.recall.construction import (

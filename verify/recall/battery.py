@@ -12,7 +12,7 @@ from georecall.constructions.transformer.arithmetic import dense
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable, random_bijections, random_functions
 from georecall.theory.tools.randomness import generator
-from georecall.verify.margins.margins import Margins
+from georecall.verify.margins.found import Margins
 from georecall.verify.recall.construction import (
     Asking,
     Construction,

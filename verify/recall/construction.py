@@ -18,9 +18,10 @@ from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.strings import letters
 from georecall.theory.tools.names import meant
 from georecall.verify.claims.hops import chain_margins
+from georecall.verify.margins.found import Margins
 from georecall.verify.margins.hops import chains
 from georecall.verify.margins.induction import PremiseError
-from georecall.verify.margins.margins import Margins, margins
+from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import Chains, Facts, Queries
 from georecall.verify.recall.floats import Logits, measured
 from georecall.verify.recall.user_code import ConstructionError, called, where

@@ -10,7 +10,8 @@ from georecall.theory.tools.arrays import Numbers
 from georecall.verify.claims.hops import chain_margins
 from georecall.verify.claims.path_control import wrong_answer
 from georecall.verify.margins.decide import decide_recall_by
-from georecall.verify.margins.margins import Found, margins
+from georecall.verify.margins.found import Found
+from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import Chains
 from georecall.verify.margins.transitions import transitions
 from georecall.verify.verdict.verdict import ControlResult

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from georecall.theory.facts.fact_table import FactTable
+from georecall.verify.margins.found import Margins
 from georecall.verify.margins.lead import Witness
-from georecall.verify.margins.margins import Margins
 from georecall.verify.verdict.table import SHOWN, shown
 
 _ATTEMPTS = 400  # constructions built while shrinking: a second or two on small tables

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from georecall.constructions.transformer.transformer import Transformer
+from georecall.verify.margins.found import Margins
 from georecall.verify.margins.lead import Witness, right_and_rival
-from georecall.verify.margins.margins import Margins
 from georecall.verify.margins.queries import Queries
 from georecall.verify.recall.user_code import ConstructionError, called
 

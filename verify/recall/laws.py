@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.randomness import generator
-from georecall.verify.margins.margins import Margins
+from georecall.verify.margins.found import Margins
 from georecall.verify.recall.construction import Asking, Construction, build
 from georecall.verify.recall.floats import logits_of, noise_of
 

@@ -10,13 +10,14 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.strings import letters
 from georecall.theory.tools.arrays import Numbers
-from georecall.theory.tools.progress import watched
+from georecall.theory.tools.progress import Progress, watched
 from georecall.verify.claims.controls import controlled
 from georecall.verify.claims.hops import all_margins, chain_margins
 from georecall.verify.engines.engine import check_engine, in_engine
 from georecall.verify.margins.decide import decide_recall
+from georecall.verify.margins.found import Found, Margins
 from georecall.verify.margins.induction import PremiseError
-from georecall.verify.margins.margins import Found, Margins, Progress, check_fits, margins
+from georecall.verify.margins.margins import check_fits, margins
 from georecall.verify.margins.queries import over_entities
 from georecall.verify.recall.controls import wrong_answer_of
 from georecall.verify.verdict.assumed import assumed

@@ -1,7 +1,6 @@
 """What a report says: everything measured, nothing typeset."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -11,6 +10,7 @@ from georecall.constructions import CONSTRUCTIONS
 from georecall.theory.claims import CLAIMS
 from georecall.theory.lemmas import LEMMAS
 from georecall.theory.lemmas.identity import Identity
+from georecall.theory.tools.progress import Progress
 from georecall.verify.figures import FIGURES
 from georecall.verify.report.checks import CheckedClaim, check_claim
 from georecall.verify.report.commands import command
@@ -27,7 +27,6 @@ from georecall.verify.report.summaries import (
 )
 from georecall.verify.sweep import HOP_PRESETS, PRESETS, Store, sweep
 
-Progress = Callable[[int, int], None]
 _Value = TypeVar("_Value")
 
 

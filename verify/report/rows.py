@@ -12,7 +12,7 @@ from markupsafe import Markup
 from georecall.bounds import Enclosure
 from georecall.theory.lemmas.lemma import Lemma
 from georecall.theory.tools.version import VERSION
-from georecall.verify.margins.margins import Margins
+from georecall.verify.margins.found import Margins
 from georecall.verify.report.checks import CheckedClaim
 from georecall.verify.report.mathematics import formula
 from georecall.verify.report.prose import number

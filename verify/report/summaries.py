@@ -13,7 +13,8 @@ from georecall.theory.lemmas.identity import Identity
 from georecall.theory.lemmas.lemma import Lemma
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.options import EXPERIMENTS, prepare
-from georecall.verify.margins.margins import Margins, margins
+from georecall.verify.margins.found import Margins
+from georecall.verify.margins.margins import margins
 from georecall.verify.report.commands import command
 
 SUBJECTS, RELATIONS = 8, 3  # of the one table that every construction is built on

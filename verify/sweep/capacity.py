@@ -17,11 +17,10 @@ from georecall.constructions.memories import feature_width
 from georecall.theory.facts.fact_table import random_bijections
 from georecall.theory.numbers.dense import closed_form_length
 from georecall.theory.numbers.memories import feature_noise, linear_noise, memory_dimension
+from georecall.theory.tools.progress import Progress
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.readouts import READOUTS, n_wrong
 from georecall.verify.verdict.intervals import Estimate, clopper_pearson, sequential_test
-
-Progress = Callable[[int, int], None]
 
 MAX_EVALUATIONS = 16  # dimensions that a search may try; the error is split over them
 

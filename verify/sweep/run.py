@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import closing, nullcontext
 from os import PathLike
@@ -10,12 +10,10 @@ from os import PathLike
 import pandas as pd
 
 from georecall.theory.tools.processes import processes
-from georecall.theory.tools.progress import watched
+from georecall.theory.tools.progress import Progress, watched
 from georecall.verify.executors import LOOK, awaited, deserted
 from georecall.verify.sweep.cells import Cell, Result, measure
 from georecall.verify.sweep.store import Store
-
-Progress = Callable[[int, int], None]
 
 _AHEAD = 2  # cells handed out per worker; the others stay free for a second process
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.protocol import Table
-from georecall.verify.margins.margins import Found
+from georecall.verify.margins.found import Found
 from georecall.verify.usage import show
 from georecall.verify.verdict.stored_bits import subject_bits
 from georecall.verify.verdict.verdict import Verdict

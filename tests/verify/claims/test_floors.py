@@ -15,8 +15,9 @@ from georecall.verify.claims import counting, floors, margin
 from georecall.verify.claims import hops as multi_hop
 from georecall.verify.claims import multi_hop as multi_hop_floor
 from georecall.verify.claims.check import EXPERIMENTS, check
+from georecall.verify.margins.found import Margins
 from georecall.verify.margins.induction import PremiseError
-from georecall.verify.margins.margins import Margins, margins
+from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import Chains
 from georecall.verify.verdict.verdict import ControlResult
 

@@ -24,7 +24,8 @@ from georecall.constructions import CONSTRUCTIONS
 from georecall.theory.facts.fact_table import FactTable, random_bijections, random_functions
 from georecall.verify.margins import ledger
 from georecall.verify.margins.balls import Ball
-from georecall.verify.margins.margins import Margins, margins
+from georecall.verify.margins.found import Margins
+from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import Chains, Facts
 from georecall.verify.margins.rationals import Weight
 from georecall.verify.recall.weights import check_recall

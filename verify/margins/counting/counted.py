@@ -23,13 +23,13 @@ from threadpoolctl import ThreadpoolController
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.protocol import Table
 from georecall.theory.tools.blocks import Fold, blocks, fold
+from georecall.theory.tools.progress import Progress
 from georecall.verify.executors import awaited, n_workers
 from georecall.verify.margins.counting.exact import ExactMargins
 from georecall.verify.margins.counting.fingerprint import fingerprint
 from georecall.verify.margins.counting.linear_map import NotExactError
 from georecall.verify.margins.found import Method
 from georecall.verify.margins.lead import Witness
-from georecall.verify.margins.margins import Progress
 
 _PIECE_BYTES = 16 << 20  # of residuals judged together; smaller pieces lose to calls, larger ones to memory
 _PIECES = 8  # of a table at least, the same for any number of threads ...
