@@ -22,6 +22,7 @@ over all entities. The margin is bounded below over the box, neurons of fixed si
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -213,7 +214,43 @@ class _Box:
     def residuals(self, subjects: Numbers, relations: Numbers) -> tuple[Floats, Floats]:
         """Centres and half-widths, shape (facts, d_model): a box over all contexts and steps."""
         asked = self.values[self.facts.n_subjects + relations]
-        own = self.values[subjects] - asked
+        if self._leaks_by_level is None:
+            low, high = self._leaks(self.values[subjects], asked)
+        else:
+            level, leaks = self._leaks_by_level
+            at = (level[subjects], relations[:, None], np.arange(self.model.d_model))
+            low, high = (leak[at] for leak in leaks)
+        embedded = np.asarray(self.model.W_E[subjects], dtype=np.float64)
+        centre = embedded + asked + (low + high) / 2
+        rounding = _ROUNDING * (np.abs(embedded) + np.abs(asked) + np.abs(low) + np.abs(high))
+        return centre, (high - low) / 2 + rounding + _TINY
+
+    @cached_property
+    def _leaks_by_level(self) -> tuple[Numbers, tuple[Floats, Floats]] | None:
+        """What leaks for each value that a coordinate takes, and each relation; None if values are many.
+
+        Returns:
+            Of each subject's coordinates the number of its value, shape (N, d_model), and the bounds of
+            `_leaks`, shape (values, R, d_model).
+        """
+        N, R = self.facts.n_subjects, self.facts.n_relations
+        found = [np.unique(column, return_inverse=True) for column in self.values[:N].T]
+        most = max(len(values) for values, _ in found)
+        if 2 * most > N:
+            return None
+        levels = np.stack([np.resize(values, most) for values, _ in found], axis=1)
+        return np.stack([number for _, number in found], axis=1), self._leaks(
+            levels[:, None], np.broadcast_to(self.values[N:], (most, R, self.model.d_model))
+        )
+
+    def _leaks(self, subjects: Floats, asked: Floats) -> tuple[Floats, Floats]:
+        """The least and the most that leaks into each coordinate, over all contexts and steps.
+
+        Args:
+            subjects: what these would write if they were all that is read, shape (..., d_model).
+            asked: the same of the relations asked for.
+        """
+        own = subjects - asked
         low = np.full(asked.shape, np.inf)
         high = np.full(asked.shape, -np.inf)
         size = np.abs(self.values).max(axis=0)
@@ -224,10 +261,7 @@ class _Box:
             above = (w_relations, self.most[0]), (w_entities, self.most[1])
             low = np.minimum(low, leak + sum(w * (v - asked) for w, v in below) - slack)
             high = np.maximum(high, leak + sum(w * (v - asked) for w, v in above) + slack)
-        embedded = np.asarray(self.model.W_E[subjects], dtype=np.float64)
-        centre = embedded + asked + (low + high) / 2
-        rounding = _ROUNDING * (np.abs(embedded) + np.abs(asked) + np.abs(low) + np.abs(high))
-        return centre, (high - low) / 2 + rounding + _TINY
+        return low, high
 
     def margins(self, block: Numbers) -> Floats:
         """Lower bounds of the margins of some facts."""

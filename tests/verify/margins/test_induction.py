@@ -437,3 +437,18 @@ def test_a_thousand_entities_and_sixteen_hops_with_softmax():
     facts = random_functions(1000, 4, rng=np.random.default_rng(0))
     model = chain_of_thought(facts, max_hops=16, attention="soft", margin=1.5)
     assert induction(model, facts, max_hops=16).minimum[0] >= 1.5
+
+
+@pytest.mark.parametrize("hops", [1, 4])
+def test_what_leaks_is_the_same_value_by_value_and_fact_by_fact(hops, monkeypatch):
+    facts = random_functions(40, 3, rng=np.random.default_rng(1))
+    model = chain_of_thought(facts, max_hops=hops, attention="soft", margin=0.5)
+    assert induction_._Box(model, facts, hops)._leaks_by_level is not None
+    by_value = induction(model, facts, max_hops=hops)
+    monkeypatch.setattr(induction_._Box, "_leaks_by_level", None)
+    by_fact = induction(model, facts, max_hops=hops)
+    assert np.array_equal(by_value.lower, by_fact.lower)
+    assert np.array_equal(by_value.upper, by_fact.upper)
+    mixed = replace(model, W_E=model.W_E + np.random.default_rng(2).normal(0, 1e-6, model.W_E.shape))
+    monkeypatch.undo()
+    assert induction_._Box(mixed, facts, hops)._leaks_by_level is None
