@@ -220,7 +220,12 @@ exact, and only the last selector loses, as in C5(a), $2\,\mathrm{gate}\,\vareps
     trust=(
         _GATE_OF_LETTERS,
         _MEMORY_NEURON,
-        Step("the merged neuron", "proved", ("merged-neuron",)),
+        Step(
+            "the merged neuron",
+            "proved",
+            ("merged-neuron",),
+            "merged_hops.merged_remembers, merged_hops.merged_steps, merged_hops.merged_hops",
+        ),
         _ERASE,
         *SOFT_STEPS,
         _STATES,

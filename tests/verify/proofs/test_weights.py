@@ -239,6 +239,17 @@ def memories_cases() -> Iterator[Case]:
         yield Case(f"names_{seed}", setting(facts, code) + term, model, prompts)
 
 
+def merged_hops_cases() -> Iterator[Case]:
+    for seed, (N, R, k, typed) in enumerate([(2, 1, 1, False), (3, 2, 2, False), (4, 1, 3, True)]):
+        rng, gate, code = np.random.default_rng([27, seed]), 1 + Fraction(seed, 4), sign_code(N)
+        facts, m = table(rng, N, R * k if typed else R), code.length
+        model = sequential_hops(facts, hops=k, typed=typed, merged=True, gate=float(gate))
+        row = f"({f't * {R} + ' if typed else ''}r)%nat"
+        term = f"let v := words {nested(code.words, 'Z')} in merged {N} {R} {m} {k} "
+        term += f"(fun t r => listed {nested(facts.answers, 'nat')} {row}) v {q(gate)} {bias(model, m)}"
+        yield Case(f"merged_{seed}", term, model, [([s, N], [0, 1]) for s in range(N)])
+
+
 def disjoint_cases() -> Iterator[Case]:
     for seed in SEEDS:
         rng, N, R, A = np.random.default_rng([23, seed]), 2 + seed, 1 + seed, 2 + seed
@@ -302,6 +313,7 @@ def differences(case: Case, weights: list[list[Fraction]], logits: list[list[Fra
         ("two_sided", two_sided_cases),
         ("parallel", parallel_cases),
         ("memories", memories_cases),
+        ("merged_hops", merged_hops_cases),
     ],
 )
 def test_every_weight_and_logit_of_a_construction_is_that_of_its_theorem(
