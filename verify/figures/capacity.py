@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from georecall.theory.numbers.dense import closed_form_length, exact_length
-from georecall.theory.numbers.zero_forced import gaussian_length, proved_length
+from georecall.theory.numbers.zero_forced import gaussian_length, generic_length, proved_length
 from georecall.verify.figures import theory_lines as lines
 from georecall.verify.figures.cells import PlotError, chosen
 from georecall.verify.figures.figure import Plot
@@ -70,6 +70,8 @@ def draw_capacity(frame: pd.DataFrame, *, relations: int | None = None) -> Figur
         exact = [exact_length(N, N, R, 0.5) for N in sizes if N <= 2**14]
         ax.plot(bound, facts, "--", color=COLOURS["vermilion"], lw=1, label="dense, closed form (C2)")
         ax.plot(exact, facts[: len(exact)], ":", color=COLOURS["vermilion"], label="dense, exact $p_m$ (C2)")
+        every = [generic_length(N, R, 0.5) for N in sizes]
+        ax.plot(every, facts, "-.", color=COLOURS["vermilion"], lw=1, label="dense, every table at once (C2)")
         _measured(ax, dense, R, "vermilion", "o", "dense, measured 50%")
     if len(forced):
         proved = [proved_length(N, N, R, 0.5) for N in sizes]
