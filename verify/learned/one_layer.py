@@ -50,6 +50,7 @@ class OneLayer:
         W_U: shape (k, |A|).
         bias: shape (R, |A|).
         slack: bounds the rounding of every lead, of embeddings that the superposition or the model has.
+        blur: bounds that of a difference of two columns of W_out W_U, in Euclidean norm.
     """
 
     W: Floats
@@ -58,6 +59,7 @@ class OneLayer:
     W_U: Floats
     bias: Floats
     slack: float
+    blur: float = 0.0
 
     @classmethod
     def of(cls, parts: Parts, n_relations: int, fitted: Superposition) -> "OneLayer":
@@ -85,7 +87,7 @@ class OneLayer:
         last = np.asarray(model.W_E[N : N + n_relations], dtype=np.float64) + where[1]
         x = last + (shared + where[0] + last) @ moved
         read = (W_U != 0).any(axis=1)
-        turned = np.abs(fitted.attributes @ fitted.maps).max(axis=1).sum(axis=0)
+        turned = (np.abs(fitted.attributes) @ np.abs(fitted.maps)).max(axis=1).sum(axis=0)
         reach = np.maximum(np.abs(parts.subjects).max(axis=0), np.abs(fitted.offset) + turned)
         most = np.abs(last) + (np.abs(shared + where[0]) + np.abs(last)) @ largest
         z = (most @ abs(W_in) + np.abs(mlp.b_in)).max(axis=0) + reach @ (largest @ abs(W_in))[at]
@@ -100,6 +102,7 @@ class OneLayer:
             W_U=np.asarray(W_U[read]),
             bias=np.asarray((x + mlp.b_out) @ W_U + model.b_U),
             slack=1.01 * K * _U * 4 * S + 2.0**-1000,
+            blur=1.01 * K * _U * 2 * float(np.linalg.norm((abs(dense(mlp.W_out)) @ abs(W_U)).max(axis=1))),
         )
 
     def read(self, neurons: Floats, relation: int, count: Count) -> Floats:

@@ -271,7 +271,7 @@ class _Questions:
         V, norm = count.times(self.layer.W_out, self.layer.W_U), self.layer.lipschitz(count)
         for a in range(V.shape[1]):
             gap = count.each(np.abs(count.each(V[:, [a]] - V)))
-            steep = norm * np.sqrt(count.each(gap * gap).sum(axis=0)) * (1 + 1e-9)
+            steep = norm * (np.sqrt(count.each(gap * gap).sum(axis=0)) * (1 + 1e-9) + self.layer.blur)
             for q in range(len(self.layer.base)):
                 low, high = hull(q, a)
                 middle = count.each(np.maximum(low, 0))

@@ -94,6 +94,18 @@ def test_an_altered_answer_is_certified_by_no_proof() -> None:
             assert proof.certified < proof.asked
 
 
+def test_a_lead_that_rounding_could_have_made_is_certified_by_no_proof() -> None:
+    model = perturbed(0.02)
+    logits = model.logits(np.array([[7, 32]]))[0]
+    answer = int(FACTS.answers[0, 7])
+    lead = logits[answer] - np.delete(logits, answer).max()
+    b_U = np.array(model.b_U)
+    b_U[answer] -= lead * (1 - 1e-13)  # what is left is far below the largest logit's last digits
+    found = certified(replace(model, b_U=b_U), FACTS)
+    assert any(proof.certified for proof, _ in found if proof.about == "facts")
+    assert not any(mask[0, 7] for proof, mask in found if proof.about == "facts")
+
+
 def test_a_residual_that_is_understated_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     model = block_superposition(FACTS)
     W_E = np.array(model.dense().W_E)
