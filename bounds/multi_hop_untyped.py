@@ -259,14 +259,14 @@ def _expected_labels(N: int, reached: Reached, unhit: Reached) -> _Labels:
         return balls.log2_falling(N, n)
 
     def mean(masses: dict[int, Any]) -> Any:
-        return unions.Law(masses, reached.lost).mean(f, f(N))
+        return unions.Distribution(masses, reached.lost).mean(f, f(N))
 
     return _Labels(
         early=mean(reached.early),
         before=mean(reached.before),
         all=mean(reached.all),
         skipping=mean(reached.skipping),
-        unhit=unions.Law(unhit.all, unhit.lost).mean(lambda v: balls.log2(N - v + 1), balls.log2(N)),
+        unhit=unions.Distribution(unhit.all, unhit.lost).mean(lambda v: balls.log2(N - v + 1), balls.log2(N)),
     )
 
 

@@ -69,7 +69,7 @@ def names(N: int, R: int, k: int, T: int, *, follow: bool) -> Any | None:
 
 
 @lru_cache(maxsize=4)
-def _fresh(N: int, R: int, k: int, _bits: int) -> tuple[unions.Law, unions.Law] | None:
+def _fresh(N: int, R: int, k: int, _bits: int) -> tuple[unions.Distribution, unions.Distribution] | None:
     """The laws of how many points one subject's walks reach anew after k-2 hops; after k-2 or k-1."""
     reached = search(N, R, k, 1)
     if reached is None:
@@ -79,7 +79,7 @@ def _fresh(N: int, R: int, k: int, _bits: int) -> tuple[unions.Law, unions.Law] 
     for (before, after), mass in reached.fresh.items():
         early[before] = early.get(before, 0) + mass
         late[max(before, after)] = late.get(max(before, after), 0) + mass
-    return unions.Law(early, reached.lost), unions.Law(late, reached.lost)
+    return unions.Distribution(early, reached.lost), unions.Distribution(late, reached.lost)
 
 
 def _harmonic(N: int) -> Any:

@@ -15,7 +15,7 @@ from georecall.bounds.arithmetic import balls
 
 
 @dataclass(frozen=True)
-class Law:
+class Distribution:
     """A law on the integers, nearly: the probability of each size kept, and of all the others together.
 
     Args:
@@ -32,7 +32,7 @@ class Law:
         return balls.between(kept, kept + self.lost.abs_upper() * largest)
 
 
-def union_law(population: int, subset: int, count: int, start: int) -> Law:
+def union_law(population: int, subset: int, count: int, start: int) -> Distribution:
     """The law of |S u Z_1 u .. u Z_c|: |S| = s points and c independent uniform n-subsets out of P.
 
     Proof of the recursion. Given its size u, the union Y before Z_i may be taken uniform among the u-sets, as
@@ -54,14 +54,14 @@ def union_law(population: int, subset: int, count: int, start: int) -> Law:
     """
     P, n = population, subset
     if n == 0 or count == 0 or start == P:
-        return Law({start: balls.ball(1)}, balls.ball(0))
+        return Distribution({start: balls.ball(1)}, balls.ball(0))
     if n == P:
-        return Law({P: balls.ball(1)}, balls.ball(0))
+        return Distribution({P: balls.ball(1)}, balls.ball(0))
     low, w = start, [1 / binomial(P, start)]
     for _ in range(count):
         low, w = _with_one_more(P, n, low, w)
     masses = dict(enumerate(_masses(P, low, w), start=low))
-    return Law(masses, 1 - sum(masses.values(), start=balls.ball(0)))
+    return Distribution(masses, 1 - sum(masses.values(), start=balls.ball(0)))
 
 
 def _with_one_more(P: int, n: int, low: int, w: list[Any]) -> tuple[int, list[Any]]:

@@ -97,19 +97,19 @@ def search(N: int, R: int, k: int, T: int, *, avoid: bool = False) -> Reached | 
     return Reached(early, before, everything, skipping, fresh, lost, pruned)
 
 
-def _step(N: int, R: int, w: int, d: int, avoid: bool) -> unions.Law:
+def _step(N: int, R: int, w: int, d: int, avoid: bool) -> unions.Distribution:
     """The law of d_{t+1} from v_{t-1} = w and d_t = d; with `avoid`, jointly with x staying unhit."""
     P = N - w
     if d == 0:
-        return unions.Law({0: balls.ball(1)}, balls.ball(0))
+        return unions.Distribution({0: balls.ball(1)}, balls.ball(0))
     if not avoid:
         law, x_unhit = unions.union_law(P, d, R, d), balls.ball(1)
     elif d == P:
-        return unions.Law({}, balls.ball(0))  # all the rest is hit, x too
+        return unions.Distribution({}, balls.ball(0))  # all the rest is hit, x too
     else:
         law, x_unhit = unions.union_law(P - 1, d, R, d - 1), balls.ball(Fraction(P - d, P) ** R)
     start = d - avoid
-    return unions.Law({u - start: x_unhit * p for u, p in law.masses.items()}, x_unhit * law.lost)
+    return unions.Distribution({u - start: x_unhit * p for u, p in law.masses.items()}, x_unhit * law.lost)
 
 
 def _pruned(

@@ -67,7 +67,7 @@ def load(path: str | PathLike[str]) -> Stored:
         from georecall.constructions.files.onnx import read_onnx
 
         return read_onnx(path)
-    return stored(path, *read(path))
+    return stored_model(path, *read(path))
 
 
 def load_safetensors(path: str | PathLike[str]) -> Transformer:
@@ -79,10 +79,10 @@ def load_safetensors(path: str | PathLike[str]) -> Transformer:
     Raises:
         ValueError: see `load`.
     """
-    return stored(path, *read(path)).model
+    return stored_model(path, *read(path)).model
 
 
-def stored(path: str | PathLike[str], metadata: Mapping[str, str], weights: dict[str, Any]) -> Stored:
+def stored_model(path: str | PathLike[str], metadata: Mapping[str, str], weights: dict[str, Any]) -> Stored:
     """What metadata and tensors (of heads also a tuple) make; `path` is for messages; errors as of `load`."""
     try:
         known = _known(metadata)

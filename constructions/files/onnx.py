@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from georecall.constructions.files.loading import Stored, stored
+from georecall.constructions.files.loading import Stored, stored_model
 from georecall.constructions.files.onnx_graph import Graph
-from georecall.constructions.files.reading import whole
+from georecall.constructions.files.reading import whole_file
 from georecall.constructions.files.weights import answers_beside, description
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.tools.files import replacing
@@ -106,7 +106,7 @@ def read_onnx(path: str | PathLike[str]) -> Stored:
     """
     import onnx
 
-    data = whole(path, _LIMIT)
+    data = whole_file(path, _LIMIT)
     try:
         found = onnx.load_model_from_string(data)
         if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in found.graph.initializer):
@@ -115,7 +115,9 @@ def read_onnx(path: str | PathLike[str]) -> Stored:
     except Exception as error:  # protobuf and onnx raise what they like
         raise ValueError(f"cannot read {path}: it is no ONNX file with its weights: {error}") from error
     metadata = {entry.key: entry.value for entry in found.metadata_props}
-    file = stored(path, metadata, _heads_together({k: w for k, w in values.items() if _WEIGHT.match(k)}))
+    file = stored_model(
+        path, metadata, _heads_together({k: w for k, w in values.items() if _WEIGHT.match(k)})
+    )
     dtype = str(file.model.W_E.dtype)
     if dtype not in ONNX_DTYPES or _bare(onnx_graph(file.model, dtype=dtype)) != _bare(found):
         raise ValueError(

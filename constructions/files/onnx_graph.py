@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from georecall.constructions.files.safetensors import encoded
 from georecall.constructions.transformer.arithmetic import GELU_NEW, dense
 from georecall.constructions.transformer.layers import MLP, Attention, Norm
-from georecall.constructions.transformer.normal import LAST, STEPS, table
+from georecall.constructions.transformer.normal import LAST, STEPS, phi_table
 from georecall.constructions.transformer.trained import BiasedAttention, GeluMLP, GeluNewMLP, NormedBlock
 from georecall.constructions.transformer.transformer import Transformer
 
@@ -194,7 +194,7 @@ class Graph:
             self._node(
                 "Gather", f"{at}.{n}", self._constant(f"phi.{n}", encoded("phi", values, self.dtype)), row
             )
-            for n, values in enumerate(table())
+            for n, values in enumerate(phi_table())
         )
         total = ""
         for n, derivative in reversed([*enumerate(derivatives, start=1)]):

@@ -27,7 +27,7 @@ _HEADERS = {
 }
 
 
-def whole(path: str | PathLike[str], most: int) -> bytes:
+def whole_file(path: str | PathLike[str], most: int) -> bytes:
     """The bytes of a regular file.
 
     Args:
@@ -70,7 +70,7 @@ def load_answers(path: str | PathLike[str]) -> NDArray[np.int64]:
     Raises:
         ValueError: the file cannot be read or does not hold integers; the message says what.
     """
-    data = whole(path, _MOST_ANSWERS)
+    data = whole_file(path, _MOST_ANSWERS)
     stream = BytesIO(data)
     try:
         shape, fortran, dtype = _HEADERS[np.lib.format.read_magic(stream)](stream)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from georecall.constructions.files.reading import whole
+from georecall.constructions.files.reading import whole_file
 
 Path_ = str | PathLike[str]
 
@@ -117,7 +117,7 @@ def read(path: Path_) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
     Raises:
         ValueError: the file cannot be read, is none of safetensors, or has a dtype that NumPy lacks.
     """
-    data = whole(path, _MOST)
+    data = whole_file(path, _MOST)
     length = int.from_bytes(data[:8], "little")
     if not 2 <= length <= len(data) - 8:
         raise ValueError(f"cannot read {path}: it is no safetensors file")

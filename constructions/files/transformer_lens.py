@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from georecall.constructions.files.loading import stored
+from georecall.constructions.files.loading import stored_model
 from georecall.constructions.files.torch_layers import Said
 from georecall.constructions.transformer.transformer import Transformer
 
@@ -32,7 +32,7 @@ def transformer_lens(weights: dict[str, Any], given: Said, cfg: Any) -> Transfor
     if given.activation is None and any(".mlp." in name for name in named):
         raise ValueError("a state dict does not say its activation: give activation=")
     about = {name: f'"{v}"' if isinstance(v, str) else repr(v) for name, v in said.items() if v is not None}
-    return stored("the state dict", about, named).model
+    return stored_model("the state dict", about, named).model
 
 
 def _configured(given: Said, cfg: Any) -> Said:

@@ -26,7 +26,7 @@ from georecall.constructions.training.model import (
     logits,
 )
 from georecall.constructions.training.recipe import Recipe
-from georecall.constructions.training.state import restored, save
+from georecall.constructions.training.state import restored, save_state
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.errors import MissingExtraError
 from georecall.theory.tools.progress import Progress
@@ -112,7 +112,7 @@ def _train(
         state, loss = chunk(state, kept, answers)
         losses.append(float(loss))
         if checkpoint is not None:
-            save(Path(checkpoint), about, jax.tree.leaves(state), losses)
+            save_state(Path(checkpoint), about, jax.tree.leaves(state), losses)
     if progress is not None:
         progress(recipe.steps, recipe.steps)
     final = {name: np.asarray(value) for name, value in (kept | state["learned"]).items()}

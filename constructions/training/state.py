@@ -16,7 +16,7 @@ from georecall.theory.tools.files import replacing
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, MemoryError)
 
 
-def save(path: Path, about: Mapping[str, Any], leaves: Sequence[Any], losses: list[float]) -> None:
+def save_state(path: Path, about: Mapping[str, Any], leaves: Sequence[Any], losses: list[float]) -> None:
     """Writes the state, whole: a kill leaves the old file or the new one."""
     arrays: dict[str, Any] = {f"state.{i}": np.asarray(leaf) for i, leaf in enumerate(leaves)}
     arrays |= {"about": np.array(json.dumps(about, sort_keys=True)), "losses": np.array(losses)}

@@ -21,7 +21,7 @@ def phi(x: NDArray[np.float64]) -> NDArray[np.float64]:
     node = np.rint(within * STEPS)
     step = within - node / STEPS  # exact: they are within a factor of two of each other, or node is 0
     rows = node.astype(np.intp) + LAST * STEPS
-    at_node, *derivatives = table()
+    at_node, *derivatives = phi_table()
     total = np.zeros(x.shape)
     for derivative in reversed(derivatives):
         total = (total + derivative[rows]) * step
@@ -29,7 +29,7 @@ def phi(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @cache
-def table() -> NDArray[np.float64]:
+def phi_table() -> NDArray[np.float64]:
     """Phi and its derivatives, over factorials, at all nodes: shape (terms + 1, nodes)."""
     from mpmath import mp
 

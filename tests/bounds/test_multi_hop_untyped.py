@@ -397,10 +397,10 @@ def test_what_a_union_or_a_trim_leaves_out_is_lost_at_every_hop(monkeypatch):
         rarest.append(masses[least])
         return {size: mass for size, mass in masses.items() if size != least}, masses[least]
 
-    def thinner(*sizes: int) -> unions.Law:
+    def thinner(*sizes: int) -> unions.Distribution:
         law = union_law(*sizes)
         masses, dropped = without_rarest(law.masses)
-        return unions.Law(masses, law.lost + dropped)
+        return unions.Distribution(masses, law.lost + dropped)
 
     for name, replaced in [("union_law", thinner), ("trim", lambda masses: without_rarest(trim(masses)[0]))]:
         rarest.clear()

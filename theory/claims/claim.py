@@ -7,7 +7,7 @@ from html import escape
 from typing import Any, Literal
 
 from georecall.theory.claims.formulas import Number, Values, evaluated, symbolic
-from georecall.theory.claims.notation import COMMON, letters
+from georecall.theory.claims.notation import COMMON, letters_used
 from georecall.theory.claims.symbols import MEANINGS, layer
 from georecall.theory.tools.names import page_of
 from georecall.theory.tools.numerals import exactly
@@ -161,7 +161,9 @@ class Claim:
         """Every letter of statement, hypotheses and predictions, and what it means ("" if nobody says)."""
         known = self.symbols()
         own = {name.strip("|") for name in known} | {rf"\{name}" for name in known}
-        others = sorted(letters(self.statement) - own - set(self.notation), key=lambda name: name.strip("\\"))
+        others = sorted(
+            letters_used(self.statement) - own - set(self.notation), key=lambda name: name.strip("\\")
+        )
         common = {name: COMMON.get(name) or MEANINGS.get(name, "") for name in others}
         return known | dict(self.notation) | common
 

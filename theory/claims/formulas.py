@@ -18,7 +18,7 @@ Number = int | Fraction
 Values = Mapping["Formula", Number]  # what symbols are worth
 
 
-class UndecidedError(Exception):
+class _UndecidedError(Exception):
     """Plain numbers do not say what a formula is worth."""
 
 
@@ -133,7 +133,7 @@ def evaluated(quantity: Any, values: Values) -> Any:
     exact = {symbol: Fraction(int(v.numerator), int(v.denominator)) for symbol, v in values.items()}
     try:
         return _plain(quantity, exact)
-    except (UndecidedError, ArithmeticError):
+    except (_UndecidedError, ArithmeticError):
         import sympy
 
         at = {symbolic(symbol): sympy.Rational(v.numerator, v.denominator) for symbol, v in exact.items()}
@@ -148,11 +148,11 @@ def _plain(part: Any, values: Mapping[Any, Fraction]) -> Any:
     if isinstance(part, int | Fraction):
         return part
     if not isinstance(part, Formula):
-        raise UndecidedError
+        raise _UndecidedError
     name, of = part.function, part.of
     if name == "Symbol":
         if part not in values:
-            raise UndecidedError
+            raise _UndecidedError
         return values[part]
     if name == "Piecewise":
         return _plain(next((value for value, met in of if _plain(met, values)), None), values)
@@ -161,20 +161,20 @@ def _plain(part: Any, values: Mapping[Any, Fraction]) -> Any:
     if name == "ceiling" and isinstance(of[0], Formula) and of[0].function == "log":
         return _log_up(*(_plain(each, values) for each in of[0].of))
     if name not in _PLAIN:
-        raise UndecidedError
+        raise _UndecidedError
     return _PLAIN[name](*(_plain(each, values) for each in of))
 
 
 def _log_up(x: Fraction, base: int | None = None) -> int:
     """ceil(log2 x) of x >= 1: the bits of ceil(x) - 1."""
     if base != 2 or x < 1:
-        raise UndecidedError
+        raise _UndecidedError
     return (math.ceil(x) - 1).bit_length()
 
 
 def _power(base: Fraction, exponent: Fraction) -> Fraction:
     if exponent != int(exponent):
-        raise UndecidedError
+        raise _UndecidedError
     return Fraction(base) ** int(exponent)
 
 

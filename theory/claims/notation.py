@@ -42,7 +42,7 @@ _LETTER = re.compile(
 )
 
 
-def letters(text: str) -> set[str]:
+def letters_used(text: str) -> set[str]:
     r"""The letters that the mathematics of a text uses; words in upright type are none, but for `gate`.
 
     Example:

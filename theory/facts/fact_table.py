@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from georecall.theory.facts.entities import identified
-from georecall.theory.facts.files import read_facts
+from georecall.theory.facts.files import stated_in
 from georecall.theory.facts.python import (
     answers_in_numbers,
     mask_of,
@@ -283,7 +283,7 @@ class FactTable:
     @staticmethod
     def from_file(path: str | PathLike[str], *, missing: Missing = None) -> "FactTable":
         """Reads facts from a file; `theory.facts.files` says which forms there are and what is refused."""
-        return FactTable(**vars(read_facts(path, missing=missing)))
+        return FactTable(**vars(stated_in(path, missing=missing)))
 
     from_csv = from_file
 

@@ -34,7 +34,7 @@ _KINDS = {
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-def read_facts(path: str | PathLike[str], *, missing: Literal["unknown"] | None = None) -> Stated:
+def stated_in(path: str | PathLike[str], *, missing: Literal["unknown"] | None = None) -> Stated:
     """Facts from a file; `-` is standard input.
 
     Args:

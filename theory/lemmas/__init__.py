@@ -4,7 +4,7 @@ The identities of `theory.lemmas.analysis` need SymPy and are imported from ther
 """
 
 from georecall.theory.lemmas.catalogue import LEMMAS
-from georecall.theory.lemmas.lemma import Counterexample, Hypothesis, Lemma, Proof, Side, Status
+from georecall.theory.lemmas.lemma import Counterexample, Hypothesis, Lemma, Proof, ProofStatus, Side
 from georecall.theory.lemmas.solver import NoCounterexampleError, counterexample, prove
 
 __all__ = [
@@ -14,8 +14,8 @@ __all__ = [
     "Lemma",
     "NoCounterexampleError",
     "Proof",
+    "ProofStatus",
     "Side",
-    "Status",
     "counterexample",
     "prove",
 ]

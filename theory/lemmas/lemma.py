@@ -154,7 +154,7 @@ class Counterexample:
         return f"{self.lemma.name} fails at {self._at()}: it claims {claimed}"
 
 
-Status: TypeAlias = Literal["proved", "refuted", "unknown"]
+ProofStatus: TypeAlias = Literal["proved", "refuted", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ class Proof:
     """
 
     lemma: Lemma
-    status: Status
+    status: ProofStatus
     counterexample: Counterexample | None = None
     example: Mapping[str, Fraction] | None = None
     reason: str = ""

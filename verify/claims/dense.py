@@ -64,7 +64,7 @@ class Dense(Experiment):
         embeddings = cache(lambda: drawn_embeddings(facts, length, kind, seed))
         half = facts.n_relations / 2 if kind == "plain" else reach(embeddings(), facts.n_relations) / 2
         at_gate = options.get("gate", half)
-        read = readouts.dense_by(kind) if own else readouts.dense
+        read = readouts.dense_by(kind) if own else readouts.dense_readouts
 
         def trial(i: int) -> bool:
             rng = generator(seed, "dense", facts.digest, length, i, *own)
@@ -127,7 +127,7 @@ class Dense(Experiment):
 
     def _short_draw(self, facts: FactTable, kind: str) -> ControlResult:
         length = _SHORT_LENGTH[kind]
-        read = readouts.dense if kind == "plain" else readouts.dense_by(kind)
+        read = readouts.dense_readouts if kind == "plain" else readouts.dense_by(kind)
 
         def draw(i: int) -> readouts.Readouts:
             return read(facts, length, generator(0, "controls", "dense", i))
@@ -156,7 +156,7 @@ class Dense(Experiment):
         every = FactTable(np.array(list(product(range(facts.n_attributes), repeat=facts.n_relations))).T)
         sizes = facts.n_subjects, facts.n_attributes, facts.n_relations
         length, rng = exact_length(*sizes, DEFAULT_DELTA), generator(0, "controls", "dense")
-        lost = readouts.n_wrong(readouts.dense(every, length, rng), every, allowed=every.n_facts)
+        lost = readouts.n_wrong(readouts.dense_readouts(every, length, rng), every, allowed=every.n_facts)
         exact = margins(in_place_superposition(every), every).n_wrong
         got = f"{lost} of {every.n_facts} lost at m = {length}, {exact} by C1'"
         return result(claims.GENERIC, got, lost > 0 == exact)

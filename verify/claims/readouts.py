@@ -57,7 +57,7 @@ class Readouts:
 Read = Callable[[FactTable, int, np.random.Generator], Readouts]
 
 
-def dense(facts: FactTable, m: int, rng: np.random.Generator) -> Readouts:
+def dense_readouts(facts: FactTable, m: int, rng: np.random.Generator) -> Readouts:
     """C2: D_r W_E[s]."""
     u, D = signs(rng, facts.n_attributes, m), signs(rng, facts.n_relations, m)
     total = bound_sum(facts, u, D)
@@ -113,7 +113,7 @@ def random_feature_memory(facts: FactTable, d: int, rng: np.random.Generator) ->
 
 
 READOUTS: dict[str, Read] = {
-    "single-hop-dense": dense,
+    "single-hop-dense": dense_readouts,
     "single-hop-dense-zero-forced": dense_by("zero-forced"),
     "single-hop-dense-optimised": dense_by("optimised"),
     "single-hop-dense-gaussian": dense_gaussian,

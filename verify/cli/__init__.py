@@ -18,7 +18,7 @@ import click
 
 from georecall.theory.tools.names import inert, meant
 from georecall.theory.tools.version import VERSION
-from georecall.verify.cli.streams import Held, deliver, held
+from georecall.verify.cli.streams import Held, deliver, held_streams
 
 # Commands load when they are called: the help of `georecall` needs neither NumPy nor SymPy.
 COMMANDS = {
@@ -135,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str]) -> int:
     """Runs a command line; the exit status. Standard output is written at the end, and only of an outcome."""
     try:
-        with held() as said:
+        with held_streams() as said:
             status = georecall.main(args=list(arguments), prog_name="georecall", standalone_mode=False)
         deliver(said)
         return status if isinstance(status, int) else 0

@@ -235,7 +235,7 @@ def _check_construction(
 
     from georecall.verify.claims.options import facts_asked
     from georecall.verify.recall.assert_recalls import check_construction
-    from georecall.verify.recall.construction import load
+    from georecall.verify.recall.construction import load_construction
     from georecall.verify.recall.user_code import ConstructionError
     from georecall.verify.usage import UsageError
 
@@ -260,7 +260,7 @@ def _check_construction(
     try:
         with contextlib.redirect_stdout(sys.stderr):  # what a construction prints is not the verdict
             verdict = check_construction(
-                load(spec),
+                load_construction(spec),
                 table,
                 hops=hops,
                 chain_of_thought=thinks,

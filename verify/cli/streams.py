@@ -29,7 +29,7 @@ class Held(io.StringIO):
 
 
 @contextmanager
-def held() -> Iterator[Held]:
+def held_streams() -> Iterator[Held]:
     """Standard output, held back."""
     with redirect_stdout(Held(sys.stdout)) as stream:
         yield stream

@@ -81,7 +81,7 @@ def _read(given: dict[str, str | None]) -> tuple[Any, Any, Any]:
     from georecall.constructions.files.reading import load_answers
     from georecall.constructions.transformer.transformer import Transformer
     from georecall.theory.facts.fact_table import FactTable
-    from georecall.verify.recall.construction import load
+    from georecall.verify.recall.construction import load_construction
 
     facts = read_facts(given["facts"], None)
     answers = None if given["answers"] is None else load_answers(given["answers"])
@@ -94,7 +94,7 @@ def _read(given: dict[str, str | None]) -> tuple[Any, Any, Any]:
         facts = FactTable(answers)
     assert facts is not None
     if given["construction"] is not None:
-        made: Any = load(given["construction"])(facts)
+        made: Any = load_construction(given["construction"])(facts)
         if not isinstance(made, Transformer | Mapping) and not hasattr(made, "state_dict"):
             kind = type(made).__name__
             raise ValueError(f"{given['construction']} gives a {kind}, no weights: structure is in weights")

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from georecall.theory.numbers.dense import closed_form_length, exact_length
 from georecall.theory.numbers.zero_forced import gaussian_length, generic_length, proved_length
 from georecall.verify.figures import theory_lines as lines
-from georecall.verify.figures.cells import PlotError, chosen
+from georecall.verify.figures.cells import PlotError, cells_of
 from georecall.verify.figures.figure import Plot
 from georecall.verify.figures.style import COLOURS, axes, legend
 
@@ -40,11 +40,11 @@ def draw_capacity(frame: pd.DataFrame, *, relations: int | None = None) -> Figur
         PlotError: nothing of that R is in the file.
     """
     R = relations or _usual(frame)
-    dense = chosen(frame, "threshold", construction="single-hop-dense", n_relations=R, level=0.5)
-    linear = chosen(frame, "threshold", construction="linear-memory", n_relations=1, level=0.5)
+    dense = cells_of(frame, "threshold", construction="single-hop-dense", n_relations=R, level=0.5)
+    linear = cells_of(frame, "threshold", construction="linear-memory", n_relations=1, level=0.5)
     instances = _instances(frame, R)
     forced, optimised = (
-        chosen(frame, "threshold", construction=f"single-hop-dense-{kind}", n_relations=R, level=0.5)
+        cells_of(frame, "threshold", construction=f"single-hop-dense-{kind}", n_relations=R, level=0.5)
         for kind in ("zero-forced", "optimised")
     )
     if all(rows.empty for rows in (dense, instances, forced, optimised)):
@@ -88,7 +88,7 @@ def draw_capacity(frame: pd.DataFrame, *, relations: int | None = None) -> Figur
     if len(linear):
         line = np.geomspace(32, R * largest, 60)
         for factor, dash in ((2, ":"), (8, "--")):
-            d = [lines.linear_dimension(int(n), factor) for n in line]
+            d = [lines.linear_memory_dimension(int(n), factor) for n in line]
             ax.plot(
                 d,
                 line,
@@ -100,7 +100,7 @@ def draw_capacity(frame: pd.DataFrame, *, relations: int | None = None) -> Figur
         share = linear.get("share", pd.Series("1", index=linear.index)).fillna("1")
         _measured(ax, linear[share == "99/100"], 1, "purple", "^", "outer-product memory, 99% of facts, 50%")
         _measured(ax, linear[share == "1"], 1, "purple", "s", "outer-product memory, all facts, 50%")
-    best = chosen(frame, "threshold", construction="best-linear-memory", n_relations=1, level=0.5)
+    best = cells_of(frame, "threshold", construction="best-linear-memory", n_relations=1, level=0.5)
     _measured(ax, best, 1, "black", "v", "best linear memory, all facts, 50%")
     ax.set_xscale("log", base=2)
     ax.set_yscale("log", base=2)
@@ -131,7 +131,7 @@ def _usual(frame: pd.DataFrame) -> int:
 
 def _instances(frame: pd.DataFrame, R: int) -> pd.DataFrame:
     """Verified instances that recall all their facts."""
-    rows = chosen(frame, "recall", n_relations=R)
+    rows = cells_of(frame, "recall", n_relations=R)
     return rows if rows.empty else rows[rows["recalled"] == rows["n_subjects"] * R]
 
 

@@ -9,7 +9,7 @@ class PlotError(ValueError):
     """A figure that cannot be drawn; the message says what is missing and what would help."""
 
 
-def chosen(frame: pd.DataFrame, kind: str, **parameters: object) -> pd.DataFrame:
+def cells_of(frame: pd.DataFrame, kind: str, **parameters: object) -> pd.DataFrame:
     """The cells of one kind at some parameters, without the columns of other kinds; perhaps none."""
     rows = frame[frame["kind"] == kind]
     for name, value in parameters.items():
@@ -23,7 +23,7 @@ def needed(frame: pd.DataFrame, kind: str, *, sweep: str = "capacity", **paramet
     Raises:
         PlotError: there are none.
     """
-    rows = chosen(frame, kind, **parameters)
+    rows = cells_of(frame, kind, **parameters)
     if rows.empty:
         at = ", ".join(f"{name} {value}" for name, value in parameters.items())
         raise PlotError(

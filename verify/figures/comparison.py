@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from georecall.verify.figures.cells import chosen, needed
+from georecall.verify.figures.cells import cells_of, needed
 from georecall.verify.figures.figure import Plot
 from georecall.verify.figures.style import COLOURS, axes
 
@@ -42,7 +42,7 @@ def draw_comparison(frame: pd.DataFrame, *, relations: int = 16) -> Figure:
 
     facts = linear["n_subjects"].to_numpy()
     _measured(right, linear, purple, "s", "outer product, half of the draws")
-    best = chosen(frame, "threshold", construction="best-linear-memory", n_relations=1, level=0.5)
+    best = cells_of(frame, "threshold", construction="best-linear-memory", n_relations=1, level=0.5)
     _measured(right, best, COLOURS["black"], "v", "best linear memory, half of the draws")
     n = np.geomspace(facts.min(), facts.max(), 50)
     right.plot(np.sqrt(8 * n * np.log(n)), n, "--", color=purple, lw=1, label="$d^2 = 8 n \\ln n$ (C8)")

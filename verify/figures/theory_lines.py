@@ -20,7 +20,7 @@ def in_place_dimension(n_subjects: int, n_relations: int, bits: int = 1) -> int:
     return n_relations * code_length(n_subjects, bits)
 
 
-def linear_dimension(n_facts: int, factor: float) -> float:
+def linear_memory_dimension(n_facts: int, factor: float) -> float:
     """C8: d with d^2 = factor x n ln n."""
     return sqrt(factor * n_facts * log(n_facts))
 

@@ -27,7 +27,7 @@ from georecall.verify.margins.balls import Ball
 from georecall.verify.margins.counting.separated import scores_vanish
 from georecall.verify.margins.found import Margins
 from georecall.verify.margins.lead import right_and_rival
-from georecall.verify.margins.ledger import signs
+from georecall.verify.margins.ledger import signs_of_bounds
 from georecall.verify.margins.margins import float_signs, margins
 from georecall.verify.margins.number_formats import granule
 from georecall.verify.margins.queries import Facts, Prompts, Queries
@@ -90,7 +90,7 @@ def filtered(model: Transformer, facts: FactTable, *, progress: Progress | None 
     again = margins(model, Some(queries, doubtful), method="exhaustive", progress=None)
     for bound, better in ((lower, again.lower), (upper, again.upper)):
         bound.ravel()[doubtful] = better
-    found = signs(lower, upper)
+    found = signs_of_bounds(lower, upper)
     found.ravel()[doubtful] = again.signs
     return replace(
         again,
@@ -110,7 +110,7 @@ def decided(model: Transformer, facts: FactTable) -> NDArray[np.int8]:
     Single precision first, then double for what it leaves open: `verify.margins.margins.float_signs`.
     """
     bounds = _screened(model, facts, None)
-    found = np.zeros(facts.answers.shape, dtype=np.int8) if bounds is None else signs(*bounds)
+    found = np.zeros(facts.answers.shape, dtype=np.int8) if bounds is None else signs_of_bounds(*bounds)
     open_ = np.flatnonzero(found == 0)
     if len(open_):
         found.ravel()[open_] = float_signs(model, Some(Facts(facts), open_))

@@ -39,7 +39,7 @@ from georecall.theory.tools.arrays import Floats, Numbers
 from georecall.theory.tools.progress import Progress
 from georecall.verify.margins.balls import Ball
 from georecall.verify.margins.found import Margins
-from georecall.verify.margins.ledger import signs, witness
+from georecall.verify.margins.ledger import signs_of_bounds, witness
 from georecall.verify.margins.margins import check_fits, margins
 from georecall.verify.margins.queries import SingleSteps, over_entities
 
@@ -168,7 +168,7 @@ def _soft(model: Transformer, facts: FactTable, max_hops: int, progress: Progres
     if not np.isfinite(lower).all():
         raise PremiseError("bounds over all contexts overflow float64")
     certified = np.minimum(lower.reshape(shortest.lower.shape), shortest.upper)
-    decided = signs(certified, shortest.upper)
+    decided = signs_of_bounds(certified, shortest.upper)
     worst = shortest.worst  # a prompt that is answered wrong, where one is
     if not (decided < 0).any():
         least = int(lower.argmin())

@@ -140,7 +140,7 @@ class Ledger:
         """Bounds of some margins; what is no number bounds nothing."""
         self.lower[facts] = np.where(np.isnan(lower), -np.inf, lower)
         self.upper[facts] = np.where(np.isnan(upper), np.inf, upper)
-        self.signs[facts] = signs(self.lower[facts], self.upper[facts])
+        self.signs[facts] = signs_of_bounds(self.lower[facts], self.upper[facts])
 
     def _enter_rational(self, fact: int, logits: Rational, answer: int) -> None:
         over = logits.numerators
@@ -189,7 +189,7 @@ def witness(
     return Witness.of(queries.facts, queries.query(number), answer, got, margin)
 
 
-def signs(lower: Floats, upper: Floats) -> NDArray[np.int8]:
+def signs_of_bounds(lower: Floats, upper: Floats) -> NDArray[np.int8]:
     """What bounds decide: 1 a positive margin, -1 none (a tie is an error), 0 nothing."""
     return (lower > 0).astype(np.int8) - (upper <= 0).astype(np.int8)
 

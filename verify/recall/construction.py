@@ -177,7 +177,7 @@ def _asked(module: Any) -> Logits:
     return last
 
 
-def load(spec: str) -> Construction:
+def load_construction(spec: str) -> Construction:
     """The construction, or the model, that `package.module:name` names, also in the current directory.
 
     Raises:

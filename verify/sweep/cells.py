@@ -22,7 +22,7 @@ from georecall.verify.claims.hops import FAMILY as MULTI_HOP
 from georecall.verify.claims.readouts import READOUTS, split_margins
 from georecall.verify.learned.language_model import language_model_cell
 from georecall.verify.margins.margins import margins
-from georecall.verify.recall.construction import load
+from georecall.verify.recall.construction import load_construction
 from georecall.verify.sweep.capacity import draw_succeeds, threshold
 from georecall.verify.sweep.learned import learned_cell, proof_size_cell
 from georecall.verify.sweep.learned_dimension import learned_dimension_cell
@@ -143,7 +143,7 @@ def recall_cell(construction: str, n_subjects: int, n_relations: int, seed: int,
         instance = hops[construction].instance(facts, **options)
         model, found = (made := instance.build()), instance.margins(made, None)
     else:
-        build = CONSTRUCTIONS.get(construction) or load(construction)
+        build = CONSTRUCTIONS.get(construction) or load_construction(construction)
         built = build(facts, **options)
         if not isinstance(built, Transformer):
             raise ValueError(f"{construction} gives no Transformer, whose dimension could be drawn")

@@ -12,7 +12,7 @@ from georecall import block_superposition, sequential_hops
 from georecall.constructions.files import reading
 from georecall.constructions.files.loading import load
 from georecall.constructions.files.onnx import save_onnx
-from georecall.constructions.files.reading import load_answers, whole
+from georecall.constructions.files.reading import load_answers, whole_file
 from georecall.constructions.files.safetensors import read, write
 from georecall.constructions.files.weights import answers_digest, save_safetensors
 from georecall.theory.facts.fact_table import FactTable
@@ -208,7 +208,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
 
     monkeypatch.setattr(reading.os, "fstat", grows)
     with pytest.raises(ValueError, match="it changed while it was read"):
-        whole(path, 100)
+        whole_file(path, 100)
 
 
 def test_a_file_is_looked_at_before_it_is_read(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from georecall.constructions.training.state import restored, save
+from georecall.constructions.training.state import restored, save_state
 from georecall.theory.tools.errors import CheckpointError
 
 ABOUT = {"recipe": "quick"}
@@ -15,7 +15,7 @@ LEAVES = [np.arange(12.0).reshape(3, 4), np.int32(3)]
 def test_a_damaged_state_is_refused_or_the_same(tmp_path: Path) -> None:
     """Flags of a zip file that say encrypted, patched, or of version 24 are errors of their own there."""
     path = tmp_path / "run.npz"
-    save(path, ABOUT, LEAVES, [0.5])
+    save_state(path, ABOUT, LEAVES, [0.5])
     written = path.read_bytes()
     refused = 0
     for place, byte in enumerate(written):

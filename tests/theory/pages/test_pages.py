@@ -8,7 +8,7 @@ import pytest
 import georecall
 from georecall.theory.claims import CLAIMS
 from georecall.theory.claims.claim import Claim, Step
-from georecall.theory.claims.notation import COMMON, letters
+from georecall.theory.claims.notation import COMMON, letters_used
 from georecall.theory.lemmas import LEMMAS
 from georecall.theory.lemmas.analysis import IDENTITIES
 from georecall.theory.tools.names import page_of
@@ -33,7 +33,7 @@ def rows(page: str) -> list[list[str]]:
 def unexplained(claim: Claim, page: str) -> set[str]:
     """Letters of a claim that neither the page's list of symbols nor the common notation explains."""
     said = section(page, "Symbols")
-    known = letters(said) | set(re.findall(r"`([^`]+)`", said)) | set(COMMON)
+    known = letters_used(said) | set(re.findall(r"`([^`]+)`", said)) | set(COMMON)
     written = {name: {name, rf"${name}$", name.strip("|"), rf"\{name}"} for name in claim.explained()}
     return {name for name, forms in written.items() if not forms & known and f"${name}$" not in said}
 

@@ -18,7 +18,7 @@ from georecall.verify.recall.construction import (
     Asking,
     UndecidedError,
     build,
-    load,
+    load_construction,
 )
 from georecall.verify.recall.floats import measured
 from georecall.verify.recall.user_code import ConstructionError
@@ -245,9 +245,9 @@ def here(tmp_path, monkeypatch):
 def test_a_construction_is_found_here_and_in_a_package(here):
     here("mine_a", "def build(facts): return 3\nclass K:\n    def __call__(self, facts): return 4\nk = K()")
     here("mine_p.sub", "from mine_a import build")
-    assert load("mine_a:build")(FACTS) == 3
-    assert load("mine_p.sub:build")(FACTS) == 3
-    assert load("mine_a:k")(FACTS) == 4
+    assert load_construction("mine_a:build")(FACTS) == 3
+    assert load_construction("mine_p.sub:build")(FACTS) == 3
+    assert load_construction("mine_a:k")(FACTS) == 4
 
 
 @pytest.mark.parametrize(
@@ -276,5 +276,5 @@ def test_a_wrong_path_is_said_in_one_line(here, spec, says):
     here("mine_exits", "raise SystemExit(3)")
     here("mine_needs", "import mine_missing")
     with pytest.raises(ConstructionError, match=says) as raised:
-        load(spec)
+        load_construction(spec)
     assert "\n" not in str(raised.value)

@@ -13,7 +13,7 @@ from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.verify.cli import run
 from georecall.verify.margins.queries import Facts, sample
 from georecall.verify.recall.assert_recalls import assert_recalls, check_construction
-from georecall.verify.recall.construction import load
+from georecall.verify.recall.construction import load_construction
 from georecall.verify.recall.floats import logits_of
 from georecall.verify.recall.user_code import ConstructionError
 from georecall.verify.recall.weights import check_recall
@@ -201,6 +201,6 @@ def test_a_model_of_any_package_is_judged_on_answers_in_numbers(package, capsys,
 
 def test_what_is_neither_is_refused(package, capsys):
     with pytest.raises(ConstructionError, match="is an int, not a function from facts to a model"):
-        load("mine.models.final:Holder.number")
+        load_construction("mine.models.final:Holder.number")
     assert run(["check", "single-hop", "--batch-size", "2"]) == 2
     assert "--batch-size goes with --construction" in capsys.readouterr().err

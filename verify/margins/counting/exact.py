@@ -18,7 +18,7 @@ from georecall.theory.facts.protocol import Table
 from georecall.theory.tools.arrays import Floats
 from georecall.theory.tools.blocks import Fold, fold
 from georecall.verify.margins.codebook import Codebook
-from georecall.verify.margins.counting.linear_map import Integers, NotExactError, largest
+from georecall.verify.margins.counting.linear_map import Integers, NotExactError, largest_magnitude
 from georecall.verify.margins.counting.separated import Separated
 from georecall.verify.margins.number_formats import granule
 from georecall.verify.margins.unembedding import Unembedding
@@ -179,12 +179,12 @@ class ExactMargins:
         shift = max(0, self.read.step - self.separated.step)
         if shift == 0 and (k == 1).all():
             return words
-        if largest(k) * self.read.largest >= 1 << max(0, 62 - shift):
+        if largest_magnitude(k) * self.read.largest >= 1 << max(0, 62 - shift):
             raise NotExactError("words beyond 2^62 units")
         return words.astype(np.int64) * k[:, None] << shift
 
     def _as_words(self, y: Integers) -> Integers:
         shift = max(0, self.separated.step - self.read.step)
-        if shift and largest(y) >= 1 << max(0, 62 - shift):
+        if shift and largest_magnitude(y) >= 1 << max(0, 62 - shift):
             raise NotExactError("readouts beyond 2^62 units")
         return y.astype(np.int64) << shift if shift else y

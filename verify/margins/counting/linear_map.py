@@ -91,7 +91,7 @@ class LinearMap:
     def add(self, out: Integers, x: Integers) -> None:
         """Adds the map of x to `out`; its type holds all partial sums."""
         if self.matrix is not None:
-            bound = self.reach * largest(x)
+            bound = self.reach * largest_magnitude(x)
             if bound >= 1 << 53:
                 raise NotExactError("float64 would round a matrix product")
             kind = np.float32 if bound < 1 << 24 else np.float64
@@ -107,7 +107,7 @@ class LinearMap:
                 out[target] += part.astype(out.dtype, copy=False)
 
 
-def largest(values: Integers) -> int:
+def largest_magnitude(values: Integers) -> int:
     """The largest magnitude."""
     return max(int(values.max(initial=0)), -int(values.min(initial=0)))
 

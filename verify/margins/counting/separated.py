@@ -35,7 +35,7 @@ from georecall.verify.margins.counting.linear_map import (
     LinearMap,
     NotExactError,
     integers,
-    largest,
+    largest_magnitude,
 )
 from georecall.verify.margins.number_formats import granule
 
@@ -157,10 +157,10 @@ class Separated:
         Raises:
             NotExactError: no integer type holds a number on the way.
         """
-        size = largest(x)
-        neuron = self.into.reach * size + largest(self.shifts)
+        size = largest_magnitude(x)
+        neuron = self.into.reach * size + largest_magnitude(self.shifts)
         hidden = _kind(neuron)
-        bound = self.through.reach * size + 3 * self.read.reach * neuron + largest(self.adds)
+        bound = self.through.reach * size + 3 * self.read.reach * neuron + largest_magnitude(self.adds)
         kind = _kind(bound)
         z, shared = self.into.applied(x, hidden), self.through.applied(x, kind)
         zeros = np.zeros(x.shape[1], dtype=hidden)  # NumPy's maximum of an array and a number is slow
