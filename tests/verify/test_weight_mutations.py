@@ -12,6 +12,7 @@ The table of CHANGES = 1000 changes per construction:
 """
 
 import json
+import re
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
@@ -32,6 +33,8 @@ from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.options import EXPERIMENTS, prepare
 from georecall.verify.margins.counting.separated import Separated
 from georecall.verify.margins.lead import Witness
+from georecall.verify.proofs.certificate import certificate
+from georecall.verify.proofs.coq import run as coq
 from georecall.verify.recall.recheck import margins as recheck_margins
 from georecall.verify.recall.weights import check_recall
 from georecall.verify.verdict.verdict import Verdict
@@ -240,6 +243,46 @@ def test_the_verdict_agrees_with_brute_force_for_every_option(brute_force, varia
     assert 0 < tally.wrong < tally.changes == changes
     soft = VARIANTS[variant][1].get("attention") == "soft"
     assert tally.inconclusive < (changes // 2 if soft else 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["single-hop", "sequential-hops", "two-sided-hops", "chain-of-thought"])
+def test_the_proof_kernel_agrees_with_brute_force_whatever_weight_is_changed(brute_force, proofs, name):
+    asked_of_coq, expected = [], []
+    rng = generator(2, "weight mutations", name)
+    for turn in range(24):
+        options = tuple(sorted(SMALL.get(name, {}).items()))
+        model, brute, asked = instances(name, options, brute_force)[turn % TABLES]
+        weights = {which: weight for which, weight in model.weights().items() if prod(weight.shape)}
+        which = str(rng.choice(sorted(weights)))
+        weight = changed(weights[which], rng)
+        w = brute.with_weight(which, weight)
+        least = min(brute.margins(w)[0].values())
+        holds = not brute.thinks or (least > 0 and not brute.premise_fails(w))
+        margin = least if holds else max(least, Fraction(1))
+        mutant = with_weight(model, which, weight)
+        found = certificate(mutant, brute.facts.answers, margin, asked=asked, by="logits")
+        defined = found.source.split("From Georecall")[1].split("\n", 1)[1].split("Lemma accepted")[0]
+        k = max((len(query["relations"]) for query in asked), default=1)
+        checks = [checked(brute.thinks, k, mu) for mu in (margin, margin + Fraction(1, 2**40))]
+        asks = f"Eval vm_compute in ({', '.join(checks)})."
+        asked_of_coq.append(f"Module M{turn}.\n{defined}\n{asks}\nEnd M{turn}.\n")
+        expected.append((holds, False))
+    header = "From Coq Require Import ZArith.\n"
+    header += "From Georecall Require Import transformer chain_of_thought forward certificate.\n"
+    (proofs / "mutants.v").write_text(header + "".join(asked_of_coq))
+    said = re.findall(r"= \((true|false), (true|false)\)", coq(proofs, "mutants.v"))
+    assert [(a == "true", b == "true") for a, b in said] == expected
+    assert len({holds for holds, _ in expected}) == (2 if name == "chain-of-thought" else 1)
+
+
+def checked(thinks, k, mu):
+    """The check of a certificate by logits, at a margin."""
+    mu = f"({mu.numerator} # {mu.denominator})"
+    decide = f"(by_logits weights A {mu})"
+    if thinks:
+        return f"chains_ok weights N {mu} {decide} table R K head neurons"
+    return f"hops_ok weights N {decide} table {'[(0, R)]%nat' if k == 1 else f'shares_{k}'}"
 
 
 def asked_for_the_first(separated, x, honest=Separated.readouts):

@@ -90,8 +90,9 @@ def command(
 
         print_json(report)
     elif report["accepted"]:
+        chains = f"every chain of at most {report['chains']} hops, " if report["chains"] else ""
         click.echo(
-            f"certified by Coq: {report['n_facts']} facts, {report['said']}every margin >= {report['margin']}"
+            f"certified by Coq: {report['n_facts']} facts, {chains}every margin >= {report['margin']}"
             f", by {report['by']}, {report['assumptions']} ({report['seconds']} s)"
         )
     elif report["witness"] is None:
@@ -230,7 +231,6 @@ def _certified(weighed: _Weighed, at_least: Any, out: str | None) -> dict[str, A
         "seconds": round(time.perf_counter() - began, 2),
         "witness": _witness(verdict) if wrong else None,
         "reason": None if taken or wrong else _why(found, verdict),
-        "said": f"every chain of at most {found.chains} hops, " if found.chains else "",
     }
 
 
