@@ -200,9 +200,9 @@ def _certified(weighed: _Weighed, at_least: Any, out: str | None) -> dict[str, A
             margin = at_least
             if by == "logits":
                 verdict = check_recall(model, facts, asked=asked, typed=typed)
-                if (
-                    margin is None
-                ):  # where some margin is not positive, Coq shall say that it is not at least 1
+                if tried and verdict.status == "refuted":
+                    return  # Coq has refused them, rightly
+                if margin is None:  # where some margin is not positive, Coq says that it is not at least 1
                     margin = Fraction(verdict.min_margin or 1) if verdict.status == "holds" else Fraction(1)
             found = certificate(model, facts.answers, margin, asked=asked, typed=typed, by=by)
             if found is not None:
