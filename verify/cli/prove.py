@@ -192,7 +192,8 @@ def _certified(weighed: _Weighed, at_least: Any, out: str | None) -> dict[str, A
     model, facts, asked, typed = weighed
     if out is not None and Path(out).exists() and not Path(out).is_dir():
         raise UsageError(f"cannot write to {out}: it is no folder")
-    tried, verdict = [], None
+    tried: list[Any] = []
+    verdict: Any = None
 
     def attempts() -> Iterator[Any]:
         nonlocal verdict
@@ -248,7 +249,7 @@ def _why(found: Any, verdict: Any) -> str:
 
 
 def _print(report: dict[str, Any], in_full: bool) -> None:
-    from georecall.verify.cli.terminal import console, escape, table
+    from georecall.verify.cli.terminal import console, escape
 
     to = console()
     for answer in report["theorems"]:
@@ -257,9 +258,9 @@ def _print(report: dict[str, Any], in_full: bool) -> None:
             for line in answer["statement"].splitlines():
                 to.print(f"  {escape(line)}", soft_wrap=True)
         to.print(f"  {escape(answer['assumptions'])}\n" if in_full else f"  {escape(answer['assumptions'])}")
-    listed = table("claim", "machine-checked", "without a theorem")
     for name, found in report["claims"].items():
-        steps = f": {'; '.join(found['steps'])}" if found["checked"] == "in part" else ""
-        listed.add_row(name, found["checked"] + steps, "; ".join(found["missing"]) or "-")
-    to.print(listed)
+        to.print(f"[bold]{name}[/bold]: {found['checked']}", soft_wrap=True)
+        for heading, steps in ("with a theorem", found["steps"]), ("without a theorem", found["missing"]):
+            if steps and found["checked"] != "in full":
+                to.print(f"  {heading}: {escape('; '.join(steps))}", soft_wrap=True)
     to.print(f"\n{len(report['theorems'])} theorems in {report['seconds']} s")
