@@ -78,10 +78,10 @@ def assert_recalls(
         >>> assert_recalls(lambda facts: in_place_superposition(facts, gate=0.25))
         Traceback (most recent call last):
             ...
-        AssertionError: 1 of 1 facts wrong; r0 of s0: right a0, got a1, margin -1
-             r0
-        s0  [a0]
-        N = 1, R = 1, |A| = 2; does not hold: every fact is recalled
+        AssertionError: 1 of 2 facts wrong; r0 of s0: right a0, got a1, margin -1
+             r0    r1
+        s0  [a0]   a1
+        N = 1, R = 2, |A| = 2; does not hold: every fact is recalled
     """
     asking = _asking(hops, chain_of_thought)
     claimed = {"d_model": d_model, "d_mlp": d_mlp, "n_layers": n_layers}
