@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from fractions import Fraction
-from itertools import product
+from itertools import permutations, product
 from math import lcm
 from typing import Any, NamedTuple
 
@@ -17,6 +17,8 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from georecall import MLP, Attention, Block, Transformer
+from georecall.constructions.transformer.layers import Norm
+from georecall.constructions.transformer.trained import ACTIVATIONS, BiasedAttention, NormedBlock
 from georecall.theory.facts.fact_table import FactTable
 
 
@@ -230,6 +232,59 @@ def random_model(
         attention=attention,
         attn_scale=attn_scale,
     )
+
+
+def trained_model(
+    seed: int,
+    *,
+    norm: str | None = "LN",
+    post: bool = False,
+    activation: str = "gelu",
+    bos: bool = False,
+    scale: float = 1.0,
+) -> Transformer:
+    """A random model with everything that trained ones have: biases, norms, an activation, a first token."""
+    rng, d_model = np.random.default_rng(seed), 6
+
+    def draw(*shape: int) -> Any:
+        return rng.normal(size=shape) * scale
+
+    def normed() -> Norm | None:
+        return None if norm is None else Norm(1 + draw(d_model), draw(d_model), 1e-3, norm == "LN")
+
+    def block() -> NormedBlock:
+        heads = [draw(2, d_model, 3), draw(2, d_model, 3), draw(2, d_model, 3), draw(2, 3, d_model)]
+        attend = BiasedAttention(*heads, draw(2, 3), draw(2, 3), draw(2, 3), draw(d_model))
+        mlp = ACTIVATIONS[activation](draw(d_model, 8), draw(8), draw(8, d_model), draw(d_model))
+        return NormedBlock(attend, mlp, normed(), normed(), post)
+
+    d_vocab = 5 + bos
+    return Transformer(
+        W_E=draw(d_vocab, d_model),
+        W_pos=draw(4, d_model),
+        blocks=(block(), block()),
+        W_U=draw(d_model, 3),
+        b_U=draw(3),
+        attn_scale=3**-0.5,
+        ln_final=normed(),
+        bos=d_vocab - 1 if bos else None,
+    )
+
+
+def every_array(N: int, R: int, k: int, T: int, *, typed: bool) -> Any:
+    """What the k-hop queries of T subjects answer in every table of bijections: (tables, R^k T)."""
+    bijections = np.array(list(permutations(range(N))))
+    n = R * k if typed else R
+    which = np.indices((len(bijections),) * n).reshape(n, -1)
+    tables, every = [bijections[row] for row in which], np.arange(which.shape[1])
+    columns = []
+    for word in product(range(R), repeat=k):
+        for subject in range(T):
+            at = np.full(len(every), subject)
+            for hop, relation in enumerate(word):
+                at = tables[hop * R + relation if typed else relation][every, at]
+            columns.append(at.astype(np.int8))
+    return np.stack(columns, axis=1)
 
 
 DIGITS = Context(prec=150)  # softmax of unequal scores is not rational: so many digits of it

@@ -1,12 +1,12 @@
 """C6 by counting, against the arrays of answers that all tables have."""
 
-import itertools
 import math
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from reference import every_array
 
 from georecall.bounds import (
     counts,
@@ -23,18 +23,7 @@ UNTYPED = [(3, 2, 2), (3, 2, 3), (4, 2, 2), (4, 2, 3), (3, 3, 2), (5, 1, 3), (4,
 
 def arrays(N: int, R: int, k: int, T: int, *, typed: bool) -> int:
     """How many arrays of k-hop answers T subjects have over all tables, by trying them all."""
-    bijections = np.array(list(itertools.permutations(range(N))))
-    n = R * k if typed else R
-    which = np.indices((len(bijections),) * n).reshape(n, -1)
-    tables, every = [bijections[row] for row in which], np.arange(which.shape[1])
-    columns = []
-    for word in itertools.product(range(R), repeat=k):
-        for subject in range(T):
-            at = np.full(len(every), subject)
-            for hop, relation in enumerate(word):
-                at = tables[hop * R + relation if typed else relation][every, at]
-            columns.append(at.astype(np.int8))
-    return len(np.unique(np.stack(columns, axis=1), axis=0))
+    return len(np.unique(every_array(N, R, k, T, typed=typed), axis=0))
 
 
 @pytest.mark.parametrize(("N", "R", "k"), TYPED)

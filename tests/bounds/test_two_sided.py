@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference import every_array
 
 import georecall
 from georecall.bounds import counting, two_sided
@@ -21,18 +22,7 @@ def most_told(N: int, R: int, k: int, T: int, U: int, *, typed: bool) -> int:
 
     They are those of tables that agree on which queries of T subjects are answered by one of U outputs.
     """
-    bijections = np.array(list(itertools.permutations(range(N))))
-    n = R * k if typed else R
-    which = np.indices((len(bijections),) * n).reshape(n, -1)
-    tables, every = [bijections[row] for row in which], np.arange(which.shape[1])
-    columns = []
-    for word in itertools.product(range(R), repeat=k):
-        for subject in range(T):
-            at = np.full(len(every), subject)
-            for hop, relation in enumerate(word):
-                at = tables[hop * R + relation if typed else relation][every, at]
-            columns.append(at)
-    answers = np.stack(columns, axis=1)
+    answers = every_array(N, R, k, T, typed=typed)
     told = defaultdict(set)
     for row in np.unique(np.where(answers < U, answers, -1), axis=0):
         told[(row >= 0).tobytes()].add(row.tobytes())

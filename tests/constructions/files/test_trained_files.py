@@ -6,14 +6,15 @@ from itertools import product
 
 import numpy as np
 import pytest
+from reference import trained_model
 
-from georecall import Attention, Transformer
+from georecall import Attention
 from georecall.constructions.files.loading import load
 from georecall.constructions.files.onnx import onnx_graph, save_onnx
 from georecall.constructions.files.safetensors import read, write
 from georecall.constructions.files.weights import save_safetensors, tensors
 from georecall.constructions.transformer.layers import Norm
-from georecall.constructions.transformer.trained import ACTIVATIONS, BiasedAttention, NormedBlock
+from georecall.constructions.transformer.trained import ACTIVATIONS
 from georecall.verify.engines.engine import onnxruntime_engine
 from georecall.verify.engines.formats import what_rounds
 from georecall.verify.margins import margins  # noqa: F401 (norms of balls)
@@ -26,52 +27,13 @@ SHAPES = [
 ]
 
 
-def trained(seed, *, norm="LN", post=False, activation="gelu", bos=False, biased=True):
-    rng = np.random.default_rng(seed)
-    d = 6
-
-    def draw(*shape):
-        return rng.normal(size=shape)
-
-    def normed():
-        return None if norm is None else Norm(1 + draw(d), draw(d), 1e-3, norm == "LN")
-
-    def block():
-        heads = [draw(2, d, 3), draw(2, d, 3), draw(2, d, 3), draw(2, 3, d)]
-        attention = (
-            BiasedAttention(*heads, draw(2, 3), draw(2, 3), draw(2, 3), draw(d))
-            if biased
-            else Attention(*heads)
-        )
-        return NormedBlock(
-            attention,
-            ACTIVATIONS[activation](draw(d, 8), draw(8), draw(8, d), draw(d)),
-            normed(),
-            normed(),
-            post,
-        )
-
-    V = 5 + bos
-    first = V - 1 if bos else None
-    return Transformer(
-        draw(V, d),
-        draw(4, d),
-        (block(), block()),
-        draw(d, 3),
-        draw(3),
-        attn_scale=3**-0.5,
-        ln_final=normed(),
-        bos=first,
-    )
-
-
 def asked(model):
     return np.array([[0, 3, 1], [2, 4, 0]]), np.array([0, 2, 1])
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda s: " ".join(map(str, s.values())))
 def test_a_trained_model_comes_back_as_it_went(shape, tmp_path):
-    model, path = trained(1, **shape), tmp_path / "m.safetensors"
+    model, path = trained_model(1, **shape), tmp_path / "m.safetensors"
     save_safetensors(model, path, ANSWERS, queries=[])
     file = load(path)
     assert {name: w.tolist() for name, w in file.model.weights().items()} == {
@@ -85,7 +47,7 @@ def test_a_trained_model_comes_back_as_it_went(shape, tmp_path):
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda s: " ".join(map(str, s.values())))
 def test_onnxruntime_agrees_within_the_proved_bounds(shape):
     pytest.importorskip("onnxruntime")
-    model = trained(2, **shape)
+    model = trained_model(2, **shape)
     proved = model.map(Ball.of).logits(*asked(model))
     tokens, positions = asked(model)
     computed = onnxruntime_engine(model)(tokens, np.broadcast_to(positions, tokens.shape))
@@ -96,7 +58,7 @@ def test_onnxruntime_agrees_within_the_proved_bounds(shape):
 def test_a_graph_of_a_trained_model_is_read_back(tmp_path):
     pytest.importorskip("onnx")
     for shape in SHAPES[::5]:
-        model, path = trained(3, **shape), tmp_path / "m.onnx"
+        model, path = trained_model(3, **shape), tmp_path / "m.onnx"
         save_onnx(model, path, ANSWERS, queries=[])
         again = load(path).model
         assert np.array_equal(again.logits(*asked(model)), model.logits(*asked(model)))
@@ -105,7 +67,7 @@ def test_a_graph_of_a_trained_model_is_read_back(tmp_path):
 
 
 def test_a_file_has_one_activation_and_one_kind_of_norm():
-    model = trained(4)
+    model = trained_model(4)
     first, second = model.blocks
     for other in (
         replace(second, mlp=ACTIVATIONS["relu"](*vars(second.mlp).values())),
@@ -124,7 +86,7 @@ def rewritten(tmp_path):
 
     def write_again(out=(), **metadata):
         path = tmp_path / "m.safetensors"
-        save_safetensors(trained(5), path, ANSWERS, queries=[])
+        save_safetensors(trained_model(5), path, ANSWERS, queries=[])
         about, weights = read(path)
         about |= {name: json.dumps(value) for name, value in metadata.items() if value is not None}
         about = {name: text for name, text in about.items() if metadata.get(name, 0) is not None}
@@ -168,7 +130,7 @@ def test_what_a_file_of_a_trained_model_does_not_say_is_assumed_aloud(rewritten)
 def test_folded_norms_have_no_weights_and_are_everywhere(rewritten):
     norms = ["blocks.0.ln", "blocks.1.ln", "ln_final"]
     model = load(rewritten(norms, norm="LNPre")).model
-    whole = trained(5)
+    whole = trained_model(5)
     plain = Norm(np.ones(6), np.zeros(6), 1e-3)
     blocks = tuple(replace(block, ln1=plain, ln2=plain) for block in whole.blocks)
     want = replace(whole, blocks=blocks, ln_final=plain)

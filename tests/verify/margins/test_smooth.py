@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from mpmath import mp, mpf
+from reference import trained_model
 
-from georecall import Attention, Block, Transformer, block_superposition
+from georecall import Attention, Block, block_superposition
 from georecall.constructions.transformer.arithmetic import gelu, normalised
 from georecall.constructions.transformer.layers import Norm
 from georecall.constructions.transformer.trained import ACTIVATIONS, BiasedAttention, NormedBlock
@@ -74,43 +75,6 @@ def test_norms_lie_within_their_bounds(centred, eps):
 def test_a_norm_of_what_does_not_vary_bounds_nothing():
     with np.errstate(all="ignore"):
         assert not np.isfinite(normalised(Ball.of(np.ones((1, 3))), 0.0, True).radius).any()
-
-
-def trained(seed, *, norm="LN", post=False, activation="gelu", bos=False, n_layers=2, scale=0.5, d=6, A=3):
-    """A random model with everything that trained ones have."""
-    rng = np.random.default_rng(seed)
-
-    def draw(*shape):
-        return rng.normal(size=shape) * scale
-
-    def normed():
-        return None if norm is None else Norm(1 + draw(d), draw(d), 1e-5, norm == "LN")
-
-    def block():
-        heads = [
-            draw(2, d, 3),
-            draw(2, d, 3),
-            draw(2, d, 3),
-            draw(2, 3, d),
-            draw(2, 3),
-            draw(2, 3),
-            draw(2, 3),
-        ]
-        mlp = ACTIVATIONS[activation](draw(d, 8), draw(8), draw(8, d), draw(d))
-        return NormedBlock(BiasedAttention(*heads, draw(d)), mlp, normed(), normed(), post)
-
-    blocks = tuple(block() for _ in range(n_layers))
-    vocabulary = 5 + bos
-    return Transformer(
-        W_E=draw(vocabulary, d),
-        W_pos=draw(4, d),
-        blocks=blocks,
-        W_U=draw(d, A),
-        b_U=draw(A),
-        attn_scale=3**-0.5,
-        ln_final=normed(),
-        bos=vocabulary - 1 if bos else None,
-    )
 
 
 def exactly(model, activation, tokens, positions):
@@ -183,7 +147,7 @@ def exactly(model, activation, tokens, positions):
     ids=str,
 )
 def test_every_logit_of_a_trained_model_lies_within_its_bounds(shape):
-    model = trained(3, **shape)
+    model = trained_model(3, scale=0.5, **shape)
     activation = shape.get("activation", "gelu")
     tokens, positions = np.array([[0, 3, 1], [2, 4, 0]]), np.array([0, 2, 1])
     proved = model.map(Ball.of).logits(tokens, positions)
@@ -196,7 +160,7 @@ def test_every_logit_of_a_trained_model_lies_within_its_bounds(shape):
 
 
 def test_margins_of_trained_models_are_certified_and_ties_stay_open():
-    model = trained(4)
+    model = trained_model(4, scale=0.5)
     found = margins(model, FACTS)
     for (r, s), low, high in zip(np.ndindex(2, 3), found.lower.ravel(), found.upper.ravel(), strict=True):
         logits = exactly(model, "gelu", [s, 3 + r], [0, 1])
@@ -241,7 +205,7 @@ def test_certificates_that_are_about_plain_models_do_not_apply():
 
 
 def test_shapes_of_what_trained_models_have_are_insisted_on():
-    model = trained(5)
+    model = trained_model(5, scale=0.5)
     block = model.blocks[0]
     wrong = {
         "b_Q": "blocks.0.attn.b_Q.0",
