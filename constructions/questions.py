@@ -119,8 +119,9 @@ def understand(facts: FactTable, question: str) -> tuple[int, list[int]]:
     relations = _Names(map(facts.relation_name, range(facts.n_relations)))
     ends = [(match.start(), match.end()) for match in _OF.finditer(question)]
     readings: dict[int, list[_Reading]] = {}  # of what stands from a place on
-    for start in [end for _, end in reversed(ends)] + [0]:
-        found: list[_Reading] = [(inexact, s, ()) for s, inexact in subjects.find(question[start:])]
+    for n_after, start in enumerate([end for _, end in reversed(ends)] + [0]):
+        rest = question[start:] if n_after <= subjects.most_of else ""  # no name has so many " of "
+        found: list[_Reading] = [(inexact, s, ()) for s, inexact in subjects.find(rest)]
         later = [(stop, end) for stop, end in ends if stop >= start and end in readings]
         for stop, end in later[: relations.most_of + 1]:
             for relation, inexact in relations.find(question[start:stop]):
@@ -176,9 +177,10 @@ def _not_understood(
     facts: FactTable, question: str, ends: Sequence[tuple[int, int]], subjects: _Names, relations: _Names
 ) -> str:
     """Which part of a question is no name: what is left when as many relations as possible are taken off."""
-    left = {0}
-    for stop, end in ends:
-        if any(relations.find(question[start:stop]) for start in left if start <= stop):
+    left, starts = {0}, [0, *(end for _, end in ends)]
+    for i, (stop, end) in enumerate(ends):
+        near = starts[max(0, i - relations.most_of) : i + 1]
+        if any(relations.find(question[start:stop]) for start in near if start in left and start <= stop):
             left.add(end)
     rest = question[max(left) :]
     known = ", ".join(inert(facts.relation_name(r)) for r in range(min(facts.n_relations, 8)))

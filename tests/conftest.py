@@ -24,6 +24,16 @@ settings.load_profile("ci")
 # for `settings.default.max_examples // 3`, and follows the profile too.
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """What is compiled is kept: by JAX, for each worker, and by Python, for the processes that tests start."""
+    if (cache := getattr(config, "cache", None)) is not None:
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = str(cache.mkdir(f"jax-{worker}"))
+        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.5"
+        os.environ["PYTHONPYCACHEPREFIX"] = str(cache.mkdir("pycache"))
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """`-n auto` in pyproject.toml: as many processes as cores for folders, none for single files or tests."""
     whole = all(os.path.isdir(argument) for argument in config.args)

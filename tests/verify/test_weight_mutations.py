@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from cases import BIJECTIVE, HOPS, VARIANTS
 from scipy.sparse import csr_array
 
 from georecall import Transformer
@@ -44,31 +45,15 @@ TABLES = 10  # so many instances share the changes
 TIE = Fraction(1, 1 << 200)  # where brute force is exact to 150 digits only
 
 # Options that keep an instance tiny; a construction that is not named here takes its defaults.
-SMALL: dict[str, dict[str, Any]] = {
+SMALL: dict[str, dict[str, Any]] = HOPS | {
     "chain-of-thought": {"hops": 2},
     "sequential-hops": {"hops": 2},
-    "hybrid-hops": {"hops": 3, "stages": 2},
-    "two-sided-hops": {"hops": 2},
     "single-hop-dense": {"code_length": 6},
     "linear-memory": {"code_length": 7},
     "random-feature-memory": {"code_length": 6},
 }
-BIJECTIVE = ("two-sided-hops", "single-hop-split")  # W_U holds inverses
 MUTATED = [name for name in CONSTRUCTIONS if name not in ("gradient-descent", "parallel-hops")]
 """Trained weights round, and parallel hops are judged at every number of hops, not the last alone."""
-VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
-    "chain-of-thought, softmax": ("chain-of-thought", {"hops": 2, "attention": "soft"}),
-    "chain-of-thought, readout, K = 3": ("chain-of-thought", {"hops": 3, "readout": "separate"}),
-    "composed-hops, typed, in place": ("composed-hops", {"hops": 2, "typed": True, "readout": "in-place"}),
-    "sequential-hops, typed": ("sequential-hops", {"hops": 2, "typed": True}),
-    "sequential-hops, merged": ("sequential-hops", {"hops": 2, "merged": True}),
-    "sequential-hops, merged, typed": ("sequential-hops", {"hops": 2, "merged": True, "typed": True}),
-    "hybrid-hops, typed": ("hybrid-hops", {"hops": 3, "stages": 2, "typed": True}),
-    "single-hop, gate 1.3": ("single-hop", {"gate": 1.3}),
-    "single-hop-quantized, 1 bit": ("single-hop-quantized", {"bits": 1}),
-    "single-hop-packed, 1 bit": ("single-hop-packed", {"bits": 1}),
-    "single-hop-narrow, distance 2": ("single-hop-narrow", {"code_distance": 2}),
-}
 
 
 def changed(weight: Any, rng: np.random.Generator) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cases import built
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,7 +18,6 @@ from georecall.constructions import CONSTRUCTIONS
 from georecall.constructions.files.loading import load_safetensors
 from georecall.constructions.files.weights import save_safetensors
 from georecall.verify.claims.options import prepare
-from georecall.verify.engines.engine import everything_asked
 
 torch = pytest.importorskip("torch", reason="the torch loader of constructions/README.md needs torch")
 torch.set_num_threads(1)  # for models as small as these, threads only wait for each other
@@ -43,13 +43,11 @@ def logits(module, tokens, positions):
 
 @pytest.mark.parametrize("name", CONSTRUCTIONS)
 def test_torch_has_the_very_logits_of_every_construction(loader, tmp_path, name):
-    fewer = {"hops": 2} if name == "parallel-hops" else {}  # its queries are N R^hops
-    prepared = prepare(name, subjects=12, relations=3, **fewer)
-    model = prepared.instance.build()
+    prepared, model, asked = built(name)
     path = tmp_path / "model.safetensors"
     save_safetensors(model, path, prepared.facts.answers, queries=prepared.instance.samples())
     module, rng = loader(path), np.random.default_rng(0)
-    for queries in everything_asked(prepared.instance.margins(model, None)):
+    for queries in asked:
         size = prod(queries.shape)
         some = np.arange(size) if size <= MOST else np.unique(rng.integers(size, size=MOST))
         tokens, positions, answers = queries.prompts(some)

@@ -8,9 +8,9 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from cases import EXACT
 
 from georecall import block_superposition, chain_of_thought, composed_hops
-from georecall.constructions import CONSTRUCTIONS
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.verify.claims import floors, hops, path_control, promise, readouts
 from georecall.verify.claims.check import check
@@ -200,7 +200,7 @@ def test_without_a_fault_the_same_way_holds_with_all_controls(path):
     assert [control.got for control in verdict.controls if not control.ok] == []
 
 
-@pytest.mark.parametrize("claim", [name for name in CONSTRUCTIONS if name != "gradient-descent"])
+@pytest.mark.parametrize("claim", EXACT)
 def test_every_claim_about_weights_is_controlled_the_way_it_is_decided(claim):
     verdict = check(claim, **SMALL)
     assert [c.ok for c in verdict.controls if c.name == WRONG_ANSWER.name] == [True], verdict.controls

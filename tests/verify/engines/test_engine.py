@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 from fractions import Fraction
-from functools import cache
 from math import prod
 
 import numpy as np
 import pytest
+from cases import EXACT, HOPS, VARIANTS, built
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,35 +34,6 @@ onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
 SMALL = {"subjects": 12, "relations": 3}
-OPTIONS = {
-    "chain-of-thought": {"hops": 3},
-    "composed-hops": {"hops": 2},
-    "sequential-hops": {"hops": 3},
-    "hybrid-hops": {"hops": 3, "stages": 2},
-    "parallel-hops": {"hops": 2},
-    "two-sided-hops": {"hops": 2},
-}
-EXACT = [name for name in CONSTRUCTIONS if name != "gradient-descent"]  # trained weights round
-VARIANTS = [
-    ("single-hop-quantized", {"bits": 3}),
-    ("single-hop-packed", {"bits": 5}),
-    ("single-hop-in-place", {"gate": 1.5}),
-    ("chain-of-thought", {"hops": 2, "readout": "separate"}),
-    ("chain-of-thought", {"hops": 3, "attention": "soft"}),
-    ("composed-hops", {"hops": 3, "readout": "in-place"}),
-    ("composed-hops", {"hops": 2, "typed": True}),
-    ("sequential-hops", {"hops": 3, "merged": True}),
-    ("sequential-hops", {"hops": 2, "typed": True}),
-    ("hybrid-hops", {"hops": 4, "stages": 3}),
-]
-
-
-@cache
-def built(name):
-    """A construction's weights, everything that it is asked, and sample queries."""
-    instance = prepare(name, **SMALL, **OPTIONS.get(name, {})).instance
-    model = instance.build()
-    return model, everything_asked(instance.margins(model, None)), instance.samples()
 
 
 def run_graph(graph):
@@ -79,9 +50,9 @@ def run_graph(graph):
 @pytest.mark.parametrize("name", CONSTRUCTIONS)
 def test_onnxruntime_agrees_on_every_query_of_every_construction(name):
     """On the very logits, but for trained weights, which round: there within what is proved."""
-    model, asked, _ = built(name)
+    _, model, asked = built(name)
     found = agreement(model, asked, onnxruntime_engine(model))
-    hops = OPTIONS.get(name, {}).get("hops", 1)
+    hops = HOPS.get(name, {}).get("hops", 1)
     # of a chain of thought every step of every chain of at most 3 hops
     n_all = sum(k * 12 * 3**k for k in (1, 2, 3)) if name == "chain-of-thought" else 12 * 3**hops
     assert (found.n_compared, found.n_all, found.n_different) == (n_all, n_all, 0)
@@ -90,8 +61,9 @@ def test_onnxruntime_agrees_on_every_query_of_every_construction(name):
         assert found.least > 0
 
 
-@pytest.mark.parametrize(("name", "options"), VARIANTS, ids=str)
-def test_and_at_other_options(name, options):
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_and_at_other_options(variant):
+    name, options = VARIANTS[variant]
     prepared = prepare(name, subjects=7, relations=2, **options)
     model = prepared.instance.build()
     asked = everything_asked(prepared.instance.margins(model, None))
@@ -105,8 +77,8 @@ def test_and_at_other_options(name, options):
 def test_float32_graphs_that_the_audit_allows_have_the_very_logits_too(name):
     from georecall.verify.engines.formats import what_rounds
 
-    model, asked, samples = built(name)
-    if why := what_rounds(model, samples, "float32"):
+    prepared, model, asked = built(name)
+    if why := what_rounds(model, prepared.instance.samples(), "float32"):
         assert name in ("random-feature-memory", "best-linear-memory") or name not in EXACT, why
         return
     found = agreement(model, asked, onnxruntime_engine(model, dtype="float32"))
@@ -145,7 +117,7 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_in_the_graph_is_seen(fault):
     name, at, change = FAULTS[fault]
-    model, asked, _ = built(name)
+    _, model, asked = built(name)
     graph = onnx_graph(model)
     (node,) = [node for node in graph.graph.node if node.name == at]
     if "op_type" in change:
@@ -168,7 +140,7 @@ def test_a_fault_in_the_graph_is_seen(fault):
 def test_a_fault_in_one_number_of_any_weight_is_seen_wherever_the_proof_sees_it(name):
     """The graph of a model with one entry of a weight moved by one disagrees on exactly those queries whose
     proved logits differ, and agrees with what is proved of the changed model."""
-    model, asked, _ = built(name)
+    _, model, asked = built(name)
     asked = asked[-1:]
     rng = generator(0, "faults", name)
     dense = model.dense()
@@ -301,7 +273,7 @@ def test_queries_that_are_too_many_are_inconclusive(monkeypatch):
 
 
 def test_of_too_many_queries_the_kinds_that_are_few_are_compared_in_full():
-    model, asked, _ = built("chain-of-thought")
+    _, model, asked = built("chain-of-thought")
     found = agreement(model, asked, onnxruntime_engine(model), most=1 << 20)
     assert sum(prod(queries.shape) for queries in asked[:1]) < found.n_compared < found.n_all
     assert (found.n_exact, found.n_different) == (found.n_compared, 0)
@@ -339,7 +311,7 @@ def test_margins_that_rounding_leaves_open_are_inconclusive():
 
 def test_the_control_negates_a_weight_that_is_read():
     for name in CONSTRUCTIONS:
-        model, asked, _ = built(name)
+        _, model, asked = built(name)
         assert altered_weight(model, asked[0], onnxruntime_engine).ok
 
 
@@ -352,8 +324,8 @@ def test_a_claim_that_does_not_hold_is_not_asked_of_an_engine():
 
 
 def test_chains_of_thought_of_anyones_weights_are_asked_step_by_step():
-    model, asked, samples = built("chain-of-thought")
-    verdict = check_recall(model, asked[0].facts, asked=samples, engine="onnxruntime")
+    prepared, model, asked = built("chain-of-thought")
+    verdict = check_recall(model, asked[0].facts, asked=prepared.instance.samples(), engine="onnxruntime")
     assert verdict.status == "holds"
     assert verdict.measured["engine_queries"] == sum(prod(queries.shape) for queries in asked)
     assert all(isinstance(queries, Chains) for queries in asked)

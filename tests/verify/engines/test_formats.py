@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cases import EXACT, HOPS
 
 from georecall import constructions
-from georecall.constructions import CONSTRUCTIONS
 from georecall.constructions.files.loading import load_safetensors
 from georecall.constructions.files.weights import save_safetensors, tensors
 from georecall.verify.claims.options import prepare
@@ -43,7 +43,7 @@ ALLOWED = {
 
 
 def test_the_table_names_every_construction_that_is_built():
-    assert ALLOWED.keys() == CONSTRUCTIONS.keys() - {"gradient-descent"}  # trained weights round
+    assert ALLOWED.keys() == set(EXACT)
 
 
 def test_the_documentation_has_the_same_table():
@@ -66,7 +66,7 @@ def number(dtype):
 
 @pytest.mark.parametrize("name", ALLOWED)
 def test_what_the_audit_allows_is_written_read_and_computed_without_rounding(plain, tmp_path, name):
-    prepared = prepare(name, **SIZES)
+    prepared = prepare(name, **SIZES, **HOPS.get(name, {}))
     model, samples = prepared.instance.build(), prepared.instance.samples()
     asked = everything_asked(prepared.instance.margins(model, None))[-1]
     allowed = []

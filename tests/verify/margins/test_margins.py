@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from cases import C1
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,13 +31,6 @@ from georecall.verify.margins.queries import Chains, Facts
 from georecall.verify.margins.rationals import Weight
 from georecall.verify.recall.weights import check_recall
 
-FAMILY = [
-    "single-hop",
-    "single-hop-in-place",
-    "single-hop-narrow",
-    "single-hop-quantized",
-    "single-hop-packed",
-]
 SEEDS = st.integers(0, 2**32 - 1)
 SIZES = {"N": st.integers(1, 4), "R": st.integers(1, 3), "A": st.integers(2, 5)}
 MODELS = st.fixed_dictionaries(
@@ -110,9 +104,7 @@ def test_without_a_budget_for_rationals_bounds_still_hold_and_every_sign_is_deci
     assert found.exact == (found.method != "filtered")
 
 
-@given(
-    seed=SEEDS, N=st.integers(1, 6), R=st.integers(1, 4), A=st.integers(2, 9), name=st.sampled_from(FAMILY)
-)
+@given(seed=SEEDS, N=st.integers(1, 6), R=st.integers(1, 4), A=st.integers(2, 9), name=st.sampled_from(C1))
 def test_codebook_exhaustive_and_fractions_agree_on_every_construction(
     plain, random_table, seed, N, R, A, name
 ):
@@ -133,7 +125,7 @@ def test_codebook_exhaustive_and_fractions_agree_on_every_construction(
     N=st.integers(1, 5),
     R=st.integers(1, 4),
     A=st.integers(2, 7),
-    name=st.sampled_from(FAMILY[:3] + FAMILY[4:]),
+    name=st.sampled_from(C1[:3] + C1[4:]),
     gate=st.sampled_from([1.3, 0.9, 0.1, 2.7, 1 / 3, 1e-20, 1.0 + 2.0**-52, 12345.678]),
 )
 def test_gates_that_are_not_dyadic_are_decided_exactly(plain, random_table, seed, N, R, A, name, gate):
@@ -146,7 +138,7 @@ def test_gates_that_are_not_dyadic_are_decided_exactly(plain, random_table, seed
         assert_bounds(found, truth)
 
 
-@given(seed=SEEDS, name=st.sampled_from(FAMILY), rounded=st.sampled_from([np.int64, np.int32, np.int16]))
+@given(seed=SEEDS, name=st.sampled_from(C1), rounded=st.sampled_from([np.int64, np.int32, np.int16]))
 def test_integer_and_float64_weights_have_identical_margins(random_table, seed, name, rounded):
     table = random_table(seed, 5, 3, 6)
     options = {"code": Code(sign_code(6).words)} if name == "single-hop-quantized" else {}
@@ -161,7 +153,7 @@ def test_integer_and_float64_weights_have_identical_margins(random_table, seed, 
         assert found.worst == want.worst
 
 
-@given(seed=SEEDS, name=st.sampled_from(FAMILY), power=st.integers(-300, 300))
+@given(seed=SEEDS, name=st.sampled_from(C1), power=st.integers(-300, 300))
 def test_an_unembedding_scaled_by_a_power_of_two_scales_every_margin(random_table, seed, name, power):
     table = random_table(seed, 4, 2, 5)
     model = CONSTRUCTIONS[name](table)

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from cases import C1
 
 from georecall import (
     block_superposition,
@@ -25,16 +26,8 @@ from georecall.verify.recall.laws import LAWS
 from georecall.verify.recall.user_code import ConstructionError
 from georecall.verify.verdict.verdict import Verdict
 
-SINGLE = (
-    "single-hop",
-    "single-hop-in-place",
-    "single-hop-narrow",
-    "single-hop-quantized",
-    "single-hop-packed",
-)
 
-
-@pytest.mark.parametrize("name", [*SINGLE, "sign-code-memory"])
+@pytest.mark.parametrize("name", [*C1, "sign-code-memory"])
 def test_what_recalls_every_table_passes(name):
     assert_recalls(CONSTRUCTIONS[name])
 

@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from cases import BIJECTIVE, C1
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,13 +19,7 @@ from georecall.verify.strategies import codes, fact_tables, table_of
 
 ONE, TWO, THREE, THOUGHT = Asking(), Asking(2), Asking(3), Asking(chain_of_thought=True)
 UNDER_TEST = {  # construction, how it is asked, and the laws that hold exactly
-    **{
-        name: (CONSTRUCTIONS[name], ONE, LAWS)
-        for name in (
-            *("single-hop", "single-hop-in-place", "single-hop-narrow", "single-hop-quantized"),
-            *("single-hop-packed", "sign-code-memory"),
-        )
-    },
+    **{name: (CONSTRUCTIONS[name], ONE, LAWS) for name in (*C1, "sign-code-memory")},
     "chain-of-thought": (CONSTRUCTIONS["chain-of-thought"], THOUGHT, LAWS),
     "composed-hops": (CONSTRUCTIONS["composed-hops"], TWO, LAWS),
     "sequential-hops": (CONSTRUCTIONS["sequential-hops"], TWO, LAWS),
@@ -63,7 +58,6 @@ UNDER_TEST = {  # construction, how it is asked, and the laws that hold exactly
         (laws.scaling_the_readout,),
     ),
 }
-BIJECTIVE = ("two-sided-hops", "single-hop-split")  # W_U holds inverses
 CASES = [(name, law) for name, (_, _, exact) in UNDER_TEST.items() for law in exact]
 
 

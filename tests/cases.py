@@ -1,0 +1,57 @@
+"""One table of cases over the public list: each construction, as small as tests can ask it, and variants."""
+
+from functools import cache
+from typing import Any, NamedTuple
+
+from georecall import Transformer
+from georecall.constructions import CONSTRUCTIONS
+from georecall.verify.claims import single_hop
+from georecall.verify.claims.options import Prepared, prepare
+from georecall.verify.engines.engine import everything_asked
+from georecall.verify.margins.queries import Queries
+
+C1 = tuple(experiment.name for experiment in single_hop.FAMILY)
+EXACT = [name for name in CONSTRUCTIONS if name != "gradient-descent"]  # trained weights round
+BIJECTIVE = ("two-sided-hops", "single-hop-split")  # W_U holds inverses
+
+HOPS: dict[str, dict[str, Any]] = {  # the others take their defaults
+    "chain-of-thought": {"hops": 3},
+    "composed-hops": {"hops": 2},
+    "sequential-hops": {"hops": 3},
+    "hybrid-hops": {"hops": 3, "stages": 2},
+    "parallel-hops": {"hops": 2},
+    "two-sided-hops": {"hops": 2},
+}
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "chain-of-thought, softmax": ("chain-of-thought", {"hops": 2, "attention": "soft"}),
+    "chain-of-thought, readout, K = 3": ("chain-of-thought", {"hops": 3, "readout": "separate"}),
+    "composed-hops, typed, in place": ("composed-hops", {"hops": 2, "typed": True, "readout": "in-place"}),
+    "composed-hops, three, in place": ("composed-hops", {"hops": 3, "readout": "in-place"}),
+    "sequential-hops, typed": ("sequential-hops", {"hops": 2, "typed": True}),
+    "sequential-hops, merged": ("sequential-hops", {"hops": 2, "merged": True}),
+    "sequential-hops, merged, typed": ("sequential-hops", {"hops": 2, "merged": True, "typed": True}),
+    "hybrid-hops, typed": ("hybrid-hops", {"hops": 3, "stages": 2, "typed": True}),
+    "hybrid-hops, four in three": ("hybrid-hops", {"hops": 4, "stages": 3}),
+    "single-hop, gate 1.3": ("single-hop", {"gate": 1.3}),
+    "single-hop-in-place, gate 1.5": ("single-hop-in-place", {"gate": 1.5}),
+    "single-hop-quantized, 1 bit": ("single-hop-quantized", {"bits": 1}),
+    "single-hop-packed, 1 bit": ("single-hop-packed", {"bits": 1}),
+    "single-hop-packed, 5 bits": ("single-hop-packed", {"bits": 5}),
+    "single-hop-narrow, distance 2": ("single-hop-narrow", {"code_distance": 2}),
+}
+
+
+class Built(NamedTuple):
+    """A construction's weights, and everything that it is asked."""
+
+    prepared: Prepared
+    model: Transformer
+    asked: list[Queries]
+
+
+@cache
+def built(name: str) -> Built:
+    """The construction on twelve subjects and three relations, once in a process."""
+    prepared = prepare(name, subjects=12, relations=3, **HOPS.get(name, {}))
+    model = prepared.instance.build()
+    return Built(prepared, model, everything_asked(prepared.instance.margins(model, None)))
