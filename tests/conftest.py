@@ -25,7 +25,7 @@ settings.load_profile("ci")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """What is compiled is kept: by JAX, for each worker, and by Python, for the processes that tests start."""
+    """What is compiled is kept: by JAX, for each worker; by Python, for the processes that tests start."""
     if (cache := getattr(config, "cache", None)) is not None:
         worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
         os.environ["JAX_COMPILATION_CACHE_DIR"] = str(cache.mkdir(f"jax-{worker}"))
