@@ -286,7 +286,7 @@ def asked_for_the_first(separated, x, honest=Separated.readouts):
         ),
         (
             "composed-hops",
-            "georecall.verify.margins.margins.signs",
+            "georecall.verify.margins.ledger.signs_of_bounds",
             lambda lower, upper: (lower >= 0) * 2 - 1,
         ),
         (
