@@ -100,6 +100,7 @@ neurons are silent. The block asked for holds $v_j + 2\,\mathrm{gate}$, and its 
             "leak and threshold below the gate",
             "proved",
             ("single-hop-leak", "single-hop-leak-threshold", "single-hop-leak-sharp"),
+            "below_gate.leaks, below_gate.single_hop_below_gate, below_gate.single_hop_below_gate_sharp",
         ),
         _whole("C1:", "single_hop"),
         _CHECKED,
