@@ -89,7 +89,7 @@ as a share, is lost.""",
         Step(
             "these weights answer these queries, for every number of hops",
             "checked",
-            ("every query exactly",),
+            ("every query exactly, or the windows certificate",),
             "certificate.every_hop",
         ),
         Step("no constant depth", "open", ("conditional on NC1 not in TC0 (Barrington)",)),

@@ -38,6 +38,7 @@ from georecall.verify.margins.induction import PremiseError, induction
 from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import Chains, sample
 from georecall.verify.margins.transitions import transitions
+from georecall.verify.margins.windows import composes, windows
 from georecall.verify.usage import Option, UsageError
 from georecall.verify.verdict.verdict import ControlResult, HypothesisResult
 
@@ -213,11 +214,34 @@ def again_in_a_pass(alphabet: Any) -> Again:
     """`Instance.again` for hops of one pass, whose relations are these."""
 
     def again(model: Transformer, facts: FactTable, path: str) -> Margins:
-        if path == "transitions":
-            return transitions(model, facts, alphabet)
+        if path in ("transitions", "windows"):
+            return certified(model, facts, alphabet, path)
         return margins(model, Chains(facts, alphabet))
 
     return again
+
+
+def certified(
+    model: Transformer,
+    facts: FactTable,
+    alphabet: Any,
+    path: str | None = None,
+    *,
+    progress: Progress | None = None,
+) -> Margins:
+    """Margins of queries that stand for all, by the certificate named, or the first that applies.
+
+    Raises:
+        PremiseError: none applies; the message is the first one's, but for a model of slots.
+    """
+    if path == "windows":
+        return windows(model, facts, alphabet, progress=progress)
+    try:
+        return transitions(model, facts, alphabet, progress=progress)
+    except PremiseError:
+        if path is not None or not composes(model, facts.n_subjects):
+            raise
+        return windows(model, facts, alphabet, progress=progress)
 
 
 def all_margins(
@@ -225,7 +249,7 @@ def all_margins(
 ) -> Margins:
     """Margins that speak for all N R^k queries where that is feasible, and what was done.
 
-    All of them, if they are few enough; else those that stand for all (`verify.margins.transitions`); else,
+    All of them, if they are few enough; else those that stand for all (`certified`); else,
     where that is too much too, all strings for some random subjects: such margins speak for these alone, and
     their number, less than N R^k, says so.
     """
@@ -235,7 +259,7 @@ def all_margins(
     if enumerable and facts.n_subjects * R**hops * each <= _BUDGET:
         return margins(model, Chains(facts, alphabet), progress=progress)
     try:
-        return transitions(model, facts, alphabet, progress=progress)
+        return certified(model, facts, alphabet, progress=progress)
     except PremiseError:
         if not enumerable or R**hops * each > 16 * _BUDGET:
             raise  # not even one subject is feasible

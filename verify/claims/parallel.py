@@ -29,6 +29,7 @@ from georecall.verify.margins.found import Margins
 from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import Chains, sample
 from georecall.verify.margins.transitions import Representatives
+from georecall.verify.margins.windows import composed, of_maps
 from georecall.verify.verdict.verdict import ControlResult
 
 _N, _R, _HOPS = 8, 2, 3  # of the companion: two layers
@@ -111,11 +112,18 @@ class Parallel(Experiment):
 def every_length(
     model: Transformer, facts: FactTable, alphabet: NDArray[np.int64], *, progress: Progress | None = None
 ) -> Margins:
-    """Margins of all queries of k hops, or of fewer (none, too) if those have a smaller least margin."""
+    """Margins of all queries of k hops, or of fewer (none, too) if those have a smaller least margin.
+
+    Where they are too many, margins of queries that stand for them (`verify.margins.windows`).
+    """
     everyone = np.arange(facts.n_subjects)
     found = all_margins(model, facts, alphabet, progress=progress)
     shorter = [margins(model, Representatives(facts, everyone[:, None], everyone))]
-    shorter += [all_margins(model, facts, alphabet[:k]) for k in range(1, len(alphabet))]
+    if found.path == "windows":
+        maps = composed(model, facts, len(alphabet))
+        shorter += [of_maps(model, facts, maps, alphabet[:k]) for k in range(1, len(alphabet))]
+    else:
+        shorter += [all_margins(model, facts, alphabet[:k]) for k in range(1, len(alphabet))]
     least = min(shorter, key=lambda other: other.minimum[0])
     return least if least.minimum[0] < found.minimum[0] else found
 

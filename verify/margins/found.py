@@ -13,7 +13,7 @@ from georecall.verify.margins.lead import Witness
 from georecall.verify.margins.queries import Queries
 from georecall.verify.usage import show
 
-Method = Literal["exhaustive", "codebook", "filtered", "induction", "transitions", "measured"]
+Method = Literal["exhaustive", "codebook", "filtered", "induction", "transitions", "windows", "measured"]
 
 
 class Found(Protocol):
@@ -49,7 +49,7 @@ class Found(Protocol):
 
     @property
     def path(self) -> str:
-        """Which code decided: counting, filtered, margins, transitions, induction or measured."""
+        """Which code decided: counting, filtered, margins, transitions, windows, induction or measured."""
 
     @property
     def worst(self) -> Witness | None:
@@ -110,7 +110,7 @@ class Margins:
 
     def gap(self, n_queries: int) -> str | None:
         """What was asked, in words, where neither it nor its certificate stands for so many queries."""
-        if self.method in ("induction", "transitions") or self.n_facts >= n_queries:
+        if self.method in ("induction", "transitions", "windows") or self.n_facts >= n_queries:
             return None
         return (
             f"only {self.n_facts} of {show(n_queries)} queries verified, all strings of "

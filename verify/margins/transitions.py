@@ -214,12 +214,7 @@ def _positions_read(model: Transformer, hops: int) -> list[list[int]]:
         raise PremiseError("without W_pos no position can be told from another")
     if model.n_ctx <= hops:
         raise PremiseError(f"{hops} hops need {hops + 1} positions, the model has {model.n_ctx}")
-    scored = np.zeros(model.d_model, dtype=bool)
-    for block in model.blocks:
-        for weight in (*block.attention.W_Q, *block.attention.W_K) if block.attention else ():
-            scored |= _rows(weight)
-    if (scored & _columns(model.W_E)).any():
-        raise PremiseError("tokens must not write to queries or keys")
+    check_unscored(model)
     written = np.zeros(model.d_model, dtype=bool)
     reads: list[list[int]] = []
     for number, block in enumerate(model.blocks):
@@ -228,20 +223,35 @@ def _positions_read(model: Transformer, hops: int) -> list[list[int]]:
             if number and (written & np.any([_rows(W_V) for W_V in block.attention.W_V], axis=0)).any():
                 raise PremiseError(f"the heads of layer {number} must read what tokens alone have written")
             heads = zip(block.attention.W_Q, block.attention.W_K, strict=True)
-            reads[-1] = [_read(model, W_Q, W_K, hops, number) for W_Q, W_K in heads]
+            reads[-1] = [position_read(model, W_Q, W_K, hops, number) for W_Q, W_K in heads]
             for W_O in block.attention.W_O:
                 written |= _columns(W_O)
         if block.mlp is not None:
             written |= _columns(block.mlp.W_out) | (np.asarray(block.mlp.b_out) != 0)
-    if (scored & written).any():
-        raise PremiseError("layers must not write to queries or keys")
     return reads
 
 
-def _read(model: Transformer, W_Q: Any, W_K: Any, hops: int, number: int) -> int:
-    """The one position with the largest score at the last one."""
-    positions = Ball.of(dense(model.W_pos)[: hops + 1])
-    queries = times(positions[hops:], Ball.of(W_Q))
+def check_unscored(model: Transformer) -> None:
+    """Scores depend on positions alone: tokens and layers write to neither queries nor keys."""
+    scored, written = np.zeros(model.d_model, dtype=bool), np.zeros(model.d_model, dtype=bool)
+    for block in model.blocks:
+        if block.attention is not None:
+            for weight in (*block.attention.W_Q, *block.attention.W_K):
+                scored |= _rows(weight)
+            for W_O in block.attention.W_O:
+                written |= _columns(W_O)
+        if block.mlp is not None:
+            written |= _columns(block.mlp.W_out) | (np.asarray(block.mlp.b_out) != 0)
+    if (scored & _columns(model.W_E)).any():
+        raise PremiseError("tokens must not write to queries or keys")
+    if (scored & written).any():
+        raise PremiseError("layers must not write to queries or keys")
+
+
+def position_read(model: Transformer, W_Q: Any, W_K: Any, last: int, number: int) -> int:
+    """The one position with the largest score at the last of 0..last."""
+    positions = Ball.of(dense(model.W_pos)[: last + 1])
+    queries = times(positions[last:], Ball.of(W_Q))
     scores = inner(queries, times(positions, Ball.of(W_K)), model.attn_scale)
     largest = hardmax(scores, np.zeros(scores.shape, dtype=bool))
     t = int(largest.mid[0].argmax())

@@ -7,13 +7,12 @@ import numpy as np
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.arrays import Numbers
-from georecall.verify.claims.hops import chain_margins
+from georecall.verify.claims.hops import certified, chain_margins
 from georecall.verify.claims.path_control import wrong_answer
 from georecall.verify.margins.decide import decide_recall_by
 from georecall.verify.margins.found import Found
 from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import Chains
-from georecall.verify.margins.transitions import transitions
 from georecall.verify.verdict.verdict import ControlResult
 
 _FEW = 16  # subjects that are asked about
@@ -40,13 +39,13 @@ def wrong_answer_of(
     few = np.arange(max(0, N - _FEW), N)
 
     def again(table: FactTable, path: str) -> Found | None:
-        if path in ("induction", "transitions") and table is facts:
+        if path in ("induction", "transitions", "windows") and table is facts:
             return found
         if max_hops is not None:
             return chain_margins(model, table, 1, max_hops=max_hops)
         assert alphabet is not None
-        if path == "transitions":
-            return transitions(model, table, alphabet)
+        if path in ("transitions", "windows"):
+            return certified(model, table, alphabet, path)
         return margins(model, Chains(table, alphabet, subjects=few))
 
     if alphabet is None and max_hops is None:

@@ -58,3 +58,21 @@ def test_groups_of_tables_are_told():
     )
     assert parallel.group(FactTable([[0, 0]], n_attributes=2)) is None
     assert parallel.group(random_bijections(100, 2, rng=np.random.default_rng(0))) is None
+
+
+def test_queries_too_many_to_ask_are_certified_for_every_number_of_hops():
+    verdict = check("parallel-hops", subjects=6, relations=2, hops=40)
+    assert (verdict.status, verdict.method, verdict.n_queries) == ("holds", "windows", 6 * 2**40)
+    assert verdict.measured["n_layers"] == 6
+
+
+def test_one_wrong_fact_among_queries_too_many_to_ask_is_found(monkeypatch):
+    build = parallel.parallel_hops
+
+    def wrong(facts, **options):
+        return build(facts.altered(1, 0, int(facts.answers[0, 1] + 1) % facts.n_subjects), **options)
+
+    monkeypatch.setattr(parallel, "parallel_hops", wrong)
+    verdict = check("parallel-hops", subjects=6, relations=2, hops=40, controls=False)
+    assert (verdict.status, verdict.method) == ("refuted", "windows")
+    assert len(verdict.witness.relations) == 40

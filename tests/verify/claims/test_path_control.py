@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from cases import EXACT
 
-from georecall import block_superposition, chain_of_thought, composed_hops
+from georecall import block_superposition, chain_of_thought, composed_hops, parallel_hops
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.verify.claims import floors, hops, path_control, promise, readouts
 from georecall.verify.claims.check import check
 from georecall.verify.claims.path_control import WRONG_ANSWER, small_table, wrong_answer
 from georecall.verify.engines import engine
 from georecall.verify.engines.agreement import Agreement
-from georecall.verify.margins import codebook, decide, induction, ledger, transitions
+from georecall.verify.margins import codebook, decide, induction, ledger, transitions, windows
 from georecall.verify.margins.counting import exact
 from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import Chains, sample
@@ -67,6 +67,11 @@ def transitions_alone(patch):
     patch.setattr(hops, "transitions", always_right(transitions.transitions))
 
 
+def windows_alone(patch):
+    patch.setattr(hops, "_BUDGET", 0)
+    patch.setattr(hops, "windows", always_right(windows.windows))
+
+
 def filtered_alone(patch):
     patch.setattr(decide, "_MANY", 0)
     patch.setattr(decide, "count", lambda *_, **__: None)
@@ -109,6 +114,16 @@ FAULTS = {
     "transitions, typed": (
         lambda: check("hybrid-hops", **SMALL, hops=3, typed=True),
         transitions_alone,
+        WRONG_ANSWER.name,
+    ),
+    "windows": (
+        lambda: check("parallel-hops", subjects=6, relations=2, hops=3),
+        windows_alone,
+        WRONG_ANSWER.name,
+    ),
+    "windows, of anyone's weights": (
+        lambda: check_recall(parallel_hops(TWO, hops=2), TWO, asked=HOPS),
+        windows_alone,
         WRONG_ANSWER.name,
     ),
     "induction, hard": (
