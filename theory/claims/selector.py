@@ -112,8 +112,18 @@ others of its set, and at most 0 elsewhere, attained by the answer of $r'$.""",
             ("proof",),
             "disjoint.disjoint_own, disjoint.disjoint_others",
         ),
-        Step("a coordinate of a word of the asked set, or of another", "proved", ("disjoint-coordinate",)),
-        Step("disjoint sets of unequal sizes", "prose", ("proof",)),
+        Step(
+            "a coordinate of a word of the asked set, or of another",
+            "proved",
+            ("disjoint-coordinate",),
+            "disjoint.disjoint_logit",
+        ),
+        Step(
+            "disjoint sets of unequal sizes",
+            "prose",
+            ("proof",),
+            "disjoint.unequal_own, disjoint.unequal_others",
+        ),
         Step(
             "these weights recall this table", "checked", ("every fact, exactly",), "certificate.every_fact"
         ),

@@ -75,6 +75,10 @@ def nested(rows: Any, kind: str) -> str:
     return "[" + "; ".join("[" + "; ".join(str(int(x)) for x in row) + f"]%{kind}" for row in rows) + "]"
 
 
+def numerals(values: Any) -> str:
+    return "[" + "; ".join(str(int(x)) for x in values) + "]"
+
+
 def table(rng: np.random.Generator, N: int, R: int, A: int | None = None) -> FactTable:
     return FactTable(rng.integers(0, A or N, (R, N)), n_attributes=A or N)
 
@@ -261,6 +265,17 @@ def disjoint_cases() -> Iterator[Case]:
         yield Case(
             f"disjoint_{seed}", term, model, [([s, N + r], [0, 1]) for s in range(N) for r in range(R)]
         )
+    for sizes in [2], [2, 3], [5, 1, 4]:
+        N, R, starts = max(sizes), len(sizes), np.cumsum([0, *sizes[:-1]])
+        facts = FactTable([start + np.arange(N) % size for start, size in zip(starts, sizes, strict=True)])
+        each, gate = [sign_code(size).words for size in sizes], Fraction(3, 4)
+        lengths, rows = [len(words[0]) for words in each], [row for words in each for row in words]
+        of = f"(fun a => nth a {numerals(np.repeat(np.arange(R), sizes))} 0)%nat"
+        given = f"let pi := listed {nested(facts.answers, 'nat')} in let u := words {nested(rows, 'Z')} in "
+        term = f"{given}unequal {N} {R} (fun r => nth r {numerals(lengths)} 0)%nat {of} pi u {q(gate)}"
+        prompts = [([s, N + r], [0, 1]) for s in range(N) for r in range(R)]
+        model = disjoint_superposition(facts, gate=float(gate))
+        yield Case(f"unequal_{R}", term, model, prompts)
 
 
 def numbers(said: str) -> list[list[Fraction]]:
