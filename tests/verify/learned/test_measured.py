@@ -244,7 +244,10 @@ def test_without_an_mlp_what_asks_for_one_is_named_with_the_reason():
     model, table = disjoint()
     found = structure(model, table)
     assert found["recall"] == 1.0
-    assert found["not_applicable"] == {"gating": "neurons are asked of one layer that has an MLP"}
+    assert found["not_applicable"] == {
+        "gating": "neurons are asked of one layer that has an MLP",
+        "selector": "there is no MLP: nothing selects, attributes must be disjoint",
+    }
     assert "swap_untrained" not in found
     assert found["swap_random"] < 0.5
     moved = transfers(model, table, procedures=("superposition", "inverse"))
@@ -258,7 +261,7 @@ def test_a_model_of_several_layers_is_measured_where_that_means_something():
     twice = replace(model, blocks=(*model.blocks, Block(None, None)))
     found = structure(twice, table)
     assert (found["recall"], found["transfer"]) == (1.0, 1.0)
-    assert found["not_applicable"].keys() == {"gating"}
+    assert found["not_applicable"].keys() == {"gating", "selector"}
 
 
 def test_a_torch_module_and_its_state_dict_are_measured_as_they_are():
@@ -284,7 +287,9 @@ def test_a_torch_module_and_its_state_dict_are_measured_as_they_are():
     table = random_bijections(8, 2, rng=np.random.default_rng(0))
     found = structure(Decoder().eval(), table)
     assert found["recall"] < 0.5
-    assert found["not_applicable"] == {}
+    assert found["not_applicable"] == {
+        "selector": "attention depends on the tokens: it may select, without a neuron"
+    }
     assert "gated_untrained" in found
 
 
@@ -293,7 +298,7 @@ def test_vectors_alone_have_superposition_and_probes_and_nothing_else():
     found = structure(parts.subjects, TABLE, attributes=parts.attributes)
     assert found["r2"] == pytest.approx(1.0, abs=1e-9)
     assert found["probe"] == 1.0
-    assert found["not_applicable"].keys() == {"recall", "swaps", "gating", "transfer"}
+    assert found["not_applicable"].keys() == {"recall", "swaps", "gating", "transfer", "selector"}
     assert found["not_applicable"]["swaps"] == "vectors answer nothing: this needs a model"
     random = structure(
         np.random.default_rng(0).standard_normal((128, 21)), TABLE, attributes=parts.attributes
