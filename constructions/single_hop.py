@@ -4,7 +4,7 @@ Five constructions of one idea. A subject's embedding holds, in R blocks side by
 R attributes. Asking for relation r lifts block r by 2 gate, and one ReLU layer keeps the block that was
 lifted. Prompts are `[s, r]`; the answer is read at the last position.
 
-The hypotheses (an injective code, a gate that is high enough) belong to the claims, which `verify.check`
+The hypotheses (an injective code, a gate that is high enough) belong to the claims, which `georecall.check`
 enforces. The functions build what they are given, so that a control can show what breaks.
 """
 

@@ -25,7 +25,7 @@ def read_records(name: str, text: str, missing: str | None) -> Stated:
     """The facts of a JSON text.
 
     Raises:
-        FactsError: see `theory.facts.files.read_facts`; the message names entry (or row) and key.
+        FactsError: see `theory.facts.files.stated_in`; the message names entry (or row) and key.
     """
     kind, records = _records(name, text)
     if not records:

@@ -19,7 +19,7 @@ def read_separated(name: str, data: bytes, missing: str | None) -> Stated:
     """The facts of a text in UTF-8, by whichever separator makes sense of its header.
 
     Raises:
-        FactsError: see `theory.facts.files.read_facts`.
+        FactsError: see `theory.facts.files.stated_in`.
     """
     source = Source(name)
     for delimiter in _DELIMITERS:

@@ -55,8 +55,8 @@ def check_recall(
             if every sample of as many hops does.
         made_for: SHA-256 of the answers, and of the table with its names, that the weights were made for.
         assumed: what was assumed of the weights, by name; it stands in the verdict.
-        engine: see `verify.check`.
-        progress: see `verify.check`.
+        engine: see `georecall.check`.
+        progress: see `georecall.check`.
 
     Raises:
         ValueError: the model does not fit the facts, or several hops are asked and an answer is no subject;
