@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from georecall.constructions.codes.nearest import LARGEST_SQUARED_DISTANCE, nearest_squared_distances
+from georecall.constructions.codes.nearest import nearest_squared_distances
+from georecall.constructions.codes.spans import LARGEST_SQUARED_DISTANCE
 from georecall.theory.tools.blocks import blocks
 
 _BLOCK = 1 << 16  # words computed at a time

@@ -17,7 +17,7 @@ from georecall.verify.claims.instance import Run
 from georecall.verify.claims.options import EXPERIMENTS, examined, no_option, prepare
 from georecall.verify.claims.path_control import path_control
 from georecall.verify.engines.engine import check_engine
-from georecall.verify.margins.counting.counted import Elsewhere
+from georecall.verify.margins.counting.elsewhere import Elsewhere
 from georecall.verify.usage import Option, UsageError
 from georecall.verify.verdict.verdict import HypothesisResult, Verdict
 

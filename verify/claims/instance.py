@@ -13,7 +13,7 @@ from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.progress import Progress
 from georecall.verify.claims.promise import Promise, kept
 from georecall.verify.engines.engine import in_engine
-from georecall.verify.margins.counting.counted import Elsewhere
+from georecall.verify.margins.counting.elsewhere import Elsewhere
 from georecall.verify.margins.decide import decide_recall
 from georecall.verify.margins.found import Found, Margins
 from georecall.verify.margins.induction import PremiseError

@@ -10,7 +10,8 @@ from georecall.theory.facts.protocol import Table
 from georecall.theory.tools.errors import CheckpointError
 from georecall.theory.tools.progress import Progress
 from georecall.verify.margins.counting.checkpoint import Keeper, begun, identity
-from georecall.verify.margins.counting.counted import Elsewhere, count
+from georecall.verify.margins.counting.counted import count
+from georecall.verify.margins.counting.elsewhere import Elsewhere
 from georecall.verify.margins.filtered import filtered
 from georecall.verify.margins.found import Found, Margins
 from georecall.verify.margins.margins import check_fits, margins

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from georecall.constructions.codes import nearest
+from georecall.constructions.codes import comparison, nearest
 from georecall.constructions.codes.code import sign_code
 from georecall.constructions.codes.distance_codes import distance_code
 from georecall.constructions.codes.nearest import nearest_squared_distances
+from georecall.constructions.codes.spans import Spans
 from georecall.theory.tools.blocks import fold
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -53,7 +54,7 @@ def test_words_without_a_neighbour_are_compared_with_all():
 def test_blocks_of_words_give_the_same_distances(monkeypatch):
     words = np.random.default_rng(3).integers(0, 50, size=(40, 4))
     whole = nearest_squared_distances(words)
-    monkeypatch.setattr(nearest, "_BLOCK", 100)  # two words at a time
+    monkeypatch.setattr(comparison, "_BLOCK", 100)  # two words at a time
     assert nearest_squared_distances(words).tolist() == whole.tolist() == by_pairs(words)
 
 
@@ -91,9 +92,9 @@ def test_words_too_far_apart_for_exact_products_are_refused(entry):
 def test_a_linear_code_needs_no_pairs(n, distance):
     words = distance_code(n, distance).words
     m = words.shape[1]
-    spans = nearest._Spans.of(lambda some: words.T[:, some], n, m, np.ones(m, dtype=int))
-    described = nearest._bits(spans, np.arange(m))
-    found = nearest._in_linear_code(lambda some: words.T[:, some], n, np.arange(n), described)
+    spans = Spans.of(lambda some: words.T[:, some], n, m, np.ones(m, dtype=int))
+    described = comparison._bits(spans, np.arange(m))
+    found = comparison._in_linear_code(lambda some: words.T[:, some], n, np.arange(n), described)
     wanted = [min((words[a] != words[b]).sum() for b in range(n) if b != a) for a in range(n)]
     assert [w for w, f in zip(wanted, found, strict=True) if f >= 0] == found[found >= 0].tolist()
     assert n & (n - 1) or (found >= 0).all()
@@ -137,7 +138,7 @@ def test_sign_codes_are_seen_to_be_linear_and_what_is_changed_anywhere_is_not(n)
 
     def follows(words):
         columns, counts = (lambda some: words.T[:, some]), np.ones(words.shape[1], dtype=int)
-        spans = nearest._Spans.of(columns, *words.shape, counts)
+        spans = Spans.of(columns, *words.shape, counts)
         return nearest._all_have_a_neighbour(columns, n, spans, counts, fold)
 
     assert follows(words)

@@ -11,7 +11,7 @@ from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.facts.keyed import KeyedBijections
 from georecall.verify import usage
 from georecall.verify.margins import decide
-from georecall.verify.margins.counting import checkpoint
+from georecall.verify.margins.counting import checkpoint, partial_count
 from georecall.verify.margins.counting import counted as counted_module
 from georecall.verify.margins.counting.counted import Counted
 from georecall.verify.margins.margins import margins
@@ -26,7 +26,7 @@ REAL = replace(REAL, W_E=REAL.W_E + 0.05 * np.random.default_rng(1).standard_nor
 
 @pytest.fixture(autouse=True)
 def pieces_of_256_subjects(monkeypatch):
-    monkeypatch.setattr(counted_module, "_PIECE_BYTES", 1)
+    monkeypatch.setattr(partial_count, "_PIECE_BYTES", 1)
     monkeypatch.setattr(checkpoint, "_SECONDS", 0.0)
 
 

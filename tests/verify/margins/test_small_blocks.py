@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from scipy.sparse import csc_matrix, csr_array
 
 import georecall.constructions.codes.code as codes
-import georecall.constructions.codes.nearest as nearest
 from georecall import MLP, Attention, Block, Transformer, in_place_superposition
+from georecall.constructions.codes import comparison, nearest, spans
 from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.margins import codebook, filtered, ledger, unembedding
 from georecall.verify.margins import margins as margin
 from georecall.verify.margins.counting import counted as counted_module
-from georecall.verify.margins.counting import exact, linear_map
+from georecall.verify.margins.counting import exact, linear_map, partial_count
 from georecall.verify.margins.counting.exact import ExactMargins
 
 SIZES = {
@@ -29,9 +29,11 @@ SIZES = {
     filtered: ("_ENTRIES",),
     exact: ("_LOGITS", "_SAMPLE"),
     ledger: ("_BLOCK", "_SAMPLE"),
-    nearest: ("_BLOCK", "_STREAM", "_MAP_BITS", "_KEY_BITS"),
+    comparison: ("_BLOCK", "_STREAM"),
+    nearest: ("_STREAM", "_MAP_BITS", "_KEY_BITS"),
+    spans: ("_STREAM",),
     linear_map: ("_FEW_TERMS",),
-    counted_module: ("_PIECE_BYTES",),
+    partial_count: ("_PIECE_BYTES",),
     unembedding: ("_BLOCK",),
 }
 TYPES = ("int8", "int16", "int32", "int64", "float16", "float32", ">f8", "bool")

@@ -20,8 +20,8 @@ from georecall.theory.tools.blocks import State, blocks
 from georecall.theory.tools.errors import CheckpointError
 from georecall.theory.tools.files import replacing
 from georecall.theory.tools.version import VERSION
-from georecall.verify.margins.counting.counted import PartialCount
 from georecall.verify.margins.counting.fingerprint import fingerprint
+from georecall.verify.margins.counting.partial_count import PartialCount
 
 _SECONDS = 2.0  # between two writes
 

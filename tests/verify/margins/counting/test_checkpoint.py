@@ -14,10 +14,10 @@ from georecall.theory.tools.errors import CheckpointError
 from georecall.verify.claims import check as checking
 from georecall.verify.claims.check import check
 from georecall.verify.claims.options import prepare
-from georecall.verify.margins.counting import checkpoint
+from georecall.verify.margins.counting import checkpoint, partial_count
 from georecall.verify.margins.counting import counted as counted_module
 from georecall.verify.margins.counting.checkpoint import Keeper, begun, fingerprint
-from georecall.verify.margins.counting.counted import PartialCount
+from georecall.verify.margins.counting.partial_count import PartialCount
 from georecall.verify.usage import UsageError
 
 SETTING = {"subjects": 1500, "relations": 3}
@@ -25,7 +25,7 @@ SETTING = {"subjects": 1500, "relations": 3}
 
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch):
-    monkeypatch.setattr(counted_module, "_PIECE_BYTES", 1)  # 256 subjects
+    monkeypatch.setattr(partial_count, "_PIECE_BYTES", 1)  # 256 subjects
     monkeypatch.setattr(checkpoint, "_SECONDS", 0.0)
 
 

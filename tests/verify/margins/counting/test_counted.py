@@ -14,8 +14,10 @@ from georecall.constructions import CONSTRUCTIONS
 from georecall.theory.facts.fact_table import FactTable, random_bijections, random_functions
 from georecall.theory.facts.keyed import KeyedBijections
 from georecall.verify.margins.counting import counted as counted_module
-from georecall.verify.margins.counting.counted import PartialCount, count
+from georecall.verify.margins.counting import partial_count
+from georecall.verify.margins.counting.counted import count
 from georecall.verify.margins.counting.exact import ExactMargins
+from georecall.verify.margins.counting.partial_count import PartialCount
 from georecall.verify.margins.margins import margins
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -136,7 +138,7 @@ def test_the_outcome_does_not_depend_on_threads_or_pieces(monkeypatch):
     model = block_superposition(facts, gate=0.75)
     whole = count(model, facts, workers=1)
     assert 0 < whole.n_wrong < whole.n_facts
-    monkeypatch.setattr(counted_module, "_PIECE_BYTES", 1)
+    monkeypatch.setattr(partial_count, "_PIECE_BYTES", 1)
     for workers in (1, 2, 3):
         assert count(model, facts, workers=workers) == whole
 
@@ -145,7 +147,7 @@ def test_counting_stops_once_a_hopeless_table_is_refuted(monkeypatch):
     facts = table(2, 2000, 3)
     model = block_superposition(facts, gate=0.75)
     monkeypatch.setattr(counted_module, "_ENOUGH", 0)
-    monkeypatch.setattr(counted_module, "_PIECE_BYTES", 1)
+    monkeypatch.setattr(partial_count, "_PIECE_BYTES", 1)
     counted = count(model, facts)
     assert counted.tally.n_subjects == 256
     assert counted.n_wrong
@@ -155,7 +157,7 @@ def test_counting_stops_once_a_hopeless_table_is_refuted(monkeypatch):
 
 def test_one_wrong_fact_is_enough(monkeypatch):
     monkeypatch.setattr(counted_module, "_ENOUGH", 0)
-    monkeypatch.setattr(counted_module, "_PIECE_BYTES", 1)
+    monkeypatch.setattr(partial_count, "_PIECE_BYTES", 1)
     facts = table(2, 1000, 2)
     counted = count(in_place_superposition(facts), facts.altered(3, 1, int(facts.answers[1, 4])))
     assert (counted.n_wrong, counted.tally.n_subjects, counted.complete) == (1, 256, False)
@@ -164,7 +166,7 @@ def test_one_wrong_fact_is_enough(monkeypatch):
 def test_what_was_begun_is_finished_to_the_same_tally(monkeypatch):
     facts = table(3, 1500, 2)
     model = block_superposition(facts, gate=0.75)
-    monkeypatch.setattr(counted_module, "_PIECE_BYTES", 1)
+    monkeypatch.setattr(partial_count, "_PIECE_BYTES", 1)
     seen = []
     whole = count(model, facts, keep=seen.append)
     assert len(seen) == 6

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from georecall import block_superposition
-from georecall.constructions.codes import nearest
+from georecall.constructions.codes import nearest, spans
 from georecall.theory.facts.fact_table import random_bijections
 from georecall.theory.facts.keyed import KeyedBijections
 from georecall.verify.claims import check as checking
@@ -24,10 +24,11 @@ from georecall.verify.claims.options import prepare
 from georecall.verify.cli import run
 from georecall.verify.executors import cluster, working
 from georecall.verify.margins import codebook, unembedding
-from georecall.verify.margins.counting import checkpoint
+from georecall.verify.margins.counting import checkpoint, elsewhere, partial_count
 from georecall.verify.margins.counting import counted as counted_module
 from georecall.verify.margins.counting.checkpoint import Keeper, begun
-from georecall.verify.margins.counting.counted import Elsewhere, count
+from georecall.verify.margins.counting.counted import count
+from georecall.verify.margins.counting.elsewhere import Elsewhere
 from georecall.verify.margins.counting.exact import ExactMargins
 from georecall.verify.margins.decide import decide_recall
 from georecall.verify.usage import UsageError
@@ -49,9 +50,9 @@ class Unordered(ThreadPoolExecutor):
 
 @pytest.fixture
 def small_pieces(monkeypatch):
-    monkeypatch.setattr(counted_module, "_PIECE_BYTES", 1)  # 256 subjects
+    monkeypatch.setattr(partial_count, "_PIECE_BYTES", 1)  # 256 subjects
     monkeypatch.setattr(checkpoint, "_SECONDS", 0.0)
-    counted_module._exact_margins.cache_clear()
+    elsewhere._exact_margins.cache_clear()
 
 
 @pytest.mark.parametrize("implicit", [False, True])
@@ -133,7 +134,7 @@ def test_interrupts_more_frequent_than_what_comes_before_the_first_fact_let_it_e
     small_pieces, monkeypatch, tmp_path, after
 ):
     """Each time so many blocks of attributes are seen; the outcome is that of a run that nobody disturbs."""
-    for module, size in ((nearest, "_STREAM"), (codebook, "_BLOCK")):
+    for module, size in ((nearest, "_STREAM"), (spans, "_STREAM"), (codebook, "_BLOCK")):
         monkeypatch.setattr(module, size, 512)
     monkeypatch.setattr(unembedding, "_BLOCK", 512 * 60)
     facts = KeyedBijections(4096, 3, seed=0)
