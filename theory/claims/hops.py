@@ -83,7 +83,8 @@ SOFT_NOTATION = {
 }
 SOFT_STEPS = (
     Step("softmax: weight that strays", "proved", ("leak-weight", "leak-score-gap")),
-    Step("softmax: its sum, and what it does to a stage", "prose", ("proof",)),
+    Step("softmax: what a stage reads", "proved", ("soft-gate", "soft-gate-closed", "saturated-pair")),
+    Step("softmax: the sum of weights, from stage to stage", "prose", ("proof",)),
 )
 
 _GATE_OF_LETTERS = Step(

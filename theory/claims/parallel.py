@@ -78,7 +78,13 @@ as a share, is lost.""",
     trust=(
         Step("a sign word tells itself from the others", "proved", ("sign-product",), "hops.product"),
         Step("erasing signs", "proved", ("erase",), "hops.erases"),
-        *SOFT_STEPS,
+        Step(
+            "a neuron writes the slot that is named, also with softmax",
+            "proved",
+            ("parallel-neuron", "parallel-neuron-soft", "saturated-pair"),
+        ),
+        SOFT_STEPS[0],
+        SOFT_STEPS[-1],
         Step(
             "maps compose, layer by layer",
             "prose",

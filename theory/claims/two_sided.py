@@ -176,6 +176,7 @@ $\mathrm{gate}(1 - \varepsilon) \ge 1$.""",
             "two_sided.window_lifts, two_sided.selects_first",
         ),
         Step("erasing the state", "proved", ("erase",), "hops.erases"),
+        Step("an output block", "proved", ("output-block", "output-block-soft")),
         *SOFT_STEPS,
         Step(
             "output blocks, gauge, middle letter",

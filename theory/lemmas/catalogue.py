@@ -12,6 +12,7 @@ from georecall.theory.lemmas import (
     gradient_descent,
     hops,
     margins,
+    one_pass,
     readouts,
     selector,
     single_hop,
@@ -27,6 +28,7 @@ _MODULES: Final = (
     chain_of_thought,
     attention_weight,
     hops,
+    one_pass,
     gradient_descent,
     selector,
 )
