@@ -2,7 +2,7 @@
     f(s, a) + g(r, a), and no additive model recalls two different bijections onto one set of attributes.
     The numbers are those of any ordered integral domain: integers, rationals, reals. *)
 
-From mathcomp Require Export all_ssreflect all_algebra.
+From mathcomp Require Export all_ssreflect all_fingroup all_algebra.
 Set Implicit Arguments.
 Unset Strict Implicit.
 Import Order.TTheory GRing.Theory Num.Theory.
@@ -17,12 +17,18 @@ Section TwoRelations.
     (forall s b, b != q s -> f s b + h b < f s (q s) + h (q s)).
 
   (** The margin of (p, s) against q(s) and that of (q, s) against p(s) leave g - h alone. *)
-  Lemma pair_of_margins f g h s : recalls f g h -> p s != q s -> g (q s) - h (q s) < g (p s) - h (p s).
+  Definition right (r : Subject -> Attribute) (f : Subject -> Attribute -> K) (g : Attribute -> K) s : Prop :=
+    forall b, b != r s -> f s b + g b < f s (r s) + g (r s).
+
+  Lemma pair_at f g h s : right p f g s -> right q f h s -> p s != q s -> g (q s) - h (q s) < g (p s) - h (p s).
   Proof.
-    case=> Hp Hq ne; have P := Hp s (q s); have Q := Hq s (p s); rewrite eq_sym ne in P; rewrite ne in Q.
+    move=> Hp Hq ne; have P := Hp (q s); have Q := Hq (p s); rewrite eq_sym ne in P; rewrite ne in Q.
     have := ltr_add (P isT) (Q isT); rewrite addrACA [X in _ < X]addrACA (addrC (f s (q s))) ltr_add2l.
     by rewrite ltr_subl_addr addrAC ltr_subr_addr.
   Qed.
+
+  Lemma pair_of_margins f g h s : recalls f g h -> p s != q s -> g (q s) - h (q s) < g (p s) - h (p s).
+  Proof. by case=> Hp Hq; apply: pair_at => b; [apply: Hp | apply: Hq]. Qed.
 
   (** Relations that give every attribute to equally many subjects: weights 1 on all these margins add up to 0. *)
   Theorem selector_necessary f g h s0 :
@@ -49,6 +55,53 @@ Section TwoRelations.
       by apply/eqP/eqP => [<- | ->].
     by rewrite !one.
   Qed.
+
+  (** ** How much is lost: at least a fact for every cycle of p^-1 q of two or more subjects *)
+
+  Section Cycles.
+  Variable c : {perm Subject}.
+  Hypothesis follows : forall s, p (c s) = q s.
+
+  Definition wrong (f : Subject -> Attribute -> K) (g h : Attribute -> K) : {set bool * Subject} :=
+    [set x | let (r, u) := if x.1 then (p, g) else (q, h) in ~~ [forall b, (b != r x.2) ==> (f x.2 b + u b < f x.2 (r x.2) + u (r x.2))]].
+
+  Hypothesis p_inj : injective p.
+
+  Lemma alone y : c y = y -> porbit c y = [set y].
+  Proof.
+    move=> fixed; apply/setP => z; rewrite inE; apply/porbitP/eqP => [[i ->] | ->]; last by exists 0%N; rewrite perm1.
+    by elim: i => [|i IH]; rewrite ?perm1 // expgSr permM IH.
+  Qed.
+
+  Lemma cycle_loses f g h s : (1 < #|porbit c s|)%N -> exists2 x, x \in wrong f g h & x.2 \in porbit c s.
+  Proof.
+    move=> big; set X := porbit c s; apply/exists_inP; apply: contraLR big => /exists_inPn none; apply/negP => big.
+    have ok (r : bool) y : y \in X -> right (if r then p else q) f (if r then g else h) y.
+      move=> yX b ne; apply: contraTT (yX) => bad; apply: (none (r, y)); rewrite inE /=.
+      by case: r ne bad => /= ne bad; apply/forallPn; exists b; rewrite ne.
+    have moves y : y \in X -> p y != q y.
+      move=> yX; rewrite -follows (inj_eq p_inj); apply: contraTN big => /eqP/esym fixed.
+      have E : porbit c y = porbit c s by apply/eqP; rewrite eq_porbit_mem.
+      by rewrite -leqNgt -E alone ?cards1.
+    pose D a := g a - h a; have down y : y \in X -> D (p (c y)) < D (p y).
+      by move=> yX; rewrite follows; apply: (pair_at (f := f)); [apply: (ok true) | apply: (ok false) | apply: moves].
+    have same : \sum_(y in X) D (p (c y)) = \sum_(y in X) D (p y).
+      rewrite [RHS](reindex_inj (@perm_inj _ c)) /=; apply: eq_bigl => y.
+      by have E := porbit_perm c 1 y; rewrite expg1 in E; rewrite /X -!eq_porbit_mem E.
+    have zero : \sum_(y in X) (D (p y) - D (p (c y))) = 0 by rewrite sumrB same subrr.
+    have sX : s \in X by apply: porbit_id.
+    have nonneg y : y \in X -> 0 <= D (p y) - D (p (c y)) by move=> yX; rewrite subr_ge0 ltW // down.
+    by have := psumr_eq0P nonneg zero sX; apply/eqP; rewrite subr_eq0 gt_eqF // down.
+  Qed.
+
+  Theorem cycles_lost f g h : (#|[set X in porbits c | 1 < #|X|]| <= #|wrong f g h|)%N.
+  Proof.
+    apply: leq_trans (leq_imset_card (fun x : bool * Subject => porbit c x.2) _); apply: subset_leq_card.
+    apply/subsetP => X; rewrite inE => /andP [/imsetP [s _ ->]] /(cycle_loses f g h) [x wx xs].
+    by apply/imsetP; exists x => //; apply/esym/eqP; rewrite eq_porbit_mem.
+  Qed.
+
+  End Cycles.
 
   (** ** Two relations of any kind: additive exactly if the graph p(s) -> q(s), loops dropped, has no cycle *)
 

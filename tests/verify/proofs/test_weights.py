@@ -103,7 +103,7 @@ def single_hop_cases() -> Iterator[Case]:
             model = block_superposition(facts, **both)
             term = f"{given.format('separate')} {q(lo)} {q(gate)} {bias(model, m)}"
             yield Case(f"separate_{name}_{seed}", term, model, prompts)
-            term = f"{given.format('in_place')} {q(gate)} {q(hi)} {bias(model, m)}"
+            term = f"{given.format('in_place')} {q(gate)} {q(2 * gate + lo)} {bias(model, m)}"
             yield Case(f"in_place_{name}_{seed}", term, in_place_superposition(facts, **both), prompts)
             high = Fraction(code.spread) + lift
             term = f"{given.format('narrow')} {q(lo)} {q(hi)} {q(high)} {bias(model, m)}"
