@@ -14,7 +14,7 @@ from georecall.theory.tools.modules import modules
 from georecall.theory.tools.names import meant
 from georecall.verify.figures.cells import PlotError
 from georecall.verify.figures.figure import Plot
-from georecall.verify.figures.style import Curves, Sheet, inches, save, style
+from georecall.verify.figures.style import Curves, Sheet, fit, inches, save, style
 from georecall.verify.sweep import Store
 
 FIGURES: dict[str, Plot] = {
@@ -96,6 +96,8 @@ def plot(
         if not title:
             for panel in figure.axes if ax is None else [ax]:
                 panel.set_title("")
+        if ax is None:
+            fit(figure)
     if data is not None:
         with replacing(data) as temporary:
             rows = pd.concat(sheet.used).drop_duplicates().dropna(axis="columns", how="all")

@@ -8,7 +8,7 @@ from georecall.verify.figures import theory_lines as lines
 from georecall.verify.figures.cells import needed
 from georecall.verify.figures.figure import Plot
 from georecall.verify.figures.hop_sizes import others
-from georecall.verify.figures.style import COLOURS, axes
+from georecall.verify.figures.style import COLOURS, axes, legend
 
 _OTHERS = (
     ("sequential, merged (C5(b))", "x"),
@@ -34,7 +34,7 @@ def draw_depth(frame: pd.DataFrame) -> Figure:
     rows = needed(frame, "hops", sweep="hops")
     N, R = (int(rows[name].iloc[0]) for name in ("n_subjects", "n_relations"))
     rows = rows[(rows["n_subjects"] == N) & (rows["n_relations"] == R)]
-    figure, (ax,) = axes()
+    figure, (ax,) = axes(height=5.4)
     for k, (colour, marker) in zip(sorted(set(rows["hops"].astype(int))), _STYLES, strict=False):
         stages = range(1, k + 1)
         curve = [lines.hybrid_dimension(N, R, k, c) for c in stages]
@@ -83,7 +83,7 @@ def draw_depth(frame: pd.DataFrame) -> Figure:
     ax.set_xlabel("layers")
     ax.set_ylabel("dimension $d$ of the residual stream")
     ax.set_title(f"Depth buys dimension (C5): $R = {R}$ relations, $N = {N}$ entities")
-    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), ncols=1)
+    legend(figure, ax)
     return figure
 
 

@@ -8,7 +8,7 @@ from georecall import bounds
 from georecall.verify.figures.cells import PlotError, needed
 from georecall.verify.figures.figure import Plot
 from georecall.verify.figures.hop_sizes import others
-from georecall.verify.figures.style import COLOURS, axes
+from georecall.verify.figures.style import COLOURS, axes, legend
 
 POINTS = 13  # of the floor's curve
 
@@ -45,7 +45,9 @@ def draw_plane(frame: pd.DataFrame) -> Figure:
         label="hybrid construction (C5), all queries verified",
     )
     for stages, x, y in rows[["stages", "subject_bits", "other_bits"]].itertuples(index=False):
-        ax.annotate(f"$c = {int(stages)}$", (x, y), xytext=(6, 6), textcoords="offset points")
+        below = int(stages) % 2 == 0  # neighbours that are close do not lie over each other
+        at = {"xytext": (6, -6 if below else 6), "va": "top" if below else "bottom"}
+        ax.annotate(f"$c = {int(stages)}$", (x, y), textcoords="offset points", **at)
     sides = [size for size in others(N, R, k) if size.family.startswith("two-sided") and size.output_bits]
     ax.plot(
         [size.subject_bits for size in sides],
@@ -56,13 +58,14 @@ def draw_plane(frame: pd.DataFrame) -> Figure:
         label="two-sided (C10), by formula; bits of a column of $W_U$",
     )
     for x, y, column in {(size.subject_bits, size.other_bits, size.output_bits) for size in sides}:
-        ax.annotate(f"{column}", (x, y), xytext=(-8, -3), textcoords="offset points", ha="right")
+        ax.annotate(f"{column}", (x, y), xytext=(0, 5), textcoords="offset points", ha="center")
     ax.set_ylim(bottom=0)
+    ax.margins(y=0.1)
     ax.set_xlim(left=0, right=1.12 * most)
     ax.set_xlabel("fact-dependent bits of one subject's embedding")
     ax.set_ylabel("fact-dependent bits elsewhere")
     ax.set_title(f"{k} hops in one pass, $R = {R}$ relations, $N = {N}$ entities")
-    ax.legend(loc="upper right")
+    legend(figure, ax, columns=1)
     return figure
 
 

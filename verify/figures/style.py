@@ -1,11 +1,13 @@
 """One look for all figures, and files that are the same bytes for the same data."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from io import BytesIO
+from math import ceil
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -209,5 +211,34 @@ def legend(figure: Figure, ax: Axes, *, columns: int = 2) -> None:
     if sheet.width is not None:
         columns = columns if sheet.width >= 5 or max(map(len, labels)) < 24 else 1
         rows = -(-len(labels) // columns)
-        figure.set_figheight(0.8 * figure.get_figheight() + rows * sheet.font_size * 1.35 / 72)
+        panels = max(0.8 * figure.get_figheight(), 0.8 * min(sheet.width, 5))
+        figure.set_figheight(panels + rows * sheet.font_size * 1.35 / 72)
     figure.legend(handles, labels, loc="outside lower center", ncols=columns)
+
+
+def fit(figure: Figure) -> None:
+    """Breaks titles and labels that are longer than a narrow sheet has room for; formulas stay whole."""
+    width = _SHEET.get().width
+    if width is None or width >= 5:
+        return
+    figure.draw_without_rendering()  # where everything is, is known only then
+    for ax in figure.axes:
+        at = ax.get_window_extent()
+        middle = (at.x0 + at.x1) / 2
+        across = 2 * min(middle, figure.bbox.width - middle)
+        for text, room in ((ax.title, across), (ax.xaxis.label, across), (ax.yaxis.label, 1.1 * at.height)):
+            box = text.get_window_extent()
+            lines = ceil((box.height if text is ax.yaxis.label else box.width) / room)
+            if lines > 1:
+                text.set_text(_broken(text.get_text(), lines))
+
+
+def _broken(text: str, lines: int) -> str:
+    """The text in about so many lines."""
+    words = re.findall(r"(?:\$[^$]*\$|[^\s$])+", text)
+    most, broken = len(text) / lines, [""]
+    for word in words:
+        if broken[-1] and len(broken[-1]) + len(word) / 2 > most:
+            broken.append("")
+        broken[-1] = f"{broken[-1]} {word}".strip()
+    return "\n".join(broken)
