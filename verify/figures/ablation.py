@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from georecall.verify.figures.cells import PlotError, needed
 from georecall.verify.figures.figure import Plot
-from georecall.verify.figures.style import COLOURS, axes, use
+from georecall.verify.figures.style import COLOURS, axes, legend, use
 from georecall.verify.sweep.learned import ablated
 
 _MEASURES = {
@@ -39,7 +39,7 @@ def draw_ablation(frame: pd.DataFrame) -> Figure:
     ax.set_xlabel("share")
     ax.set_ylabel("settings")
     ax.set_title("$N = |A| = 256$, $R = 2$, $d = 40$, width 160, 3000 steps")
-    figure.legend(loc="outside lower center", ncols=4)
+    legend(figure, ax, columns=4)
     return figure
 
 

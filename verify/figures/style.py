@@ -209,7 +209,7 @@ def legend(figure: Figure, ax: Axes, *, columns: int = 2) -> None:
         return
     handles, labels = ax.get_legend_handles_labels()
     if sheet.width is not None:
-        columns = columns if sheet.width >= 5 or max(map(len, labels)) < 24 else 1
+        columns = columns if sheet.width >= 5 else min(columns, 2 if max(map(len, labels)) < 24 else 1)
         rows = -(-len(labels) // columns)
         panels = max(0.8 * figure.get_figheight(), 0.8 * min(sheet.width, 5))
         figure.set_figheight(panels + rows * sheet.font_size * 1.35 / 72)
@@ -226,7 +226,9 @@ def fit(figure: Figure) -> None:
         at = ax.get_window_extent()
         middle = (at.x0 + at.x1) / 2
         across = 2 * min(middle, figure.bbox.width - middle)
-        for text, room in ((ax.title, across), (ax.xaxis.label, across), (ax.yaxis.label, 1.1 * at.height)):
+        rooms = (ax.title, figure.bbox.width), (ax.xaxis.label, across), (ax.yaxis.label, 1.1 * at.height)
+        ax.title.set_x((figure.bbox.width / 2 - at.x0) / at.width)  # in the middle of the sheet
+        for text, room in rooms:
             box = text.get_window_extent()
             lines = ceil((box.height if text is ax.yaxis.label else box.width) / room)
             if lines > 1:

@@ -270,6 +270,32 @@ def test_a_figure_is_as_wide_as_asked_and_without_a_title_where_none_is_wanted(
     assert all(ax.get_title() == "" for ax in figure.axes)
 
 
+def cut(figure) -> list[str]:
+    """Texts that reach over the edge of a figure."""
+    from matplotlib.text import Text
+
+    edge = figure.bbox.padded(1)
+    boxes = {t.get_text(): t.get_window_extent() for t in figure.findobj(Text) if t.get_text().strip()}
+    named = {ax.title.get_text() for ax in figure.axes}
+    named |= {label.get_text() for ax in figure.axes for label in (ax.xaxis.label, ax.yaxis.label)}
+    named |= {text.get_text() for legend in figure.legends for text in legend.get_texts()}
+    return [t for t, b in boxes.items() if t in named and edge.count_contains([b.p0, b.p1]) != 2]
+
+
+@pytest.mark.parametrize("kind", sorted(FIGURES))
+def test_at_column_width_nothing_named_is_cut(results: Path, kind: str) -> None:
+    figure = plot(kind, results, width="column")
+    figure.draw_without_rendering()
+    assert cut(figure) == []
+
+
+def test_a_title_that_is_cut_is_seen(results: Path) -> None:
+    figure = plot("depth", results, width="column")
+    figure.axes[0].set_title("Depth buys dimension: a title of one line that is longer than a column is wide")
+    figure.draw_without_rendering()
+    assert len(cut(figure)) == 1
+
+
 def test_a_figure_goes_into_axes_of_ones_own_beside_curves_of_ones_own(of_three: Path) -> None:
     figure, (left, right) = plt.subplots(1, 2)
     drawn = plot("capacity", of_three, ax=right, curves={"my bound": ([8, 16], [40, 300])})
