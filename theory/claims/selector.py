@@ -64,7 +64,12 @@ $g = 0$, comes near.""",
             ("proofs",),
             "selector.selector_necessary, selector.bijections, selector.cycle_criterion, disjoint.additive",
         ),
-        Step("the subject cancels, at any weights of its token", "proved", ("additive-margins",)),
+        Step(
+            "the subject cancels, at any weights of its token",
+            "proved",
+            ("additive-margins",),
+            "selector.selector_necessary_weighted",
+        ),
         Step(
             "a wrong fact at least for every cycle",
             "prose",

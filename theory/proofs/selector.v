@@ -46,6 +46,29 @@ Section TwoRelations.
     by have := pair_of_margins rec ne; rewrite -/(D _) -/(D (p s0)) E ltxx.
   Qed.
 
+  (** The subject's token may weigh otherwise for each relation, also nothing. *)
+  Corollary selector_necessary_weighted (alpha beta : K) f g h s0 : 0 <= alpha -> 0 <= beta ->
+    (forall a, #|[set s | p s == a]| = #|[set s | q s == a]|) -> p s0 != q s0 ->
+    ~ ((forall s b, b != p s -> alpha * f s b + g b < alpha * f s (p s) + g (p s)) /\
+       (forall s b, b != q s -> beta * f s b + h b < beta * f s (q s) + h (q s))).
+  Proof.
+    move=> a_pos b_pos counts ne [Hp Hq]; have one (r : Subject -> Attribute) (u : Attribute -> K) :
+        (forall s b, b != r s -> 0 * f s b + u b < 0 * f s (r s) + u (r s)) -> forall s s', r s = r s'.
+      move=> H s s'; apply/eqP; apply: contraT => d; have := H s (r s'); have := H s' (r s).
+      by rewrite !mul0r !add0r d eq_sym d => /(_ isT) lt /(_ isT) /(lt_trans lt); rewrite ltxx.
+    have full (r r' : Subject -> Attribute) : (forall a, #|[set s | r s == a]| = #|[set s | r' s == a]|) ->
+        (forall s s', r s = r s') -> r s0 = r' s0.
+      move=> c same; have /eqP := c (r s0); rewrite (_ : [set s | r s == r s0] = setT); last by apply/setP => s; rewrite !inE (same s s0) eqxx.
+      rewrite cardsT => /eqP E; have /setP /(_ s0) : [set s | r' s == r s0] = setT.
+        by apply/eqP; rewrite eqEcard subsetT cardsT E leqnn.
+      by rewrite !inE => /eqP ->.
+    move: a_pos b_pos; rewrite !le_eqVlt => /predU1P [a0 | a_pos]; first by case/eqP: ne; apply: full counts _; apply: (one p g); rewrite a0.
+    move=> /predU1P [b0 | b_pos]; first by case/eqP: ne; apply/esym; apply: full (fun a => esym (counts a)) _; apply: (one q h); rewrite b0.
+    apply: (selector_necessary counts ne (f := fun s a => alpha * beta * f s a) (g := fun a => beta * g a) (h := fun a => alpha * h a)).
+    split=> s b d; rewrite -?mulrA -?mulrDr; first by rewrite (mulrCA alpha) (mulrCA alpha beta) -!mulrDr ltr_pmul2l // Hp.
+    by rewrite ltr_pmul2l // Hq.
+  Qed.
+
   Corollary bijections (f : Subject -> Attribute -> K) g h s0 :
     bijective p -> bijective q -> p s0 != q s0 -> ~ recalls f g h.
   Proof.
