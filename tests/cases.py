@@ -14,7 +14,7 @@ C1 = tuple(experiment.name for experiment in single_hop.FAMILY)
 EXACT = [name for name in CONSTRUCTIONS if name != "gradient-descent"]  # trained weights round
 BIJECTIVE = ("two-sided-hops", "single-hop-split")  # W_U holds inverses
 
-HOPS: dict[str, dict[str, Any]] = {  # the others take their defaults
+OPTIONS: dict[str, dict[str, Any]] = {  # the others take their defaults
     "chain-of-thought": {"hops": 3},
     "composed-hops": {"hops": 2},
     "sequential-hops": {"hops": 3},
@@ -56,8 +56,8 @@ class Built(NamedTuple):
 
 
 @cache
-def built(name: str) -> Built:
-    """The construction on twelve subjects and three relations, once in a process."""
-    prepared = prepare(name, subjects=12, relations=3, **HOPS.get(name, {}))
+def built(name: str, subjects: int = 12, relations: int = 3) -> Built:
+    """The construction on a random table, once in a process."""
+    prepared = prepare(name, subjects=subjects, relations=relations, **OPTIONS.get(name, {}))
     model = prepared.instance.build()
     return Built(prepared, model, everything_asked(prepared.instance.margins(model, None)))

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -26,11 +27,11 @@ settings.load_profile("ci")
 
 def pytest_configure(config: pytest.Config) -> None:
     """What is compiled is kept: by JAX, for each worker; by Python, for the processes that tests start."""
-    if (cache := getattr(config, "cache", None)) is not None:
-        worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
-        os.environ["JAX_COMPILATION_CACHE_DIR"] = str(cache.mkdir(f"jax-{worker}"))
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+    with suppress(AttributeError, OSError):  # `-p no:cacheprovider`; a checkout that is read only
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = str(config.cache.mkdir(f"jax-{worker}"))
         os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.5"
-        os.environ["PYTHONPYCACHEPREFIX"] = str(cache.mkdir("pycache"))
+        os.environ["PYTHONPYCACHEPREFIX"] = str(config.cache.mkdir("pycache"))
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 

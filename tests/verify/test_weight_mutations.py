@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from cases import BIJECTIVE, EXACT, HOPS, VARIANTS
+from cases import BIJECTIVE, EXACT, OPTIONS, VARIANTS
 from scipy.sparse import csr_array
 
 from georecall import Transformer
@@ -45,7 +45,7 @@ TABLES = 10  # so many instances share the changes
 TIE = Fraction(1, 1 << 200)  # where brute force is exact to 150 digits only
 
 # Options that keep an instance tiny; a construction that is not named here takes its defaults.
-SMALL: dict[str, dict[str, Any]] = HOPS | {
+SMALL: dict[str, dict[str, Any]] = OPTIONS | {
     "chain-of-thought": {"hops": 2},
     "sequential-hops": {"hops": 2},
     "parallel-hops": {"hops": 3},

@@ -197,42 +197,6 @@ def test_gates_that_are_not_dyadic_are_decided_exactly():
         assert (verdict.status, verdict.exact, verdict.min_margin) == ("holds", True, 2)
 
 
-USAGE = {
-    "unknown claim": (("recall",), {}, "'recall' is no claim; there are single-hop, "),
-    "misspelt claim": (("singel-hop",), {}, r"is no claim \(did you mean 'single-hop'\?\); there are"),
-    "unknown option": (
-        ("single-hop",),
-        {"hops": 2},
-        "single-hop has no option hops; .* it takes gate, ",
-    ),
-    "bits without meaning": (("single-hop",), {"bits": 2}, "single-hop has no option bits; "),
-    "bits too few": (("single-hop-packed",), {"bits": 0}, "bits must be from 1 to 16, got 0"),
-    "bits too many": (("single-hop-quantized",), {"bits": 17}, "bits must be from 1 to 16, got 17"),
-    "bits not whole": (("single-hop-packed",), {"bits": 2.5}, "bits"),
-    "bits not a number": (("single-hop-packed",), {"bits": "3"}, "bits"),
-    "no coordinate": (("single-hop",), {"code_length": 0}, "code_length must be at least 1, got 0"),
-    "gate not a number": (("single-hop",), {"gate": float("nan")}, "gate must be a finite number, got nan"),
-    "gate infinite": (("single-hop",), {"gate": -float("inf")}, "gate must be a finite number, got -inf"),
-    "gate too large": (("single-hop",), {"gate": 1e300}, "weights allow less than 2.500"),
-    "no subject": (("single-hop",), {"subjects": 0}, "subjects must be at least 1, got 0"),
-    "no relation": (("single-hop",), {"relations": -3}, "relations must be at least 1, got -3"),
-    "unknown table": (("single-hop",), {"table": "graphs"}, "one of bijections, functions, got 'graphs'"),
-    "negative seed": (("single-hop",), {"seed": -1}, "seed must be at least 0, got -1"),
-    "facts and subjects": (("single-hop", SMALL), {"subjects": 3}, "not both"),
-    "facts and relations": (("single-hop", SMALL), {"relations": 3}, "not both"),
-    "facts and table": (("single-hop", SMALL), {"table": "functions"}, "not both"),
-}
-
-
-@pytest.mark.parametrize("case", USAGE)
-def test_what_cannot_be_asked_is_refused_in_one_line(case):
-    arguments, options, message = USAGE[case]
-    with pytest.raises(UsageError, match=message) as caught:
-        check(*arguments, **options)
-    assert "\n" not in str(caught.value)
-    assert isinstance(caught.value, ValueError)
-
-
 def test_an_option_that_is_none_is_not_given():
     verdict = check("single-hop", SMALL, bits=None, gate=None, code_length=None)
     assert verdict.status == "holds"

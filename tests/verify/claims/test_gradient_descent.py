@@ -40,14 +40,14 @@ def test_a_superposition_built_by_hand_has_all_that_the_claim_says(made):
 
 def test_a_memory_recalls_and_is_refuted_by_what_it_lacks(made):
     made(sign_code_memory)
-    verdict = check("gradient-descent", TABLE, trials=1)
+    verdict = check("gradient-descent", TABLE, trials=1, controls=False)
     assert verdict.measured["recall"] == 1.0
     assert (verdict.status, verdict.witness.quantity) == ("refuted", "superposition_r2")
 
 
 def test_a_fact_that_is_not_recalled_is_the_witness(made):
     made(lambda facts: in_place_superposition(facts.altered(5, 1, (int(facts.answers[1, 5]) + 1) % 128)))
-    verdict = check("gradient-descent", TABLE, trials=1)
+    verdict = check("gradient-descent", TABLE, trials=1, controls=False)
     assert (verdict.status, verdict.reason) == ("refuted", "1 of 256 facts wrong")
     assert (verdict.witness.subject, verdict.witness.relations) == (5, (1,))
 
@@ -55,7 +55,7 @@ def test_a_fact_that_is_not_recalled_is_the_witness(made):
 def test_one_bad_run_among_several_refutes(made):
     constructs = iter([in_place_superposition, sign_code_memory])
     made(lambda facts: next(constructs)(facts))
-    assert check("gradient-descent", TABLE, trials=2).status == "refuted"
+    assert check("gradient-descent", TABLE, trials=2, controls=False).status == "refuted"
 
 
 def test_too_few_subjects_decide_nothing(made):
@@ -105,7 +105,7 @@ def test_transfer_on_average_over_all_tables_decides_and_the_worst_is_told(made,
         monkeypatch.setattr(
             learning, "over_all_tables", lambda *at, **options: replace(sound(*at, **options), expected=ends)
         )
-        return check("gradient-descent", TABLE, trials=1)
+        return check("gradient-descent", TABLE, trials=1, controls=False)
 
     below, open_ = lower(0.93, 0.94), lower(0.93, 0.96)
     assert (below.status, below.witness.quantity) == ("refuted", "expected_transfer")

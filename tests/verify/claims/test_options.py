@@ -33,36 +33,6 @@ def test_words_that_are_too_few_are_refused_and_equal_ones_no_code(claim: str) -
     assert "injective" in str(equal.reason)
 
 
-@pytest.mark.parametrize(
-    ("claim", "options", "said"),
-    [
-        *(
-            (name, {"code": sign_code(8)}, "has no option code")
-            for name in (
-                *("single-hop-dense", "linear-memory", "random-feature-memory", "gradient-descent"),
-                *("counting-bound", "margin-bound", "multi-hop-bound"),
-            )
-        ),
-        (
-            "single-hop",
-            {"code": sign_code(8), "code_length": 3},
-            "code_length is a property of the code given",
-        ),
-        ("single-hop", {"code": sign_code(8), "code_distance": 1}, "code_distance is a property of the code"),
-        ("single-hop", {"code": [[1, -1]]}, "code must be a Code, got list"),
-        ("single-hop", {"gate": True}, "gate: True is no number"),
-        ("single-hop", {"gate": "1"}, "gate: '1' is no number"),
-        ("single-hop", {"gate": 1 - Fraction(1, 10**17)}, "no float64 is .*; the nearest is 1.0"),
-        ("single-hop", {"gate": Fraction(4, 3)}, "no float64 is 4/3; the nearest is 1.3333333333333333"),
-        ("single-hop", {"gate": Fraction(10) ** 400}, "gate must be a finite number"),
-        ("single-hop", {"code_length": 4.0}, "code_length must be a whole number"),
-    ],
-)
-def test_what_means_nothing_is_refused(claim: str, options: dict[str, Any], said: str) -> None:
-    with pytest.raises(UsageError, match=said):
-        check(claim, FACTS, **options)
-
-
 @pytest.mark.parametrize("number", [Fraction, np.float64, np.float32, np.int64, int])
 def test_any_kind_of_number_is_the_same_number(number: Any) -> None:
     verdict = check("single-hop", FACTS, gate=number(2), code_length=np.int32(4))

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from cases import EXACT
+from cases import EXACT, OPTIONS
 
 from georecall import block_superposition, chain_of_thought, composed_hops, parallel_hops
 from georecall.theory.facts.fact_table import FactTable, random_bijections
@@ -217,7 +217,7 @@ def test_without_a_fault_the_same_way_holds_with_all_controls(path):
 
 @pytest.mark.parametrize("claim", EXACT)
 def test_every_claim_about_weights_is_controlled_the_way_it_is_decided(claim):
-    verdict = check(claim, **SMALL)
+    verdict = check(claim, **SMALL, **OPTIONS.get(claim, {}))
     assert [c.ok for c in verdict.controls if c.name == WRONG_ANSWER.name] == [True], verdict.controls
 
 

@@ -179,8 +179,9 @@ def test_the_seed_decides_the_draws() -> None:
     def verdict(seed: int) -> Verdict:
         return replace(check("single-hop-dense", subjects=8, relations=2, seed=seed), seconds=None)
 
-    assert verdict(3) == verdict(3)
-    assert verdict(3).min_margin != verdict(4).min_margin or verdict(3).parameters != verdict(4).parameters
+    one, again, other = verdict(3), verdict(3), verdict(4)
+    assert one == again
+    assert one.min_margin != other.min_margin or one.parameters != other.parameters
 
 
 def test_a_gate_below_the_reach_of_the_sum_is_not_the_theorem() -> None:

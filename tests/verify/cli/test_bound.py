@@ -81,39 +81,6 @@ def test_every_parameter_of_every_bound_has_an_option() -> None:
     assert {p for bound in BOUNDS.values() for p in inspect.signature(bound).parameters} == settable
 
 
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["nonesuch"], "no bound is called 'nonesuch'"),
-        (["counting"], "needs --subjects and --relations"),
-        (["counting", "--subjects", "8", "--relations", "2", "--hops", "3"], "no option --hops"),
-        (["counting", "--subjects", "0", "--relations", "2"], "n_subjects"),
-        (["margin", "--attributes", "4", "--margin", "much"], "'much' is not a number"),
-        (["hamming", "--length", "23"], "two"),
-        (["approximate-counting", "--subjects", "9", "--relations", "2"], "one of n_errors and error_rate"),
-        (["two-sided", "--subjects", "9", "--relations", "2", "--hops", "2", "--split", "2"], "split"),
-        (
-            ["selector-width", "--relations", "3", "--length", "2", "--attributes", "9"],
-            "length must be left out",
-        ),
-        (["selector-width", "--relations", VAST], "more than fits (too many digits in integer)"),
-        (["hamming", "--length", VAST, "--distance", "3"], "more than fits (too many digits in integer)"),
-        (["margin", "--attributes", "3", "--margin", "1e-99999999999"], "exponents have at most four digits"),
-        (["margin", "--attributes", "3", "--margin", "1E+1_0_0"], "exponents have at most four digits"),
-        (
-            ["multi-hop", "--subjects", "9", "--relations", "2", "--hops", "1", "--subjects-asked", VAST],
-            f"subjects_asked must be a whole number from 1 to 9, not {9999999999999999999**99}",
-        ),
-    ],
-)
-def test_bad_input_gets_one_line(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["bound", *arguments]) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert says in captured.err
-    assert captured.err.count("\n") == 1
-
-
 def test_where_a_bound_says_nothing_the_status_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["bound", "plotkin", "--length", "40", "--distance", "8"]) == 3
     captured = capsys.readouterr()

@@ -91,59 +91,6 @@ def test_one_attribute_has_no_margin(capsys: pytest.CaptureFixture[str]) -> None
     assert (status, verdict["status"], verdict["min_margin"]) == (3, "hypotheses-not-met", None)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["check"], "which claim"),
-        (["check", "nonesuch"], "nonesuch"),
-        (["check", "singlehop"], "'singlehop' is no claim (did you mean 'single-hop'?); there are"),
-        (["check", "chain-of-thought", "--margin", "1"], "--margin is what softmax attention keeps"),
-        (["check", "single-hop", "--facts", "countrys"], "called 'countrys' (did you mean 'countries'?)"),
-        (
-            ["check", "single-hop", "--bits", "4"],
-            "has no option --bits; beside the facts it takes --gate, --code",
-        ),
-        (["check", "margin-bound", "--gate", "1"], "no option --gate; beside the facts it takes none"),
-        (["check", "single-hop", "--subjects", "0"], "--subjects must be at least 1"),
-        (["check", "single-hop", "--subjects", "many"], "'many' is not a whole number"),
-        (["check", "single-hop", "--relations", "-3"], "--relations must be at least 1"),
-        (["check", "single-hop", "--gate", "nan"], "'nan' is not a number such as 0.5"),
-        (["check", "single-hop-quantized", "--bits", "17"], "--bits must be from 1 to 16"),
-        (["check", "single-hop", "--code-length", "0"], "--code-length must be at least 1"),
-        (["check", "single-hop", "--facts", "nonesuch"], "no data set is called 'nonesuch'"),
-        (["check", "single-hop", "--facts", "nonesuch.csv"], "cannot read nonesuch.csv"),
-        (["check", "single-hop", "--facts", "elements", "--subjects", "3"], "not both"),
-        (["check", "single-hop", "--missing", "unknown"], "--facts"),
-        (["check", "single-hop", "--colour", "red"], "--colour"),
-        (["check", "single-hop", "--answers", "a.npy"], "--model"),
-        (["check", "single-hop", "--model", "m.safetensors"], "not both"),
-        (["check", "--model", "m.safetensors"], "--answers"),
-        (
-            ["check", "--model", "m.safetensors", "--hops", "2"],
-            "--model has no option --hops; it takes --answers",
-        ),
-        (
-            ["check", "--model", "nonesuch.safetensors", "--answers", "a.npy"],
-            "cannot read nonesuch.safetensors",
-        ),
-        (["export", "single-hop"], "--out"),
-        (["export", "single-hop", "--out", "model.bin"], ".safetensors"),
-        (["export", "single-hop", "--out", "m.safetensors", "--dtype", "int3"], "int3"),
-        (["claims", "nonesuch"], "nonesuch"),
-        (["claims", "singlehop"], "(did you mean 'single-hop'?)"),
-        (["bound", "multihop"], "(did you mean 'multi-hop'?)"),
-        (["plot", "capcity", "a.sqlite", "--out", "a.svg"], "(did you mean 'capacity'?)"),
-        (["claims", "--json", "--latex"], "--json or --latex, not both"),
-        (["bound", "margin", "--attributes", "9", "--margin", "-1/2"], "above 0, not -1/2"),
-        (["nonesuch"], "no command is called 'nonesuch'; there are claims, check, ask,"),
-        (["chekc"], "no command is called 'chekc' (did you mean 'check'?)"),
-        ([], "Missing command. (see `georecall --help`)"),
-    ],
-)
-def test_bad_input_gets_one_line(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert says in refused(capsys, *arguments)
-
-
 def test_a_person_sees_tables(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["check", "single-hop", "--subjects", "20", "--relations", "3"]) == 0
     shown = capsys.readouterr().out

@@ -57,48 +57,6 @@ def test_narrow_dtypes_hold_what_float64_holds(
     assert (verdict["status"], verdict["min_margin"], verdict["exact"]) == ("holds", 2, True)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (
-            ["counting-bound", "--out", "m.onnx"],
-            "counting-bound is about all models; weights have single-hop, ",
-        ),
-        (["single-hop", "--out", "m.bin"], "--out must end in .safetensors, .onnx or .json, got m.bin"),
-        (
-            ["composed-hops", "--hops", "99", "--out", "m.onnx"],
-            "weights of 12 outputs and d_model 2535301200456458802993406410858 would take",
-        ),
-        (
-            ["single-hop", "--out", "m.onnx", "--dtype", "int8"],
-            "--dtype must be one of float64, float32 for .onnx, got int8",
-        ),
-        (
-            ["single-hop", "--gate", "1.1", "--out", "m.onnx", "--dtype", "float32"],
-            "cannot export to m.onnx in float32: float32 may round on the prompt [0, 12]",
-        ),
-        (
-            ["single-hop-quantized", "--out", "m.safetensors", "--dtype", "int8"],
-            "cannot export to m.safetensors in int8: int8 would round W_E[12, 0] = 7.5",
-        ),
-        (
-            ["sequential-hops", "--out", "m.safetensors", "--dtype", "float16"],
-            "in float16: float16 may round on the prompt [0, 13, 13, 13]: sums may take",
-        ),
-    ],
-)
-def test_what_would_round_or_has_no_name_is_refused(
-    arguments: list[str],
-    says: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert says in refused(capsys, "export", *arguments, *SIZES)
-    assert list(tmp_path.iterdir()) == []
-
-
 @pytest.mark.parametrize("ending", ["safetensors", "onnx"])
 def test_a_place_that_cannot_be_written_to_is_one_line(
     ending: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

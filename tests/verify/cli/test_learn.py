@@ -100,36 +100,6 @@ def test_an_interrupt_keeps_the_checkpoint(monkeypatch, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["runs"][0]["recall"] == 1.0
 
 
-@pytest.mark.parametrize(
-    ("arguments", "what"),
-    [
-        (["learn", "--preset", "quick", "--steps", "5"], "give --preset, or facts and settings"),
-        (["learn", "--seeds", "2", "--out", "m.safetensors"], "add --seeds 1"),
-        (["learn", "--seeds", "0"], "--seeds must be at least 1"),
-        (["learn", "--out", "nowhere/m.safetensors"], "there is no folder nowhere to write --out to"),
-        (["learn", "--out", "m.npz"], "must end in .safetensors"),
-        (["learn", "--dimension", "0"], "dimension must be at least 1, got 0"),
-        (["learn", "--noise", "-1"], "noise must be at least 0, got -1"),
-        (["learn", "--noise", "nan"], "noise must be at least 0, got nan"),
-        (["learn", "--subjects", "1"], "at least two subjects"),
-        (["learn", "--facts", "nowhere.csv"], "nowhere.csv"),
-        (["transfer", "--model", "m.safetensors"], "--answers A.npy"),
-        (["transfer", "--answers", "a.npy"], "--answers goes with --model"),
-        (["transfer", "--model", "m", "--answers", "a", "--steps", "3"], "is not trained again"),
-        (["transfer", "--model", "absent.safetensors", "--answers", "absent.npy"], "absent.safetensors"),
-        (["transfer", "--tables", "0"], "--tables must be at least 1"),
-        (["sweep", "learned", "--out", "r.sqlite"], "--subjects says which N"),
-        (["sweep", "learned", "--out", "r.sqlite", "--subjects", "0"], "at least 1, got 0"),
-        (["sweep", "learned", "--out", "r.sqlite", "--preset", "quick", "--noise", "1"], "give --preset, or"),
-        (["sweep", "learned", "--out", "r.sqlite", "--subjects", "8", "--noise", "-1"], "noise must be"),
-    ],
-)
-def test_what_cannot_be_asked_is_one_line(arguments, what, capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert what in refused(capsys, *arguments)
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_checkpoint_of_another_run_is_one_line(saved, capsys):
     line = refused(capsys, "learn", *SMALL, "--seed", "1", "--checkpoint", str(saved["run"]))
     assert "run.npz is the checkpoint of another run" in line

@@ -42,42 +42,6 @@ def test_without_dimensions_the_threshold_is_searched(
     assert "99/100" in rows.read_text()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["sweep", "capacity", "--subjects", "4"], "--out"),
-        (["sweep", "capacity", "--out", "r.sqlite"], "--subjects says which"),
-        (["sweep", "capacity", "--out", "r.sqlite", "--subjects", "4", "--preset", "quick"], "not both"),
-        (["sweep", "capacity", "--out", "r.sqlite", "--subjects", "0"], "at least 1"),
-        (["sweep", "capacity", "--out", "r.sqlite", "--subjects", "4", "--workers", "0"], "--workers"),
-        (["sweep", "capacity", "--out", "r.sqlite", "--subjects", "4", "--share", "many"], "--share"),
-        (["sweep", "capacity", "--out", "r.sqlite", "--subjects", "4", "--level", "2"], "--level"),
-        (["sweep", "capacity", "--out", "r.sqlite", "--subjects", "4", "--construction", "x"], "not of 'x'"),
-        (["sweep", "capacity", "--out", "r.sqlite", "--preset", "quick", "--trials", "9"], "not both"),
-        (["sweep", "hops", "--out", "r.sqlite", "--preset", "quick", "--hops", "2"], "not both"),
-        (["sweep", "hops", "--out", "r.sqlite", "--rows", "./r.sqlite"], "--rows and --out are one file"),
-        (["sweep"], "Missing command"),
-        (["sweep", "hops", "--out", "r.sqlite", "--seed", "-1"], "--seed must be at least 0, got -1"),
-        (["sweep", "capacity", "--out", "r.sqlite", "--preset", "quick", "--seed", "-1"], "--seed must be"),
-        (["sweep", "hops", "--out", "r.sqlite", "--hops", "0"], "must be at least 1, got 0"),
-        (["sweep", "capacity", "--out", "nowhere/r.sqlite", "--preset", "quick"], "does its folder exist"),
-        (["sweep", "nonesuch"], "nonesuch"),
-        (["plot", "capacity", "missing.sqlite", "--out", "a.svg"], "no results file"),
-        (["plot", "capacity", "missing.sqlite"], "--out"),
-        (["plot", "nonesuch", "missing.sqlite", "--out", "a.svg"], "no figure is called"),
-    ],
-)
-def test_bad_input_gets_one_line(
-    arguments: list[str],
-    says: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert says in refused(capsys, *arguments)
-
-
 @pytest.mark.slow
 def test_a_scheduler_that_is_not_there_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("distributed")

@@ -6,7 +6,7 @@ from math import prod
 
 import numpy as np
 import pytest
-from cases import EXACT, HOPS, VARIANTS, built
+from cases import EXACT, OPTIONS, VARIANTS, built
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,7 +52,7 @@ def test_onnxruntime_agrees_on_every_query_of_every_construction(name):
     """On the very logits, but for trained weights, which round: there within what is proved."""
     _, model, asked = built(name)
     found = agreement(model, asked, onnxruntime_engine(model))
-    hops = HOPS.get(name, {}).get("hops", 1)
+    hops = OPTIONS.get(name, {}).get("hops", 1)
     # of a chain of thought every step of every chain of at most 3 hops
     n_all = sum(k * 12 * 3**k for k in (1, 2, 3)) if name == "chain-of-thought" else 12 * 3**hops
     assert (found.n_compared, found.n_all, found.n_different) == (n_all, n_all, 0)
@@ -140,7 +140,7 @@ def test_a_fault_in_the_graph_is_seen(fault):
 def test_a_fault_in_one_number_of_any_weight_is_seen_wherever_the_proof_sees_it(name):
     """The graph of a model with one entry of a weight moved by one disagrees on exactly those queries whose
     proved logits differ, and agrees with what is proved of the changed model."""
-    _, model, asked = built(name)
+    _, model, asked = built(name, subjects=6, relations=2)
     asked = asked[-1:]
     rng = generator(0, "faults", name)
     dense = model.dense()

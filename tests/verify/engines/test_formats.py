@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import EXACT, HOPS
+from cases import EXACT, OPTIONS
 
 from georecall import constructions
 from georecall.constructions.files.loading import load_safetensors
@@ -66,7 +66,7 @@ def number(dtype):
 
 @pytest.mark.parametrize("name", ALLOWED)
 def test_what_the_audit_allows_is_written_read_and_computed_without_rounding(plain, tmp_path, name):
-    prepared = prepare(name, **SIZES, **HOPS.get(name, {}))
+    prepared = prepare(name, **SIZES, **OPTIONS.get(name, {}))
     model, samples = prepared.instance.build(), prepared.instance.samples()
     asked = everything_asked(prepared.instance.margins(model, None))[-1]
     allowed = []
