@@ -66,7 +66,7 @@ def test_where_no_certificate_applies_so_many_hops_are_not_enumerated(monkeypatc
     def no_certificate(*_, **__):
         raise PremiseError("it does not apply")
 
-    for name in ("transitions", "induction"):
+    for name in ("transitions", "induction", "windows"):
         monkeypatch.setattr(multi_hop, name, no_certificate)
     instance = prepare(claim, subjects=2, relations=1, hops=64).instance
     model, samples = instance.build(), instance.samples()

@@ -122,7 +122,8 @@ def test_a_name_as_long_as_names_may_be(tmp_path: Path) -> None:
 def test_a_file_larger_than_there_is_room_for(tmp_path: Path) -> None:
     """The limit on file sizes stands in for a full disk: the write itself fails."""
     code = (
-        "import resource, sys; from georecall.theory.tools.files import replacing\n"
+        "import resource, sys; sys.dont_write_bytecode = True\n"  # Python keeps what was cut short
+        "from georecall.theory.tools.files import replacing\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
         "with replacing(sys.argv[1]) as temporary: temporary.write_bytes(bytes(10000))"
     )
