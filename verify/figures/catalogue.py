@@ -100,7 +100,7 @@ def plot(
             fit(figure)
     if data is not None:
         with replacing(data) as temporary:
-            rows = pd.concat(sheet.used).drop_duplicates().dropna(axis="columns", how="all")
+            rows = pd.concat(sheet.used).sort_index().drop_duplicates().dropna(axis="columns", how="all")
             rows.to_csv(temporary, index=False, lineterminator="\n")
     if out is not None:
         about = {"figure": kind, **_about(frame)}

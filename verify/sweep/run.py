@@ -43,7 +43,7 @@ def sweep(
         progress: called with the number of cells done and of all cells.
 
     Returns:
-        All rows of the store, sorted by their keys, typed: kind, parameters, results.
+        All rows of the store, typed, by construction and size: kind, parameters, results.
 
     Raises:
         SweepError: some cells could not be measured; all others have been.

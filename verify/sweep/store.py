@@ -111,8 +111,10 @@ class Store:
         return rows
 
     def frame(self, kind: str | None = None, *, timings: bool = False) -> pd.DataFrame:
-        """The rows as a DataFrame; columns that a kind lacks hold missing values."""
-        return pd.DataFrame(self.rows(kind, timings=timings))
+        """The rows as a DataFrame, by construction and size; what a kind lacks holds missing values."""
+        frame = pd.DataFrame(self.rows(kind, timings=timings))
+        order = [name for name in _ORDER if name in frame]
+        return frame.sort_values(order, kind="stable", ignore_index=True) if order else frame
 
     def csv(self) -> str:
         """All rows as CSV, without timings: the same bytes for the same cells, however they were run."""
@@ -133,6 +135,7 @@ class Store:
             raise StoreError(f"cannot {doing} {self.path}: {error}{help_}") from error
 
 
+_ORDER = ("kind", "construction", "n_relations", "n_subjects", "n_attributes", "dimension", "hops", "layer")
 _HELP = {
     "database or disk is full": "; finished cells are kept: make room and run the same command again",
     "attempt to write a readonly database": "; make the file and its folder writable, or give another --out",

@@ -326,3 +326,16 @@ def test_a_cell_that_ends_the_program_or_raises_the_unheard_of_takes_no_other_wi
         with pytest.raises(SweepError, match=r"6 of 7 cells failed.*SystemExit: 1"):
             sweep(GRID, store)
         assert len(store.rows()) == 1
+
+
+def test_rows_of_a_frame_come_by_construction_and_by_size_as_a_number(tmp_path):
+    with Store(tmp_path / "r.sqlite") as store:
+        for N in (128, 16, 1024):
+            for name in ("single-hop", "linear-memory"):
+                store.enter(
+                    Cell.of("recall", construction=name, n_subjects=N, n_relations=2, seed=0), {}, 0.0
+                )
+        frame = store.frame()
+        assert Store(tmp_path / "empty.sqlite").frame().empty
+    assert frame["n_subjects"].tolist() == [16, 128, 1024] * 2
+    assert frame["construction"].tolist() == ["linear-memory"] * 3 + ["single-hop"] * 3
