@@ -46,7 +46,7 @@ def letters_used(text: str) -> set[str]:
     r"""The letters that the mathematics of a text uses; words in upright type are none, but for `gate`.
 
     Example:
-        >>> sorted(letters(r"If $W_E[s] = v(\pi_r(s))$ and $\mathrm{gate} \ge V/2$, no letter is here."))
+        >>> sorted(letters_used(r"If $W_E[s] = v(\pi_r(s))$ and $\mathrm{gate} \ge V/2$, no letter is here."))
         ['V', 'W_E', '\\pi', 'gate', 'r', 's', 'v']
     """
     return set(_letters(text))

@@ -25,7 +25,7 @@ def modules(package: str, *, but: Container[str] = ()) -> list[ModuleType]:
 
     Example:
         >>> [module.__name__.split(".")[-1] for module in modules("georecall.bounds.walks")]
-        ['typed', 'unions', 'untyped']
+        ['components', 'typed', 'unions', 'untyped']
     """
     return [import_module(f"{package}.{name}") for name in names(package) if name not in but]
 

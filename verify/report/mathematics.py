@@ -37,7 +37,7 @@ def mathml(latex: str, *, display: bool = False) -> Markup:
         UnknownCommandError: a command that the converter would print as text.
 
     Example:
-        >>> mathml(r"\mathrm{ReLU}(x)")
+        >>> str(mathml(r"\mathrm{ReLU}(x)"))
         '<math><mi>ReLU</mi><mo stretchy="false">(</mo><mi>x</mi><mo stretchy="false">)</mo></math>'
     """
     return _math(_row(latex), display=display)

@@ -21,7 +21,7 @@ def pretty(text: str) -> Markup:
     """One line of plain text, with the powers, indices, logarithms and ceilings in it set as such.
 
     Example:
-        >>> pretty("R^k log2 N bits, R^ceil(k/c) blocks, p_m")
+        >>> str(pretty("R^k log2 N bits, R^ceil(k/c) blocks, p_m"))
         'R<sup>k</sup> log<sub>2</sub> N bits, R<sup>⌈k/c⌉</sup> blocks, p<sub>m</sub>'
     """
     for plain, sign in _SIGNS.items():
