@@ -255,7 +255,7 @@ def test_the_proof_kernel_agrees_with_brute_force_whatever_weight_is_changed(bru
         asked_of_coq.append(f"Module M{turn}.\n{defined}\n{asks}\nEnd M{turn}.\n")
         expected.append((holds, False))
     header = "From Coq Require Import ZArith.\n"
-    header += "From Georecall Require Import transformer chain_of_thought forward certificate.\n"
+    header += "From Georecall Require Import transformer chain_of_thought trees forward certificate.\n"
     (proofs / "mutants.v").write_text(header + "".join(asked_of_coq))
     said = re.findall(r"= \((true|false), (true|false)\)", coq(proofs, "mutants.v"))
     assert [(a == "true", b == "true") for a, b in said] == expected

@@ -3,64 +3,8 @@
     What decides a residual is a codebook (linear in the number of attributes once, then in facts), or all logits.
     What is asked is every prompt [s, r_1 .. r_k], or every chain of thought, by the induction of chain_of_thought.v. *)
 
-From Georecall Require Import transformer single_hop chain_of_thought forward.
+From Georecall Require Import transformer single_hop chain_of_thought trees forward.
 From Coq Require Import ZArith.
-
-(** * Numbers as keys *)
-
-Fixpoint upto (n : nat) (p : positive) : list positive :=
-  match n with O => [] | S n => p :: upto n (Pos.succ p) end.
-
-Lemma in_upto_from n i j : (i < n)%nat -> In (key (j + i)) (upto n (key j)).
-Proof.
-  revert i j. induction n as [|n IH]; intros i j H; [lia|]. destruct i as [|i]; [left; now rewrite Nat.add_0_r|right].
-  replace (j + S i)%nat with (S j + i)%nat by lia. apply (IH i (S j)). lia.
-Qed.
-
-Lemma in_upto n i : (i < n)%nat -> In (key i) (upto n 1).
-Proof. exact (in_upto_from n i 0). Qed.
-
-Fixpoint put {A} (none : A) (t : tree A) (p : positive) (a : A) : tree A :=
-  let '(l, x, r) := match t with Leaf => (Leaf, none, Leaf) | Node l x r => (l, x, r) end in
-  match p with xH => Node l a r | xO p => Node (put none l p a) x r | xI p => Node l x (put none r p a) end.
-
-Definition zeros : vec -> bool := each (Z.eqb 0).
-
-Lemma zeros_find x p : zeros x = true -> find 0%Z x p = 0%Z.
-Proof. intro H. symmetry. apply Z.eqb_eq. now apply (find_each 0%Z (Z.eqb 0)). Qed.
-
-(** Equality but for zeros. *)
-Fixpoint same_vec (x y : vec) : bool :=
-  match x, y with
-  | Node l a r, Node l' b r' => (a =? b)%Z && same_vec l l' && same_vec r r'
-  | Leaf, y => zeros y
-  | x, Leaf => zeros x
-  end.
-
-Lemma same_find x y p : same_vec x y = true -> find 0%Z x p = find 0%Z y p.
-Proof.
-  revert y p. induction x as [|l IHl a r IHr]; intros y p H.
-  - symmetry. cbn [find]. apply zeros_find. now destruct y.
-  - destruct y as [|l' b r']; [now apply zeros_find|]. cbn [same_vec] in H. rewrite !andb_true_iff, Z.eqb_eq in H.
-    destruct H as ((-> & ?) & ?). destruct p; cbn [find]; auto.
-Qed.
-
-Lemma key_of z : Z.to_pos (z + 1) = key (Z.to_nat z).
-Proof. destruct z as [|p|p]; [reflexivity|cbn; lia|now destruct p]. Qed.
-
-(** ** How certificates write numbers: packed, each in some bits and raised by an offset, or one by one with its place *)
-
-Fixpoint unpack (bits mask offset : Z) (n : nat) (z : Z) : list Z :=
-  match n with
-  | O => []
-  | S n => (Z.land z mask - offset)%Z :: unpack bits mask offset n (Z.shiftr z bits)
-  end.
-
-Definition dense (l : list Z) : vec :=
-  snd (fold_left (fun s z => (Pos.succ (fst s), if (z =? 0)%Z then snd s else put 0%Z (snd s) (fst s) z)) l (1%positive, Leaf)).
-Definition sparse (l : list (Z * Z)) : vec := fold_left (fun t p => put 0%Z t (Z.to_pos (fst p + 1)) (snd p)) l Leaf.
-Definition rows (l : list vec) : mat :=
-  snd (fold_left (fun s x => (Pos.succ (fst s), match x with Leaf => snd s | _ => put Leaf (snd s) (fst s) x end)) l (1%positive, Leaf)).
 
 (** * What decides a residual *)
 

@@ -113,7 +113,7 @@ RUN = "Proof. vm_cast_no_check (@eq_refl bool true). Qed."
 SOURCE = """(** Every margin of these weights, by the theorems of certificate.v. *)
 
 From Coq Require Import ZArith.
-From Georecall Require Import transformer chain_of_thought forward certificate.
+From Georecall Require Import transformer chain_of_thought trees forward certificate.
 
 {sizes}
 {book}
