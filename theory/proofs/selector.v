@@ -79,7 +79,7 @@ Section TwoRelations.
     by rewrite !one.
   Qed.
 
-  (** ** How much is lost: at least a fact for every cycle of p^-1 q of two or more subjects *)
+  (** ** How much is lost: a fact for every cycle of p^-1 q of two or more subjects, at least, *)
 
   Section Cycles.
   Variable c : {perm Subject}.
@@ -124,6 +124,77 @@ Section TwoRelations.
     by apply/imsetP; exists x => //; apply/esym/eqP; rewrite eq_porbit_mem.
   Qed.
 
+  (** and no more: one edge is taken from every cycle, and heights fall along the rest. *)
+
+  Definition height (s : Subject) : nat := findex c (froot c s) s.
+  Definition cut (s : Subject) : bool := (c s == froot c s) && (c s != s).
+  Let c_inj : injective c := @perm_inj _ c.
+
+  Lemma rooted s : fconnect c (froot c s) s.
+  Proof. by rewrite (fconnect_sym c_inj) connect_root. Qed.
+
+  Lemma height_small s : (height s < #|Subject|)%N.
+  Proof. by apply: leq_trans (findex_max (rooted s)) (max_card _). Qed.
+
+  Lemma height_next s : c s != froot c s -> height (c s) = (height s).+1.
+  Proof.
+    move=> ne; have same : froot c (c s) = froot c s.
+      by apply/eqP; rewrite (root_connect (fconnect_sym c_inj)) (fconnect_sym c_inj) fconnect1.
+    have next : iter (height s).+1 c (froot c s) = c s by rewrite /= iter_findex ?rooted.
+    have le := findex_max (rooted s); rewrite leq_eqVlt in le; case/predU1P: le => [E | lt].
+      by case/eqP: ne; rewrite -next /height E iter_order.
+    by rewrite {1}/height same -next findex_iter.
+  Qed.
+
+  Definition level (a : Attribute) : nat := if [pick s | p s == a] is Some s then #|Subject| - height s else 0.
+
+  Lemma levelE s : level (p s) = (#|Subject| - height s)%N.
+  Proof. by rewrite /level; case: pickP => [s' /eqP/p_inj -> // | /(_ s)]; rewrite eqxx. Qed.
+
+  Lemma level_small a : (level a <= #|Subject|)%N.
+  Proof. by rewrite /level; case: pickP => // s _; apply: leq_subr. Qed.
+
+  Lemma level_falls s : ~~ cut s -> p s != q s -> (level (q s) < level (p s))%N.
+  Proof.
+    rewrite -follows (inj_eq p_inj) eq_sym /cut negb_and => ok ne; rewrite ne orbF in ok.
+    by rewrite !levelE height_next // ltn_sub2l // height_small.
+  Qed.
+
+  Definition kept (s : Subject) : Attribute := if cut s then q s else p s.
+  Let big : K := (#|Subject|.+1)%:R.
+  Definition lean (s : Subject) (a : Attribute) : K := if (a == kept s) || (a == q s) then big else 0.
+
+  Lemma lean_wrong : wrong lean (fun a => (level a)%:R) (fun a => - (level a)%:R) \subset [set (true, s) | s in cut].
+  Proof.
+    have lev a : (0 <= (level a)%:R :> K) && ((level a)%:R < big) by rewrite ler0n ltr_nat ltnS level_small.
+    have far a b : (level b)%:R < big + (level a)%:R by rewrite ltr_paddr //; case/andP: (lev b); case/andP: (lev a).
+    apply/subsetP => [[r s]]; rewrite inE; case: r => /= /forallPn [b]; rewrite negb_imply => /andP [ne /negP bad].
+      apply/imsetP; exists s => //; rewrite unfold_in; case ok: (cut s) => //; case: bad.
+      rewrite /lean /kept ok eqxx (negbTE ne) /=; case: eqP => [E | _]; last by rewrite add0r far.
+      by rewrite ltr_add2l ltr_nat E level_falls ?ok // -E eq_sym.
+    exfalso; apply: bad; rewrite /lean eqxx orbT (negbTE ne) orbF; case: eqP => [E | _].
+      rewrite ltr_add2l ltr_opp2 ltr_nat E; move: E ne; rewrite /kept; case: ifP => [_ -> | /negbT ok -> ne]; first by rewrite eqxx.
+      exact: level_falls.
+    by rewrite add0r ltr_subr_addr addrC ltr_subl_addr far.
+  Qed.
+
+  Lemma card_cut : (#|cut| <= #|[set X in porbits c | 1 < #|X|]|)%N.
+  Proof.
+    have inj : {in cut &, injective (porbit c)}.
+      move=> s s' /andP [/eqP E _] /andP [/eqP E' _] eq; apply: c_inj; rewrite E E'; apply/eqP.
+      rewrite (root_connect (fconnect_sym c_inj)) (fconnect_sym c_inj); have : s \in porbit c s' by rewrite -eq porbit_id.
+      by case/porbitP=> i ->; rewrite permX fconnect_iter.
+    rewrite -(card_in_imset inj); apply: subset_leq_card; apply/subsetP => X /imsetP [s /andP [_ moves] ->].
+    rewrite inE; apply/andP; split; first exact: imset_f.
+    rewrite ltnNge; apply: contra moves => /card_le1_eqP one; apply/eqP/one; rewrite ?porbit_id //.
+    by have := mem_porbit c 1 s; rewrite expg1.
+  Qed.
+
+  Theorem cycles_enough : exists f g h, #|wrong f g h| = #|[set X in porbits c | (1 < #|X|)%N]|.
+  Proof.
+    exists lean, (fun a => (level a)%:R), (fun a => - (level a)%:R); apply/eqP; rewrite eqn_leq cycles_lost andbT.
+    apply: leq_trans (subset_leq_card lean_wrong) (leq_trans _ card_cut); exact: leq_imset_card.
+  Qed.
   End Cycles.
 
   (** ** Two relations of any kind: additive exactly if the graph p(s) -> q(s), loops dropped, has no cycle *)
