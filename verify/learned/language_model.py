@@ -80,9 +80,9 @@ def language_model_cell(layer: int, seed: int) -> dict[str, Any]:
     """
     found = asked()
     continents = FactTable(found.facts.answers[:1], n_attributes=found.facts.n_attributes)
-    countries = Vectors(_float(found.countries[layer]), np.eye(continents.n_attributes))
+    countries = Vectors(directions(found.countries[layer]), np.eye(continents.n_attributes))
     n = len(found.known)
-    known = Vectors(countries.subjects[found.known], _float(found.capitals[layer]))
+    known = Vectors(countries.subjects[found.known], directions(found.capitals[layer]))
     shares = {
         name.replace("probe", what): value
         for what, shown in (
@@ -135,7 +135,7 @@ def spoken(name: str) -> str:
     return name.partition(" (")[0].partition(",")[0]
 
 
-def _float(residuals: Floats) -> NDArray[np.float64]:
+def directions(residuals: Floats) -> NDArray[np.float64]:
     """Directions: residuals over their lengths, which grow from layer to layer."""
     x = residuals.astype(np.float64)
     return np.asarray(x / np.linalg.norm(x, axis=1, keepdims=True))
