@@ -45,9 +45,9 @@ def draw_plane(frame: pd.DataFrame) -> Figure:
         label="hybrid construction (C5), all queries verified",
     )
     for stages, x, y in rows[["stages", "subject_bits", "other_bits"]].itertuples(index=False):
-        below = int(stages) % 2 == 0  # neighbours that are close do not lie over each other
-        at = {"xytext": (6, -6 if below else 6), "va": "top" if below else "bottom"}
-        ax.annotate(f"$c = {int(stages)}$", (x, y), textcoords="offset points", **at)
+        y_off, va = (-6, "top") if int(stages) % 2 == 0 else (6, "bottom")  # close ones do not overlap
+        label = f"$c = {int(stages)}$"
+        ax.annotate(label, (x, y), xytext=(6, y_off), va=va, textcoords="offset points")
     sides = [size for size in others(N, R, k) if size.family.startswith("two-sided") and size.output_bits]
     ax.plot(
         [size.subject_bits for size in sides],
