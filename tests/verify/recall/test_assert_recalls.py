@@ -181,7 +181,7 @@ RECALL, WORKS, SAME = "every fact is recalled", "the construction works", "the s
 CATALOGUE = {
     "wrong relation block": (wrong_block, (1, 2, 2), RECALL),
     "gate too weak": (lambda facts: block_superposition(facts, gate=0.5), (1, 2, 2), RECALL),
-    "gate too weak in place": (lambda facts: in_place_superposition(facts, gate=0.5), (1, 1, 2), RECALL),
+    "gate too weak in place": (lambda facts: in_place_superposition(facts, gate=0.5), (1, 2, 2), RECALL),
     "answers off by one": (lambda facts: replace_outputs(correct(facts)), (1, 1, 2), RECALL),
     "N no power of two": (on(lambda f: f.n_subjects & (f.n_subjects - 1)), (3, 1, 2), RECALL),
     "equal relations": (
