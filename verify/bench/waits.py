@@ -76,9 +76,10 @@ class Wait:
 
 
 _BATTERY = """
-try:
+import os
+if os.path.isdir(os.path.join(os.environ["TREE"], "georecall")):
     from georecall import block_superposition, sign_code
-except ImportError:  # before the door
+else:  # before the door
     from constructions import block_superposition, sign_code
 
 def build(facts):
@@ -87,9 +88,10 @@ def build(facts):
 """
 
 _PROPERTY = """
-try:
+import os
+if os.path.isdir(os.path.join(os.environ["TREE"], "georecall")):
     from georecall import check
-except ImportError:
+else:
     from verify import check
 for seed in range(40):
     check("single-hop", subjects=16, relations=3, seed=seed).status == "holds" or exit(1)

@@ -303,16 +303,16 @@ class _Box:
 
 def _weights(scores: Ball, max_hops: int) -> Iterator[tuple[float, float, float, float]]:
     """For every step and prompt: weights of the current entity, other relations, earlier entities; doubt."""
+    positions = np.arange(2 * max_hops)
     for i in range(max_hops):
-        for k in range(i + 1, max_hops + 1):
-            shown = np.zeros(2 * max_hops, dtype=bool)
-            shown[:k] = shown[max_hops : max_hops + i + 1] = True
-            row = softmax(scores[i : i + 1], ~shown)
-            leaking, own = row.mid[0].copy(), max_hops + i
-            leaking[i] = 0.0  # the relation asked for
-            doubt = float(row.radius.sum()) + _ROUNDING * max_hops * float(leaking.sum())
-            relations, entities = float(leaking[:max_hops].sum()), float(leaking[max_hops:own].sum())
-            yield float(leaking[own]), relations, entities, doubt
+        own, hops = max_hops + i, np.arange(i + 1, max_hops + 1)[:, None]
+        shown = np.where(positions < max_hops, positions < hops, positions <= own)
+        rows = softmax(scores[np.full(len(hops), i)], ~shown)
+        leaking = rows.mid.copy()
+        leaking[:, i] = 0.0  # the relation asked for
+        doubts = rows.radius.sum(axis=1) + _ROUNDING * max_hops * leaking.sum(axis=1)
+        relations, entities = leaking[:, :max_hops].sum(axis=1), leaking[:, max_hops:own].sum(axis=1)
+        yield from zip(*(a.tolist() for a in (leaking[:, own], relations, entities, doubts)), strict=True)
 
 
 def _linear_parts(mlp: MLP, d_model: int) -> tuple[tuple[csr_array, csr_array], csr_array, Floats]:
