@@ -18,8 +18,8 @@ from georecall.verify.margins.counting.fingerprint import fingerprint
 from georecall.verify.margins.counting.linear_map import NotExactError
 from georecall.verify.margins.counting.partial_count import PartialCount, blas, count_piece, piece_size
 
-_HANDFUL = 64  # pieces of a task at most: what is lost with a worker is less than a minute's work ...
-_TASKS = 16  # ... and each worker has so many, to the end
+_HANDFUL = 512  # pieces of a task at most: what is lost with a worker is less than a minute's work ...
+_TASKS = 8  # ... and there are so many for each worker, if there is work enough
 _ONE_AT_A_TIME = Lock()  # a worker of several threads makes the judge once
 
 
