@@ -89,8 +89,8 @@ METHODS = (
            "1 of what is followed, 2 of what memories ask: N R ways, N neurons"),
     Method("transitions", "sequential-hops", "hops", (4, 8, 16, 32), {"subjects": 250, "relations": 3},
            "2: k layers of k + c coordinates"),
-    Method("enumeration", "composed-hops", "relations", (4, 6, 8, 12), {"subjects": 64, "hops": 3},
-           "3: N R^k queries"),
+    Method("enumeration", "composed-hops", "relations", (3, 4, 6, 8), {"subjects": 64, "hops": 3},
+           "6: N R^k queries through R^k blocks"),
 )  # fmt: skip
 _REPEATS = 3  # timings of each, of which the least counts: what disturbs only adds
 
