@@ -1,5 +1,8 @@
 """A whole report at the quick parameters, from small results files."""
 
+import fcntl
+import os
+import pickle
 from pathlib import Path
 
 import pytest
@@ -37,8 +40,20 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="session")
 def content(files: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Content:
-    """A whole report at the quick parameters, its figures from small results files."""
-    return gather(tmp_path_factory.mktemp("swept"), results=files[0], hops=files[1])
+    """A whole report at the quick parameters, its figures from small results files; made by one worker."""
+
+    def make() -> Content:
+        return gather(tmp_path_factory.mktemp("swept"), results=files[0], hops=files[1])
+
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return make()
+    made = tmp_path_factory.getbasetemp().parent / "report.pickle"  # in the folder of this run
+    with made.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            made.write_bytes(pickle.dumps(make()))
+    found: Content = pickle.loads(made.read_bytes())
+    return found
 
 
 @pytest.fixture(scope="session")
