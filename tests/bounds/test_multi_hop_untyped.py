@@ -346,7 +346,7 @@ def test_the_untyped_floor_grows_with_n(N):
 @pytest.mark.parametrize("affordable", [0, 4000])
 def test_what_is_not_followed_is_pruned_or_bracketed(monkeypatch, affordable, N, R, k, T):
     followed = untyped_floors(N, R, k, T)
-    monkeypatch.setattr(untyped_walks, "AFFORDABLE", affordable)
+    monkeypatch.setattr(untyped_walks, "_AFFORDABLE", affordable)
     rough = untyped_floors(N, R, k, T)
     for name, exact in followed.items():
         assert rough[name].lower <= exact.upper, name
@@ -359,7 +359,7 @@ def test_pruning_loses_little_and_says_so(monkeypatch):
     followed = untyped_walks.search
     with precision(184):
         whole = followed(80, 2, 4, 10)
-        monkeypatch.setattr(untyped_walks, "AFFORDABLE", 25_000)
+        monkeypatch.setattr(untyped_walks, "_AFFORDABLE", 25_000)
         pruned = followed(80, 2, 4, 10)
         assert pruned.pruned
         assert not whole.pruned
@@ -368,14 +368,14 @@ def test_pruning_loses_little_and_says_so(monkeypatch):
         for v, mass in pruned.all.items():
             assert not mass > whole.all[v]
             assert not mass + pruned.lost < whole.all[v]
-        monkeypatch.setattr(untyped_walks, "AFFORDABLE", 400)
+        monkeypatch.setattr(untyped_walks, "_AFFORDABLE", 400)
         assert followed(80, 2, 4, 10) is None
 
 
 @pytest.mark.parametrize("affordable", [400_000, 60_000, 25_000])
 @pytest.mark.parametrize(("N", "R", "k", "T"), [(80, 2, 4, 10), (30, 2, 5, 1), (60, 3, 3, 4)])
 def test_what_is_kept_and_what_is_lost_add_up_to_one(monkeypatch, affordable, N, R, k, T):
-    monkeypatch.setattr(untyped_walks, "AFFORDABLE", affordable)
+    monkeypatch.setattr(untyped_walks, "_AFFORDABLE", affordable)
     with precision(184):
         found = untyped_walks.search(N, R, k, T)
         for law in (found.early, found.before, found.all, found.skipping):
