@@ -56,7 +56,7 @@ ODDS = st.one_of(
 )
 
 
-LONG = ("bench", "prove", "report", "learn", "transfer")  # these work for seconds: they are told one word that is none
+LONG = ("bench", "prove", "report", "learn", "transfer")  # work for seconds: told one word that is none
 
 
 @given(command=st.sampled_from([*COMMANDS, "nonesuch", "", "--", "-x"]), rest=st.lists(ODDS, max_size=3))
