@@ -240,7 +240,7 @@ def test_what_is_not_followed_is_bracketed(monkeypatch, affordable, taken, loss,
     followed = multi_hop_entropy(N, R, k, T)
     calls, original = [], getattr(typed_walks, taken)
     monkeypatch.setattr(typed_walks, taken, lambda *given: (calls.append(given), original(*given))[1])
-    monkeypatch.setattr(typed_walks, "AFFORDABLE", affordable)
+    monkeypatch.setattr(typed_walks, "_AFFORDABLE", affordable)
     bracketed = multi_hop_entropy(N, R, k, T)
     assert calls
     assert bracketed.lower <= followed.lower <= followed.upper <= bracketed.upper
@@ -250,7 +250,7 @@ def test_what_is_not_followed_is_bracketed(monkeypatch, affordable, taken, loss,
 @pytest.mark.parametrize("bits", [50, 400])
 def test_the_best_number_of_subjects_is_bracketed_too(monkeypatch, bits):
     followed = [multi_hop(64, 2, 3, other_bits=bits), multi_hop(64, 2, 3, subject_bits=bits // 20)]
-    monkeypatch.setattr(typed_walks, "AFFORDABLE", 0)
+    monkeypatch.setattr(typed_walks, "_AFFORDABLE", 0)
     bracketed = [multi_hop(64, 2, 3, other_bits=bits), multi_hop(64, 2, 3, subject_bits=bits // 20)]
     for exact, wide in zip(followed, bracketed, strict=True):
         assert wide.lower <= exact.lower
@@ -333,7 +333,7 @@ def test_what_is_followed_in_full_is_said_to_be_and_thinned_laws_keep_to_the_bud
         assert typed_walks.expected_labels(200, 2, 4, 30)[1] is True
         assert all(same for *_, same in sizes)
         sizes.clear()
-        monkeypatch.setattr(typed_walks, "AFFORDABLE", 20_000)
+        monkeypatch.setattr(typed_walks, "_AFFORDABLE", 20_000)
         monkeypatch.setattr(typed_walks, "_cost_of_a_state", lambda *_: 200)  # 100 states, 32 of them spent
         assert typed_walks.expected_labels(200, 2, 4, 30)[1] is False
         assert sizes[:2] == [(1, 1, True), (31, 32, True)]
