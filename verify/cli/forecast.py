@@ -7,6 +7,7 @@ no rate is known nothing is told: then the bar or the lines of progress say it.
 import os
 from collections.abc import Iterable
 from importlib.util import find_spec
+from threading import Timer
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from georecall.constructions.training.recipe import Recipe
     from georecall.verify.sweep import Cell
 
-_LONG = 10.0  # seconds that nobody needs to be told of beforehand
+_LONG, _AFTER = 10.0, 0.5  # seconds that nobody needs to be told of beforehand; in which errors are found
 _NS = 1e-9
 _COUNTED, _DRAWN, _VERIFIED = 30 * _NS, 100 * _NS, 8e3 * _NS  # a fact: counted, its table drawn, one by one
 _DRAW, _LOOKS = 1e-3, 5  # of a random instance, beside its products; draws of a threshold, per trial
@@ -27,12 +28,20 @@ _REPORT = {"quick": 45.0, "paper": 240.0}  # beside its sweeps
 
 
 def tell(seconds: float, workers: int = 1) -> None:
-    """Says on standard error about how long it takes, if that is long; not beside JSON."""
+    """Says on standard error about how long it takes, if that is long; not beside JSON.
+
+    Half a second later, if the command still runs: one that is refused says that alone.
+    """
     from georecall.verify.cli.output import duration
 
     seconds /= max(1, min(workers, os.cpu_count() or 1))
-    if seconds > _LONG and not click.get_current_context().params.get("as_json"):
-        click.echo(f"georecall: this takes about {duration(seconds)}", err=True)
+    context = click.get_current_context()
+    if seconds > _LONG and not context.params.get("as_json"):
+        said = f"georecall: this takes about {duration(seconds)}"
+        later = Timer(_AFTER, lambda: click.echo(said, err=True))
+        later.daemon = True
+        later.start()
+        context.call_on_close(later.cancel)
 
 
 def of_cells(cells: "Iterable[Cell]") -> float:

@@ -18,6 +18,26 @@ LONG = ["sweep", "capacity", "--subjects", "2^12", "--relations", "8", "--out"]
 SHORT = ["sweep", "hops", "--subjects", "8", "--relations", "2", "--hops", "1", "--out"]
 
 
+class AtOnce:
+    """In place of a timer: what is said later is said now."""
+
+    def __init__(self, _, say):
+        self.start, self.cancel = say, lambda: None
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    monkeypatch.setattr(forecast, "Timer", AtOnce)
+
+
+def test_what_is_refused_says_that_alone(monkeypatch, capsys):
+    monkeypatch.undo()  # a timer as it is
+    assert run(["check", "single-hop", "--subjects", "2^50", "--relations", "16"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "takes about" not in said
+
+
 @pytest.fixture
 def nothing_measured(monkeypatch):
     monkeypatch.setattr(sweeping, "sweep", lambda *_, **__: None)
