@@ -19,7 +19,7 @@ _FIELDS = ("about", "method", "groups", "certified", "asked")
 
 
 def draw_proof_size(frame: pd.DataFrame) -> Figure:
-    """Above operations, below seconds; a colour a model, a marker a method; lines go to finer blocks.
+    """Above operations, below seconds; a colour a model, a marker a method; lines go to finer blocks, above.
 
     Rows without timings (`Store.frame()`) give the upper half.
     """
@@ -54,7 +54,7 @@ def _curve(ax: Axes, proofs: pd.DataFrame, cost: str, colour: str, label: str) -
     for method, marker in _MARKERS.items():
         of_it = proofs[proofs["method"] == method].sort_values("groups")
         share = of_it["certified"] / of_it["asked"]
-        line = "-" if method == "intervals" else ""
+        line = "-" if method == "intervals" and cost == "operations" else ""  # times are not in order
         named = label if method == "intervals" else None
         ax.plot(of_it[cost], share, marker + line, color=colour, mfc="none", ms=5, lw=1, label=named)
 
