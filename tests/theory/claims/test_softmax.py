@@ -1,15 +1,19 @@
 """Softmax by position: what strays is never more than S/(1+S), and the scale is the least that is enough."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from georecall.theory.claims import symbols as sym
 from georecall.theory.claims.softmax import (
     bearable,
     bearable_merged,
     bearable_parallel,
     least_scale,
+    margin_if_soft,
     position_scale,
 )
 
@@ -60,3 +64,12 @@ def test_a_gate_of_one_is_refused():
 def test_the_search_finds_the_least_multiple_of_a_1024th():
     assert least_scale(lambda beta: np.exp(-beta), 0.5) == 1 / 1024
     assert least_scale(lambda beta: np.exp(-beta), 1 / 11) == int(np.ceil(np.log(10) * 1024)) / 1024
+
+
+@pytest.mark.parametrize(
+    ("margin", "D", "met"), [(0, 12, False), (5, 12, True), (6, 12, False), (7, 12, False)]
+)
+def test_the_hypothesis_asks_for_a_margin_between_0_and_half_the_distance(margin, D, met):
+    values = {sym.soft: 1, sym.promise: Fraction(margin), sym.D: D}
+    assert margin_if_soft().holds(values) == met
+    assert margin_if_soft().holds(values | {sym.soft: 0})
