@@ -187,7 +187,7 @@ def sequential_test(
         level: a probability; an interval that ends exactly there counts as beside it.
         trials: the most that are drawn; `looks` says where it looks. Or the sizes at which it looks.
         error: of the whole test, split evenly over the looks.
-        progress: called with the number of trials done and the most there may be.
+        progress: called with the number of trials done and that of the next look.
 
     Returns:
         The estimate at the look that stopped it; its error is that of the whole test.
@@ -201,7 +201,7 @@ def sequential_test(
         for i in range(done, size):
             successes += bool(trial(i))
             if progress is not None:
-                progress(i + 1, planned[-1])
+                progress(i + 1, size)
         done = size
         if reaches(successes, done, level, share):
             side = "above"

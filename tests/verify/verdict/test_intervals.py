@@ -135,7 +135,7 @@ def test_every_draw_is_made_once_and_told_and_the_last_interval_has_an_equal_sha
         progress=lambda *done: told.append(done),
     )
     assert drawn == list(range(16))
-    assert told == [(i, 16) for i in range(1, 17)]
+    assert told == [(i, next(look for look in (2, 4, 8, 16) if i <= look)) for i in range(1, 17)]
     assert found == Estimate(15, 16, *clopper_pearson(15, 16, 0.1 / 4), error=0.1, side=None)
     assert found.share == 15 / 16
 
