@@ -23,7 +23,7 @@ LARGEST_PROGRAM = 20_000  # margins of a linear program, beyond which it is not 
 
 
 @dataclass(frozen=True)
-class Certificate:
+class AdditiveCertificate:
     """Margins that add up to 0.
 
     Args:
@@ -83,7 +83,7 @@ class Additive:
         return f, g
 
 
-def additive(answers: _Table) -> Certificate | Additive | None:
+def additive(answers: _Table) -> AdditiveCertificate | Additive | None:
     """An additive model of a table, or the certificate that it has none; None: not decided.
 
     Two relations with the same answer counts need no search: every s with p(s) != q(s) gives the margin of
@@ -162,11 +162,11 @@ def additive_cross_entropy(answers: _Table, *, digits: int = 12) -> Enclosure:
     return balls.refine(least, digits=digits, unit="nats")
 
 
-def _swap(answers: _Table, p: int, q: int, subjects: Iterable[int], argument: str) -> Certificate:
+def _swap(answers: _Table, p: int, q: int, subjects: Iterable[int], argument: str) -> AdditiveCertificate:
     """Both margins of every subject at which p and q differ."""
     differing = [s for s in subjects if answers[p][s] != answers[q][s]]
     terms = [(r, s, answers[other][s], 1) for s in differing for r, other in ((p, q), (q, p))]
-    return Certificate(tuple(terms), argument)
+    return AdditiveCertificate(tuple(terms), argument)
 
 
 def _cycle(p: Sequence[int], q: Sequence[int]) -> list[int]:
@@ -212,7 +212,7 @@ def _along_the_edges(answers: _Table) -> Additive:
     return Additive(f, g, -2 * len(H) - 1)
 
 
-def _program(answers: _Table) -> Certificate | Additive | None:
+def _program(answers: _Table) -> AdditiveCertificate | Additive | None:
     """Largest t with every margin between answers of one subject >= t: its model, or its multipliers."""
     import numpy as np
     from scipy.optimize import linprog
@@ -251,5 +251,5 @@ def _program(answers: _Table) -> Certificate | Additive | None:
     weights = [Fraction(-float(w)).limit_denominator(10**6) for w in found.ineqlin.marginals]
     scale = lcm(*(w.denominator for w in weights))
     terms = tuple((*margin, int(w * scale)) for margin, w in zip(margins, weights, strict=True) if w > 0)
-    certificate = Certificate(terms, "linear program")
+    certificate = AdditiveCertificate(terms, "linear program")
     return certificate if certificate.refutes(answers) else None

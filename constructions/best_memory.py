@@ -53,7 +53,7 @@ def best_linear_memory(
 
 
 @dataclass(frozen=True, eq=False)
-class Trained:
+class TrainedMemory:
     """What training ended at.
 
     Args:
@@ -77,13 +77,13 @@ def trained_memory(
     code: Code | None = None,
     seed: int = 0,
     rng: np.random.Generator | None = None,
-) -> Trained:
+) -> TrainedMemory:
     """`best_linear_memory` with what proves that nothing better exists; arguments as there."""
     e, D, u = frozen(facts, d, code, seed, rng)
     each = keys(e, D)
     W, multipliers = separated(each, facts.answers.ravel(), u)
     model = remembering(e, D, u, W, other_bits=d * d * (2 * LEVELS).bit_length())
-    return Trained(model, each, u, multipliers)
+    return TrainedMemory(model, each, u, multipliers)
 
 
 def default_dimension(facts: FactTable) -> int:

@@ -13,7 +13,7 @@ from georecall.constructions.codes.code import Code, sign_code
 from georecall.constructions.codes.nearest import nearest_squared_distances
 from georecall.constructions.transformer.arithmetic import dense
 from georecall.constructions.transformer.layers import Attention, AttentionKind, Block
-from georecall.constructions.transformer.on_demand import Unembedding
+from georecall.constructions.transformer.on_demand import BlockUnembedding
 from georecall.constructions.transformer.parts import (
     covering,
     nearest_neighbour_bias,
@@ -104,7 +104,7 @@ def chain_of_thought(
         W_E=W_E,
         W_pos=W_pos,
         blocks=(Block(attend, select),),
-        W_U=np.asarray(Unembedding(code, read, space.d_model)),
+        W_U=np.asarray(BlockUnembedding(code, read, space.d_model)),
         b_U=nearest_neighbour_bias(code),
         attention=attention,
         storage=Storage(block.ravel(), code.n_levels),

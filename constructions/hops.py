@@ -39,7 +39,7 @@ from georecall.constructions.transformer.hop_parts import (
     silenced,
 )
 from georecall.constructions.transformer.layers import MLP, AttentionKind, Block
-from georecall.constructions.transformer.on_demand import Unembedding
+from georecall.constructions.transformer.on_demand import BlockUnembedding
 from georecall.constructions.transformer.parts import (
     covering,
     nearest_neighbour_bias,
@@ -236,7 +236,7 @@ def _staged(
         W_E=W_E,
         W_pos=W_pos,
         blocks=tuple(blocks),
-        W_U=np.asarray(Unembedding(code, read, space.d_model)),
+        W_U=np.asarray(BlockUnembedding(code, read, space.d_model)),
         b_U=nearest_neighbour_bias(code),
         attention=attention,
         storage=Storage(block.ravel(), code.n_levels, other_bits=sum(memories.values()), layout=space),
@@ -302,7 +302,7 @@ def _merged(
         W_E=W_E,
         W_pos=W_pos,
         blocks=(*blocks, Block(attend, select)),
-        W_U=np.asarray(Unembedding(code, read, space.d_model)),
+        W_U=np.asarray(BlockUnembedding(code, read, space.d_model)),
         b_U=nearest_neighbour_bias(code),
         attention=attention,
         storage=Storage(

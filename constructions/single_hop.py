@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from georecall.constructions.codes.code import Code, quantized_code
 from georecall.constructions.transformer.layers import MLP, Block
-from georecall.constructions.transformer.on_demand import Superposition, Unembedding, held
+from georecall.constructions.transformer.on_demand import BlockEmbedding, BlockUnembedding, held
 from georecall.constructions.transformer.parts import (
     covering,
     nearest_neighbour_bias,
@@ -198,10 +198,10 @@ def _recalling(
     relations = space.zeros(R)
     relations[np.arange(R)[:, None], block] = lifts[:, None]
     return Transformer(
-        W_E=held(Superposition(facts, code, block, relations)),
+        W_E=held(BlockEmbedding(facts, code, block, relations)),
         W_pos=space.zeros(N_CTX),
         blocks=(Block(uniform_attention(space.d_model, 2.0), select),),
-        W_U=held(Unembedding(words, read, space.d_model)),
+        W_U=held(BlockUnembedding(words, read, space.d_model)),
         b_U=nearest_neighbour_bias(words),
         storage=Storage(block.ravel(), code.n_levels),
     )

@@ -41,7 +41,7 @@ class OnDemand:
         raise NotImplementedError
 
 
-class Superposition(OnDemand):
+class BlockEmbedding(OnDemand):
     """C1's W_E: v(pi_1(s)), ..., v(pi_R(s)) on the blocks of subject s; then the relations' embeddings.
 
     Args:
@@ -89,7 +89,7 @@ class Superposition(OnDemand):
         return np.concatenate([subjects, self.relations]).astype(dtype or np.float64)
 
 
-class Unembedding(OnDemand):
+class BlockUnembedding(OnDemand):
     """C1's W_U: column a has the word of attribute a on some blocks of rows, and zeros elsewhere.
 
     Args:

@@ -11,7 +11,7 @@ from scipy.optimize import linprog
 
 from georecall.bounds.additive import (
     Additive,
-    Certificate,
+    AdditiveCertificate,
     additive,
     additive_cross_entropy,
     fewest_wrong,
@@ -51,7 +51,7 @@ def test_a_table_has_an_additive_model_or_a_certificate_that_it_has_none(
         facts = itertools.product(range(len(answers)), range(len(answers[0])))
         assert min(found.margin(answers, r, s, A) for r, s in facts) > 0
     else:
-        assert isinstance(found, Certificate)
+        assert isinstance(found, AdditiveCertificate)
         assert found.refutes(answers)
 
 
@@ -59,7 +59,7 @@ def test_two_bijections_are_refuted_by_weights_of_one_whatever_their_size() -> N
     rng = np.random.default_rng(0)
     answers = [rng.permutation(200).tolist() for _ in range(2)]
     found = additive(answers)
-    assert isinstance(found, Certificate)
+    assert isinstance(found, AdditiveCertificate)
     assert found.argument == "equal counts"
     assert {weight for *_, weight in found.terms} == {1}
     assert found.refutes(answers)
@@ -68,12 +68,12 @@ def test_two_bijections_are_refuted_by_weights_of_one_whatever_their_size() -> N
 def test_a_certificate_that_is_altered_refutes_nothing() -> None:
     answers = [[0, 1, 2], [1, 2, 0]]
     found = additive(answers)
-    assert isinstance(found, Certificate)
+    assert isinstance(found, AdditiveCertificate)
     r, s, b, weight = found.terms[0]
     for term in ((r, s, b, 2), (r, s, answers[r][s], weight), (r, s, b, -1), (1 - r, s, b, weight)):
-        assert not Certificate((term, *found.terms[1:]), "altered").refutes(answers)
-    assert not Certificate(found.terms[1:], "one left out").refutes(answers)
-    assert not Certificate((), "nothing").refutes(answers)
+        assert not AdditiveCertificate((term, *found.terms[1:]), "altered").refutes(answers)
+    assert not AdditiveCertificate(found.terms[1:], "one left out").refutes(answers)
+    assert not AdditiveCertificate((), "nothing").refutes(answers)
     assert not found.refutes([[0, 1, 2], [0, 1, 2]])  # of another table
 
 
@@ -81,7 +81,7 @@ def test_pairwise_possible_is_not_possible_together() -> None:
     answers = [[1, 2], [0, 1], [2, 0]]
     assert all(isinstance(additive([p, q]), Additive) for p, q in itertools.combinations(answers, 2))
     found = additive(answers)
-    assert isinstance(found, Certificate)
+    assert isinstance(found, AdditiveCertificate)
     assert found.argument == "linear program"
     assert found.refutes(answers)
 

@@ -4,18 +4,18 @@ The identities of `theory.lemmas.analysis` need SymPy and are imported from ther
 """
 
 from georecall.theory.lemmas.catalogue import LEMMAS
-from georecall.theory.lemmas.lemma import Counterexample, Hypothesis, Lemma, Proof, ProofStatus, Side
+from georecall.theory.lemmas.lemma import Counterexample, FailedAtom, Hypothesis, Lemma, Proof, ProofStatus
 from georecall.theory.lemmas.solver import NoCounterexampleError, counterexample, prove
 
 __all__ = [
     "LEMMAS",
     "Counterexample",
+    "FailedAtom",
     "Hypothesis",
     "Lemma",
     "NoCounterexampleError",
     "Proof",
     "ProofStatus",
-    "Side",
     "counterexample",
     "prove",
 ]

@@ -103,7 +103,7 @@ class Lemma:
 
 
 @dataclass(frozen=True)
-class Side:
+class FailedAtom:
     """An atom of the conclusion that fails, with the exact value of either side.
 
     An atom that demands an integer has that demand as its right side, and `right` is None.
@@ -130,7 +130,7 @@ class Counterexample:
 
     lemma: Lemma
     values: Mapping[str, Fraction]
-    sides: tuple[Side, ...] = field(init=False)
+    sides: tuple[FailedAtom, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         broken = [known.name for known in self.lemma.hypotheses if not holds(known.formula, self.values)]
@@ -141,10 +141,10 @@ class Counterexample:
         failing = (atom for formula in self.lemma.conclusion for atom in false_atoms(formula, self.values))
         object.__setattr__(self, "sides", tuple(self._side(atom) for atom in failing if atom.args))
 
-    def _side(self, atom: Proposition) -> Side:
+    def _side(self, atom: Proposition) -> FailedAtom:
         left, right = atom.args
         demand = isinstance(atom, sp.Contains)
-        return Side(atom, evaluate(left, self.values), None if demand else evaluate(right, self.values))
+        return FailedAtom(atom, evaluate(left, self.values), None if demand else evaluate(right, self.values))
 
     def _at(self) -> str:
         return ", ".join(f"{name} = {value}" for name, value in self.values.items())

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from georecall.bounds.linear_memory import no_linear_memory
-from georecall.constructions.best_memory import LEVELS, Trained, default_dimension, trained_memory
+from georecall.constructions.best_memory import LEVELS, TrainedMemory, default_dimension, trained_memory
 from georecall.constructions.memories import linear_associative_memory
 from georecall.theory.claims import memories as claims
 from georecall.theory.claims.formulas import Values
@@ -28,7 +28,7 @@ _COMPANION = random_bijections(32, 1, rng=generator(0, "controls", "best memory"
 _ENOUGH, _TOO_FEW = 16, 6  # d at which some W recalls the companion, and at which none does
 
 
-def proves_none(memory: Trained, facts: FactTable) -> bool:
+def proves_none(memory: TrainedMemory, facts: FactTable) -> bool:
     """Whether the multipliers of a training that failed prove that no W recalls these facts.
 
     Raises:
@@ -39,7 +39,7 @@ def proves_none(memory: Trained, facts: FactTable) -> bool:
     return no_linear_memory(memory.keys, facts.answers.ravel(), memory.words, memory.multipliers)
 
 
-def settled(verdict: Verdict, memory: Trained, facts: FactTable) -> Verdict:
+def settled(verdict: Verdict, memory: TrainedMemory, facts: FactTable) -> Verdict:
     """What a W that fails says: refuted if none recalls, which the multipliers must prove; else nothing."""
     d = memory.keys.shape[1]
     failed = f"the W that training found loses facts ({verdict.reason})"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from georecall.bounds.additive import Certificate, additive, additive_cross_entropy, fewest_wrong
+from georecall.bounds.additive import AdditiveCertificate, additive, additive_cross_entropy, fewest_wrong
 from georecall.constructions.codes.code import code_length, sign_code
 from georecall.constructions.selector import (
     additive_logits,
@@ -44,14 +44,14 @@ _COMPANION = random_bijections(12, 3, rng=generator(0, "controls", "selector"))
 _TRAINED = 1 << 14  # facts times relations up to which the best additive model is trained
 
 
-def decided(facts: FactTable, progress: Progress | None = None) -> Certificate | Margins | None:
+def decided(facts: FactTable, progress: Progress | None = None) -> AdditiveCertificate | Margins | None:
     """The certificate that no additive model recalls a table, or the margins of one that does.
 
     The certificate adds up to 0 in whole numbers; the model is read through its weights. None: undecided.
     """
     answers = facts.answers.tolist()
     found = additive(answers)
-    if isinstance(found, Certificate):
+    if isinstance(found, AdditiveCertificate):
         return found if found.refutes(answers) else None
     if found is None:
         return None
@@ -67,9 +67,9 @@ def _compare(verdict: Verdict, facts: FactTable, progress: Progress | None) -> t
     if found is None:
         reason = "neither an additive model nor a certificate that there is none was found"
         return replace(verdict, status="inconclusive", reason=reason), {}
-    no_model = HypothesisResult(NO_MODEL, isinstance(found, Certificate))
+    no_model = HypothesisResult(NO_MODEL, isinstance(found, AdditiveCertificate))
     verdict = replace(verdict, hypotheses=(*verdict.hypotheses, no_model))
-    if not isinstance(found, Certificate):
+    if not isinstance(found, AdditiveCertificate):
         reason = (
             "an additive model in whole numbers recalls every fact of this table through its weights, with "
             f"margins of at least {found.minimum[0]}: it needs no selector"
@@ -89,7 +89,7 @@ def _compare(verdict: Verdict, facts: FactTable, progress: Progress | None) -> t
     return verdict, {}
 
 
-def _sum(certificate: Certificate, facts: FactTable) -> int:
+def _sum(certificate: AdditiveCertificate, facts: FactTable) -> int:
     """How far from 0 the margins of the certificate add up, over all symbols f(s, a) and g(r, a)."""
     sums: Counter[tuple[str, int, int]] = Counter()
     for r, s, b, weight in certificate.terms:
@@ -148,7 +148,7 @@ def _controls() -> list[ControlResult]:
     facts = FactTable(_COMPANION.answers[:2])
     functions = FactTable([[0, 1, 0, 2, 3], [1, 2, 3, 2, 2]])  # edges 0 -> 1 -> 2, 0 -> 3 -> 2
     proof = decided(facts)
-    assert isinstance(proof, Certificate)
+    assert isinstance(proof, AdditiveCertificate)
     return [
         _possible(claims.EQUAL_RELATIONS, FactTable(facts.answers[[0, 0]])),
         _possible(claims.ACYCLIC, functions),
@@ -167,24 +167,26 @@ def _possible(control: Control, facts: FactTable) -> ControlResult:
     return result(control, got, found.n_recalled == facts.n_facts)
 
 
-def _escapes(control: Control, model: Transformer, facts: FactTable, proof: Certificate) -> ControlResult:
+def _escapes(
+    control: Control, model: Transformer, facts: FactTable, proof: AdditiveCertificate
+) -> ControlResult:
     found, total = margins(model, facts), _read(proof, model, facts)
     got = f"{found.n_recalled} of {found.n_facts} recalled, the certificate's margins add up to {total:g}"
     return result(control, got, found.n_recalled == facts.n_facts and total > 0)
 
 
-def _altered(facts: FactTable, proof: Certificate) -> ControlResult:
+def _altered(facts: FactTable, proof: AdditiveCertificate) -> ControlResult:
     """One term less: an additive model in whole numbers, through its weights, tells the two sums apart."""
     rng = generator(0, "controls", "selector", "additive")
     f, g = (rng.integers(1, 1000, (n, facts.n_attributes)) for n in (facts.n_subjects, facts.n_relations))
-    model, altered = additive_logits(f, 2 * g), Certificate(proof.terms[1:], proof.argument)
+    model, altered = additive_logits(f, 2 * g), AdditiveCertificate(proof.terms[1:], proof.argument)
     sound, broken = _read(proof, model, facts), _read(altered, model, facts)
     got = f"{broken:g} over an additive model, {sound:g} unaltered"
     refutes = altered.refutes(facts.answers.tolist())
     return result(claims.ALTERED_CERTIFICATE, got, sound == 0 != broken and not refutes)
 
 
-def _read(certificate: Certificate, model: Transformer, facts: FactTable) -> float:
+def _read(certificate: AdditiveCertificate, model: Transformer, facts: FactTable) -> float:
     """What the margins of a certificate add up to, through a model's weights."""
     r, s, b, weight = np.array(certificate.terms).T
     logits = model.logits(subject_first(facts.n_subjects, s, r))

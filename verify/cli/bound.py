@@ -10,13 +10,13 @@ import click
 
 from georecall.bounds.parameters import PARAMETERS
 from georecall.verify.cli.complete import Word, bounds
-from georecall.verify.cli.options import Count, Rational, every_digit
+from georecall.verify.cli.options import Count, ExactNumber, every_digit
 
 EXIT_NO_STATEMENT = 3
 FLAGS = {parameter.name: parameter.option for parameter in PARAMETERS}
 _READ: dict[str, dict[str, Any]] = {
     "whole": {"type": Count()},
-    "real": {"type": Rational()},
+    "real": {"type": ExactNumber()},
     "flag": {"is_flag": True, "default": None},
 }
 

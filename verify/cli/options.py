@@ -56,7 +56,7 @@ def in_one(ctx: click.Context, param: click.Parameter, given: Any) -> tuple[int,
     return tuple(number for numbers in given for number in numbers)
 
 
-class Rational(click.ParamType):  # type: ignore[type-arg]
+class ExactNumber(click.ParamType):  # type: ignore[type-arg]
     """A number read exactly: 2, 0.5, 1e-3 or 1/3."""
 
     name = "number"
@@ -141,7 +141,7 @@ def claim_options(function: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--gate",
-            type=Rational(),
+            type=ExactNumber(),
             help="Half the lift of the block asked for; default what the claim needs.",
         ),
         click.option("--code-length", type=Count(), help="m; default the least that tells attributes apart."),
@@ -153,7 +153,7 @@ def claim_options(function: Callable[..., Any]) -> Callable[..., Any]:
             type=click.Choice(["plain", "zero-forced", "optimised"]),
             help="Of single-hop-dense: how a subject combines its attribute vectors; default plain.",
         ),
-        click.option("--delta", type=Rational(), help="Share of random draws that may fail; default 0.1."),
+        click.option("--delta", type=ExactNumber(), help="Share of random draws that may fail; default 0.1."),
         click.option(
             "--trials",
             type=Count(),
@@ -178,7 +178,7 @@ def claim_options(function: Callable[..., Any]) -> Callable[..., Any]:
             type=click.Choice(["hard", "soft"]),
             help="Of chain-of-thought; default hard.",
         ),
-        click.option("--margin", type=Rational(), help="What soft attention must keep; sets the scores."),
+        click.option("--margin", type=ExactNumber(), help="What soft attention must keep; sets the scores."),
     )
     return _with((*options, *hops), function)
 

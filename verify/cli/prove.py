@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import click
 
 from georecall.verify.cli.options import (
-    Rational,
+    ExactNumber,
     asks_hops,
     claim_options,
     facts_options,
@@ -22,7 +22,7 @@ from georecall.verify.cli.options import (
 @click.argument("claim", required=False)
 @click.option("--model", metavar="FILE", help="Weights to certify, of safetensors or ONNX; with --answers.")
 @click.option("--answers", metavar="FILE.npy", help="With --model: what it should answer, shape (R, N).")
-@click.option("--at-least", type=Rational(), help="The margin to certify; default: what can be proved.")
+@click.option("--at-least", type=ExactNumber(), help="The margin to certify; default: what can be proved.")
 @click.option(
     "--chain-of-thought",
     is_flag=True,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from georecall.theory.tools.arrays import Floats
 
 
-class Count:
+class Operations:
     """Operations carried out so far, and since when."""
 
     def __init__(self) -> None:

@@ -27,7 +27,7 @@ Floats = NDArray[np.floating]
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class CountryResiduals:
     """What a model has of countries and capitals.
 
     Args:
@@ -47,7 +47,7 @@ class Asked:
 
 
 @cache
-def asked() -> Asked:
+def country_residuals() -> CountryResiduals:
     """SmolLM2, asked; half a minute of one core.
 
     Raises:
@@ -65,7 +65,7 @@ def asked() -> Asked:
     known = np.flatnonzero(right & ~spelt)
     cities, _ = residuals(model, tokenizer, CAPITAL, [capitals[s] for s in known])
     _, both = np.unique([of["continent"], of["currency"]], return_inverse=True)
-    return Asked(FactTable(both.reshape(2, -1)), countries, known, int(right.sum()), cities)
+    return CountryResiduals(FactTable(both.reshape(2, -1)), countries, known, int(right.sum()), cities)
 
 
 def language_model_cell(layer: int, seed: int) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def language_model_cell(layer: int, seed: int) -> dict[str, Any]:
         countries' residuals that the sum of a vector for the continent and one for the currency explains;
         `known` and `right`, see `Asked`.
     """
-    found = asked()
+    found = country_residuals()
     continents = FactTable(found.facts.answers[:1], n_attributes=found.facts.n_attributes)
     countries = Vectors(directions(found.countries[layer]), np.eye(continents.n_attributes))
     n = len(found.known)

@@ -13,7 +13,7 @@ from georecall.constructions.transformer.arithmetic import dense
 from georecall.constructions.transformer.layers import MLP
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.tools.arrays import Floats
-from georecall.verify.learned.counted import Count
+from georecall.verify.learned.counted import Operations
 from georecall.verify.learned.superposition import Superposition
 from georecall.verify.learned.vectors import Parts
 
@@ -105,11 +105,11 @@ class OneLayer:
             blur=1.01 * K * _U * 2 * float(np.linalg.norm((abs(dense(mlp.W_out)) @ abs(W_U)).max(axis=1))),
         )
 
-    def read(self, neurons: Floats, relation: int, count: Count) -> Floats:
+    def read(self, neurons: Floats, relation: int, count: Operations) -> Floats:
         """The logits of some neurons' values, shape (k, |A|)."""
         return count.each(count.times(count.times(neurons, self.W_out), self.W_U) + self.bias[relation])
 
-    def lipschitz(self, count: Count) -> float:
+    def lipschitz(self, count: Operations) -> float:
         """An upper bound of the spectral norm of W, within a factor d^(1/128).
 
         G = W W' has |G|^(2^5) <= |G^(2^5)|_F. Rounding: each squaring is off by at most gamma_d |G|_F^2, and

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.arrays import Floats
-from georecall.verify.learned.counted import Count
+from georecall.verify.learned.counted import Operations
 from georecall.verify.learned.one_layer import OneLayer
 from georecall.verify.learned.superposition import Superposition, superposition
 from georecall.verify.learned.vectors import Parts
@@ -41,7 +41,7 @@ MOST = 1 << 24  # answers to all tuples
 
 
 @dataclass(frozen=True)
-class Proof:
+class SizedProof:
     """What one argument certifies.
 
     Args:
@@ -67,7 +67,7 @@ class Proof:
     room: float = 0.0
 
 
-def proof_sizes(model: Transformer, facts: FactTable) -> list[Proof]:
+def proof_sizes(model: Transformer, facts: FactTable) -> list[SizedProof]:
     """All proofs about one model: brute force, norms, and intervals over 1, 2, 4, ... blocks to a relation.
 
     How attributes are divided is found, not proved: any division is sound, and the search is not counted.
@@ -85,7 +85,7 @@ def proof_sizes(model: Transformer, facts: FactTable) -> list[Proof]:
     return [proof for proof, _ in certified(model, facts)]
 
 
-def certified(model: Transformer, facts: FactTable) -> list[tuple[Proof, Mask]]:
+def certified(model: Transformer, facts: FactTable) -> list[tuple[SizedProof, Mask]]:
     """The same with what each proves: by relation and subject, or relation, its answer and the others'."""
     if facts.n_relations * facts.n_attributes**facts.n_relations > MOST:
         raise ValueError(f"brute force over all tuples is for at most {MOST} answers")
@@ -134,15 +134,15 @@ class _Questions:
     facts: FactTable
     subjects: Floats
 
-    def brute_force(self) -> tuple[list[tuple[Proof, Mask]], dict[str, Mask]]:
+    def brute_force(self) -> tuple[list[tuple[SizedProof, Mask]], dict[str, Mask]]:
         """Every answer; and what is not refuted, by question."""
         A, R = self.facts.n_attributes, self.facts.n_relations
-        count = Count()
+        count = Operations()
         hull = self._tuples(np.tile(np.arange(A), (R, 1)), count)
         found = np.array([lead for _, _, lead, _ in self._leads(hull, count)])
         tuples = np.moveaxis(found.reshape((A, R) + (A,) * (R - 1)), 1, 0)
         proofs = [(self._proof("tuples", "brute force", A, tuples > 0, count), tuples > 0)]
-        count = Count()
+        count = Operations()
         z = count.times(self.subjects, self.layer.W)
         facts = np.empty(self.facts.answers.shape)
         for q, answers in enumerate(self.facts.answers):
@@ -156,10 +156,10 @@ class _Questions:
         never = 2 * self.layer.slack  # a lead below minus that is negative, however it was rounded
         return proofs, {"tuples": tuples > -never, "facts": facts > -never}
 
-    def by_intervals(self, labels: Labels) -> list[tuple[Proof, Mask]]:
+    def by_intervals(self, labels: Labels) -> list[tuple[SizedProof, Mask]]:
         """All tuples block by block; and the facts, as far as the residual's norm leaves of it."""
         A, R, size = self.facts.n_attributes, self.facts.n_relations, int(labels.max()) + 1
-        shape, count = (A, R) + (size,) * (R - 1), Count()
+        shape, count = (A, R) + (size,) * (R - 1), Operations()
         found = list(self._leads(self._tuples(labels, count), count))
         lead = np.array([lead for _, _, lead, _ in found]).reshape(shape)
         room = np.array([room for _, _, _, room in found]).reshape(shape)
@@ -175,9 +175,9 @@ class _Questions:
         proof = self._proof("facts", "residual norm", size, held, count)
         return [*proofs, (replace(proof, room=_share(room.max(), norms)), held)]
 
-    def by_subjects(self, labels: Labels) -> tuple[Proof, Mask]:
+    def by_subjects(self, labels: Labels) -> tuple[SizedProof, Mask]:
         """The facts, in blocks of subjects that share the answer and the blocks of the others."""
-        count, size = Count(), int(labels.max()) + 1
+        count, size = Operations(), int(labels.max()) + 1
         z = count.times(self.subjects, self.layer.W)
         certified = np.zeros(self.facts.answers.shape, dtype=bool)
         ends: dict[tuple[int, int], list[tuple[Floats, Floats]]] = {}
@@ -205,9 +205,9 @@ class _Questions:
                 certified[q, of_it] = leads > 0
         return self._proof("facts", "intervals", size, certified, count), certified
 
-    def by_norm(self) -> list[tuple[Proof, Mask]]:
+    def by_norm(self) -> list[tuple[SizedProof, Mask]]:
         """Everything but the answer's own vector is only known to be so long."""
-        A, R, count = self.facts.n_attributes, self.facts.n_relations, Count()
+        A, R, count = self.facts.n_attributes, self.facts.n_relations, Operations()
         turned = [count.times(self.fitted.attributes, M) for M in self.fitted.maps]
         means = [count.each(c).mean(axis=0) for c in turned]
         away = [
@@ -233,7 +233,7 @@ class _Questions:
         proof = self._proof("facts", "norm", 1, held, count)
         return [*proofs, (replace(proof, room=_share((room - radius[:, None]).max(), norms)), held)]
 
-    def _tuples(self, labels: Labels, count: Count) -> Hull:
+    def _tuples(self, labels: Labels, count: Operations) -> Hull:
         """The ends of z over blocks of the other relations' attributes."""
         pieces = [count.times(count.times(self.fitted.attributes, M), self.layer.W) for M in self.fitted.maps]
         start = count.times(self.fitted.offset[None], self.layer.W)[0]
@@ -263,7 +263,7 @@ class _Questions:
 
         return hull
 
-    def _leads(self, hull: Hull, count: Count) -> Iterator[tuple[int, int, Floats, Floats]]:
+    def _leads(self, hull: Hull, count: Operations) -> Iterator[tuple[int, int, Floats, Floats]]:
         """For every answer, relation and block: a bound on the lead, and the residual's norm it has room for.
 
         In the order of answers, then relations; blocks as `hull` has them.
@@ -288,7 +288,7 @@ class _Questions:
                 room[:, a] = np.inf
                 yield a, q, count.each(lead).min(axis=1), count.each(room).min(axis=1) * (1 - 1e-9)
 
-    def _residuals(self, count: Count) -> Floats:
+    def _residuals(self, count: Operations) -> Floats:
         """Upper bounds of |e_s|."""
         e = count.each(self.subjects - self.fitted.offset)
         for M, answers in zip(self.fitted.maps, self.facts.answers, strict=True):
@@ -308,8 +308,8 @@ class _Questions:
     def _others(self, q: int) -> list[int]:
         return [r for r in range(self.facts.n_relations) if r != q]
 
-    def _proof(self, about: About, method: Method, groups: int, mask: Mask, count: Count) -> Proof:
-        return Proof(
+    def _proof(self, about: About, method: Method, groups: int, mask: Mask, count: Operations) -> SizedProof:
+        return SizedProof(
             about, method, groups, int(mask.sum()), prod(mask.shape), count.operations, count.seconds
         )
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from georecall.bounds.additive import Certificate
+from georecall.bounds.additive import AdditiveCertificate
 from georecall.theory.facts import datasets
 from georecall.theory.facts.fact_table import FactTable, random_bijections, random_functions
 from georecall.verify.claims import selector
@@ -53,7 +53,7 @@ def test_where_an_additive_model_exists_the_verdict_shows_it() -> None:
 
 
 def test_a_certificate_that_does_not_add_up_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(selector, "additive", lambda _: Certificate(((0, 0, 1, 1),), "wrong"))
+    monkeypatch.setattr(selector, "additive", lambda _: AdditiveCertificate(((0, 0, 1, 1),), "wrong"))
     verdict = check("selector-necessary", FactTable([[0, 1], [1, 0]]), controls=False)
     assert verdict.status == "inconclusive"
     monkeypatch.setattr(selector, "additive", lambda _: None)
@@ -120,4 +120,4 @@ def test_disjoint_sets_are_the_same_functions() -> None:
     made = apart(facts)
     assert made.disjoint_attributes
     assert (made.answers % 4 == facts.answers).all()
-    assert not isinstance(decided(made), Certificate)
+    assert not isinstance(decided(made), AdditiveCertificate)

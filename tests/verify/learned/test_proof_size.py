@@ -12,7 +12,7 @@ from georecall.constructions.transformer.transformer import Block, Transformer
 from georecall.theory.facts.fact_table import FactTable, random_bijections, several_bijections
 from georecall.verify.learned import Parts
 from georecall.verify.learned import proof_size as module
-from georecall.verify.learned.counted import Count
+from georecall.verify.learned.counted import Operations
 from georecall.verify.learned.one_layer import OneLayer
 from georecall.verify.learned.proof_size import certified, proof_sizes
 from georecall.verify.learned.superposition import superposition
@@ -125,7 +125,7 @@ def test_blocks_narrower_than_their_members_are_caught(monkeypatch: pytest.Monke
 
     model = perturbed(1.0)
     certified(model, FACTS)
-    monkeypatch.setattr(Count, "ends", middle)
+    monkeypatch.setattr(Operations, "ends", middle)
     with pytest.raises(ArithmeticError, match="that brute force refutes"):
         certified(model, FACTS)
 
@@ -137,7 +137,7 @@ def test_operations_are_those_carried_out() -> None:
     (d, w), k, A, N, R = layer.W.shape, len(layer.W_U), 8, 32, 2
     (brute,) = (p for p in proof_sizes(model, FACTS) if (p.about, p.method) == ("facts", "brute force"))
     assert brute.operations == N * d * w + R * (2 * N * w + N * w * k + N * k * A + 2 * N * A)
-    count = Count()
+    count = Operations()
     count.times(np.ones((3, 4)), np.ones((4, 5)))
     count.each(np.ones((2, 3)))
     count.ends(np.ones((6, 2)), np.array([0, 3]))
@@ -150,7 +150,7 @@ def test_the_layer_computes_the_logits_of_the_forward_pass_within_its_slack() ->
     layer = OneLayer.of(parts, 2, superposition(parts, FACTS))
     for q in range(2):
         z = parts.subjects @ layer.W + layer.base[q]
-        logits = layer.read(np.maximum(z, 0), q, Count())
+        logits = layer.read(np.maximum(z, 0), q, Operations())
         expected = model.logits(np.column_stack([np.arange(32), np.full(32, 32 + q)]))
         assert np.abs(logits - expected).max() < layer.slack
     assert layer.slack < 1e-9
@@ -162,7 +162,7 @@ def test_the_bound_on_the_norm_is_one_and_is_near() -> None:
         W = rng.standard_normal(shape)
         layer = OneLayer(W, W, W, W, W, 0.0)
         norm = np.linalg.norm(W, 2)
-        assert norm <= layer.lipschitz(Count()) <= 1.03 * norm
+        assert norm <= layer.lipschitz(Operations()) <= 1.03 * norm
 
 
 @pytest.mark.parametrize(

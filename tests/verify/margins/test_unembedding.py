@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from georecall import Code
-from georecall.constructions.transformer.on_demand import Unembedding as OnDemand
+from georecall.constructions.transformer.on_demand import BlockUnembedding as OnDemand
 from georecall.verify.margins import unembedding
 from georecall.verify.margins.unembedding import Unembedding
 
