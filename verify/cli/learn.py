@@ -87,6 +87,7 @@ def _save(model: Any, facts: Any, recipe: dict[str, Any], out: str) -> None:
 
 def _print(whole: dict[str, Any]) -> None:
     from georecall.verify.cli.terminal import console, table
+    from georecall.verify.learned.measured import share
     from georecall.verify.learned.run import SHOWN
     from georecall.verify.usage import show
 
@@ -95,10 +96,10 @@ def _print(whole: dict[str, Any]) -> None:
     to.print("  " + ", ".join(f"{n} {show(v)}" for n, v in recipe.items()), soft_wrap=True)
     shown = table("", *(f"seed {run['seed']}" for run in runs))
     for name in SHOWN:
-        shown.add_row(name, *(show_share(run[name]) for run in runs))
+        shown.add_row(name, *(share(run[name]) for run in runs))
         interval = f"{name}_interval"
         if interval in runs[0]:
-            shown.add_row("  95% interval", *(_interval(run[interval]) for run in runs))
+            shown.add_row("  95% interval", *(share(run[interval]) for run in runs))
     to.print(shown)
     recalled = [f"{run['n_recalled']} of {run['n_facts']}" for run in runs]
     to.print(f"  recalled {', '.join(recalled)} facts, proved by margins ({runs[0]['method']})")
@@ -113,14 +114,3 @@ def _print(whole: dict[str, Any]) -> None:
             to.print(f"  [red]seed {run['seed']}: {told}[/red]")
     if whole["out"]:
         to.print(f"  wrote {whole['out']}", soft_wrap=True)
-
-
-def _interval(ends: list[float]) -> str:
-    return f"{ends[0]:.3f}..{ends[1]:.3f}"
-
-
-def show_share(value: float | list[float]) -> str:
-    """A share, or an enclosure of one, with three decimals."""
-    if isinstance(value, float):
-        return f"{value:.3f}"
-    return f"{value[0]:.3f}" if value[0] == value[1] else _interval(value)

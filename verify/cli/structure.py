@@ -145,29 +145,22 @@ def _draw(whole: dict[str, Any], path: str) -> None:
 
 
 def _print(whole: dict[str, Any]) -> None:
-    from georecall.verify.cli.learn import show_share
     from georecall.verify.cli.terminal import console, escape, table
-    from georecall.verify.learned import MEASURES
+    from georecall.verify.learned.measured import Structure
 
-    to = console()
+    to, found = console(), Structure(whole)
     what = ", ".join(
         f"{whole[name]} {name.removeprefix('n_')}" for name in ("subjects", "relations", "n_attributes")
     )
     to.print(f"[bold]structure[/bold]  {what}")
     shown = table("measure", "value", "controls", "what it is")
-    for name, (controls, legend) in MEASURES.items():
-        if name not in whole:
-            continue
-        beside = (f"{c.rpartition('_')[2]} {whole[c]:.3f}" for c in controls if c in whole)
-        shown.add_row(name, show_share(whole[name]), ", ".join(beside), legend)
+    for row in found.rows:
+        shown.add_row(*row)
     to.print(shown)
-    to.print("  all are shares, 1 at most; controls are what is there without training, or at random")
+    for note in found.notes:
+        style = "red" if note.split()[0] in whole["fit_fails"] else None
+        to.print(f"  {escape(note)}", soft_wrap=True, style=style)
     if "selector_rank" in whole:
         to.print(f"  {_selector(whole)}", soft_wrap=True)
-    for name in whole["fit_fails"]:
-        told = f"{name} is {whole[name]:.3g}: the regression fails, and no map of it says anything"
-        to.print(f"  [red]{told}[/red]", soft_wrap=True)
-    for name, reason in whole["not_applicable"].items():
-        to.print(f"  not measured: {name} ({escape(reason)})", soft_wrap=True)
     if whole["figure"]:
         to.print(f"  wrote {escape(whole['figure'])}", soft_wrap=True)

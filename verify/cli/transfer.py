@@ -92,8 +92,8 @@ def _loaded(path: str, answers: str | None) -> Any:
 
 
 def _print(found: dict[str, dict[str, Any]]) -> None:
-    from georecall.verify.cli.learn import show_share
     from georecall.verify.cli.terminal import console, table
+    from georecall.verify.learned.measured import share
 
     to = console()
     shown = table("procedure", "transfer", "untrained MLP", "shuffled", "random", "discriminates")
@@ -105,7 +105,7 @@ def _print(found: dict[str, dict[str, Any]]) -> None:
     to.print(shown)
     for row in applied.values():
         if "expected_transfer" in row:
-            expected, worst = show_share(row["expected_transfer"]), show_share(row["worst_transfer"])
+            expected, worst = share(row["expected_transfer"]), share(row["worst_transfer"])
             how = "" if row["over_all_tables"] == "all tuples" else " (by sampled tuples, and a search)"
             to.print(f"  over all tables: expected {expected}, worst {worst}{how}", soft_wrap=True)
     for name in found.keys() - applied.keys():

@@ -1,5 +1,6 @@
 """All measurements of one model, or of vectors alone, at once."""
 
+import html
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from numpy.typing import ArrayLike
 from georecall.constructions.files.torch import from_torch
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
+from georecall.theory.tools.names import inert
 from georecall.verify.learned.all_tables import over_all_tables
 from georecall.verify.learned.selection import alignment, gating, swaps
 from georecall.verify.learned.selector_rank import selector_rank
@@ -37,9 +39,59 @@ MEASURES: dict[str, tuple[tuple[str, ...], str]] = {  # controls, and what it is
 }
 
 
+class Structure(dict[str, Any]):
+    """What was measured, by name; it prints as the table that the command line shows."""
+
+    @property
+    def rows(self) -> list[tuple[str, str, str, str]]:
+        """Each measure of `MEASURES` that there is: its name, its value, its controls, what it is."""
+        return [
+            (
+                name,
+                share(self[name]),
+                ", ".join(f"{c.rpartition('_')[2]} {self[c]:.3f}" for c in controls if c in self),
+                legend,
+            )
+            for name, (controls, legend) in MEASURES.items()
+            if name in self
+        ]
+
+    @property
+    def notes(self) -> list[str]:
+        """What stands below the table: fits that failed, and what was not measured, with the reason."""
+        failed = (
+            f"{name} is {self[name]:.3g}: the regression fails, and no map of it says anything"
+            for name in self["fit_fails"]
+        )
+        absent = (f"not measured: {name} ({why})" for name, why in self["not_applicable"].items())
+        return [_LEGEND, *failed, *absent]
+
+    def __str__(self) -> str:
+        rows = [_HEADER, *self.rows]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows)
+        return "\n".join(map(inert, (*lines, *self.notes)))
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{name}</th>" for name in _HEADER)
+        cells = ("".join(f"<td>{html.escape(inert(cell))}</td>" for cell in row) for row in self.rows)
+        notes = "".join(f"<p>{html.escape(inert(note))}</p>" for note in self.notes)
+        return f"<table><tr>{head}</tr>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>{notes}"
+
+
+_HEADER = ("measure", "value", "controls", "what it is")
+_LEGEND = "all are shares, 1 at most; controls are what is there without training, or at random"
+
+
+def share(value: float | list[float]) -> str:
+    """A share with three decimals, or what it lies between."""
+    low, high = (value, value) if isinstance(value, float) else value
+    return f"{low:.3f}" if low == high else f"{low:.3f}..{high:.3f}"
+
+
 def structure(
     model: Any, facts: FactTable, *, attributes: ArrayLike | None = None, seed: int = 0
-) -> dict[str, Any]:
+) -> Structure:
     """Superposition, probes, swaps, gating, alignment and transfer of a model, each beside its controls.
 
     Args:
@@ -53,7 +105,7 @@ def structure(
     Returns:
         By name the measures of `MEASURES` and their controls, and what else the measurements name, in JSON's
         own types; `fit_fails`, see there: with a name in it the maps mean nothing; `not_applicable`, what was
-        not measured, by name, with the reason.
+        not measured, by name, with the reason. It prints as a table.
 
     Raises:
         ValueError: the model or the vectors do not fit the facts.
@@ -89,7 +141,7 @@ def structure(
         ask("transfer", lambda: _transfer(asked, facts, seed))
         N, R = facts.n_subjects, facts.n_relations
         ask("selector", lambda: selector_rank(asked.model, N, R, seed=seed).described())
-    return found | {"not_applicable": absent}
+    return Structure(found, not_applicable=absent)
 
 
 def _transfer(parts: Parts, facts: FactTable, seed: int) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from georecall.constructions.gradient_descent import trained
 from georecall.constructions.training.recipe import Recipe
 from georecall.constructions.transformer.layers import Block
 from georecall.theory.facts.fact_table import FactTable, random_bijections
-from georecall.verify.learned import Parts, structure, transfers
+from georecall.verify.learned import MEASURES, Parts, structure, transfers
+from georecall.verify.learned.measured import Structure
 from georecall.verify.learned.selection import alignment, gating, swapped, swaps
 from georecall.verify.learned.superposition import (
     PENALTIES,
@@ -291,6 +292,22 @@ def test_a_torch_module_and_its_state_dict_are_measured_as_they_are():
         "selector": "attention depends on the tokens: it may select, without a neuron"
     }
     assert "gated_untrained" in found
+
+
+def test_what_was_found_prints_as_a_table_with_its_legend_and_what_was_not_measured():
+    table = random_bijections(16, 2, rng=np.random.default_rng(0))
+    found = structure(block_superposition(table), table)
+    lines = str(found).splitlines()
+    assert lines[0].split("  ")[0] == "measure"
+    assert [line.split()[0] for line in lines[1:-1]] == [name for name in MEASURES if name in found]
+    assert lines[1].split()[1] == "1.000"
+    assert "controls are what is there" in lines[-1]
+    alone = Structure(found, not_applicable={"swaps": "vectors answer nothing"})
+    assert str(alone).splitlines()[-1] == "not measured: swaps (vectors answer nothing)"
+    assert "<td>recall</td><td>1.000</td>" in found._repr_html_()
+    assert json.loads(json.dumps(found)) == found
+    failed = Structure(found, fit_fails=["r2"], r2=-20.0)
+    assert "r2 is -20: the regression fails" in str(failed)
 
 
 def test_vectors_alone_have_superposition_and_probes_and_nothing_else():
