@@ -17,7 +17,7 @@ from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.strategies import table_of
 
 _ALWAYS = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.too_slow]}
-settings.register_profile("ci", derandomize=True, max_examples=60, **_ALWAYS)
+settings.register_profile("ci", derandomize=True, max_examples=50, **_ALWAYS)
 settings.register_profile("deep", max_examples=2000, **_ALWAYS)
 settings.register_profile("fuzz", derandomize=True, max_examples=1200, **_ALWAYS)
 settings.load_profile("ci")

@@ -51,7 +51,7 @@ def cluster(address: str) -> Iterator[Executor]:
         raise UsageError("--scheduler needs Dask: install georecall[distributed]") from error
     with _quiet("distributed", "tornado", "asyncio"):
         try:
-            client = Client(address, timeout=10)
+            client = Client(address, timeout=8)  # before a line of progress is due
         except (OSError, ValueError) as error:
             raise UsageError(f"no Dask scheduler answers at {address}: {error}") from error
         with client:
