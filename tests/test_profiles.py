@@ -46,7 +46,7 @@ def test_a_fixed_number_is_seen() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
-    [([], "asked 60 20\n"), (["--hypothesis-profile", "deep"], "asked 2000 666\n")],
+    [([], "asked 50 16\n"), (["--hypothesis-profile", "deep"], "asked 2000 666\n")],
 )
 def test_the_profile_decides_before_shares_are_taken(arguments: list[str], told: str, tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text((TESTS / "conftest.py").read_text("utf-8"), "utf-8")
