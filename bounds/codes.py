@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from georecall.bounds.arithmetic.arguments import NoStatementError, whole
 from georecall.bounds.arithmetic.enclosure import Enclosure
+from georecall.theory.tools.search import least
 
 
 def hamming(
@@ -189,15 +190,3 @@ def _two_of_three(
             f"n_attributes must be at most 2^length = {1 << m}, not {N}: there are no more words"
         )
     return Enclosure.exactly(min(m, least(lambda h: not allows(m, h, N)) - 1), "coordinates")
-
-
-def least(holds: Callable[[int], bool]) -> int:
-    """The least n >= 1 for which a monotone condition holds: doubling, then bisection."""
-    high = 1
-    while not holds(high):
-        high *= 2
-    low = high // 2  # fails at low, or low = 0
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if holds(middle) else (middle, high)
-    return high

@@ -9,9 +9,9 @@ from typing import Any
 from georecall.bounds.arithmetic import balls
 from georecall.bounds.arithmetic.arguments import NoStatementError, Number, digits_wanted, rational, whole
 from georecall.bounds.arithmetic.enclosure import Enclosure
-from georecall.bounds.codes import least
 from georecall.bounds.margin import integer_root, reachable_margin
 from georecall.bounds.margin import margin as volume_floor
+from georecall.theory.tools.search import least
 
 
 def welch(

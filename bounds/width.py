@@ -9,7 +9,7 @@ from typing import Any
 from georecall.bounds.arithmetic import balls
 from georecall.bounds.arithmetic.arguments import NoStatementError, digits_wanted, whole
 from georecall.bounds.arithmetic.enclosure import Enclosure
-from georecall.bounds.codes import least
+from georecall.theory.tools.search import least
 
 
 def selector_width(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from georecall import bounds
 from georecall.bounds import gilbert_varshamov, hamming, plotkin
-from georecall.bounds.codes import least
+from georecall.theory.tools.search import least
 
 # A(m, h) from Brouwer's tables (MacWilliams and Sloane, appendix A)
 OPTIMAL = {

@@ -13,6 +13,7 @@ from typing import Any
 from georecall.theory.claims.claim import Control, Hypothesis
 from georecall.theory.claims.formulas import And, Eq, Or
 from georecall.theory.claims.symbols import D, V, gate, levels, promise, soft
+from georecall.theory.tools.search import least
 
 DEFAULT_SOFT_GATE = 1.25
 _BETA_STEP = 1024  # beta is rounded up to a multiple of 1/1024: scores are then exact in float64
@@ -99,14 +100,7 @@ def least_scale(strays: Callable[[float], float], leak: float) -> float:
     def enough(steps: int) -> bool:
         return strays(steps / _BETA_STEP) * (1 + 1e-9) <= leak / (1 - leak)
 
-    steps = 1
-    while not enough(steps):
-        steps *= 2
-    low = steps // 2
-    while steps - low > 1:
-        middle = (low + steps) // 2
-        low, steps = (low, middle) if enough(middle) else (middle, steps)
-    return steps / _BETA_STEP
+    return least(enough) / _BETA_STEP
 
 
 def _lost(margin: float, distance: float) -> float:

@@ -10,6 +10,8 @@ from fractions import Fraction
 from functools import lru_cache
 from math import ceil, comb, expm1, log, log1p
 
+from georecall.theory.tools.search import least
+
 _MOST_EXACT = 1 << 16  # m R up to which p_m is exact: a second or two
 _MOST_ROUNDED = 10**9  # digits written up to which it is computed at all: some ten seconds
 
@@ -128,16 +130,10 @@ def exact_length(n_subjects: int, n_attributes: int, R: int, delta: float) -> in
     """
     _check_delta(delta)
     promised = Fraction(str(delta))
-    low, high = 0, closed_form_length(n_subjects, n_attributes, R, delta)
-    while table_failure(n_subjects, n_attributes, R, high) > promised:
-        high += 1  # where the closed form was rounded the wrong way
-    while high - low > 1:
-        middle = (low + high) // 2
-        if table_failure(n_subjects, n_attributes, R, middle) <= promised:
-            high = middle
-        else:
-            low = middle
-    return high
+    return least(
+        lambda m: table_failure(n_subjects, n_attributes, R, m) <= promised,
+        start=closed_form_length(n_subjects, n_attributes, R, delta),
+    )
 
 
 def _check_delta(delta: float) -> None:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from georecall.theory.tools.arrays import Floats
+from georecall.theory.tools.search import least
 
 _SLACK = 1 + 1e-6  # far above the rounding of the dozen float operations of each bound
 
@@ -97,11 +98,4 @@ def memory_dimension(pairs: int, delta: float, noise: Callable[[int], float]) ->
     """
     if not 0 < delta < 1:
         raise ValueError(f"delta must lie between 0 and 1, got {delta}")
-    low, high = 0, 1
-    while expected_failure(pairs, high, noise(high)) > delta:
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        enough = expected_failure(pairs, middle, noise(middle)) <= delta
-        low, high = (low, middle) if enough else (middle, high)
-    return high
+    return least(lambda d: expected_failure(pairs, d, noise(d)) <= delta)

@@ -9,6 +9,7 @@ from math import ceil, exp, lgamma, log, log1p, sqrt
 import numpy as np
 
 from georecall.theory.numbers.dense import log_rho
+from georecall.theory.tools.search import least
 
 _UP = 1 + 1e-9  # more than all rounding of the sums below
 
@@ -77,16 +78,7 @@ def proved_length(n_subjects: int, n_attributes: int, R: int, delta: float) -> i
         >>> proved_length(256, 256, 2, 0.5), proved_length(256, 256, 3, 0.5), proved_length(256, 256, 4, 0.5)
         (57, 87, 220)
     """
-    low, high = 0, 1
-    while failure(n_subjects, n_attributes, R, high) > delta:
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        if failure(n_subjects, n_attributes, R, middle) <= delta:
-            high = middle
-        else:
-            low = middle
-    return high
+    return least(lambda m: failure(n_subjects, n_attributes, R, m) <= delta)
 
 
 def gaussian_length(n_subjects: int, n_attributes: int, R: int, delta: float) -> int:
