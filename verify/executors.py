@@ -1,14 +1,14 @@
-"""Whoever works for this process: other processes, or a Dask cluster, by the interface that they share."""
+"""Whoever works for this process: other processes, or a Dask cluster, by the interface that they share.
 
-import asyncio
+Every check loads this module and few ask for workers: what these need is imported where they are.
+"""
+
 import logging
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Executor, Future, wait
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import TypeVar
 
-from georecall.theory.tools.processes import processes
 from georecall.verify.usage import Option, UsageError
 
 LOOK = 20.0  # seconds without a result after which a cluster is asked whether anyone is there
@@ -32,6 +32,8 @@ def working(workers: int | None, scheduler: str | None) -> Iterator[Executor | N
     elif workers is not None:
         if workers < 1:
             raise UsageError(Option("workers"), f" must be at least 1, got {workers}")
+        from georecall.theory.tools.processes import processes
+
         with processes(workers) as pool:
             yield pool
     else:
@@ -98,6 +100,9 @@ def awaited(future: "Future[Result]", executor: Executor, what: str, *, begun: b
     Raises:
         ChildProcessError: the cluster lost it, with its worker or its scheduler, or has no workers left.
     """
+    import asyncio
+    from concurrent.futures.process import BrokenProcessPool
+
     while not wait([future], timeout=LOOK).done:
         if begun and deserted(executor):
             raise ChildProcessError("the cluster has no workers left")

@@ -71,18 +71,19 @@ def of_check(claim: str, table: Any, implicit: bool, given: dict[str, Any]) -> f
     Raises:
         UsageError: there is no such claim.
     """
-    from georecall.constructions.training.recipe import recipe_for
-    from georecall.theory.facts.fact_table import FactTable
-    from georecall.verify.claims.readouts import READOUTS
+    from georecall.theory.claims import family
 
     N, R = (table.n_subjects, table.n_relations) if table is not None else _sizes(claim, given)
     if claim == "gradient-descent":
         if find_spec("optax") is None:
             return 0.0  # there will be no training: one line says so
+        from georecall.constructions.training.recipe import recipe_for
+        from georecall.theory.facts.fact_table import FactTable
+
         facts = table if table is not None else FactTable([range(min(N, 1 << 16))] * R)
         one = of_training(recipe_for(facts), N, R, facts.n_attributes)
         return float((given.get("trials", 3) + 2) * one)  # two controls are trained too
-    if claim in READOUTS:
+    if family(claim) in ("dense", "memories") and _drawn(claim):
         d = given.get("code_length") or _dimension(claim, N, R)
         return float(given.get("trials", _DRAWS) * _draw(claim, N, R, d))
     if "hops" in given or "bound" in claim:
@@ -90,10 +91,19 @@ def of_check(claim: str, table: Any, implicit: bool, given: dict[str, Any]) -> f
     return N * R * (_COUNTED if implicit else _COUNTED + _DRAWN)
 
 
-def _sizes(claim: str, given: dict[str, Any]) -> tuple[int, int]:
-    from georecall.verify.claims.gradient_descent import DEFAULT_TABLE
+def _drawn(claim: str) -> bool:
+    """Whether a claim is about random draws."""
+    from georecall.verify.claims.readouts import READOUTS
 
-    N, R = DEFAULT_TABLE if claim == "gradient-descent" else (1000, 8)
+    return claim in READOUTS
+
+
+def _sizes(claim: str, given: dict[str, Any]) -> tuple[int, int]:
+    N, R = 1000, 8
+    if claim == "gradient-descent":
+        from georecall.verify.claims.gradient_descent import DEFAULT_TABLE
+
+        N, R = DEFAULT_TABLE
     return given.get("subjects", N), given.get("relations", R)
 
 

@@ -67,3 +67,17 @@ def test_a_check_imports_its_claim_and_neither_sympy_nor_other_claims():
     assert not {"sympy", "mpmath", "flint", "georecall.bounds"} & names
     rooms = [name.rsplit(".", 1)[1] for name in names if name.startswith("georecall.verify.claims.")]
     assert not {"hops", "memories", "dense", "gradient_descent", "floors"} & set(rooms)
+
+
+def test_the_command_loads_nothing_of_random_draws_or_of_workers_where_nobody_asks_for_them():
+    code = (
+        "import sys; from georecall.verify.cli import run; "
+        "status = run(['check', 'single-hop', '--subjects', '9']); "
+        "print(status, *sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    status, *names = done.stderr.split()
+    assert status == "0"
+    of_draws = {"verify.claims.readouts", "constructions.best_memory", "constructions.training.recipe"}
+    assert not {f"georecall.{name}" for name in of_draws} & set(names)
+    assert not {"asyncio", "multiprocessing.connection", "georecall.theory.tools.processes"} & set(names)
