@@ -55,10 +55,10 @@ class Space:
         return [(nothing, nothing, eye, 2 * eye)]
 
 
-def compared(
+def assert_built(
     model: gr.Transformer, W_E: Array, W_pos: Array, layers: list[Layer], W_U: Array, b_U: Array
 ) -> None:
-    """The model has these weights."""
+    """The model has these weights, and no others."""
     dense = model.dense()
     for name, page in {"W_E": W_E, "W_pos": W_pos, "W_U": W_U, "b_U": b_U}.items():
         np.testing.assert_array_equal(dense.weights()[name], page, err_msg=name)
@@ -98,7 +98,7 @@ def coordinates() -> list[tuple[int, int]]:
 def test_c1_with_a_readout(g: float) -> None:
     space, v, lo = Space(block=(R, 2), readout=(2,)), VALUES.words.astype(float), 0
     neurons = [(space.one("block", r, j), -(2 * g + lo), space.one("readout", j)) for r, j in coordinates()]
-    compared(
+    assert_built(
         gr.block_superposition(FACTS, code=VALUES, gate=g),
         embedded(space, v, [g * space.all("block", r) for r in range(R)]),
         np.zeros((2, space.d)),
@@ -113,7 +113,7 @@ def test_c1_in_place(g: float) -> None:
     space, v, level = Space(block=(R, 2)), VALUES.words.astype(float), 2 * g + 0
     neurons = [(-space.one("block", r, j), level, space.one("block", r, j)) for r, j in coordinates()]
     rest = np.sum([space.all("block", r) for r in range(1, R)], axis=0)
-    compared(
+    assert_built(
         gr.in_place_superposition(FACTS, code=VALUES, gate=g),
         embedded(space, v, [g * space.all("block", r) for r in range(R)]),
         np.zeros((2, space.d)),
@@ -132,7 +132,7 @@ def test_c1_narrow(g: float) -> None:
         if r < last
     ]
     gates = [g * space.all("block", r) for r in range(last)] + [(g - V / 2) * space.all("block", last)]
-    compared(
+    assert_built(
         gr.narrow_superposition(FACTS, code=VALUES, gate=g),
         embedded(space, v, gates),
         np.zeros((2, space.d)),
@@ -157,7 +157,7 @@ def test_c1_packed(g: float) -> None:
         for r in range(R):
             into = np.sum([2**i * space.one("block", r, p * n + i) for i in range(size)], axis=0)
             neurons.append((into, -M * (2 * g + lo), space.one("readout", n)))
-    compared(
+    assert_built(
         gr.packed_superposition(FACTS, bits=p, gate=g),
         embedded(space, u, [g * space.all("block", r) for r in range(R)]),
         np.zeros((2, space.d)),
@@ -175,7 +175,7 @@ def test_c2() -> None:
     assert set(np.unique([*words.ravel(), *D.ravel()])) == {-1.0, 1.0}
     space, eye = Space(sum=(length,)), np.eye(length)
     subjects = [np.sum([D[r] * words[FACTS.answers[r, s]] for r in range(R)], axis=0) for s in range(N)]
-    compared(
+    assert_built(
         model,
         np.array([*subjects, *(g * D)]),
         np.zeros((2, length)),
@@ -218,7 +218,7 @@ def test_c3(separate: bool, soft: bool) -> None:
         neurons = [(-space.one("block", r, j), level, space.one("block", r, j)) for r, j in places]
         b_out = -level * space.all("block") + (level - 2 * g) * space.all("block", 0)
         W_U = [np.sum([space.put("block", r, word=u[a]) for r in range(R)], axis=0) for a in range(N)]
-    compared(
+    assert_built(
         model,
         embedded(space, u, [g * space.all("block", r) for r in range(R)]),
         np.array(W_pos),
@@ -345,7 +345,7 @@ def test_c5_composed_sequential_hybrid(
             layers.append(([], hops.memory(lengths[stage + 1]), np.zeros(space.d)))
     model = build(gate=g, **({"attention": "soft", "margin": mu} if mu else {}))
     assert model.attention == ("soft" if mu else "hard")
-    compared(model, hops.W_E, hops.W_pos, layers, hops.W_U(), np.zeros(N))
+    assert_built(model, hops.W_E, hops.W_pos, layers, hops.W_U(), np.zeros(N))
 
 
 def test_c5_composed_in_place() -> None:
@@ -358,7 +358,7 @@ def test_c5_composed_in_place() -> None:
     heads = [hops.copy_subject(), *(hops.gates(t + 1, t, k, g) for t in range(k))]
     W_U = [np.sum([space.put("block", b, word=u[a]) for b in range(R**k)], axis=0) for a in range(N)]
     model = gr.composed_hops(FACTS, hops=k, gate=g, readout="in-place")
-    compared(model, hops.W_E, hops.W_pos, [(heads, neurons, b_out)], np.array(W_U).T, np.zeros(N))
+    assert_built(model, hops.W_E, hops.W_pos, [(heads, neurons, b_out)], np.array(W_U).T, np.zeros(N))
 
 
 @pytest.mark.parametrize("mu", [None, 1.25])
@@ -390,7 +390,7 @@ def test_c5_merged(mu: float | None) -> None:
             layers.append((heads, select, -space.all("readout")))
     how = {"attention": "soft", "margin": mu} if mu else {}
     model = gr.sequential_hops(FACTS, hops=k, gate=g, merged=True, **how)
-    compared(model, hops.W_E, hops.W_pos, layers, hops.W_U(), np.zeros(N))
+    assert_built(model, hops.W_E, hops.W_pos, layers, hops.W_U(), np.zeros(N))
 
 
 def test_c8_linear_memory() -> None:
@@ -402,7 +402,7 @@ def test_c8_linear_memory() -> None:
     )
     neurons = [(sign * eye[j], 0.0, W[j] - sign * eye[j]) for sign, j in product((1, -1), range(d))]
     layers = [(Space(sum=(d,)).uniform(), neurons, -W.sum(axis=0))]
-    compared(model, np.array([*e, *(D / 2)]), np.zeros((2, d)), layers, words.T, np.zeros(N))
+    assert_built(model, np.array([*e, *(D / 2)]), np.zeros((2, d)), layers, words.T, np.zeros(N))
 
 
 def test_c8_random_features() -> None:
@@ -425,7 +425,7 @@ def test_c8_random_features() -> None:
     ]
     W_E = np.array([space.put("key", word=row) for row in [*e, *(D / 2)]])
     W_U = np.array([space.put("value", word=word) for word in words]).T
-    compared(model, W_E, np.zeros((2, 2 * d)), layers, W_U, np.zeros(N))
+    assert_built(model, W_E, np.zeros((2, 2 * d)), layers, W_U, np.zeros(N))
 
 
 def test_c8_sign_codes() -> None:
@@ -442,7 +442,7 @@ def test_c8_sign_codes() -> None:
     W_E = [space.put("name", word=names[s]) for s in range(N)] + [
         0.5 * space.one("gate", r) for r in range(R)
     ]
-    compared(
+    assert_built(
         gr.sign_code_memory(FACTS),
         np.array(W_E),
         np.zeros((2, space.d)),

@@ -2,7 +2,6 @@
 
 import json
 import os
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,11 +10,8 @@ from georecall import block_superposition
 from georecall.theory.facts.fact_table import random_bijections
 from georecall.theory.facts.keyed import KeyedBijections
 from georecall.theory.tools.errors import CheckpointError
-from georecall.verify.claims import check as checking
 from georecall.verify.claims.check import check
-from georecall.verify.claims.options import prepare
 from georecall.verify.margins.counting import checkpoint, partial_count
-from georecall.verify.margins.counting import counted as counted_module
 from georecall.verify.margins.counting.checkpoint import Keeper, begun, fingerprint
 from georecall.verify.margins.counting.partial_count import PartialCount
 from georecall.verify.usage import UsageError
@@ -59,19 +55,6 @@ def test_a_run_that_was_interrupted_goes_on_to_the_same_verdict(tmp_path, implic
     assert lasting(check(name, implicit=implicit, checkpoint=file, **SETTING)) == lasting(whole)
     assert json.loads(file.read_text())["tally"]["n_subjects"] == 1500
     assert lasting(check(name, implicit=implicit, checkpoint=file, **SETTING)) == lasting(whole)
-
-
-@pytest.fixture
-def hopeless(monkeypatch):
-    """Single-hop recall by weights of too small a gate: refuted before all 1500 subjects are judged."""
-
-    def prepared(*asked, **options):
-        found = prepare(*asked, **options)
-        build = lambda: block_superposition(found.facts, gate=0.5)  # noqa: E731
-        return replace(found, instance=replace(found.instance, build=build))
-
-    monkeypatch.setattr(checking, "examined", prepared)
-    monkeypatch.setattr(counted_module, "_ENOUGH", 1500 * 3 * 600)  # logits of 600 subjects
 
 
 @pytest.mark.parametrize("implicit", [False, True])

@@ -18,14 +18,11 @@ from georecall import block_superposition
 from georecall.constructions.codes import nearest, spans
 from georecall.theory.facts.fact_table import random_bijections
 from georecall.theory.facts.keyed import KeyedBijections
-from georecall.verify.claims import check as checking
 from georecall.verify.claims.check import check
-from georecall.verify.claims.options import prepare
 from georecall.verify.cli import run
 from georecall.verify.executors import cluster, working
 from georecall.verify.margins import codebook, unembedding
 from georecall.verify.margins.counting import checkpoint, elsewhere, partial_count
-from georecall.verify.margins.counting import counted as counted_module
 from georecall.verify.margins.counting.checkpoint import Keeper, begun
 from georecall.verify.margins.counting.counted import count
 from georecall.verify.margins.counting.elsewhere import Elsewhere
@@ -62,20 +59,6 @@ def test_any_executor_counts_the_same_in_any_order(small_pieces, implicit, worke
         found = check("single-hop", implicit=implicit, executor=executor, **SETTING)
     assert found.status == "holds"
     assert lasting(found) == lasting(check("single-hop", implicit=implicit, **SETTING))
-
-
-@pytest.fixture
-def hopeless(monkeypatch):
-    """Weights of too small a gate, here and wherever they are made: refuted before all is judged."""
-
-    def prepared(*asked, **options):
-        found = prepare(*asked, **options)
-        build = lambda: block_superposition(found.facts, gate=0.5)  # noqa: E731
-        return replace(found, instance=replace(found.instance, build=build))
-
-    for name in ("examined", "prepare"):
-        monkeypatch.setattr(checking, name, prepared)
-    monkeypatch.setattr(counted_module, "_ENOUGH", 3000 * 3 * 600)
 
 
 def test_what_is_refuted_here_is_refuted_elsewhere_by_the_same_facts(small_pieces, hopeless):
