@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from georecall.theory.claims.claim import Claim, Control, Hypothesis, Step
+from georecall.theory.claims.claim import Claim, Control, Hypothesis
 from georecall.theory.claims.formulas import Eq, Max, Min, Piecewise, ceiling, evaluated, log
 from georecall.theory.claims.single_hop import GATE_HALF_SPREAD, INJECTIVE_CODE, TWO_ATTRIBUTES
 from georecall.theory.claims.softmax import GATE_IF_SOFT, SIGNS_IF_SOFT, SOFT, least_scale, margin_if_soft
@@ -118,52 +118,6 @@ step: errors do not accumulate.""",
         "q": "signs of a position word",
         r"\varepsilon": "attention weight off the asked relation, at most",
     },
-    trust=(
-        Step("a token holds a number from -1 to the gate", "proved", ("leak-token-value",)),
-        Step(
-            "how far a leak moves a block, any number of tokens",
-            "proved",
-            (
-                "leak-step",
-                "leak-interval",
-                "leak-interval-1",
-                "leak-interval-2",
-                "leak-interval-3",
-                "leak-attained",
-            ),
-        ),
-        Step("this head does not reach the worst end", "proved", ("leak-own-entity",)),
-        Step(
-            "other blocks stay off, the asked one reads its sign",
-            "proved",
-            ("leak-others-off", "leak-asked-reads", "leak-in-place"),
-        ),
-        Step("the margin kept", "proved", ("leak-margin",)),
-        Step(
-            "weight off relation i, from the score gap (a)",
-            "proved",
-            ("leak-weight-step", "leak-weight", "leak-score-gap"),
-        ),
-        Step("the same from all distances (b)", "prose", ("proof",)),
-        Step(
-            "hard attention: C1 and C1'",
-            "proved",
-            ("single-hop-gate", "in-place-maximum"),
-            "chain_of_thought.chain_of_thought_in_place, chain_of_thought.chain_of_thought_separate",
-        ),
-        Step(
-            "from single steps to all chains",
-            "prose",
-            ("induction certificate",),
-            "chain_of_thought.all_chains, chain_of_thought.chain_of_thought",
-        ),
-        Step(
-            "its premises, and every single step",
-            "checked",
-            ("read off the weights; exact margins, for softmax over boxes of all contexts",),
-            "certificate.every_chain, certificate.every_step",
-        ),
-    ),
 )
 
 

@@ -4,17 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from html import escape
-from typing import Any, Literal
+from typing import Any
 
 from georecall.theory.claims.formulas import Number, Values, evaluated, symbolic
 from georecall.theory.claims.notation import COMMON, letters_used
 from georecall.theory.claims.symbols import MEANINGS, layer
+from georecall.theory.claims.trust import Step, table
 from georecall.theory.tools.names import page_of
 from georecall.theory.tools.numerals import exactly
 
 Prediction = Number | list[Number]
-
-NOT_CHECKED = "not machine-checked"
 
 
 @dataclass(frozen=True)
@@ -68,36 +67,6 @@ class PerLayer:
 
 
 @dataclass(frozen=True)
-class Step:
-    """One step of a claim and how it is known: a row of the table of trust on the claim's page.
-
-    Args:
-        what: the step, in words.
-        how: "proved" for all inputs, "checked" at the parameters asked, "prose", or "open".
-        by: the lemmas that prove it; or in words, what checks it or where the argument stands.
-        machine: the theorems that Coq has checked, `file.theorem` of `theory.proofs`, comma-separated; of a
-            step that is "checked" those by which its kernel decides it for weights at hand.
-    """
-
-    what: str
-    how: Literal["proved", "checked", "prose", "open"]
-    by: tuple[str, ...]
-    machine: str = NOT_CHECKED
-
-    @property
-    def theorems(self) -> tuple[str, ...]:
-        """The theorems that stand behind it in Coq."""
-        return () if self.machine == NOT_CHECKED else tuple(self.machine.split(", "))
-
-    def __str__(self) -> str:
-        return f"{self.what}: {self.how}, {', '.join(self.by)} ({self.machine})"
-
-    def row(self) -> str:
-        """The row of the table, as on the page."""
-        return f"| {self.what} | {self.how} | {', '.join(self.by)} | {self.machine} |"
-
-
-@dataclass(frozen=True)
 class Claim:
     """A claim of the theory.
 
@@ -115,7 +84,6 @@ class Claim:
         parameters: the options of `check` that mean something to this claim, beside the facts.
         units: of the predicted quantities that have one.
         notation: what letters of the statement mean that are neither symbols of the predictions nor common.
-        trust: every step, and how it is known.
     """
 
     name: str
@@ -132,12 +100,16 @@ class Claim:
         default_factory=lambda: {"subject_bits": "bits per subject", "other_bits": "bits"}
     )
     notation: Mapping[str, str] = field(default_factory=dict)
-    trust: tuple[Step, ...] = ()
 
     @property
     def page(self) -> str:
         """Where it is stated in full."""
         return page_of(self.label)
+
+    @property
+    def trust(self) -> tuple[Step, ...]:
+        """Every step, and how it is known: the rows of its page's table that name it."""
+        return tuple(step for step, claims in table(self.page) if self.name in claims)
 
     @property
     def lemmas(self) -> tuple[str, ...]:

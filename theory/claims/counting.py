@@ -1,6 +1,6 @@
 """C4: how few bits could hold a table. The expressions are evaluated with proved enclosures in `bounds`."""
 
-from georecall.theory.claims.claim import Claim, Control, Hypothesis, Step
+from georecall.theory.claims.claim import Claim, Control, Hypothesis
 from georecall.theory.claims.formulas import Eq, Ge, factorial, log
 from georecall.theory.claims.symbols import A, N, R
 
@@ -43,30 +43,4 @@ left over at most, together $(N)_{e_r}$. So a setting serves at most the coeffic
         "e": "answers per table that may be wrong",
         "x": "a formal variable",
     },
-    trust=(
-        Step(
-            "counting tables, exact recall",
-            "prose",
-            ("proof",),
-            "counting.counting_floor, counting.bits_per_subject",
-        ),
-        Step(
-            "counting tables, with errors",
-            "prose",
-            ("proof",),
-            "counting.card_near, counting.approximate_floor",
-        ),
-        Step(
-            "log2(N!)/N - log2 N tends to -1.4427, and is above it",
-            "proved",
-            (
-                "stirling-constant",
-                "stirling-constant-in-decimals",
-                "factorial-step",
-                "factorial-step-is-positive",
-            ),
-        ),
-        Step("the numbers", "checked", ("exact integers, or enclosures by Arb",)),
-        Step("a construction cut below the floor loses facts", "checked", ("control, exact margins",)),
-    ),
 )

@@ -1,52 +1,16 @@
 """C2: all R attribute vectors of a subject in one sum, told apart by an absolute value.
 
 A probabilistic claim: the draw of codes and diagonals succeeds, for a table fixed before it, at least as
-often as promised. `theory.numbers.dense` computes the numbers; here stand the same formulas for SymPy.
+often as promised. `theory.numbers.dense` computes the numbers.
 """
-
-from fractions import Fraction
 
 import numpy as np
 
-from georecall.theory.claims.claim import Claim, Control, Hypothesis, Step
-from georecall.theory.claims.formulas import (
-    Eq,
-    Ge,
-    Le,
-    Lt,
-    Piecewise,
-    Sum,
-    Symbol,
-    binomial,
-    ceiling,
-    floor,
-    log,
-    sqrt,
-)
+from georecall.theory.claims.claim import Claim, Control, Hypothesis
+from georecall.theory.claims.formulas import Ge, Le, Lt, ceiling, log
 from georecall.theory.claims.single_hop import ALTERED_FACT, TWO_ATTRIBUTES
-from georecall.theory.claims.symbols import A, N, R, delta, failures, gate, levels, m, named
+from georecall.theory.claims.symbols import delta, failures, gate, levels, m, named
 from georecall.theory.tools.arrays import Floats
-
-_D, _k = (Symbol(name, integer=True, nonnegative=True) for name in "Dk")
-
-P_M = Sum(
-    binomial(m, _D)
-    / 2**m
-    * Sum(binomial(_D * (R - 1), _k) / 2 ** (_D * (R - 1)), (_k, 0, floor(_D * (R - 2) / 2))),
-    (_D, 0, m),
-)
-"""p_m, the probability that one competitor wins or ties against one fact (`theory.numbers.dense`)."""
-
-_TAU = 1 / (R - 1)
-RHO = Piecewise(
-    (Fraction(1, 2), Eq(R, 1)),
-    (Fraction(3, 4), Eq(R, 2)),
-    ((1 + sqrt((1 - _TAU) / (1 + _TAU)) * (1 - _TAU**2) ** (-(R - 1) / 2)) / 2, True),
-)
-"""rho_R: p_m <= rho_R^m (`theory.lemmas.analysis` derives it)."""
-
-CLOSED_FORM_LENGTH = ceiling(log(N * (A - 1) * R / delta) / -log(RHO))
-"""An m that suffices; the exact p_m allows a smaller one (`theory.numbers.dense.exact_length`)."""
 
 _BITS = ceiling(log(levels, 2))
 
@@ -126,43 +90,6 @@ positive with probability $P(\mathrm{Bin}(D(R-1), 1/2) \le D(R-2)/2)$. Union ove
         "t": "an exponent",
         "u": "words of the attributes, signs",
     },
-    trust=(
-        Step("sums of R signs reach at most R", "proved", ("sum-of-signs",)),
-        Step("the absolute value selects", "proved", ("absolute-value-selector",)),
-        Step("the law of the logit difference, and the union", "prose", ("proof",)),
-        Step(
-            "rho_R: mixture, convexity, minimum and limits",
-            "proved",
-            (
-                "binomial-mixture",
-                "slope",
-                "log-convexity",
-                "stationary-point",
-                "stationary-point-is-positive",
-                "closed-form",
-                "closed-form-logarithm",
-                "limit-one-relation",
-                "limit-two-relations",
-                "closed-form-meets-two-relations",
-            ),
-        ),
-        Step("4 (R - 1) + 1/2 + O(1/R)", "proved", ("dense-rate", "dense-dimension")),
-        Step("N (A - 1) R p_m at most delta", "checked", ("exact integers",)),
-        Step("zero-forced: the bounds", "prose", ("proofs above",)),
-        Step("zero-forced and optimised: the bound at most delta", "checked", ("floats, rounded up",)),
-        Step("signs are no worse than Gaussian vectors", "open", ("estimates lie below",)),
-        Step(
-            "optimised embeddings: found where there are any",
-            "checked",
-            ("recall exactly; that there are none in floats, by multipliers",),
-        ),
-        Step("optimised embeddings: how long", "open", ("measured alone",)),
-        Step(
-            "the promise at this table",
-            "checked",
-            ("margins of many draws, exactly, with a Clopper-Pearson interval",),
-        ),
-    ),
 )
 
 

@@ -22,6 +22,13 @@ class _UndecidedError(Exception):
     """Plain numbers do not say what a formula is worth."""
 
 
+def _binary(name: str, *, swapped: bool = False) -> Callable[["Formula", Any], "Formula"]:
+    def operate(self: "Formula", other: Any) -> "Formula":
+        return Formula(name, other, self) if swapped else Formula(name, self, other)
+
+    return operate
+
+
 class Formula:
     """A function of SymPy or of `operator`, by name, and what it is applied to; compared by identity.
 
@@ -52,50 +59,15 @@ class Formula:
         """What a notebook shows."""
         return str(self.symbolic._repr_latex_())
 
-    def __add__(self, other: Any) -> "Formula":
-        return Formula("add", self, other)
-
-    def __radd__(self, other: Any) -> "Formula":
-        return Formula("add", other, self)
-
-    def __sub__(self, other: Any) -> "Formula":
-        return Formula("sub", self, other)
-
-    def __rsub__(self, other: Any) -> "Formula":
-        return Formula("sub", other, self)
-
-    def __mul__(self, other: Any) -> "Formula":
-        return Formula("mul", self, other)
-
-    def __rmul__(self, other: Any) -> "Formula":
-        return Formula("mul", other, self)
-
-    def __truediv__(self, other: Any) -> "Formula":
-        return Formula("truediv", self, other)
-
-    def __rtruediv__(self, other: Any) -> "Formula":
-        return Formula("truediv", other, self)
-
-    def __pow__(self, other: Any) -> "Formula":
-        return Formula("pow", self, other)
-
-    def __rpow__(self, other: Any) -> "Formula":
-        return Formula("pow", other, self)
+    __add__, __radd__ = _binary("add"), _binary("add", swapped=True)
+    __sub__, __rsub__ = _binary("sub"), _binary("sub", swapped=True)
+    __mul__, __rmul__ = _binary("mul"), _binary("mul", swapped=True)
+    __truediv__, __rtruediv__ = _binary("truediv"), _binary("truediv", swapped=True)
+    __pow__, __rpow__ = _binary("pow"), _binary("pow", swapped=True)
+    __lt__, __le__, __gt__, __ge__ = map(_binary, ("Lt", "Le", "Gt", "Ge"))
 
     def __neg__(self) -> "Formula":
         return Formula("neg", self)
-
-    def __lt__(self, other: Any) -> "Formula":
-        return Formula("Lt", self, other)
-
-    def __le__(self, other: Any) -> "Formula":
-        return Formula("Le", self, other)
-
-    def __gt__(self, other: Any) -> "Formula":
-        return Formula("Gt", self, other)
-
-    def __ge__(self, other: Any) -> "Formula":
-        return Formula("Ge", self, other)
 
 
 def function(name: str) -> Callable[..., Any]:
@@ -110,9 +82,9 @@ def function(name: str) -> Callable[..., Any]:
 Symbol = function("Symbol")
 And, Or, Piecewise = function("And"), function("Or"), function("Piecewise")
 Eq, Ge, Gt, Le, Lt = function("Eq"), function("Ge"), function("Gt"), function("Le"), function("Lt")
-Max, Min, Mod, Sum = function("Max"), function("Min"), function("Mod"), function("Sum")
+Max, Min, Mod = function("Max"), function("Min"), function("Mod")
 ceiling, floor, sqrt, log = function("ceiling"), function("floor"), function("sqrt"), function("log")
-binomial, factorial, ff = function("binomial"), function("factorial"), function("ff")
+factorial, ff = function("factorial"), function("ff")
 
 
 def symbolic(quantity: Any) -> Any:

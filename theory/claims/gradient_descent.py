@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from georecall.theory.claims.claim import Claim, Control, Hypothesis, Step
+from georecall.theory.claims.claim import Claim, Control, Hypothesis
 from georecall.theory.claims.counting import BIJECTIONS
 from georecall.theory.claims.formulas import Ge
 from georecall.theory.claims.symbols import A, R
@@ -60,28 +60,4 @@ of the expected transfer, which took over the 19/20 of transfer to sampled table
         "e": "learned embeddings, e_s of a subject and e_r of a relation",
         "x": "what enters the MLP",
     },
-    trust=(
-        Step("recall", "checked", ("rigorous margins of every fact",)),
-        Step("shares", "checked", ("Clopper-Pearson, error split over all intervals",)),
-        Step(
-            "expected transfer is the mean over all tuples, worst transfer the least perfect matching",
-            "checked",
-            ("margins of every tuple at two relations; dual potentials in whole numbers",),
-        ),
-        Step(
-            "proofs of other sizes: a neuron over an interval, a neuron moved",
-            "proved",
-            ("interval-neuron", "moved-neuron"),
-        ),
-        Step(
-            "proofs of other sizes certify nothing that is wrong",
-            "checked",
-            ("bounds on rounding; against brute force, answer by answer",),
-        ),
-        Step(
-            "that another table or size behaves so",
-            "open",
-            ("nothing is claimed beyond what is measured",),
-        ),
-    ),
 )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from georecall.theory.claims.chain_of_thought import ENTITIES
-from georecall.theory.claims.claim import Claim, Control, Hypothesis, PerLayer, Step
+from georecall.theory.claims.claim import Claim, Control, Hypothesis, PerLayer
 from georecall.theory.claims.formulas import And, Eq, Max, Min, Mod, Piecewise, ceiling, floor, log
 from georecall.theory.claims.single_hop import GATE_HALF_SPREAD, INJECTIVE_CODE, TWO_ATTRIBUTES
 from georecall.theory.claims.softmax import GATE_IF_SOFT, SIGNS_IF_SOFT, SOFT, SOFTER, margin_if_soft
@@ -81,35 +81,7 @@ SOFT_NOTATION = {
     "e": "base of the natural logarithm",
     "i": "a distance between positions",
 }
-SOFT_STEPS = (
-    Step("softmax: weight that strays", "proved", ("leak-weight", "leak-score-gap")),
-    Step("softmax: what a stage reads", "proved", ("soft-gate", "soft-gate-closed", "saturated-pair")),
-    Step("softmax: the sum of weights, from stage to stage", "prose", ("proof",)),
-)
 
-_GATE_OF_LETTERS = Step(
-    "the gate of k letters, signs",
-    "proved",
-    ("composed-gate", *(f"composed-gate-{hops}" for hops in range(1, 7))),
-    "hops.stage_lifts, hops.composed_hops",
-)
-_IN_PLACE = Step(
-    "the same in place, value codes", "proved", ("composed-gate-in-place",), "hops.composed_hops_in_place"
-)
-_MEMORY_NEURON = Step(
-    "inner products of signs, the memory's neuron",
-    "proved",
-    ("sign-product", "memory-neuron", *(f"memory-neuron-{length}" for length in range(1, 5))),
-    "hops.product, hops.remembers",
-)
-_ERASE = Step("erasing signs and lifts", "proved", ("erase",), "hops.erases")
-_STATES = Step("states from layer to layer", "prose", ("proof",), "hops.stage_and_memory, hops.staged_hops")
-_CHECKED = Step(
-    "these weights answer these queries, least margin D/2",
-    "checked",
-    ("every query exactly, or the transitions certificate",),
-    "certificate.every_hop",
-)
 
 COMPOSED_HOPS = Claim(
     name="composed-hops",
@@ -151,7 +123,6 @@ inwards by at most $\varepsilon(1 + 2\,\mathrm{gate}\,k)$: so much of the margin
     controls=(WEAK_GATE, DROPPED_BLOCK, CORRUPTED_WEIGHT, SOFTER),
     parameters=("hops", "typed", "attention", "margin", "gate", "code_length", "readout"),
     notation=SOFT_NOTATION | {"j": "a position"},
-    trust=(_GATE_OF_LETTERS, _IN_PLACE, *SOFT_STEPS, _CHECKED),
 )
 
 SEQUENTIAL_HOPS = Claim(
@@ -218,20 +189,6 @@ exact, and only the last selector loses, as in C5(a), $2\,\mathrm{gate}\,\vareps
         "z": "what a neuron reads",
         "x": "an entity; inside a neuron that reads one coordinate, that coordinate",
     },
-    trust=(
-        _GATE_OF_LETTERS,
-        _MEMORY_NEURON,
-        Step(
-            "the merged neuron",
-            "proved",
-            ("merged-neuron",),
-            "merged_hops.merged_remembers, merged_hops.merged_steps, merged_hops.merged_hops",
-        ),
-        _ERASE,
-        *SOFT_STEPS,
-        _STATES,
-        _CHECKED,
-    ),
 )
 
 HYBRID_HOPS = Claim(
@@ -282,7 +239,6 @@ memories before stages of one length are equal. Softmax as in C5(b): every state
     parameters=("hops", "stages", "typed", "attention", "margin", "gate", "code_length"),
     notation=SOFT_NOTATION
     | {"i": "hops of one stage, or a distance between positions", "j": "hops of the longest stage"},
-    trust=(_GATE_OF_LETTERS, _MEMORY_NEURON, _ERASE, *SOFT_STEPS, _STATES, _CHECKED),
 )
 
 

@@ -1,6 +1,6 @@
 """C7: how few dimensions could keep a margin. The expressions are evaluated in `bounds`."""
 
-from georecall.theory.claims.claim import Claim, Control, Step
+from georecall.theory.claims.claim import Claim, Control
 from georecall.theory.claims.counting import ANY_SIZE
 from georecall.theory.claims.formulas import log, sqrt
 from georecall.theory.claims.symbols import N, mu
@@ -35,13 +35,4 @@ apart, for their readouts differ by $\mu$ in norm somewhere; volume again.""",
         "d": "dimension of the embeddings",
         r"\rho": "radius of a ball that holds the embeddings",
     },
-    trust=(
-        Step("volume, packing, Rankin, codes", "prose", ("proofs",)),
-        Step("the numbers", "checked", ("exact integers and rationals, or Arb",)),
-        Step(
-            "margins of codes against the floor",
-            "checked",
-            ("exact distances; a code cut below the floor loses its margin",),
-        ),
-    ),
 )

@@ -4,7 +4,7 @@ The two Hebbian memories are probabilistic claims: keys and features are drawn o
 the words u_a the table is recalled at least as often as promised. `theory.numbers.memories` bounds how often.
 """
 
-from georecall.theory.claims.claim import Claim, Control, Hypothesis, Step
+from georecall.theory.claims.claim import Claim, Control, Hypothesis
 from georecall.theory.claims.dense import PROMISE
 from georecall.theory.claims.formulas import Eq, Le, Max, ceiling, log
 from georecall.theory.claims.single_hop import ALTERED_FACT, INJECTIVE_CODE, SHORT_CODE, TWO_ATTRIBUTES
@@ -50,11 +50,6 @@ _KERNEL = {
     "f": "f(x): the answer of the fact x",
     "x": "a fact; in mathematics of the layer, the residual",
 }
-_HEBBIAN = (
-    Step("the Hebbian bound", "prose", ("proof; above the enumerated failures (tests)",)),
-    Step("F at most delta", "checked", ("floats, rounded up",)),
-    Step("the promise at this table", "checked", ("exact margins of many draws, Clopper-Pearson",)),
-)
 
 LINEAR_MEMORY = Claim(
     name="linear-memory",
@@ -89,7 +84,6 @@ one fact to an answer and $d \ll n = N R$ that is $d^2 \ge 4 n \ln(n |A| / \delt
         "n": "number of facts",
         "u": "words of the attributes, signs",
     },
-    trust=_HEBBIAN,
 )
 
 RANDOM_FEATURE_MEMORY = Claim(
@@ -128,7 +122,6 @@ between random keys $K(x, x')^2 / K(x, x)^2$ is about $2/w + 3/((\pi - 2) d)^2$,
         r"\pi": "3.14159...",
         "u": "words of the attributes, signs",
     },
-    trust=_HEBBIAN,
 )
 
 SIGN_CODE_MEMORY = Claim(
@@ -157,16 +150,6 @@ gate exactly the neuron of the query is positive, and it is 1. The readout is $v
     controls=(LOW_THRESHOLD, SHORT_CODE, ALTERED_FACT),
     parameters=("code_length",),
     notation={"c": "c(s): name of subject s"},
-    trust=(
-        Step(
-            "sign-code memory: one neuron fires",
-            "proved",
-            ("sign-product", "merged-neuron"),
-            "memories.one_neuron_fires",
-        ),
-        Step("sign-code memory: its margins", "prose", ("proof",), "memories.sign_code_memory"),
-        Step("sign-code memory at this table", "checked", ("every fact, exactly",)),
-    ),
 )
 
 BEST_LINEAR_MEMORY = Claim(
@@ -206,18 +189,4 @@ be corrected to a sum of 0.""",
         r"\lambda": "multipliers",
         r"\sigma": "a singular value",
     },
-    trust=(
-        Step(
-            "from multipliers to infeasibility",
-            "prose",
-            ("proof in the docstring of `bounds.linear_memory`",),
-        ),
-        Step("a W recalls this table", "checked", ("every fact, exactly",)),
-        Step(
-            "no W recalls this table",
-            "checked",
-            ("rounding bounds and a Cholesky factorisation (Rump 2006)",),
-        ),
-        Step("half of the outer product as n grows", "open", ("conjectured in arXiv 2605.05189",)),
-    ),
 )

@@ -1,6 +1,6 @@
 """C6: how few bits could answer several hops in one pass. The expressions are evaluated in `bounds`."""
 
-from georecall.theory.claims.claim import Claim, Step
+from georecall.theory.claims.claim import Claim
 from georecall.theory.claims.counting import ANY_SIZE, BIJECTIONS, LN_FACTORIAL
 from georecall.theory.claims.formulas import ff, log
 from georecall.theory.claims.hops import DROPPED_BLOCK
@@ -39,21 +39,4 @@ answers are their equality pattern $P$ plus, by symmetry, uniform injective labe
         "f": "f(n): bits of an injective labelling of n points by N",
         "n": "number of points; n_t: how many t hops reach",
     },
-    trust=(
-        Step(
-            "typed: arrays and entropy",
-            "prose",
-            ("proof; equal to the enumerated number and entropy in small cases (tests)",),
-        ),
-        Step("closed form, typed", "prose", ("proof",), "counting.multi_hop_floor, counting.multi_hop_bits"),
-        Step(
-            "closed form, untyped",
-            "prose",
-            ("proof",),
-            "untyped_floor.names, untyped_floor.untyped_floor, untyped_floor.untyped_bits",
-        ),
-        Step("untyped floors", "prose", ("proof; never above the enumerated entropy (tests)",)),
-        Step("the numbers", "checked", ("Arb enclosures; laws of sizes with accounted truncation",)),
-        Step("a model below the floor fails", "checked", ("control, a dropped block",)),
-    ),
 )

@@ -1,9 +1,9 @@
 """C5(d): composing maps in a tree: depth against dimension over the whole range."""
 
 from georecall.theory.claims.chain_of_thought import ENTITIES
-from georecall.theory.claims.claim import Claim, Control, PerLayer, Step
+from georecall.theory.claims.claim import Claim, Control, PerLayer
 from georecall.theory.claims.formulas import Eq, Piecewise, ceiling, log
-from georecall.theory.claims.hops import KEPT, SIGN_CODE, SOFT_NOTATION, SOFT_STEPS
+from georecall.theory.claims.hops import KEPT, SIGN_CODE, SOFT_NOTATION
 from georecall.theory.claims.single_hop import INJECTIVE_CODE, TWO_ATTRIBUTES
 from georecall.theory.claims.softmax import SOFTER, margin_if_soft
 from georecall.theory.claims.symbols import N, R, k, layer, m, soft, typed
@@ -75,29 +75,4 @@ as a share, is lost.""",
         "l": "a layer, from 1",
         "y": "an entity",
     },
-    trust=(
-        Step("a sign word tells itself from the others", "proved", ("sign-product",), "hops.product"),
-        Step("erasing signs", "proved", ("erase",), "hops.erases"),
-        Step(
-            "a neuron writes the slot that is named, also with softmax",
-            "proved",
-            ("parallel-neuron", "parallel-neuron-soft", "saturated-pair"),
-        ),
-        SOFT_STEPS[0],
-        SOFT_STEPS[-1],
-        Step(
-            "maps compose, layer by layer",
-            "prose",
-            ("proof",),
-            "parallel.window_add, parallel.composes, parallel.doubles, parallel.parallel_hops, "
-            "parallel.parallel_hops_recalls",
-        ),
-        Step(
-            "these weights answer these queries, for every number of hops",
-            "checked",
-            ("every query exactly, or the windows certificate",),
-            "certificate.every_hop",
-        ),
-        Step("no constant depth", "open", ("conditional on NC1 not in TC0 (Barrington)",)),
-    ),
 )

@@ -1,6 +1,6 @@
 """C11: why there is an MLP. Shared attributes need a selector; disjoint ones are recalled without any."""
 
-from georecall.theory.claims.claim import Claim, Control, Hypothesis, Step
+from georecall.theory.claims.claim import Claim, Control, Hypothesis
 from georecall.theory.claims.formulas import Ge, Gt, Min
 from georecall.theory.claims.single_hop import ALTERED_FACT
 from georecall.theory.claims.symbols import D, R, count, gate
@@ -57,32 +57,6 @@ $g = 0$, comes near.""",
         "p": "a relation",
         "q": "another relation",
     },
-    trust=(
-        Step(
-            "no additive model; the criterion",
-            "prose",
-            ("proofs",),
-            "selector.selector_necessary, selector.bijections, selector.cycle_criterion, disjoint.additive",
-        ),
-        Step(
-            "the subject cancels, at any weights of its token",
-            "proved",
-            ("additive-margins",),
-            "selector.selector_necessary_weighted",
-        ),
-        Step(
-            "the fewest wrong facts are the cycles",
-            "prose",
-            ("proofs",),
-            "selector.cycle_loses, selector.cycles_lost, selector.cycles_enough",
-        ),
-        Step("the cross-entropy", "prose", ("proofs",)),
-        Step(
-            "no additive model recalls this table",
-            "checked",
-            ("a sum of margins that is 0, in whole numbers",),
-        ),
-    ),
 )
 
 DISJOINT_ATTRIBUTES = Claim(
@@ -116,27 +90,4 @@ others of its set, and at most 0 elsewhere, attained by the answer of $r'$.""",
     controls=(SHARED, NO_GATE, ALTERED_FACT),
     parameters=("gate",),
     notation={"A": "A_r: the attributes of relation r", "m": "m_r: signs of a word of relation r"},
-    trust=(
-        Step(
-            "disjoint sets of one size",
-            "prose",
-            ("proof",),
-            "disjoint.disjoint_own, disjoint.disjoint_others",
-        ),
-        Step(
-            "a coordinate of a word of the asked set, or of another",
-            "proved",
-            ("disjoint-coordinate",),
-            "disjoint.disjoint_logit",
-        ),
-        Step(
-            "disjoint sets of unequal sizes",
-            "prose",
-            ("proof",),
-            "disjoint.unequal_own, disjoint.unequal_others",
-        ),
-        Step(
-            "these weights recall this table", "checked", ("every fact, exactly",), "certificate.every_fact"
-        ),
-    ),
 )

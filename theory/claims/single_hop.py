@@ -6,7 +6,7 @@ The controls compare every margin with it. `v[r, s]` is the word of pi_r(s), sha
 
 import numpy as np
 
-from georecall.theory.claims.claim import Claim, Control, Hypothesis, Step
+from georecall.theory.claims.claim import Claim, Control, Hypothesis
 from georecall.theory.claims.formulas import Eq, Ge, ceiling, log
 from georecall.theory.claims.symbols import A, D, R, V, gate, levels, m, p, words
 from georecall.theory.tools.arrays import Floats
@@ -28,32 +28,7 @@ CORRUPTED_WEIGHT = Control(
     "one embedding coordinate moved to a neighbouring word",
     "exactly that fact is wrong, and its answer is the neighbour",
 )
-_SELECTS, _APART = "single_hop.selects_separate", "single_hop.words_apart"
 CONTROLS = (WEAK_GATE, SHORT_CODE, ALTERED_FACT, CORRUPTED_WEIGHT)
-
-_MARGIN = Step(
-    "what a coordinate adds to a logit difference",
-    "proved",
-    ("single-hop-margin", "in-place-margin"),
-    machine="single_hop.nearest_neighbour",
-)
-_CHECKED = Step(
-    "these weights recall this table, least margin D/2",
-    "checked",
-    ("every fact, exactly (codebook or exhaustive)",),
-    "certificate.every_fact",
-)
-_IN_PLACE = Step(
-    "max(z, 2 gate + lo) in place",
-    "proved",
-    ("in-place-maximum", "in-place-readout-2", "in-place-readout-3", "in-place-readout-4"),
-    machine="single_hop.selects_in_place",
-)
-
-
-def _whole(label: str, theorem: str) -> Step:
-    what = f"{label} from one coordinate to blocks, sums and argmax"
-    return Step(what, "prose", ("proof",), machine=f"single_hop.{theorem}")
 
 
 SINGLE_HOP = Claim(
@@ -86,25 +61,6 @@ neurons are silent. The block asked for holds $v_j + 2\,\mathrm{gate}$, and its 
     source=_DERIVED.format("C1"),
     controls=CONTROLS,
     parameters=("gate", "code_length", "code_distance"),
-    trust=(
-        Step("a neuron is off or passes its coordinate, signs", "proved", ("single-hop-gate",), _SELECTS),
-        Step("the same for value codes", "prose", ("proof of C1",), _SELECTS),
-        Step(
-            "the neurons of R = 2, 3, 4 blocks sum to the asked coordinate",
-            "proved",
-            ("single-hop-readout-2", "single-hop-readout-3", "single-hop-readout-4"),
-            _SELECTS,
-        ),
-        _MARGIN,
-        Step(
-            "leak and threshold below the gate",
-            "proved",
-            ("single-hop-leak", "single-hop-leak-threshold", "single-hop-leak-sharp"),
-            "below_gate.leaks, below_gate.single_hop_below_gate, below_gate.single_hop_below_gate_sharp",
-        ),
-        _whole("C1:", "single_hop"),
-        _CHECKED,
-    ),
 )
 
 SINGLE_HOP_IN_PLACE = Claim(
@@ -127,7 +83,6 @@ $v(\pi_r(s))$, which $R$ copies of $v_a$ in $W_U$ read.""",
     source=_DERIVED.format("C1'"),
     controls=CONTROLS,
     parameters=("gate", "code_length", "code_distance"),
-    trust=(_IN_PLACE, _MARGIN, _whole("C1':", "single_hop_in_place"), _CHECKED),
 )
 
 SINGLE_HOP_NARROW = Claim(
@@ -153,29 +108,6 @@ for $R$: all are silent, for $v_r - v_R - (2\,\mathrm{gate} - V) \le V$, and the
     source=_DERIVED.format("C1'' (there with gate = V)"),
     controls=CONTROLS,
     parameters=("bits", "gate", "code_length", "code_distance"),
-    trust=(
-        Step(
-            "block R becomes the asked block",
-            "proved",
-            ("narrow-selector", "narrow-readout-2", "narrow-readout-3", "narrow-readout-4"),
-            machine="single_hop.single_hop_narrow",
-        ),
-        _MARGIN,
-        _whole("C1'':", "single_hop_narrow"),
-        _CHECKED,
-        Step(
-            "width of exact selectors, any activation",
-            "prose",
-            ("proof above",),
-            "selector_width.unseen, selector_width.blind, selector_width.exact_selector_width",
-        ),
-        Step(
-            "width of exact selectors, on a grid",
-            "prose",
-            ("proof above",),
-            "selector_width.card_cut, selector_width.exact_selector_width_on_grid",
-        ),
-    ),
 )
 
 SINGLE_HOP_QUANTIZED = Claim(
@@ -193,12 +125,6 @@ $D \ge 1$.""",
     source=_DERIVED.format("C1-p"),
     controls=CONTROLS,
     parameters=("bits", "gate", "code_length"),
-    trust=(
-        _IN_PLACE,
-        Step("distinct numerals are a margin 1/2 apart", "proved", ("quantized-margin",), _APART),
-        _whole("C1-p:", "single_hop_in_place"),
-        _CHECKED,
-    ),
 )
 
 SINGLE_HOP_PACKED = Claim(
@@ -225,19 +151,6 @@ $2\,\mathrm{gate}\,(2^p - 1)$. Distinct sums of a group differ by at least 2, so
     source=_DERIVED.format("C1-w"),
     controls=CONTROLS,
     parameters=("bits", "gate", "code_length"),
-    trust=(
-        Step(
-            "a group's neuron, signs",
-            "proved",
-            ("packed-gate", "packed-gate-1", "packed-gate-2", "packed-gate-3", "packed-gate-4"),
-            machine="single_hop.single_hop_packed",
-        ),
-        _MARGIN,
-        Step("distinct packed words are a margin 2 apart", "proved", ("packed-margin",), _APART),
-        _whole("C1-w:", "single_hop_packed"),
-        _CHECKED,
-        Step("width of argmax selectors", "prose", ("docstring of the bound, which computes with integers",)),
-    ),
 )
 
 

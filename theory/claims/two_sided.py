@@ -3,10 +3,10 @@
 from typing import Any
 
 from georecall.theory.claims.chain_of_thought import ENTITIES
-from georecall.theory.claims.claim import Claim, Control, Hypothesis, PerLayer, Step
+from georecall.theory.claims.claim import Claim, Control, Hypothesis, PerLayer
 from georecall.theory.claims.counting import BIJECTIONS
 from georecall.theory.claims.formulas import And, Eq, Max, Mod, Piecewise, ceiling, factorial, floor, log
-from georecall.theory.claims.hops import SIGN_CODE, SOFT_NOTATION, SOFT_STEPS
+from georecall.theory.claims.hops import SIGN_CODE, SOFT_NOTATION
 from georecall.theory.claims.single_hop import GATE_HALF_SPREAD, INJECTIVE_CODE, TWO_ATTRIBUTES
 from georecall.theory.claims.softmax import GATE_IF_SOFT, SOFT, SOFTER, margin_if_soft
 from georecall.theory.claims.symbols import N, R, c, k, layer, m, merged, named, promise, soft, typed
@@ -168,32 +168,6 @@ $\mathrm{gate}(1 - \varepsilon) \ge 1$.""",
         "y": "an answer",
         "z": "the entity in the middle",
     },
-    trust=(
-        Step(
-            "a gate of several letters",
-            "proved",
-            ("composed-gate",),
-            "two_sided.window_lifts, two_sided.selects_first",
-        ),
-        Step("erasing the state", "proved", ("erase",), "hops.erases"),
-        Step("an output block", "proved", ("output-block",), "two_sided.outputs"),
-        Step("an output block, softmax", "proved", ("output-block-soft",)),
-        *SOFT_STEPS,
-        Step(
-            "output blocks, gauge, middle letter",
-            "prose",
-            ("proof",),
-            "two_sided.two_sided_strings, two_sided.two_sided_middle, two_sided.two_sided_gauge, "
-            "two_sided.two_sided_recalls, two_sided.two_sided_middle_recalls",
-        ),
-        Step("memories between several stages on the left", "prose", ("proof",)),
-        Step(
-            "a table at hand",
-            "checked",
-            ("every query exactly, or the transitions certificate; controls",),
-            "certificate.every_hop",
-        ),
-    ),
 )
 
 SINGLE_HOP_SPLIT = Claim(
@@ -213,7 +187,6 @@ has the other half of the facts.""",
     controls=(ALTERED_OUTPUT, NOT_BIJECTIVE, QUANTISED, SOFTER),
     parameters=("merged", "attention", "margin", "gate", "code_length"),
     notation=TWO_SIDED_HOPS.notation,
-    trust=tuple(step for step in TWO_SIDED_HOPS.trust if "stages" not in step.what),
 )
 
 TWO_SIDED_BOUND = Claim(
@@ -246,20 +219,4 @@ rows and $U$ columns determine the answers, of which there are $(U!/(U-n)!)^{R^{
         "b": "hops after the middle one",
         "n": "subjects' images in a class",
     },
-    trust=(
-        Step(
-            "the floor, typed",
-            "prose",
-            ("proof",),
-            "two_sided_floor.two_sided_floor, two_sided_floor.both_sides_floor",
-        ),
-        Step(
-            "the floor, untyped",
-            "prose",
-            ("proof",),
-            "two_sided_untyped.forward_inj, two_sided_untyped.two_sided_untyped",
-        ),
-        Step("the numbers", "checked", ("Arb enclosures; never above the enumerated number (tests)",)),
-        Step("constructions against the floor", "checked", ("bits read off the weights; control",)),
-    ),
 )

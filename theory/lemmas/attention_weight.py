@@ -21,10 +21,8 @@ _ratio = Variable("q", "one more token's exp(score - asked score)")
 LEAK_WEIGHT_STEP: Final = Lemma(
     name="leak-weight-step",
     claim="C3",
-    statement=(
-        r"If $n$ tokens sum to $T \in [0, n E]$ and one more has $q \in [0, E]$, then $T + q \in [0, (n + 1) "
-        r"E]$; so $0 \leq T \leq S = (2K - 1) e^{-\gamma}$ by induction on the other tokens."
-    ),
+    statement=r"""If $n$ tokens sum to $T \in [0, n E]$ and one more has $q \in [0, E]$, then $T + q \in [0,
+(n + 1) E]$; so $0 \leq T \leq S = (2K - 1) e^{-\gamma}$ by induction on the other tokens.""",
     hypotheses=(
         Hypothesis("sum at least 0", _T >= 0),
         Hypothesis("sum at most n E", _n * _E >= _T),
@@ -39,10 +37,8 @@ _BOUND_BY_S: Final = _eps * (1 + _S) <= _S
 LEAK_WEIGHT: Final = Lemma(
     name="leak-weight",
     claim="C3",
-    statement=(
-        r"If $0 \leq T \leq S$ and $\varepsilon = T / (1 + T)$ then $\varepsilon \leq S / (1 + S)$, written "
-        r"without division as $\varepsilon (1 + S) \leq S$."
-    ),
+    statement=r"""If $0 \leq T \leq S$ and $\varepsilon = T / (1 + T)$ then $\varepsilon \leq S / (1 + S)$,
+written without division as $\varepsilon (1 + S) \leq S$.""",
     hypotheses=(
         Hypothesis("softmax", sp.Eq(_eps * (1 + _T), _T)),
         Hypothesis("sum at least 0", _T >= 0),
@@ -56,11 +52,9 @@ _eps_star = Variable("eps_star", "the leak that the wanted margin allows")
 LEAK_SCORE_GAP: Final = Lemma(
     name="leak-score-gap",
     claim="C3",
-    statement=(
-        r"If $S \geq 0$ and $S (1 - \varepsilon^*) \leq \varepsilon^*$, as at $\gamma = \ln((2K - 1)(1 - "
-        r"\varepsilon^*)/\varepsilon^*)$, then $\varepsilon (1 + S) \leq S$ gives $\varepsilon \leq "
-        r"\varepsilon^*$."
-    ),
+    statement=r"""If $S \geq 0$ and $S (1 - \varepsilon^*) \leq \varepsilon^*$, as at $\gamma = \ln((2K -
+1)(1 - \varepsilon^*)/\varepsilon^*)$, then $\varepsilon (1 + S) \leq S$ gives $\varepsilon \leq
+\varepsilon^*$.""",
     hypotheses=(
         Hypothesis("S at least 0", _S >= 0),
         Hypothesis("score gap", _S * (1 - _eps_star) <= _eps_star),
@@ -68,5 +62,3 @@ LEAK_SCORE_GAP: Final = Lemma(
     ),
     conclusion=(_eps <= _eps_star,),
 )
-
-LEMMAS: Final = (LEAK_WEIGHT_STEP, LEAK_WEIGHT, LEAK_SCORE_GAP)

@@ -13,7 +13,7 @@ from typing import Final
 
 import sympy as sp
 
-from georecall.theory.lemmas.formula import Variable, is_sign, relu
+from georecall.theory.lemmas.formula import ReLU, Variable, is_sign
 from georecall.theory.lemmas.lemma import Hypothesis, Lemma
 
 _gate = Variable("gate", "half of what asking adds to every coordinate of a block")
@@ -22,16 +22,14 @@ _u = Variable("u", "a coordinate of a block not asked for")
 SINGLE_HOP_LEAK: Final = Lemma(
     name="single-hop-leak",
     claim="C1",
-    statement=(
-        r"For $0 \leq g \leq 1$ and a sign $u$: a neuron of a block not asked for leaks $\mathrm{ReLU}(u - "
-        r"(2g - 1)) = (1 + u)(1 - g)$, that is $2 - 2g$ at $u = 1$ and nothing at $u = -1$."
-    ),
+    statement=r"""For $0 \leq g \leq 1$ and a sign $u$: a neuron of a block not asked for leaks
+$\mathrm{ReLU}(u - (2g - 1)) = (1 + u)(1 - g)$, that is $2 - 2g$ at $u = 1$ and nothing at $u = -1$.""",
     hypotheses=(
         Hypothesis("coordinate is a sign", is_sign(_u)),
         Hypothesis("gate at least 0", _gate >= 0),
         Hypothesis("gate at most 1", _gate <= 1),
     ),
-    conclusion=(sp.Eq(relu(_u - (2 * _gate - 1)), (1 + _u) * (1 - _gate)),),
+    conclusion=(sp.Eq(ReLU(_u - (2 * _gate - 1)), (1 + _u) * (1 - _gate)),),
 )
 
 _R = Variable("R", "number of relations")
@@ -48,10 +46,8 @@ _LARGEST_LEAK: Final = 2 * (1 - _gate) * ((_R - 1) * _minus)
 SINGLE_HOP_LEAK_THRESHOLD: Final = Lemma(
     name="single-hop-leak-threshold",
     claim="C1",
-    statement=(
-        r"For $g \leq 1$: an answer beats a competitor in every table if $D_+ + D_- > 2 (1 - g)(R - 1) D_-$, "
-        r"where the answer's code has $+1$ against $-1$ in $D_+$ coordinates and $-1$ against $+1$ in $D_-$."
-    ),
+    statement=r"""For $g \leq 1$: an answer beats a competitor in every table if $D_+ + D_- > 2 (1 - g)(R - 1)
+D_-$, where the answer's code has $+1$ against $-1$ in $D_+$ coordinates and $-1$ against $+1$ in $D_-$.""",
     hypotheses=(
         Hypothesis("leaks are counted", _leaks_plus >= 0),
         Hypothesis("at most R - 1 leaks a coordinate", _leaks_minus <= (_R - 1) * _minus),
@@ -64,10 +60,8 @@ SINGLE_HOP_LEAK_THRESHOLD: Final = Lemma(
 SINGLE_HOP_LEAK_SHARP: Final = Lemma(
     name="single-hop-leak-sharp",
     claim="C1",
-    statement=(
-        r"If every other relation answers with the competitor, so that all $(R - 1) D_-$ leaks hurt and none "
-        r"helps, and $D_+ + D_- \leq 2 (1 - g)(R - 1) D_-$, then the fact is lost."
-    ),
+    statement=r"""If every other relation answers with the competitor, so that all $(R - 1) D_-$ leaks hurt
+and none helps, and $D_+ + D_- \leq 2 (1 - g)(R - 1) D_-$, then the fact is lost.""",
     hypotheses=(
         Hypothesis("no leak helps", sp.Eq(_leaks_plus, 0)),
         Hypothesis("every leak hurts", sp.Eq(_leaks_minus, (_R - 1) * _minus)),
@@ -75,5 +69,3 @@ SINGLE_HOP_LEAK_SHARP: Final = Lemma(
     ),
     conclusion=(_HALF_MARGIN <= 0,),
 )
-
-LEMMAS: Final = (SINGLE_HOP_LEAK, SINGLE_HOP_LEAK_THRESHOLD, SINGLE_HOP_LEAK_SHARP)

@@ -10,7 +10,7 @@ from typing import Final
 
 import sympy as sp
 
-from georecall.theory.lemmas.formula import Variable, is_sign, relu
+from georecall.theory.lemmas.formula import ReLU, Variable, is_sign
 from georecall.theory.lemmas.lemma import Hypothesis, Lemma
 
 _gate = Variable("gate", "what a relation's token holds in its block; half of what asking adds")
@@ -34,11 +34,9 @@ _weight = Variable("w", "one more token's attention weight")
 LEAK_STEP: Final = Lemma(
     name="leak-step",
     claim="C3",
-    statement=(
-        r"If tokens of total weight $\varepsilon$ sum to $a \in [-\varepsilon, \varepsilon g]$ and one more "
-        r"has weight $w \geq 0$ and value $v \in [-1, g]$, then $a + w v \in [-(\varepsilon + w), "
-        r"(\varepsilon + w) g]$. By induction this holds for any number of tokens."
-    ),
+    statement=r"""If tokens of total weight $\varepsilon$ sum to $a \in [-\varepsilon, \varepsilon g]$ and one
+more has weight $w \geq 0$ and value $v \in [-1, g]$, then $a + w v \in [-(\varepsilon + w), (\varepsilon + w)
+g]$. By induction this holds for any number of tokens.""",
     hypotheses=(
         Hypothesis("sum at least -eps", _leak >= -_eps),
         Hypothesis("sum at most eps gate", _leak <= _eps * _gate),
@@ -55,11 +53,9 @@ LEAK_STEP: Final = Lemma(
 LEAK_INTERVAL: Final = Lemma(
     name="leak-interval",
     claim="C3",
-    statement=(
-        r"With weight $1 - \varepsilon$ on the asked relation and $a \in [-\varepsilon, \varepsilon g]$ from "
-        r"the other tokens, the asked block deviates from hard attention by $2((1 - \varepsilon) g + a) - 2g "
-        r"\in [-2\varepsilon(1 + g), 0]$ and every other block by $2a \in [-2\varepsilon, 2\varepsilon g]$."
-    ),
+    statement=r"""With weight $1 - \varepsilon$ on the asked relation and $a \in [-\varepsilon, \varepsilon
+g]$ from the other tokens, the asked block deviates from hard attention by $2((1 - \varepsilon) g + a) - 2g
+\in [-2\varepsilon(1 + g), 0]$ and every other block by $2a \in [-2\varepsilon, 2\varepsilon g]$.""",
     hypotheses=(
         Hypothesis("sum at least -eps", _leak >= -_eps),
         Hypothesis("sum at most eps gate", _leak <= _eps * _gate),
@@ -83,11 +79,9 @@ def leak_interval(n_tokens: int) -> Lemma:
     return Lemma(
         name=f"leak-interval-{n_tokens}",
         claim="C3",
-        statement=(
-            rf"For ${n_tokens}$ tokens of weights $w_t \geq 0$ and values $v_t \in [-1, g]$ off the asked "
-            r"relation, $\varepsilon = \sum_t w_t$: the asked block deviates by $[-2\varepsilon(1 + g), 0]$, "
-            r"every other by $[-2\varepsilon, 2\varepsilon g]$."
-        ),
+        statement=rf"""For ${n_tokens}$ tokens of weights $w_t \geq 0$ and values $v_t \in [-1, g]$ off the
+asked relation, $\varepsilon = \sum_t w_t$: the asked block deviates by $[-2\varepsilon(1 + g), 0]$, every
+other by $[-2\varepsilon, 2\varepsilon g]$.""",
         hypotheses=(
             *(Hypothesis(f"weight {t} at least 0", weight >= 0) for t, weight in enumerate(weights)),
             *(Hypothesis(f"value {t} at least -1", value >= -1) for t, value in enumerate(values)),
@@ -102,16 +96,16 @@ def leak_interval(n_tokens: int) -> Lemma:
     )
 
 
+LEAK_INTERVALS: Final = tuple(leak_interval(n_tokens) for n_tokens in range(1, 4))
+
 _low = Variable("v_low", "what an entity's token holds")
 _high = Variable("v_high", "what another token of the same relation holds")
 
 LEAK_ATTAINED: Final = Lemma(
     name="leak-attained",
     claim="C3",
-    statement=(
-        r"All four ends are attained: by the whole leak $\varepsilon$ on an entity that holds $-1$, and by "
-        r"the whole leak on a token that holds $g$."
-    ),
+    statement=r"""All four ends are attained: by the whole leak $\varepsilon$ on an entity that holds $-1$,
+and by the whole leak on a token that holds $g$.""",
     hypotheses=(
         Hypothesis("an entity holds -1", sp.Eq(_low, -1)),
         Hypothesis("a relation holds the gate", sp.Eq(_high, _gate)),
@@ -132,12 +126,9 @@ _relations = Variable("b", "sum over the other relation tokens of weight times v
 LEAK_OWN_ENTITY: Final = Lemma(
     name="leak-own-entity",
     claim="C3",
-    statement=(
-        r"C3's own head does not reach $-2\varepsilon(1 + g)$ where it would hurt, at $u = 1$: the current "
-        r"entity is one of $n \geq 2$ entity tokens of equal weight and holds $+1$ there, so with $a = b + "
-        r"w(1 + \mathrm{others})$ the asked block deviates by at least $-2\varepsilon(g + 1 - 2/n)$, where "
-        r"$n \leq K$."
-    ),
+    statement=r"""C3's own head does not reach $-2\varepsilon(1 + g)$ where it would hurt, at $u = 1$: the
+current entity is one of $n \geq 2$ entity tokens of equal weight and holds $+1$ there, so with $a = b + w(1 +
+\mathrm{others})$ the asked block deviates by at least $-2\varepsilon(g + 1 - 2/n)$, where $n \leq K$.""",
     hypotheses=(
         Hypothesis("at least two entities", _entities >= 2),
         Hypothesis("weight at least 0", _each >= 0),
@@ -159,15 +150,14 @@ _LEAK_IN_SLACK: Final = Hypothesis("eps at most 1 - 1/gate", _gate * (1 - _eps) 
 LEAK_OTHERS_OFF: Final = Lemma(
     name="leak-others-off",
     claim="C3",
-    statement=(
-        r"If $u \leq 1$, $\delta \leq 2\varepsilon g$ and $g(1 - \varepsilon) \geq 1$, that is $\varepsilon "
-        r"\leq 1 - 1/g$, a block not asked for stays exactly off: $\mathrm{ReLU}(u + \delta - (2g - 1)) = 0$."
-    ),
+    statement=r"""If $u \leq 1$, $\delta \leq 2\varepsilon g$ and $g(1 - \varepsilon) \geq 1$, that is
+$\varepsilon \leq 1 - 1/g$, a block not asked for stays exactly off: $\mathrm{ReLU}(u + \delta - (2g - 1)) =
+0$.""",
     hypotheses=(Hypothesis("coordinate at most 1", _u <= 1), _OTHER_DEVIATION, _LEAK_IN_SLACK),
-    conclusion=(sp.Eq(relu(_u + _deviation - (2 * _gate - 1)), 0),),
+    conclusion=(sp.Eq(ReLU(_u + _deviation - (2 * _gate - 1)), 0),),
 )
 
-_READING: Final = relu(_u + 2 * _gate + _deviation - (2 * _gate - 1)) - 1
+_READING: Final = ReLU(_u + 2 * _gate + _deviation - (2 * _gate - 1)) - 1
 _ASKED: Final = (
     Hypothesis("coordinate is a sign", is_sign(_u)),
     Hypothesis("deviation at least -2 eps (1 + gate)", _deviation >= -(2 * _eps * (1 + _gate))),
@@ -177,11 +167,9 @@ _ASKED: Final = (
 LEAK_ASKED_READS: Final = Lemma(
     name="leak-asked-reads",
     claim="C3",
-    statement=(
-        r"For a sign $u$ and $\delta \in [-2\varepsilon(1 + g), 0]$ the asked block reads $y = "
-        r"\mathrm{ReLU}(u + 2g + \delta - (2g - 1)) - 1$: exactly $-1$ at $u = -1$, within $[1 - "
-        r"2\varepsilon(1 + g), 1]$ at $u = 1$; hence $u y \in [1 - 2\varepsilon(1 + g), 1]$."
-    ),
+    statement=r"""For a sign $u$ and $\delta \in [-2\varepsilon(1 + g), 0]$ the asked block reads $y =
+\mathrm{ReLU}(u + 2g + \delta - (2g - 1)) - 1$: exactly $-1$ at $u = -1$, within $[1 - 2\varepsilon(1 + g),
+1]$ at $u = 1$; hence $u y \in [1 - 2\varepsilon(1 + g), 1]$.""",
     hypotheses=_ASKED,
     conclusion=(
         sp.Implies(sp.Eq(_u, -1), sp.Eq(_READING, -1)),
@@ -197,12 +185,9 @@ _IN_PLACE: Final = sp.Max(_u + 2 * _gate + _deviation, 2 * _gate - 1) - 2 * _gat
 LEAK_IN_PLACE: Final = Lemma(
     name="leak-in-place",
     claim="C3",
-    statement=(
-        r"In place the neuron must be $\max(z, 2g - 1)$, not $\max(z, 1)$. Then for $\varepsilon \leq 1 - "
-        r"1/g$ a block not asked for is flattened to exactly $2g - 1$, and the asked one reads $y = \max(z, "
-        r"2g - 1) - 2g$: $-1$ at $u = -1$, and $u y \in [1 - 2\varepsilon(1 + g), 1]$. At $g = 1$ it is the "
-        r"neuron of C1'."
-    ),
+    statement=r"""In place the neuron must be $\max(z, 2g - 1)$, not $\max(z, 1)$. Then for $\varepsilon \leq
+1 - 1/g$ a block not asked for is flattened to exactly $2g - 1$, and the asked one reads $y = \max(z, 2g - 1)
+- 2g$: $-1$ at $u = -1$, and $u y \in [1 - 2\varepsilon(1 + g), 1]$. At $g = 1$ it is the neuron of C1'.""",
     hypotheses=(
         *_ASKED,
         Hypothesis("other coordinate at most 1", _other <= 1),
@@ -224,28 +209,13 @@ _margin = Variable("mu", "logit of the answer less the competitor's")
 LEAK_MARGIN: Final = Lemma(
     name="leak-margin",
     claim="C3",
-    statement=(
-        r"If each of $D \geq h$ differing coordinates adds at least $2(1 - 2\varepsilon(1 + g))$ to the "
-        r"logit difference and $\varepsilon(1 + g) \leq 1/2$, then it is at least $2h(1 - 2\varepsilon(1 + "
-        r"g))$."
-    ),
+    statement=r"""If each of $D \geq h$ differing coordinates adds at least $2(1 - 2\varepsilon(1 + g))$
+to the logit difference and $\varepsilon(1 + g) \leq 1/2$, then it is at least $2h(1 - 2\varepsilon(1 +
+g))$.""",
     hypotheses=(
         Hypothesis("distance at least h", _distance >= _h),
         Hypothesis("eps (1 + gate) at most 1/2", 2 * _eps * (1 + _gate) <= 1),
         Hypothesis("sum of the coordinates", _margin >= 2 * _distance * (1 - 2 * _eps * (1 + _gate))),
     ),
     conclusion=(_margin >= 2 * _h * (1 - 2 * _eps * (1 + _gate)),),
-)
-
-LEMMAS: Final = (
-    TOKEN_VALUE,
-    LEAK_STEP,
-    LEAK_INTERVAL,
-    *(leak_interval(n_tokens) for n_tokens in range(1, 4)),
-    LEAK_ATTAINED,
-    LEAK_OWN_ENTITY,
-    LEAK_OTHERS_OFF,
-    LEAK_ASKED_READS,
-    LEAK_IN_PLACE,
-    LEAK_MARGIN,
 )

@@ -5,7 +5,7 @@ Terms are rationals, variables, `+`, `-`, `*`, whole powers and `sympy.Max`; for
 (`require_readable`): a value at 0 or a rounded constant would be the reader's choice.
 
 >>> x = Variable("x", "a coordinate")
->>> evaluate(relu(x - Fraction(1, 2)), {"x": Fraction(2)})
+>>> evaluate(ReLU(x - Fraction(1, 2)), {"x": Fraction(2)})
 Fraction(3, 2)
 >>> holds(is_sign(x), {"x": Fraction(-1)})
 True
@@ -53,7 +53,7 @@ class Variable(sp.Symbol):  # type: ignore[misc]
         return (self.name, self.meaning), {}
 
 
-def relu(argument: Term) -> Term:
+def ReLU(argument: Term) -> Term:
     """max(argument, 0): a neuron."""
     return sp.Max(argument, 0)
 

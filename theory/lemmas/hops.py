@@ -4,7 +4,7 @@ from typing import Final
 
 import sympy as sp
 
-from georecall.theory.lemmas.formula import Variable, is_bit, is_integer, is_sign, relu
+from georecall.theory.lemmas.formula import ReLU, Variable, is_bit, is_integer, is_sign
 from georecall.theory.lemmas.lemma import Hypothesis, Lemma
 
 _gate = Variable("gate", "half of what one matching relation token adds to a block")
@@ -21,15 +21,13 @@ _CODE_IN_RANGE: Final = (
     Hypothesis("coordinate at most 1", _u <= 1),
 )
 
-_NEURON: Final = relu(_u + 2 * _gate * _matches - (2 * _gate * _k - 1))
+_NEURON: Final = ReLU(_u + 2 * _gate * _matches - (2 * _gate * _k - 1))
 
 COMPOSED_GATE: Final = Lemma(
     name="composed-gate",
     claim="C5(a)",
-    statement=(
-        r"For all $u \in [-1, 1]$, all $g \geq 1$ and all $k$: $\mathrm{ReLU}(u + 2gc - (2gk - 1))$ is $u + "
-        r"1$ when all $c = k$ relations match and $0$ when $c \leq k - 1$ do."
-    ),
+    statement=r"""For all $u \in [-1, 1]$, all $g \geq 1$ and all $k$: $\mathrm{ReLU}(u + 2gc - (2gk - 1))$ is
+$u + 1$ when all $c = k$ relations match and $0$ when $c \leq k - 1$ do.""",
     hypotheses=(*_CODE_IN_RANGE, _GATE_AT_LEAST_1, _WHOLE_MATCHES),
     conclusion=(
         sp.Implies(sp.Eq(_matches, _k), sp.Eq(_NEURON, _u + 1)),
@@ -43,14 +41,12 @@ def composed_gate(k: int) -> Lemma:
     matches = [
         Variable(f"b_{t}", f"1 if relation token {t} matches the block's string") for t in range(1, k + 1)
     ]
-    neuron = relu(_u + sum(2 * _gate * match for match in matches) - (2 * k * _gate - 1))
+    neuron = ReLU(_u + sum(2 * _gate * match for match in matches) - (2 * k * _gate - 1))
     return Lemma(
         name=f"composed-gate-{k}",
         claim="C5(a)",
-        statement=(
-            rf"For $k = {k}$ bits $b_t$, all $u \in [-1, 1]$ and all $g \geq 1$: "
-            r"$\mathrm{ReLU}(u + 2g \sum_t b_t - (2gk - 1))$ is $u + 1$ if every $b_t = 1$, else $0$."
-        ),
+        statement=rf"""For $k = {k}$ bits $b_t$, all $u \in [-1, 1]$ and all $g \geq 1$: $\mathrm{{ReLU}}(u +
+2g \sum_t b_t - (2gk - 1))$ is $u + 1$ if every $b_t = 1$, else $0$.""",
         hypotheses=(
             *_CODE_IN_RANGE,
             _GATE_AT_LEAST_1,
@@ -63,6 +59,8 @@ def composed_gate(k: int) -> Lemma:
     )
 
 
+COMPOSED_GATES: Final = tuple(composed_gate(k) for k in range(1, 7))
+
 _v = Variable("v", "a coordinate of a value code")
 _lo = Variable("lo", "least value of the code")
 _hi = Variable("hi", "largest value of the code")
@@ -72,11 +70,9 @@ _LEVEL: Final = 2 * _gate * _k + _lo
 COMPOSED_GATE_IN_PLACE: Final = Lemma(
     name="composed-gate-in-place",
     claim="C5(a)",
-    statement=(
-        r"In place, with $\ell = 2gk + lo$, $lo \leq v \leq hi$ and $2g \geq hi - lo$: $z + "
-        r"\mathrm{ReLU}(\ell - z) = \max(z, \ell)$ is $v + 2gk$ when all $c = k$ relations match and $\ell$ "
-        r"when $c \leq k - 1$ do. At $k = 1$ it is the neuron of C1'."
-    ),
+    statement=r"""In place, with $\ell = 2gk + lo$, $lo \leq v \leq hi$ and $2g \geq hi - lo$: $z +
+\mathrm{ReLU}(\ell - z) = \max(z, \ell)$ is $v + 2gk$ when all $c = k$ relations match and $\ell$ when $c \leq
+k - 1$ do. At $k = 1$ it is the neuron of C1'.""",
     hypotheses=(
         Hypothesis("value at least lo", _lo <= _v),
         Hypothesis("value at most hi", _v <= _hi),
@@ -84,8 +80,8 @@ COMPOSED_GATE_IN_PLACE: Final = Lemma(
         _WHOLE_MATCHES,
     ),
     conclusion=(
-        sp.Implies(sp.Eq(_matches, _k), sp.Eq(_z + relu(_LEVEL - _z), _v + 2 * _gate * _k)),
-        sp.Implies(sp.Ne(_matches, _k), sp.Eq(_z + relu(_LEVEL - _z), _LEVEL)),
+        sp.Implies(sp.Eq(_matches, _k), sp.Eq(_z + ReLU(_LEVEL - _z), _v + 2 * _gate * _k)),
+        sp.Implies(sp.Ne(_matches, _k), sp.Eq(_z + ReLU(_LEVEL - _z), _LEVEL)),
     ),
 )
 
@@ -94,10 +90,8 @@ _code = Variable("c", "the same coordinate of the code that is looked up")
 SIGN_PRODUCT: Final = Lemma(
     name="sign-product",
     claim="C5(b)",
-    statement=(
-        r"For signs, $u c = 1 - 2 \cdot 1[u \neq c]$; summed over $m$ coordinates, $\langle u, c \rangle = m "
-        r"- 2D$ with $D$ the Hamming distance."
-    ),
+    statement=r"""For signs, $u c = 1 - 2 \cdot 1[u \neq c]$; summed over $m$ coordinates, $\langle u, c
+\rangle = m - 2D$ with $D$ the Hamming distance.""",
     hypotheses=(
         Hypothesis("key is a sign", is_sign(_u)),
         Hypothesis("code is a sign", is_sign(_code)),
@@ -114,15 +108,13 @@ _DISTANCE: Final = (
     Hypothesis("distance is an integer", is_integer(_D)),
     Hypothesis("distance at least 0", _D >= 0),
 )
-_MEMORY: Final = relu(_m - 2 * _D - (_m - 1))
+_MEMORY: Final = ReLU(_m - 2 * _D - (_m - 1))
 
 MEMORY_NEURON: Final = Lemma(
     name="memory-neuron",
     claim="C5(b)",
-    statement=(
-        r"For every $m$ and every integer $D \geq 0$: $\mathrm{ReLU}(\langle u, c \rangle - (m - 1))$ with "
-        r"$\langle u, c \rangle = m - 2D$ is $1$ at $D = 0$ and $0$ otherwise."
-    ),
+    statement=r"""For every $m$ and every integer $D \geq 0$: $\mathrm{ReLU}(\langle u, c \rangle - (m - 1))$
+with $\langle u, c \rangle = m - 2D$ is $1$ at $D = 0$ and $0$ otherwise.""",
     hypotheses=_DISTANCE,
     conclusion=(
         sp.Implies(sp.Eq(_D, 0), sp.Eq(_MEMORY, 1)),
@@ -136,14 +128,12 @@ def memory_neuron(m: int) -> Lemma:
     key = [Variable(f"u_{j}", f"coordinate {j} of the neuron's key") for j in range(m)]
     code = [Variable(f"c_{j}", f"coordinate {j} of the code that is looked up") for j in range(m)]
     pairs = list(zip(key, code, strict=True))
-    neuron = relu(sum(a * b for a, b in pairs) - (m - 1))
+    neuron = ReLU(sum(a * b for a, b in pairs) - (m - 1))
     return Lemma(
         name=f"memory-neuron-{m}",
         claim="C5(b)",
-        statement=(
-            rf"For sign vectors of length ${m}$: "
-            rf"$\mathrm{{ReLU}}(\langle u, c \rangle - {m - 1}) = 1[c = u]$."
-        ),
+        statement=rf"""For sign vectors of length ${m}$: $\mathrm{{ReLU}}(\langle u, c \rangle - {m - 1}) =
+1[c = u]$.""",
         hypotheses=(
             *(Hypothesis(f"key {j} is a sign", is_sign(a)) for j, a in enumerate(key)),
             *(Hypothesis(f"code {j} is a sign", is_sign(b)) for j, b in enumerate(code)),
@@ -155,17 +145,17 @@ def memory_neuron(m: int) -> Lemma:
     )
 
 
+MEMORY_NEURONS: Final = tuple(memory_neuron(m) for m in range(1, 5))
+
 _asked = Variable("asked", "1 if the neuron's relation is asked for")
-_MERGED: Final = relu(_m - 2 * _D + _asked - _m)
+_MERGED: Final = ReLU(_m - 2 * _D + _asked - _m)
 
 MERGED_NEURON: Final = Lemma(
     name="merged-neuron",
     claim="C5(b)",
-    statement=(
-        r"For every integer $D \geq 0$ and bit $b = 1[r \text{ asked}]$: $\mathrm{ReLU}(\langle u(x), "
-        r"\mathrm{block}_r \rangle + b - m)$ with inner product $m - 2D$ is $1$ if $D = 0$ and $b = 1$, and "
-        r"$0$ otherwise."
-    ),
+    statement=r"""For every integer $D \geq 0$ and bit $b = 1[r \text{ asked}]$: $\mathrm{ReLU}(\langle u(x),
+\mathrm{block}_r \rangle + b - m)$ with inner product $m - 2D$ is $1$ if $D = 0$ and $b = 1$, and $0$
+otherwise.""",
     hypotheses=(*_DISTANCE, Hypothesis("asked or not", is_bit(_asked))),
     conclusion=(
         sp.Implies(sp.And(sp.Eq(_D, 0), sp.Eq(_asked, 1)), sp.Eq(_MERGED, 1)),
@@ -179,25 +169,12 @@ _lift = Variable("lift", "what the gates have added to it: 2 gate times the matc
 ERASE: Final = Lemma(
     name="erase",
     claim="C5(b)",
-    statement=(
-        r"For every state $x \geq -1$ and every lift $\lambda \geq 0$: $\mathrm{ReLU}(x + \lambda + 1) - 1 = "
-        r"x + \lambda$, so subtracting it leaves exactly $0$: signs are erased, with whatever gate was added "
-        r"to them, and a cleared state stays cleared."
-    ),
+    statement=r"""For every state $x \geq -1$ and every lift $\lambda \geq 0$: $\mathrm{ReLU}(x + \lambda + 1)
+- 1 = x + \lambda$, so subtracting it leaves exactly $0$: signs are erased, with whatever gate was added to
+them, and a cleared state stays cleared.""",
     hypotheses=(
         Hypothesis("state at least -1", _state >= -1),
         Hypothesis("lift at least 0", _lift >= 0),
     ),
-    conclusion=(sp.Eq(_state + _lift - (relu(_state + _lift + 1) - 1), 0),),
-)
-
-LEMMAS: Final = (
-    COMPOSED_GATE,
-    *(composed_gate(k) for k in range(1, 7)),
-    COMPOSED_GATE_IN_PLACE,
-    SIGN_PRODUCT,
-    MEMORY_NEURON,
-    *(memory_neuron(m) for m in range(1, 5)),
-    MERGED_NEURON,
-    ERASE,
+    conclusion=(sp.Eq(_state + _lift - (ReLU(_state + _lift + 1) - 1), 0),),
 )

@@ -37,7 +37,7 @@ class Lemma:
     Args:
         name: unique, in words joined by hyphens.
         claim: the claim that it serves, as in "C5(b)".
-        statement: the lemma as LaTeX text, its mathematics between dollar signs.
+        statement: the lemma as LaTeX text, its mathematics between dollar signs; lines are folded.
         hypotheses: each needed: without any one of them a counterexample exists.
         conclusion: what follows, all of it, in the order of the neurons.
 
@@ -53,6 +53,7 @@ class Lemma:
     conclusion: tuple[Proposition, ...]
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "statement", " ".join(self.statement.split()))
         for formula in self._formulas:
             require_readable(formula)
         names = [hypothesis.name for hypothesis in self.hypotheses]

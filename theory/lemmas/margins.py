@@ -14,10 +14,8 @@ _y = Variable("y", "the same coordinate of the readout")
 SINGLE_HOP_MARGIN: Final = Lemma(
     name="single-hop-margin",
     claim="C1",
-    statement=(
-        r"For signs $u, w$ and $y = u$: a coordinate adds $(u - w) y = 2 \cdot 1[u \neq w]$ to the logit "
-        r"difference of the answer and a competitor, so the margin is twice the Hamming distance."
-    ),
+    statement=r"""For signs $u, w$ and $y = u$: a coordinate adds $(u - w) y = 2 \cdot 1[u \neq w]$ to the
+logit difference of the answer and a competitor, so the margin is twice the Hamming distance.""",
     hypotheses=(
         Hypothesis("answer's code is a sign", is_sign(_u)),
         Hypothesis("competitor's code is a sign", is_sign(_w)),
@@ -35,10 +33,8 @@ _other = Variable("v_b", "the same coordinate of a competitor's value code")
 IN_PLACE_MARGIN: Final = Lemma(
     name="in-place-margin",
     claim="C1'",
-    statement=(
-        r"With $y = v$ and nearest-neighbour logits $v y - v^2 / 2$, a coordinate adds $(v - v_b)^2 / 2$ to "
-        r"the logit difference of the answer $v$ and a competitor $v_b$."
-    ),
+    statement=r"""With $y = v$ and nearest-neighbour logits $v y - v^2 / 2$, a coordinate adds $(v - v_b)^2 /
+2$ to the logit difference of the answer $v$ and a competitor $v_b$.""",
     hypotheses=(Hypothesis("readout is the answer's value", sp.Eq(_y, _v)),),
     conclusion=(sp.Eq(_v * _y - _v**2 / 2 - (_other * _y - _other**2 / 2), (_v - _other) ** 2 / 2),),
 )
@@ -64,5 +60,3 @@ PACKED_MARGIN: Final = Lemma(
     hypotheses=_STEPS,
     conclusion=((2 * _d) ** 2 / 2 >= 2,),
 )
-
-LEMMAS: Final = (SINGLE_HOP_MARGIN, IN_PLACE_MARGIN, QUANTIZED_MARGIN, PACKED_MARGIN)

@@ -9,7 +9,7 @@ from typing import Final
 
 import sympy as sp
 
-from georecall.theory.lemmas.formula import Term, Variable, relu
+from georecall.theory.lemmas.formula import ReLU, Term, Variable
 from georecall.theory.lemmas.lemma import Hypothesis, Lemma
 
 _gate = Variable("gate", "half of what asking adds to every coordinate of a block")
@@ -24,15 +24,13 @@ def single_hop_readout(R: int) -> Lemma:
 
     def readout(asked: int) -> Term:
         lifted = _lift(blocks, asked, 2 * _gate)
-        return sum(relu(x - (2 * _gate - 1)) for x in lifted) - 1
+        return sum(ReLU(x - (2 * _gate - 1)) for x in lifted) - 1
 
     return Lemma(
         name=f"single-hop-readout-{R}",
         claim="C1",
-        statement=(
-            rf"For $R = {R}$ blocks in $[-1, 1]$ and all $g \geq 1$: whichever $r$ is asked for, "
-            r"$\sum_{r'} \mathrm{ReLU}(x_{r'} - (2g - 1)) - 1 = u_r$."
-        ),
+        statement=rf"""For $R = {R}$ blocks in $[-1, 1]$ and all $g \geq 1$: whichever $r$ is asked for,
+$\sum_{{r'}} \mathrm{{ReLU}}(x_{{r'}} - (2g - 1)) - 1 = u_r$.""",
         hypotheses=(
             *(Hypothesis(f"block {r} at least -1", u >= -1) for r, u in enumerate(blocks, 1)),
             *(Hypothesis(f"block {r} at most 1", u <= 1) for r, u in enumerate(blocks, 1)),
@@ -54,10 +52,8 @@ def in_place_readout(R: int) -> Lemma:
     return Lemma(
         name=f"in-place-readout-{R}",
         claim="C1'",
-        statement=(
-            rf"For $R = {R}$ blocks in $[lo, hi]$ and $2g \geq hi - lo$: whichever $r$ is asked for, "
-            r"$\sum_{r'} (\max(z_{r'}, \ell) - \ell) + lo = v_r$, $\ell = 2g + lo$."
-        ),
+        statement=rf"""For $R = {R}$ blocks in $[lo, hi]$ and $2g \geq hi - lo$: whichever $r$ is asked for,
+$\sum_{{r'}} (\max(z_{{r'}}, \ell) - \ell) + lo = v_r$, $\ell = 2g + lo$.""",
         hypotheses=(*_in_range(blocks), Hypothesis("2 gate at least the spread", 2 * _gate >= _SPREAD)),
         conclusion=tuple(sp.Eq(readout(asked), blocks[asked]) for asked in range(R)),
     )
@@ -69,15 +65,13 @@ def narrow_readout(R: int) -> Lemma:
 
     def readout(asked: int) -> Term:
         *others, last = _lift(blocks, asked, 2 * _gate - _SPREAD if asked == R - 1 else 2 * _gate)
-        return last + sum(relu(x - last - _SPREAD) for x in others) + (_SPREAD - 2 * _gate)
+        return last + sum(ReLU(x - last - _SPREAD) for x in others) + (_SPREAD - 2 * _gate)
 
     return Lemma(
         name=f"narrow-readout-{R}",
         claim="C1''",
-        statement=(
-            rf"For $R = {R}$ blocks in $[lo, hi]$, $V = hi - lo$ and $g \geq V$: whichever $r$ is asked for, "
-            r"$x_R + \sum_{r' < R} \mathrm{ReLU}(x_{r'} - x_R - V) + V - 2g = v_r$."
-        ),
+        statement=rf"""For $R = {R}$ blocks in $[lo, hi]$, $V = hi - lo$ and $g \geq V$: whichever $r$ is
+asked for, $x_R + \sum_{{r' < R}} \mathrm{{ReLU}}(x_{{r'}} - x_R - V) + V - 2g = v_r$.""",
         hypotheses=(*_in_range(blocks), Hypothesis("gate at least the spread", _gate >= _SPREAD)),
         conclusion=tuple(sp.Eq(readout(asked), blocks[asked]) for asked in range(R)),
     )
@@ -98,8 +92,6 @@ def _in_range(blocks: Sequence[Variable]) -> tuple[Hypothesis, ...]:
     )
 
 
-LEMMAS: Final = (
-    *(single_hop_readout(R) for R in range(2, 5)),
-    *(in_place_readout(R) for R in range(2, 5)),
-    *(narrow_readout(R) for R in range(2, 5)),
+READOUTS: Final = tuple(
+    readout(R) for readout in (single_hop_readout, in_place_readout, narrow_readout) for R in range(2, 5)
 )

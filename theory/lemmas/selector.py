@@ -17,11 +17,9 @@ _beta = Variable("beta", "the same where q is")
 ADDITIVE_MARGINS: Final = Lemma(
     name="additive-margins",
     claim="C11",
-    statement=(
-        r"For all weights $\alpha, \beta$ of a subject, $a = p(s)$, $b = q(s)$: $\beta$ times the margin of "
-        r"$(p, s)$ against $b$ and $\alpha$ times that of $(q, s)$ against $a$ add up to "
-        r"$\beta (g(p, a) - g(p, b)) + \alpha (g(q, b) - g(q, a))$, of which the subject is no part."
-    ),
+    statement=r"""For all weights $\alpha, \beta$ of a subject, $a = p(s)$, $b = q(s)$: $\beta$ times the
+margin of $(p, s)$ against $b$ and $\alpha$ times that of $(q, s)$ against $a$ add up to $\beta (g(p, a) -
+g(p, b)) + \alpha (g(q, b) - g(q, a))$, of which the subject is no part.""",
     hypotheses=(),
     conclusion=(
         sp.Eq(
@@ -38,11 +36,9 @@ _y = Variable("y", "the same coordinate of another attribute's word")
 DISJOINT_COORDINATE: Final = Lemma(
     name="disjoint-coordinate",
     claim="C11",
-    statement=(
-        r"For all signs $x$, $y$: $x^2 - x y$, what a coordinate adds to the margin against an attribute of "
-        r"the same set, is 2 where the words differ and 0 elsewhere; and $x y - 1 \leq 0$, so that other "
-        r"sets' logits are at most 0, and 0 for the answers there."
-    ),
+    statement=r"""For all signs $x$, $y$: $x^2 - x y$, what a coordinate adds to the margin against an
+attribute of the same set, is 2 where the words differ and 0 elsewhere; and $x y - 1 \leq 0$, so that other
+sets' logits are at most 0, and 0 for the answers there.""",
     hypotheses=(Hypothesis("x is a sign", is_sign(_x)), Hypothesis("y is a sign", is_sign(_y))),
     conclusion=(
         sp.Or(sp.Eq(_x, _y), sp.Eq(_x**2 - _x * _y, 2)),
@@ -50,5 +46,3 @@ DISJOINT_COORDINATE: Final = Lemma(
         sp.Eq(_x**2 - 1, 0),
     ),
 )
-
-LEMMAS: Final = (ADDITIVE_MARGINS, DISJOINT_COORDINATE)

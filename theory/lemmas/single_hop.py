@@ -4,7 +4,7 @@ from typing import Final
 
 import sympy as sp
 
-from georecall.theory.lemmas.formula import Variable, relu
+from georecall.theory.lemmas.formula import ReLU, Variable
 from georecall.theory.lemmas.lemma import Hypothesis, Lemma
 
 _gate = Variable("gate", "half of what asking adds to every coordinate of a block")
@@ -15,19 +15,17 @@ _x = Variable("x", "a coordinate of a block before the question is added")
 SINGLE_HOP_GATE: Final = Lemma(
     name="single-hop-gate",
     claim="C1",
-    statement=(
-        r"For all $x \in [-1, 1]$ and all $g \geq 1$: a neuron of a block not asked for is off, "
-        r"$\mathrm{ReLU}(x - (2g - 1)) = 0$, and one of the block asked for passes its coordinate, "
-        r"$\mathrm{ReLU}(x + 2g - (2g - 1)) = x + 1$."
-    ),
+    statement=r"""For all $x \in [-1, 1]$ and all $g \geq 1$: a neuron of a block not asked for is off,
+$\mathrm{ReLU}(x - (2g - 1)) = 0$, and one of the block asked for passes its coordinate, $\mathrm{ReLU}(x + 2g
+- (2g - 1)) = x + 1$.""",
     hypotheses=(
         Hypothesis("coordinate at least -1", _x >= -1),
         Hypothesis("coordinate at most 1", _x <= 1),
         _GATE_AT_LEAST_1,
     ),
     conclusion=(
-        sp.Eq(relu(_x - (2 * _gate - 1)), 0),
-        sp.Eq(relu(_x + 2 * _gate - (2 * _gate - 1)), _x + 1),
+        sp.Eq(ReLU(_x - (2 * _gate - 1)), 0),
+        sp.Eq(ReLU(_x + 2 * _gate - (2 * _gate - 1)), _x + 1),
     ),
 )
 
@@ -39,19 +37,17 @@ _LEVEL: Final = 2 * _gate + _lo
 IN_PLACE_MAXIMUM: Final = Lemma(
     name="in-place-maximum",
     claim="C1'",
-    statement=(
-        r"For all $lo \leq v \leq hi$, $2g \geq hi - lo$ and $\ell = 2g + lo$: $z + \mathrm{ReLU}(\ell - z) "
-        r"= \max(z, \ell)$ is $\ell$ where the block is not asked for ($z = v$), and $z$ where it is "
-        r"($z = v + 2g$)."
-    ),
+    statement=r"""For all $lo \leq v \leq hi$, $2g \geq hi - lo$ and $\ell = 2g + lo$: $z + \mathrm{ReLU}(\ell
+- z) = \max(z, \ell)$ is $\ell$ where the block is not asked for ($z = v$), and $z$ where it is ($z = v +
+2g$).""",
     hypotheses=(
         Hypothesis("value at least lo", _lo <= _v),
         Hypothesis("value at most hi", _v <= _hi),
         Hypothesis("2 gate at least the spread", _hi - _lo <= 2 * _gate),
     ),
     conclusion=(
-        sp.Eq(_v + relu(_LEVEL - _v), _LEVEL),
-        sp.Eq(_v + 2 * _gate + relu(_LEVEL - (_v + 2 * _gate)), _v + 2 * _gate),
+        sp.Eq(_v + ReLU(_LEVEL - _v), _LEVEL),
+        sp.Eq(_v + 2 * _gate + ReLU(_LEVEL - (_v + 2 * _gate)), _v + 2 * _gate),
     ),
 )
 
@@ -62,12 +58,10 @@ _spread = _hi - _lo
 NARROW_SELECTOR: Final = Lemma(
     name="narrow-selector",
     claim="C1''",
-    statement=(
-        r"Let $V = hi - lo$ and $g \geq V$. Asking $r < R$ lifts block $r$ by $2g$, asking $R$ lifts block "
-        r"$R$ by $2g - V$; neurons $\mathrm{ReLU}(x_r - x_R - V)$ write to block $R$, which has output bias "
-        r"$V - 2g$. For all values in $[lo, hi]$ block $R$ becomes $v_r$ when $r$ is asked for and $v_R$ "
-        r"when $R$ is, and the neurons of the other blocks are off. The least is $g = V$."
-    ),
+    statement=r"""Let $V = hi - lo$ and $g \geq V$. Asking $r < R$ lifts block $r$ by $2g$, asking $R$ lifts
+block $R$ by $2g - V$; neurons $\mathrm{ReLU}(x_r - x_R - V)$ write to block $R$, which has output bias $V -
+2g$. For all values in $[lo, hi]$ block $R$ becomes $v_r$ when $r$ is asked for and $v_R$ when $R$ is, and the
+neurons of the other blocks are off. The least is $g = V$.""",
     hypotheses=(
         Hypothesis("value of block r at least lo", _lo <= _v_r),
         Hypothesis("value of block r at most hi", _v_r <= _hi),
@@ -76,14 +70,14 @@ NARROW_SELECTOR: Final = Lemma(
         Hypothesis("gate at least the spread", _gate >= _spread),
     ),
     conclusion=(
-        sp.Eq(_v_last + relu(_v_r + 2 * _gate - _v_last - _spread) + (_spread - 2 * _gate), _v_r),
-        sp.Eq(relu(_v_r - _v_last - _spread), 0),
-        sp.Eq(relu(_v_r - (_v_last + 2 * _gate - _spread) - _spread), 0),
+        sp.Eq(_v_last + ReLU(_v_r + 2 * _gate - _v_last - _spread) + (_spread - 2 * _gate), _v_r),
+        sp.Eq(ReLU(_v_r - _v_last - _spread), 0),
+        sp.Eq(ReLU(_v_r - (_v_last + 2 * _gate - _spread) - _spread), 0),
         sp.Eq(
             _v_last
             + 2 * _gate
             - _spread
-            + relu(_v_r - (_v_last + 2 * _gate - _spread) - _spread)
+            + ReLU(_v_r - (_v_last + 2 * _gate - _spread) - _spread)
             + (_spread - 2 * _gate),
             _v_last,
         ),
@@ -96,18 +90,16 @@ _most = Variable("M", "largest group sum, 2^p - 1 for p coordinates")
 PACKED_GATE: Final = Lemma(
     name="packed-gate",
     claim="C1-w",
-    statement=(
-        r"For all group sums $s \in [-M, M]$ and all $g \geq 1$: asking adds $2 g M$; not asked for, "
-        r"$\mathrm{ReLU}(s - M(2g - 1)) = 0$; asked for, $\mathrm{ReLU}(s + 2gM - M(2g - 1)) = s + M$."
-    ),
+    statement=r"""For all group sums $s \in [-M, M]$ and all $g \geq 1$: asking adds $2 g M$; not asked for,
+$\mathrm{ReLU}(s - M(2g - 1)) = 0$; asked for, $\mathrm{ReLU}(s + 2gM - M(2g - 1)) = s + M$.""",
     hypotheses=(
         Hypothesis("group sum at least -M", _group >= -_most),
         Hypothesis("group sum at most M", _group <= _most),
         _GATE_AT_LEAST_1,
     ),
     conclusion=(
-        sp.Eq(relu(_group - _most * (2 * _gate - 1)), 0),
-        sp.Eq(relu(_group + 2 * _gate * _most - _most * (2 * _gate - 1)), _group + _most),
+        sp.Eq(ReLU(_group - _most * (2 * _gate - 1)), 0),
+        sp.Eq(ReLU(_group + 2 * _gate * _most - _most * (2 * _gate - 1)), _group + _most),
     ),
 )
 
@@ -121,27 +113,19 @@ def packed_gate(p: int) -> Lemma:
     return Lemma(
         name=f"packed-gate-{p}",
         claim="C1-w",
-        statement=(
-            rf"For ${p}$ coordinates in $[-1, 1]$ and all $g \geq 1$, with $s = \sum_j 2^j u_j$ and "
-            rf"$M = {2**p - 1}$: the group is off where not asked for, and gives $s + M$ where each of its "
-            r"coordinates is lifted by $2g$."
-        ),
+        statement=rf"""For ${p}$ coordinates in $[-1, 1]$ and all $g \geq 1$, with $s = \sum_j 2^j u_j$ and $M
+= {2**p - 1}$: the group is off where not asked for, and gives $s + M$ where each of its coordinates is
+lifted by $2g$.""",
         hypotheses=(
             *(Hypothesis(f"coordinate {j} at least -1", sign >= -1) for j, sign in enumerate(signs)),
             *(Hypothesis(f"coordinate {j} at most 1", sign <= 1) for j, sign in enumerate(signs)),
             _GATE_AT_LEAST_1,
         ),
         conclusion=(
-            sp.Eq(relu(group - threshold), 0),
-            sp.Eq(relu(asked - threshold), group + (2**p - 1)),
+            sp.Eq(ReLU(group - threshold), 0),
+            sp.Eq(ReLU(asked - threshold), group + (2**p - 1)),
         ),
     )
 
 
-LEMMAS: Final = (
-    SINGLE_HOP_GATE,
-    IN_PLACE_MAXIMUM,
-    NARROW_SELECTOR,
-    PACKED_GATE,
-    *(packed_gate(p) for p in range(1, 5)),
-)
+PACKED_GATES: Final = tuple(packed_gate(p) for p in range(1, 5))

@@ -4,7 +4,7 @@ With X_1..X_R independent uniform sign vectors of length m, G = (<X_r, X_r'> / m
 P(failure) <= N R (|A|-1) E exp(-m / (2q)). Where G is singular the exponential counts as 1.
 """
 
-from math import ceil, exp, lgamma, log, log1p, sqrt
+from math import ceil, exp, lgamma, log, log1p
 
 import numpy as np
 
@@ -92,15 +92,6 @@ def gaussian_length(n_subjects: int, n_attributes: int, R: int, delta: float) ->
     """
     pairs = n_subjects * R * max(1, n_attributes - 1)
     return ceil(R - 1 + 2 * log(pairs / delta) / log1p(1 / R))
-
-
-def pair_estimate(m: int, R: int, *, rng: np.random.Generator, draws: int = 20_000) -> tuple[float, float]:
-    """An estimate of E exp(-m / (2q)), no bound: the mean over random sign vectors and its standard error."""
-    X = rng.integers(2, size=(draws, R, m), dtype=np.int8) * 2.0 - 1.0
-    G = X @ X.transpose(0, 2, 1) / m
-    q = np.linalg.pinv(G, hermitian=True).sum(axis=(1, 2))
-    values = np.exp(-m / (2 * q))
-    return float(values.mean()), float(values.std() / sqrt(draws))
 
 
 def generic_length(n_attributes: int, R: int, delta: float) -> int:

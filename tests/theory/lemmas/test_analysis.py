@@ -67,9 +67,9 @@ def test_a_wrong_step_inside_an_identity_is_refused(monkeypatch: pytest.MonkeyPa
 
 def test_a_wrong_limit_is_refused() -> None:
     with pytest.raises(ArithmeticError, match="planted"):
-        analysis._limit_of_rho("planted", R=2, rho=sp.Rational(1, 2))
+        Identity("planted", "C2", "", analysis._limit_of_rho(2), sp.Rational(1, 2))
     with pytest.raises(ArithmeticError, match="not shown positive"):
-        analysis._limit_of_rho("planted", R=3, rho=sp.Rational(3, 4))
+        analysis._limit_of_rho(3)
 
 
 @pytest.mark.parametrize("R", [3, 4, 8, 50])

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from georecall.theory.lemmas import formula
 from georecall.theory.lemmas.formula import (
     Proposition,
+    ReLU,
     Term,
     Variable,
     evaluate,
@@ -20,7 +21,6 @@ from georecall.theory.lemmas.formula import (
     holds,
     is_integer,
     is_sign,
-    relu,
     variables,
 )
 from georecall.theory.lemmas.lemma import Hypothesis, Lemma
@@ -77,7 +77,7 @@ def test_failures_are_false_atoms_and_absent_where_the_formula_holds(
 def test_what_sympy_simplifies_by_itself_keeps_its_value(a: Term, b: Term, at: dict[str, Fraction]) -> None:
     left, right = evaluate(a, at), evaluate(b, at)
     values = (left + right, left - right, left * right, max(left, right), max(left, Fraction(0)))
-    for made, value in zip((a + b, a - b, a * b, sp.Max(a, b), relu(a)), values, strict=True):
+    for made, value in zip((a + b, a - b, a * b, sp.Max(a, b), ReLU(a)), values, strict=True):
         assert evaluate(made, at) == value
     assert holds(sp.Eq(a, b), at) == (left == right)
     assert holds(a <= b, at) == (left <= right)
@@ -128,7 +128,7 @@ def test_a_missing_variable_is_an_error() -> None:
 
 
 def test_formulas_survive_pickling() -> None:
-    written = sp.Implies(is_sign(x), relu(x - 1) <= y)
+    written = sp.Implies(is_sign(x), ReLU(x - 1) <= y)
     assert pickle.loads(pickle.dumps(written)) == written
 
 

@@ -27,7 +27,7 @@ from georecall.theory.lemmas import (
     prove,
     solver,
 )
-from georecall.theory.lemmas.formula import Variable, evaluate, holds, is_integer, relu, variables
+from georecall.theory.lemmas.formula import ReLU, Variable, evaluate, holds, is_integer, variables
 from georecall.theory.lemmas.single_hop import SINGLE_HOP_GATE
 
 ALL = tuple(LEMMAS.values())
@@ -189,7 +189,7 @@ def test_z3_giving_up_is_unknown_with_its_reason(monkeypatch: pytest.MonkeyPatch
 
 def test_a_timeout_is_obeyed() -> None:
     c, k, u = Variable("c"), Variable("k"), Variable("u")
-    neuron = relu(u + 2 * gate * c - (2 * gate * k - 1))
+    neuron = ReLU(u + 2 * gate * c - (2 * gate * k - 1))
     hard = Lemma(
         "k-fold gate over the integers",
         "C5(a)",

@@ -9,9 +9,6 @@ import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from georecall.theory.claims.dense import CLOSED_FORM_LENGTH, P_M, RHO
-from georecall.theory.claims.formulas import symbolic
-from georecall.theory.claims.symbols import A, N, R, delta, m
 from georecall.theory.numbers import dense
 from georecall.theory.numbers.dense import (
     closed_form_length,
@@ -19,6 +16,17 @@ from georecall.theory.numbers.dense import (
     log_rho,
     pair_failure,
     table_failure,
+)
+
+m, R = sympy.symbols("m R", integer=True, positive=True)
+D, k = sympy.symbols("D k", integer=True, nonnegative=True)
+losing = sympy.Sum(sympy.binomial(D * (R - 1), k) / 2 ** (D * (R - 1)), (k, 0, sympy.floor(D * (R - 2) / 2)))
+P_M = sympy.Sum(sympy.binomial(m, D) / 2**m * losing, (D, 0, m))
+tau = 1 / (R - 1)
+RHO = sympy.Piecewise(
+    (sympy.Rational(1, 2), sympy.Eq(R, 1)),
+    (sympy.Rational(3, 4), sympy.Eq(R, 2)),
+    ((1 + sympy.sqrt((1 - tau) / (1 + tau)) * (1 - tau**2) ** (-(R - 1) / 2)) / 2, True),
 )
 
 
@@ -52,15 +60,15 @@ def test_p_m_is_the_double_sum_of_the_claim(length: int, relations: int) -> None
 
 @pytest.mark.parametrize(("length", "relations"), [(1, 2), (3, 2), (3, 3), (4, 5)])
 def test_sympys_p_m_is_the_exact_one(length: int, relations: int) -> None:
-    value = sympy.nsimplify(symbolic(P_M).subs({m: length, R: relations}).doit().expand(func=True))
+    value = sympy.nsimplify(P_M.subs({m: length, R: relations}).doit().expand(func=True))
     assert Fraction(int(value.p), int(value.q)) == pair_failure(length, relations)
 
 
 @pytest.mark.parametrize("relations", [1, 2, 3, 4, 8, 50])
 def test_sympys_rho_is_the_float_one(relations: int) -> None:
-    assert float(symbolic(RHO).subs(R, relations)) == pytest.approx(exp(log_rho(relations)), rel=1e-13)
-    at = {N: 100, A: 100, R: relations, delta: 0.25}
-    assert int(symbolic(CLOSED_FORM_LENGTH).subs(at)) == closed_form_length(100, 100, relations, 0.25)
+    assert float(RHO.subs(R, relations)) == pytest.approx(exp(log_rho(relations)), rel=1e-13)
+    length = sympy.ceiling(sympy.log(100 * 99 * R / sympy.Rational(1, 4)) / -sympy.log(RHO))
+    assert int(length.subs(R, relations)) == closed_form_length(100, 100, relations, 0.25)
 
 
 def test_the_prototypes_figures() -> None:

@@ -7,8 +7,9 @@ import pytest
 
 import georecall
 from georecall.theory.claims import CLAIMS
-from georecall.theory.claims.claim import Claim, Step
+from georecall.theory.claims.claim import Claim
 from georecall.theory.claims.notation import COMMON, letters_used
+from georecall.theory.claims.trust import Step, table
 from georecall.theory.lemmas import LEMMAS
 from georecall.theory.lemmas.analysis import IDENTITIES
 from georecall.theory.tools.names import page_of
@@ -59,11 +60,10 @@ def test_a_symbol_that_nobody_explains_is_found() -> None:
 
 
 @pytest.mark.parametrize("name", CLAIMS)
-def test_a_claim_has_the_table_of_trust_that_its_page_shows(name: str) -> None:
+def test_a_claim_has_the_rows_of_its_page_that_name_it(name: str) -> None:
     claim = CLAIMS[name]
-    page = (ROOT / claim.page).read_text()
-    assert claim.trust
-    assert [str(step) for step in claim.trust if step.row() not in page] == []
+    named = [row[0] for row in rows((ROOT / claim.page).read_text()) if name in row[-1].split(", ")]
+    assert [step.what for step in claim.trust] == named != []
 
 
 @pytest.mark.parametrize("name", CLAIMS)
@@ -75,9 +75,11 @@ def test_every_lemma_that_a_claim_rests_on_exists(name: str) -> None:
 def test_a_page_is_complete_and_proves_by_lemmas_that_exist(page: Path) -> None:
     text = page.read_text()
     assert [name for name in SECTIONS if f"\n## {name}" not in text] == []
-    for what, how, by, machine in rows(text):
+    of_page = {name for name, claim in CLAIMS.items() if claim.page.endswith(f"/{page.name}")}
+    for what, how, by, machine, claims in rows(text):
         assert how in ("proved", "checked", "prose", "open"), what
         assert "" not in (by, machine), what
+        assert claims == "none" or set(claims.split(", ")) <= of_page, what
         if how == "proved":
             assert set(by.split(", ")) <= KNOWN, what
 
@@ -89,10 +91,19 @@ def test_every_lemma_stands_on_the_page_of_its_claim() -> None:
     assert missing == []
 
 
-def test_a_row_reads_as_on_the_page() -> None:
-    step = Step("a step", "proved", ("one-lemma", "another"))
-    assert step.row() == "| a step | proved | one-lemma, another | not machine-checked |"
-    assert str(step) == "a step: proved, one-lemma, another (not machine-checked)"
+def test_a_row_is_a_step_with_its_lemmas_theorems_and_claims() -> None:
+    steps = dict(table("theory/pages/c8.md"))
+    step = Step(
+        "sign-code memory: one neuron fires",
+        "proved",
+        ("sign-product", "merged-neuron"),
+        "memories.one_neuron_fires",
+    )
+    assert steps[step] == ("sign-code-memory",)
+    assert step.theorems == ("memories.one_neuron_fires",)
+    unchecked = Step("a step", "prose", ("by words, with a comma",))
+    assert unchecked.theorems == ()
+    assert str(unchecked) == "a step: prose, by words, with a comma (not machine-checked)"
 
 
 def test_the_index_leads_to_every_page_and_every_claim() -> None:
