@@ -21,7 +21,7 @@ from georecall.bounds.spherical import rankin, readout_dimension, welch
 from georecall.bounds.two_sided import two_sided
 from georecall.bounds.width import selector_width, selector_width_closed_form
 from georecall.theory.tools.errors import MissingExtraError
-from georecall.theory.tools.names import meant
+from georecall.theory.tools.names import no_such
 
 BOUNDS: Mapping[str, Callable[..., Enclosure]] = MappingProxyType(
     {
@@ -53,7 +53,7 @@ def bound(name: str, **parameters: Any) -> Enclosure:
         ValueError: there is no such bound, or a parameter is out of range.
     """
     if name not in BOUNDS:
-        raise ValueError(f"no bound is called {name!r}{meant(name, BOUNDS)}; there are {', '.join(BOUNDS)}")
+        raise ValueError(no_such("bound", name, BOUNDS))
     return BOUNDS[name](**parameters)
 
 

@@ -21,6 +21,17 @@ def meant(name: str, known: Iterable[str]) -> str:
     return f" (did you mean {quoted(closest[0])}?)" if closest else ""
 
 
+def no_such(kind: str, name: str, known: Iterable[str]) -> str:
+    """What a message says of a name that is not known.
+
+    Example:
+        >>> no_such("data set", "countrys", ["countries", "elements"])
+        "no data set is called 'countrys' (did you mean 'countries'?); there are countries, elements"
+    """
+    known = list(known)
+    return f"no {kind} is called {name!r}{meant(name, known)}; there are {', '.join(known)}"
+
+
 def inert(text: object) -> str:
     r"""Foreign text in a line: what would move the cursor, turn the line around or vanish is an escape.
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from georecall.theory.tools.names import inert, meant
+from georecall.theory.tools.names import inert, no_such
 from georecall.theory.tools.version import VERSION
 from georecall.verify.cli.streams import Held, deliver, held_streams
 
@@ -87,8 +87,7 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that the arguments begin with; the error of a misspelt one names the nearest."""
         if args[0] not in COMMANDS and not ctx.resilient_parsing:
-            known = ", ".join(COMMANDS)
-            ctx.fail(f"no command is called {args[0]!r}{meant(args[0], COMMANDS)}; there are {known}")
+            ctx.fail(no_such("command", args[0], COMMANDS))
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -5,46 +5,34 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from georecall.theory.tools.names import inert
-from georecall.verify.cli.complete import Word, data_sets
-from georecall.verify.cli.options import input_errors, read_facts
+from georecall.verify.cli.complete import Word
+from georecall.verify.cli.options import JSON, MISSING, count, facts_option, input_errors, read_facts
 
 if TYPE_CHECKING:
     from georecall.constructions.transformer.transformer import Transformer
     from georecall.theory.facts.fact_table import FactTable
 
-_SINGLE_PASS = (
-    "composed-hops",
-    "sequential-hops",
-    "hybrid-hops",
-    "parallel-hops",
-    "two-sided-hops",
-    "single-hop-split",
+SINGLE_PASS = (
+    *("composed-hops", "sequential-hops", "hybrid-hops"),
+    *("parallel-hops", "two-sided-hops", "single-hop-split"),
 )
 
 
 @click.command(name="ask")
 @click.argument("words", nargs=-1, required=True, metavar="QUESTION")
-@click.option(
-    "--facts",
-    required=True,
-    type=Word(data_sets, files=True),
-    metavar="FILE|NAME",
-    help="Facts from a file, or a shipped data set.",
-)
-@click.option("--missing", type=click.Choice(["unknown"]), help="Read a missing cell as 'unknown'.")
+@facts_option(required=True)
+@MISSING
 @click.option(
     "--through",
-    type=Word(lambda: list(_SINGLE_PASS)),
+    type=Word(__name__, "SINGLE_PASS"),
     metavar="CLAIM",
-    help=f"Ask a construction of a single pass, and show what each layer holds: {', '.join(_SINGLE_PASS)}.",
+    help=f"Ask a construction of a single pass, and show what each layer holds: {', '.join(SINGLE_PASS)}.",
 )
-@click.option("--stages", type=int, help="With --through hybrid-hops or two-sided-hops.")
-@click.option("--split", type=int, help="With --through two-sided-hops: hops answered by the embeddings.")
-@click.option(
-    "--merged", is_flag=True, help="With --through sequential-hops or two-sided-hops: fewer layers."
-)
+@count("--stages", "With --through hybrid-hops or two-sided-hops.")
+@count("--split", "With --through two-sided-hops: hops answered by the embeddings.")
+@click.option("--merged", is_flag=True, default=None, help="With --through: fewer layers, where it can.")
 @click.option("--attention", type=click.Choice(["hard", "soft"]), help="With --through.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def command(
     words: tuple[str, ...], facts: str, missing: Any, through: str | None, as_json: bool, **options: Any
 ) -> None:
@@ -70,7 +58,7 @@ def command(
             entities = table.to_entities()
             subject = entities.subjects.index(table.subject_name(subject)) if entities.subjects else subject
             table = entities
-        given = {name: value for name, value in options.items() if value is not None and value is not False}
+        given = {name: value for name, value in options.items() if value is not None}
         if through is None:
             if given:
                 raise click.UsageError(f"--{next(iter(given))} goes with --through")
@@ -103,8 +91,8 @@ def _built(through: str, table: "FactTable", hops: int, options: dict[str, Any])
     from georecall.verify.claims.options import prepare
 
     through = claim_name(through)
-    if through not in _SINGLE_PASS:
-        raise click.UsageError(f"--through {through} is none of {', '.join(_SINGLE_PASS)}")
+    if through not in SINGLE_PASS:
+        raise click.UsageError(f"--through {through} is none of {', '.join(SINGLE_PASS)}")
     if through != "single-hop-split" or hops > 1:
         options["hops"] = hops
     prepared = prepare(through, table, **options)

@@ -7,6 +7,12 @@ from typing import Any
 
 import click
 
+from georecall.verify.cli.options import answering, input_errors, refusals, store_errors
+
+
+def _show(found: dict[str, Any]) -> None:
+    {"waits": _show_waits, "scaling": _show_scaling}.get(found["preset"], _show_rates)(found)
+
 
 @click.command(name="bench")
 @click.option(
@@ -24,8 +30,8 @@ import click
 )
 @click.option("--only", metavar="WAIT", multiple=True, help="With waits: these alone, by name.")
 @click.option("--out", metavar="FILE.json", help="Write the figures here, too; in a folder, by revision.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(preset: str, against: str | None, only: Sequence[str], out: str | None, as_json: bool) -> None:
+@answering(_show)
+def command(preset: str, against: str | None, only: Sequence[str], out: str | None) -> dict[str, Any]:
     """Time certified recall against brute force, onnxruntime and the machine's limits, in one run.
 
     Timings go from weights to verdict, every fact through the weights; each case runs in an interpreter of
@@ -38,59 +44,46 @@ def command(preset: str, against: str | None, only: Sequence[str], out: str | No
     from georecall.verify.bench import bench
     from georecall.verify.bench.scaling import scaling
     from georecall.verify.bench.waits import revision, waits
-    from georecall.verify.cli.output import print_json, progress_bar
-    from georecall.verify.cli.sweep import store_errors
+    from georecall.verify.cli.output import progress_bar
 
     if preset != "waits" and (against is not None or only):
         raise click.UsageError("--against and --only go with --preset waits")
     if out is not None:
         if Path(out).is_dir():
             out = str(Path(out, f"{revision()}.json"))
-        _writable(out)
+        _write({}, out)  # said before the work, not after
     found: dict[str, Any]
-    with store_errors(), progress_bar("timing") as progress:
+    with input_errors(), store_errors(), progress_bar("timing") as progress:
         if preset == "waits":
-            try:
+            with refusals():
                 found = waits(only, against=against, progress=progress)
-            except ValueError as error:
-                raise click.UsageError(str(error)) from error
         elif preset == "scaling":
             found = scaling(progress=progress)
         else:
             found = bench(preset, progress=progress)
     if out is not None:
-        from georecall.theory.tools.files import replacing
-
-        with replacing(out) as temporary:
-            temporary.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    if as_json:
-        print_json(found)
-    else:
-        {"waits": _show_waits, "scaling": _show_scaling}.get(preset, _show)(found)
+        _write(found, out)
+    return found
 
 
-def _writable(out: str) -> None:
-    """Refuses a file that cannot be written before the work, not after."""
+def _write(found: dict[str, Any], out: str) -> None:
     from georecall.theory.tools.files import replacing
 
     try:
         with replacing(out) as temporary:
-            temporary.write_text("{}\n", encoding="utf-8")
+            temporary.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise click.ClickException(f"cannot write {out}: {error.strerror}") from error
 
 
-def _show(found: dict[str, Any]) -> None:
+def _show_rates(found: dict[str, Any]) -> None:
     from georecall.verify.cli.terminal import console, table
 
-    to, shown = console(), table()
-    for column in ("way", "N", "R", "facts", "seconds", "facts/s", "peak MB"):
-        shown.add_column(column, justify="left" if column == "way" else "right", overflow="fold")
+    to, shown = console(), table("way", "N", "R", "facts", "seconds", "facts/s", "peak MB", numbers=True)
     for row in found["timings"]:
-        peak = "-" if row["peak_bytes"] is None else f"{row['peak_bytes'] / 1e6:.0f}"
         way = row["way"] + (" (implicit)" if row["implicit"] else "")
         numbers = (row["subjects"], row["relations"], row["facts"], f"{row['median_seconds']:.3g}")
-        shown.add_row(way, *map(str, numbers), f"{row['facts_per_second']:.3g}", peak)
+        shown.add_row(way, *map(str, numbers), f"{row['facts_per_second']:.3g}", _peak(row))
     to.print(shown)
     for way, ratio in found["ratios"].items():
         to.print(f"certified is {ratio:.0f} times as fast as {way} at the same N and R")
@@ -110,29 +103,15 @@ def _show_waits(found: dict[str, Any]) -> None:
     """Processor seconds, memory, what is least, and what was before."""
     from georecall.verify.cli.terminal import console, table
 
-    shown = table()
     compared = found["before"] is not None
-    for column in (
-        "wait",
-        "CPU s",
-        "least",
-        "s",
-        "peak MB",
-        *(("before", "peak MB", "times shorter") * compared),
-    ):
-        shown.add_column(column, justify="left" if column == "wait" else "right", overflow="fold")
+    beside = ("before", "peak MB", "times shorter") if compared else ()
+    shown = table("wait", "CPU s", "least", "s", "peak MB", *beside, numbers=True)
     for row in found["waits"]:
-        cells = [
-            row["name"],
-            _seconds(row),
-            f"{row['least_cpu_seconds']:.3g}",
-            f"{row['seconds']:.3g}",
-            _peak(row),
-        ]
+        cells = [_seconds(row), f"{row['least_cpu_seconds']:.3g}", f"{row['seconds']:.3g}", _peak(row)]
         if compared:
             old = row["before"]
             cells += ["-"] * 3 if old is None else [_seconds(old), _peak(old), f"{row['times']:.3g}"]
-        shown.add_row(*cells)
+        shown.add_row(row["name"], *cells)
     console().print(shown)
     console().print(f"revision {found['revision']}" + (f", beside {found['before']}" if compared else ""))
 
@@ -153,19 +132,9 @@ def _show_scaling(found: dict[str, Any]) -> None:
     """Exponents beside what theory has."""
     from georecall.verify.cli.terminal import console, table
 
-    shown = table()
-    for column in ("method", "in", "from", "to", "exponent", "95% interval", "theory"):
-        shown.add_column(column, justify="left" if column == "method" else "right", overflow="fold")
+    shown = table("method", "in", "from", "to", "exponent", "95% interval", "theory", numbers=True)
     for row in found["exponents"]:
-        interval = f"{row['lower']:.2f} to {row['upper']:.2f}"
-        cells = (
-            row["method"],
-            row["in"],
-            row["from"],
-            row["to"],
-            f"{row['estimate']:.2f}",
-            interval,
-            row["theory"],
-        )
+        measured = f"{row['estimate']:.2f}", f"{row['lower']:.2f} to {row['upper']:.2f}"
+        cells = (row["method"], row["in"], row["from"], row["to"], *measured, row["theory"])
         shown.add_row(*map(str, cells))
     console().print(shown)

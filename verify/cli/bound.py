@@ -9,8 +9,16 @@ from typing import Any
 import click
 
 from georecall.bounds.parameters import PARAMETERS
-from georecall.verify.cli.complete import Word, bounds
-from georecall.verify.cli.options import Count, ExactNumber, every_digit
+from georecall.verify.cli.complete import Word
+from georecall.verify.cli.options import (
+    JSON,
+    Count,
+    ExactNumber,
+    every_digit,
+    input_errors,
+    refusals,
+    together,
+)
 
 EXIT_NO_STATEMENT = 3
 FLAGS = {parameter.name: parameter.option for parameter in PARAMETERS}
@@ -19,15 +27,6 @@ _READ: dict[str, dict[str, Any]] = {
     "real": {"type": ExactNumber()},
     "flag": {"is_flag": True, "default": None},
 }
-
-
-def _with_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    for parameter in reversed(PARAMETERS):
-        option = click.option(
-            parameter.option, parameter.name, help=parameter.meaning, **_READ[parameter.kind]
-        )
-        function = option(function)
-    return function
 
 
 class _Bound(click.Command):
@@ -45,9 +44,9 @@ class _Bound(click.Command):
 
 
 @click.command(name="bound", cls=_Bound)
-@click.argument("name", required=False, type=Word(bounds))
-@_with_options
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.argument("name", required=False, type=Word("georecall.bounds", "BOUNDS"))
+@together(*(click.option(p.option, p.name, help=p.meaning, **_READ[p.kind]) for p in PARAMETERS))
+@JSON
 @every_digit()
 def command(name: str | None, as_json: bool, **options: Any) -> int:
     """Evaluate the bound NAME rigorously; without a name, list the bounds and what each takes.
@@ -59,25 +58,22 @@ def command(name: str | None, as_json: bool, **options: Any) -> int:
 
     Exit status 3 where the bound says nothing at these parameters.
     """  # noqa: D301 (click wants the backspace)
-    from georecall.bounds import BOUNDS, MissingExtraError, NoStatementError
-    from georecall.theory.tools.names import meant
+    from georecall.bounds import BOUNDS, NoStatementError
+    from georecall.theory.tools.names import no_such
 
     if name is None:
         _list(BOUNDS)
         return 0
     if name not in BOUNDS:
-        raise click.UsageError(
-            f"no bound is called {name!r}{meant(name, BOUNDS)}; there are {', '.join(BOUNDS)}"
-        )
+        raise click.UsageError(no_such("bound", name, BOUNDS))
     given = {parameter: value for parameter, value in options.items() if value is not None}
     _check_options(name, BOUNDS[name], given)
-    try:
-        enclosure = BOUNDS[name](**given)
-    except NoStatementError as error:
-        click.echo(f"georecall: {error}", err=True)
-        return EXIT_NO_STATEMENT
-    except (ValueError, MissingExtraError) as error:
-        raise click.ClickException(str(error)) from error
+    with input_errors(), refusals():
+        try:
+            enclosure = BOUNDS[name](**given)
+        except NoStatementError as error:
+            click.echo(f"georecall: {error}", err=True)
+            return EXIT_NO_STATEMENT
     if as_json:
         from georecall.verify.cli.output import print_json
 

@@ -6,15 +6,17 @@ import click
 
 from georecall.verify.cli.complete import ClaimName
 from georecall.verify.cli.options import (
-    Count,
-    asks_hops,
+    JSON,
     claim_options,
+    count,
     facts_options,
     flag,
     input_errors,
-    read_answers,
     read_facts,
+    refusals,
 )
+
+_COUNTING = ("implicit", "checkpoint", "workers", "scheduler")  # of a claim alone
 
 
 @click.command(name="check")
@@ -26,11 +28,7 @@ from georecall.verify.cli.options import (
     metavar="M.safetensors",
     help="Judge the recall of these weights, not a claim, at every number of hops that their samples show.",
 )
-@click.option(
-    "--answers",
-    metavar="A.npy",
-    help="With --model or --construction: the answers in numbers, int64, shape (R, N).",
-)
+@click.option("--answers", metavar="A.npy", help="With --model or --construction: in numbers, shape (R, N).")
 @click.option(
     "--engine",
     type=click.Choice(["numpy", "onnxruntime"]),
@@ -41,10 +39,11 @@ from georecall.verify.cli.options import (
 @click.option(
     "--implicit",
     is_flag=True,
+    default=None,
     help="Keyed bijections, computed on demand, instead of a random table: more facts than memory holds.",
 )
 @click.option("--checkpoint", metavar="FILE", help="Keep what is counted here, and go on from there.")
-@click.option("--workers", type=Count(), help="Processes that count the facts; default threads of this one.")
+@count("--workers", "Processes that count the facts; default threads of this one.")
 @click.option("--scheduler", metavar="ADDRESS", help="Let the Dask cluster at this address count the facts.")
 @click.option(
     "--construction",
@@ -60,23 +59,17 @@ from georecall.verify.cli.options import (
 @click.option(
     "--chain-of-thought",
     is_flag=True,
+    default=None,
     help="With --construction: ask step by step, as the claim does, in chains of up to --hops (default 2).",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def command(
     claim: str | None,
     facts: str | None,
     missing: Any,
     model: str | None,
     answers: str | None,
-    engine: str,
-    implicit: bool,
-    checkpoint: str | None,
-    workers: int | None,
-    scheduler: str | None,
     construction: str | None,
-    batch_size: int | None,
-    chain_of_thought: bool,
     as_json: bool,
     **options: Any,
 ) -> int:
@@ -97,45 +90,29 @@ def command(
     from georecall.verify.cli.output import exit_status, print_json, print_verdict, progress_bar
 
     given = {name: value for name, value in options.items() if value is not None}
-    spread = workers is not None or scheduler is not None
     with input_errors(), progress_bar("verifying") as progress:
-        table = read_facts(facts, missing)
-        if table is not None and missing is not None and claim is not None and asks_hops(claim):
-            table = table.to_entities(missing=missing)
+        table = read_facts(facts, missing, claim if missing is not None else None)
         if construction is not None:
             if claim is not None or model is not None:
                 raise click.UsageError("--construction is judged alone: not with a claim or --model")
-            if implicit or checkpoint is not None or spread or engine != "numpy":
+            if given.keys() & {*_COUNTING} or given.pop("engine") != "numpy":
                 raise click.UsageError(
                     "--implicit, --checkpoint, --workers, --scheduler and --engine "
                     "do not go with --construction"
                 )
             if answers is not None:
-                table = read_answers(answers, facts)
-            verdict = _check_construction(
-                construction,
-                table,
-                facts or answers,
-                missing,
-                chain_of_thought,
-                batch_size,
-                given,
-                progress,
-            )
-        elif batch_size is not None:
+                table = _answered(answers, facts)
+            verdict = _check_construction(construction, table, facts or answers, missing, given, progress)
+        elif "batch_size" in given:
             raise click.UsageError("--batch-size goes with --construction")
-        elif chain_of_thought:
+        elif "chain_of_thought" in given:
             raise click.UsageError(
                 "--chain-of-thought goes with --construction; a claim or a model says itself how it is asked"
             )
         elif model is not None:
-            given.pop("seed")
-            if implicit or checkpoint is not None or spread:
-                raise click.UsageError(
-                    "--implicit, --checkpoint, --workers and --scheduler go with a claim, not with --model"
-                )
-            _refuse_with_model(claim, given)
-            verdict = _check_model(model, answers, table, missing, engine, progress)
+            if claim is not None:
+                raise click.UsageError("give a claim or --model, not both")
+            verdict = _check_model(model, answers, table, missing, given, progress)
         else:
             if claim is None:
                 raise click.UsageError(
@@ -150,19 +127,11 @@ def command(
             from georecall.verify.cli.forecast import of_check, tell
             from georecall.verify.executors import working
 
+            workers, scheduler = given.pop("workers", None), given.pop("scheduler", None)
             if scheduler is None:
-                tell(of_check(named(claim), table, implicit, given), workers or 1)
+                tell(of_check(named(claim), table, given), workers or 1)
             with working(workers, scheduler) as executor:
-                verdict = check(
-                    claim,
-                    table,
-                    engine=engine,
-                    implicit=implicit,
-                    checkpoint=checkpoint,
-                    executor=executor,
-                    progress=progress,
-                    **given,
-                )
+                verdict = check(claim, table, executor=executor, progress=progress, **given)
             if facts is not None:
                 verdict.parameters["table"] = facts
     if missing is not None:
@@ -174,26 +143,37 @@ def command(
     return exit_status(verdict)
 
 
-def _refuse_with_model(claim: str | None, given: dict[str, Any]) -> None:
-    if claim is not None:
-        raise click.UsageError("give a claim or --model, not both")
-    if given:
-        names = ", ".join(map(flag, given))
-        raise click.UsageError(
-            f"--model has no option {names}; it takes --answers or --facts, and its samples say what is asked"
-        )
+def _answered(path: str, facts: str | None) -> Any:
+    """The table that --answers gives in numbers, for whom has no names."""
+    from georecall.constructions.files.reading import load_answers
+    from georecall.theory.facts.fact_table import FactsError, FactTable
+
+    if facts is not None:
+        raise FactsError("give --facts, or --answers in numbers, not both")
+    with refusals():
+        return FactTable(load_answers(path))
 
 
-def _check_model(path: str, answers: str | None, facts: Any, missing: Any, engine: str, progress: Any) -> Any:
+def _check_model(
+    path: str, answers: str | None, facts: Any, missing: Any, given: dict[str, Any], progress: Any
+) -> Any:
     from georecall.constructions.files.loading import load
     from georecall.constructions.files.reading import load_answers
     from georecall.theory.facts.fact_table import FactTable
     from georecall.verify.recall.weights import check_recall
     from georecall.verify.usage import UsageError
 
+    if given.keys() & {*_COUNTING}:
+        raise click.UsageError(
+            "--implicit, --checkpoint, --workers and --scheduler go with a claim, not with --model"
+        )
+    if names := ", ".join(flag(name) for name in given if name not in ("engine", "seed")):
+        raise click.UsageError(
+            f"--model has no option {names}; it takes --answers or --facts, and its samples say what is asked"
+        )
     if (answers is None) == (facts is None):
-        raise click.UsageError("--model needs its facts: either --answers A.npy or --facts")
-    try:
+        raise UsageError("--model needs its facts: either --answers A.npy or --facts")
+    with refusals():
         file = load(path)
         asked = file.queries
         if answers is not None:
@@ -207,30 +187,19 @@ def _check_model(path: str, answers: str | None, facts: Any, missing: Any, engin
             typed=file.typed,
             made_for=(file.answers_sha256, file.facts_sha256 if facts.subjects else None),
             assumed=file.assumed,
-            engine=engine,
+            engine=given["engine"],
             progress=progress,
         )
-    except ImportError as error:
-        raise UsageError(f"{error.name} is not installed: pip install 'georecall[export]'") from error
-    except ValueError as error:
-        raise UsageError(str(error)) from error
     verdict.parameters.update(model=path, answers=answers)
     return verdict
 
 
 def _check_construction(
-    spec: str,
-    table: Any,
-    named: str | None,
-    missing: Any,
-    thinks: bool,
-    batch_size: int | None,
-    given: dict[str, Any],
-    progress: Any,
+    spec: str, table: Any, named: str | None, missing: Any, given: dict[str, Any], progress: Any
 ) -> Any:
     """The verdict on `module:function`: on given or random facts if asked for, else on the whole battery."""
-    import contextlib
     import sys
+    from contextlib import redirect_stdout
     from dataclasses import replace
 
     from georecall.verify.claims.options import facts_asked
@@ -239,7 +208,8 @@ def _check_construction(
     from georecall.verify.recall.user_code import ConstructionError
     from georecall.verify.usage import UsageError
 
-    seed, hops = given.pop("seed"), given.pop("hops", None)
+    seed, hops, batch_size = given.pop("seed"), given.pop("hops", None), given.pop("batch_size", None)
+    thinks = given.pop("chain_of_thought", False)
     subjects, relations, kind = (given.pop(name, None) for name in ("subjects", "relations", "table"))
     if given:
         option = flag(next(iter(given)))
@@ -249,24 +219,17 @@ def _check_construction(
     if hops is not None and hops < 1:
         raise UsageError(f"--hops must be at least 1, got {hops}")
     drawn: dict[str, Any] = {}
-    random = subjects is not None or relations is not None or kind is not None
-    if random or table is not None:
+    if table is not None or (subjects, relations, kind) != (None, None, None):
         if table is None:
             subjects = 100 if subjects is None else subjects
             relations = 4 if relations is None else relations
         table, drawn = facts_asked(table, subjects, relations, kind, seed)
         if thinks or (hops or 1) > 1:
             table = table.to_entities(missing=missing)
+    how = {"hops": hops, "chain_of_thought": thinks, "batch_size": batch_size, "progress": progress}
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # what a construction prints is not the verdict
-            verdict = check_construction(
-                load_construction(spec),
-                table,
-                hops=hops,
-                chain_of_thought=thinks,
-                batch_size=batch_size,
-                progress=progress,
-            )
+        with redirect_stdout(sys.stderr):  # what a construction prints is not the verdict
+            verdict = check_construction(load_construction(spec), table, **how)
     except ConstructionError as error:
         raise UsageError(f"--construction {spec}: {error}") from error
     parameters = {"construction": spec} | drawn | verdict.parameters

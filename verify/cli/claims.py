@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from georecall.verify.cli.complete import ClaimName
+from georecall.verify.cli.options import JSON
 
 if TYPE_CHECKING:
     from georecall.theory.claims.claim import Claim
@@ -13,19 +14,17 @@ if TYPE_CHECKING:
 @click.command(name="claims")
 @click.argument("name", required=False, type=ClaimName())
 @click.option("--latex", is_flag=True, help="Print a LaTeX document that states the claim (or all of them).")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@JSON
 def command(name: str | None, latex: bool, as_json: bool) -> None:
     """List the claims, or show one: statement, hypotheses, predicted quantities, proof, controls."""
     from georecall.theory.claims import CLAIMS
     from georecall.theory.claims.latex import latex_document
-    from georecall.theory.tools.names import meant
+    from georecall.theory.tools.names import no_such
 
     if latex and as_json:
         raise click.UsageError("--json or --latex, not both")
     if name is not None and name not in CLAIMS:
-        raise click.UsageError(
-            f"no claim is called {name!r}{meant(name, CLAIMS)}; there are {', '.join(CLAIMS)}"
-        )
+        raise click.UsageError(no_such("claim", name, CLAIMS))
     chosen = list(CLAIMS.values()) if name is None else [CLAIMS[name]]
     if latex:
         click.echo(latex_document(*chosen))

@@ -1,27 +1,32 @@
 """What the shell completes, and what a claim's label means."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from importlib import import_module
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
-
-_Words = Callable[[], Iterable[str]]
 
 
 class Word(click.ParamType):  # type: ignore[type-arg]
     """A word that the shell completes from a list; what is wrong with another one, the command says.
 
     Args:
-        words: makes the list, when it is asked for.
+        module: where the list is; it loads when the list is asked for.
+        known: its name there: the words, or a function that gives them.
         files: whether it may be a file instead.
     """
 
     name = "text"
 
-    def __init__(self, words: _Words, *, files: bool = False) -> None:
-        self.words, self.files = words, files
+    def __init__(self, module: str, known: str, *, files: bool = False) -> None:
+        self.module, self.known, self.files = module, known, files
+
+    def words(self) -> Iterable[str]:
+        """All of them."""
+        known: Any = getattr(import_module(self.module), self.known)
+        return known() if callable(known) else known  # type: ignore[no-any-return]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The word as it is."""
@@ -41,7 +46,13 @@ class ClaimName(Word):
     """A claim, by its name or its label: single-hop, C1, C5b."""
 
     def __init__(self) -> None:
-        super().__init__(_claims)
+        super().__init__("georecall.theory.claims", "CLAIMS")
+
+    def words(self) -> Iterable[str]:
+        """Names, then labels."""
+        from georecall.theory.claims import CLAIMS
+
+        return [*CLAIMS, *dict.fromkeys(claim.label for claim in CLAIMS.values())]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The name; a label that several claims share is refused."""
@@ -51,37 +62,3 @@ class ClaimName(Word):
             return claim_name(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
-
-
-def _claims() -> list[str]:
-    from georecall.theory.claims import CLAIMS
-
-    return [*CLAIMS, *dict.fromkeys(claim.label for claim in CLAIMS.values())]
-
-
-def bounds() -> Iterable[str]:
-    """The bounds."""
-    from georecall.bounds import BOUNDS
-
-    return BOUNDS
-
-
-def constructions() -> Iterable[str]:
-    """The constructions on the public list."""
-    from georecall.constructions import CONSTRUCTIONS
-
-    return CONSTRUCTIONS
-
-
-def figures() -> Iterable[str]:
-    """The figures."""
-    from georecall.verify.figures.catalogue import FIGURES
-
-    return FIGURES
-
-
-def data_sets() -> Iterable[str]:
-    """The shipped data sets."""
-    from georecall.theory.facts import datasets
-
-    return datasets.names()

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 import georecall
+from georecall.verify.cli.options import answering
 
 DEPENDENCIES = (
     *("numpy", "scipy", "sympy", "matplotlib", "hypothesis", "pandas", "rich", "click", "safetensors"),
@@ -15,23 +16,31 @@ DEPENDENCIES = (
 )
 
 
+def _show(report: dict[str, Any]) -> None:
+    from georecall.verify.cli.terminal import console, table
+
+    shown = table("", "", "", show_header=False)
+    shown.add_row("georecall", report["version"], "ok")
+    shown.add_row("python", report["python"], "")
+    shown.add_row("origin", "", report["origin"])
+    for name, version in report["dependencies"].items():
+        shown.add_row(name, version or "[dim]not installed[/dim]", "")
+    for pool in report["blas"]:
+        shown.add_row(str(pool["library"]), str(pool["version"]), f"{pool['threads']} threads")
+    console().print(shown)
+
+
 @click.command(name="doctor")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(as_json: bool) -> int:
+@answering(_show)
+def command() -> dict[str, Any]:
     """Show origin and version of the package, the dependencies and the BLAS threads.
 
     Exit status: 0 if the code agrees with the installed version, else 2.
     """
-    from georecall.verify.cli.output import print_json
-
     report = examine()
     if report["problems"]:
         raise click.ClickException("; ".join(report["problems"]))
-    if as_json:
-        print_json(report)
-    else:
-        _print(report)
-    return 0
+    return report
 
 
 def examine() -> dict[str, Any]:
@@ -66,25 +75,5 @@ def _blas() -> list[dict[str, Any]]:
     import numpy  # noqa: F401  (loads the BLAS that is asked about)
     from threadpoolctl import threadpool_info
 
-    return [
-        {
-            "library": pool.get("internal_api"),
-            "version": pool.get("version"),
-            "threads": pool.get("num_threads"),
-        }
-        for pool in threadpool_info()
-    ]
-
-
-def _print(report: dict[str, Any]) -> None:
-    from georecall.verify.cli.terminal import console, table
-
-    shown = table("", "", "", show_header=False)
-    shown.add_row("georecall", report["version"], "ok")
-    shown.add_row("python", report["python"], "")
-    shown.add_row("origin", "", report["origin"])
-    for name, version in report["dependencies"].items():
-        shown.add_row(name, version or "[dim]not installed[/dim]", "")
-    for pool in report["blas"]:
-        shown.add_row(str(pool["library"]), str(pool["version"]), f"{pool['threads']} threads")
-    console().print(shown)
+    asked = {"library": "internal_api", "version": "version", "threads": "num_threads"}
+    return [{name: pool.get(there) for name, there in asked.items()} for pool in threadpool_info()]

@@ -7,7 +7,18 @@ from typing import Any
 import click
 
 from georecall.verify.cli.complete import ClaimName
-from georecall.verify.cli.options import asks_hops, claim_options, facts_options, input_errors, read_facts
+from georecall.verify.cli.options import (
+    answering,
+    claim_options,
+    facts_options,
+    input_errors,
+    read_facts,
+)
+
+
+def _show(report: dict[str, Any]) -> None:
+    model = f"{report['model']} ({report['n_parameters']} parameters, {report['dtype']})"
+    click.echo(f"wrote {model} and {report['answers']}")
 
 
 @click.command(name="export")
@@ -23,10 +34,10 @@ from georecall.verify.cli.options import asks_hops, claim_options, facts_options
     show_default=True,
     help="float64, float32, float16, bfloat16 or int8; refused if it would round.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@answering(_show)
 def command(
-    claim: str, facts: str | None, missing: Any, out: str, dtype: str, as_json: bool, **options: Any
-) -> None:
+    claim: str, facts: str | None, missing: Any, out: str, dtype: str, **options: Any
+) -> dict[str, Any]:
     """Write the weights of CLAIM's construction, and the answers that it should give.
 
     \b
@@ -37,18 +48,7 @@ def command(
     """  # noqa: D301 (click wants the backspace)
     given = {name: value for name, value in options.items() if value is not None}
     with input_errors():
-        table = read_facts(facts, missing)
-        if table is not None and asks_hops(claim):
-            table = table.to_entities(missing=missing)
-        report = _export(claim, table, out, dtype, given)
-    if as_json:
-        from georecall.verify.cli.output import print_json
-
-        print_json(report)
-    else:
-        click.echo(
-            f"wrote {report['model']} ({report['n_parameters']} parameters, {dtype}) and {report['answers']}"
-        )
+        return _export(claim, read_facts(facts, missing, claim), out, dtype, given)
 
 
 def _export(claim: str, table: Any, out: str, dtype: str, options: dict[str, Any]) -> dict[str, Any]:

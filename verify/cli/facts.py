@@ -4,20 +4,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from georecall.theory.tools.names import inert
-from georecall.verify.cli.complete import Word, data_sets
-from georecall.verify.cli.options import input_errors, read_facts
+from georecall.verify.cli.options import DATA_SET, JSON, MISSING, input_errors, read_facts
 
 if TYPE_CHECKING:
     from georecall.theory.facts.fact_table import FactTable
 
 
 @click.command(name="facts")
-@click.argument("facts", type=Word(data_sets, files=True), metavar="FILE|NAME")
-@click.option("--missing", type=click.Choice(["unknown"]), help="Fill missing cells with 'unknown'.")
+@click.argument("facts", type=DATA_SET, metavar="FILE|NAME")
+@MISSING
 @click.option("--entities", is_flag=True, help="Identify attributes with subjects, as several hops do.")
 @click.option("--answers", metavar="A.npy", help="Also write the answers in numbers, int64, shape (R, N).")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with all names by number.")
+@JSON
 def command(facts: str, missing: Any, entities: bool, answers: str | None, as_json: bool) -> None:
     """Show the facts of a file or shipped data set: sizes, properties, and the number of each attribute.
 
@@ -42,16 +40,17 @@ def command(facts: str, missing: Any, entities: bool, answers: str | None, as_js
 
         print_json(_described(table) | {"answers": answers})
         return
-    from georecall.verify.cli.terminal import console
+    from georecall.verify.cli.terminal import console, escape
     from georecall.verify.cli.terminal import table as columns
 
     to = console()
-    for name, value in _described(table).items():
+    described = _described(table)
+    for name, value in described.items():
         if not isinstance(value, list):
             to.print(f"{name} {value}", markup=False)
     shown = columns("number", "attribute", "answers first")
-    for a, (name, first) in enumerate(zip(_names(table), _first(table), strict=True)):
-        shown.add_row(str(a), _text(name), _text(first))
+    for a, (name, first) in enumerate(zip(described["attribute_names"], _first(table), strict=True)):
+        shown.add_row(str(a), escape(name), escape(first))
     to.print(shown)
 
 
@@ -68,12 +67,8 @@ def _described(table: "FactTable") -> dict[str, Any]:
         "facts_sha256": table.digest,
         "subject_names": [table.subject_name(s) for s in range(table.n_subjects)],
         "relation_names": [table.relation_name(r) for r in range(table.n_relations)],
-        "attribute_names": _names(table),
+        "attribute_names": [table.attribute_name(a) for a in range(table.n_attributes)],
     }
-
-
-def _names(table: "FactTable") -> list[str]:
-    return [table.attribute_name(a) for a in range(table.n_attributes)]
 
 
 def _first(table: "FactTable") -> list[str]:
@@ -86,9 +81,3 @@ def _first(table: "FactTable") -> list[str]:
         table.question(int(i % table.n_subjects), int(i // table.n_subjects)) if i < table.n_facts else ""
         for i in first
     ]
-
-
-def _text(name: str) -> Any:
-    from rich.text import Text
-
-    return Text(inert(name))

@@ -65,7 +65,7 @@ def of_training(recipe: "Recipe", n_subjects: int, n_relations: int, n_attribute
     return _RUN + 3 * _TRAINED * recipe.steps * batch * n_relations * per_prompt  # 3: there and back
 
 
-def of_check(claim: str, table: Any, implicit: bool, given: dict[str, Any]) -> float:
+def of_check(claim: str, table: Any, given: dict[str, Any]) -> float:
     """Seconds of a claim's verdict; 0 where no rate is known.
 
     Raises:
@@ -83,19 +83,15 @@ def of_check(claim: str, table: Any, implicit: bool, given: dict[str, Any]) -> f
         facts = table if table is not None else FactTable([range(min(N, 1 << 16))] * R)
         one = of_training(recipe_for(facts), N, R, facts.n_attributes)
         return float((given.get("trials", 3) + 2) * one)  # two controls are trained too
-    if family(claim) in ("dense", "memories") and _drawn(claim):
-        d = given.get("code_length") or _dimension(claim, N, R)
-        return float(given.get("trials", _DRAWS) * _draw(claim, N, R, d))
+    if family(claim) in ("dense", "memories"):  # what draws takes long to load
+        from georecall.verify.claims.readouts import READOUTS
+
+        if claim in READOUTS:
+            d = given.get("code_length") or _dimension(claim, N, R)
+            return float(given.get("trials", _DRAWS) * _draw(claim, N, R, d))
     if "hops" in given or "bound" in claim:
         return 0.0
-    return N * R * (_COUNTED if implicit else _COUNTED + _DRAWN)
-
-
-def _drawn(claim: str) -> bool:
-    """Whether a claim is about random draws."""
-    from georecall.verify.claims.readouts import READOUTS
-
-    return claim in READOUTS
+    return N * R * (_COUNTED if given.get("implicit") else _COUNTED + _DRAWN)
 
 
 def _sizes(claim: str, given: dict[str, Any]) -> tuple[int, int]:

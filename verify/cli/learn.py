@@ -5,87 +5,11 @@ from typing import Any
 
 import click
 
-from georecall.verify.cli.options import Count, input_errors
-from georecall.verify.cli.training_options import asked, training_errors, training_options
+from georecall.verify.cli.options import answering, count, input_errors
+from georecall.verify.cli.training_options import asked, training_options
 
 
-@click.command(name="learn")
-@training_options
-@click.option("--seeds", type=Count(), help="Runs, at the seeds from --seed on; default 1, of a preset 3.")
-@click.option("--out", metavar="FILE.safetensors", help="Where the weights go; answers go beside them.")
-def command(
-    seed: int,
-    seeds: int | None,
-    checkpoint: str | None,
-    out: str | None,
-    as_json: bool,
-    **training: Any,
-) -> None:
-    """Train on a table of facts; measure recall, superposition, selection and transfer (extra `learn`).
-
-    \b
-    georecall learn --preset quick
-    georecall learn --subjects 256 --relations 2 --out model.safetensors --checkpoint run.npz
-
-    Ctrl-C keeps the checkpoint; the same command goes on from there.
-    """  # noqa: D301 (click wants the backspace)
-    from georecall.verify.cli.output import print_json, progress_bar
-    from georecall.verify.learned.run import PRESETS, run
-
-    preset = training["preset"]
-    count = seeds if seeds is not None else PRESETS[preset].seeds if preset else 1
-    if count < 1:
-        raise click.UsageError(f"--seeds must be at least 1, got {count}")
-    if count > 1 and (checkpoint is not None or out is not None):
-        raise click.UsageError("--checkpoint and --out are of one run: add --seeds 1")
-    if out is not None and Path(out).suffix != ".safetensors":
-        raise click.UsageError(f"--out must end in .safetensors, got {out}")
-    if out is not None and not Path(out).parent.is_dir():  # said before the training, not after
-        raise click.UsageError(f"there is no folder {Path(out).parent} to write --out to")
-    runs = []
-    with input_errors(), training_errors(), progress_bar("training") as progress:
-        from georecall.verify.cli.forecast import of_training, tell
-
-        for i in range(count):
-            table, recipe = asked(seed + i, **training)
-            if i == 0:
-                sizes = table.n_subjects, table.n_relations, table.n_attributes
-                tell(count * of_training(recipe, *sizes))
-
-            def report(done: int, total: int, i: int = i) -> None:
-                progress(i * total + done, count * total)
-
-            model, found = run(table, recipe, checkpoint=checkpoint, progress=report)
-            runs.append(found)
-            if out is not None:
-                _save(model, table, recipe.described(), out)
-    described = {
-        "subjects": table.n_subjects,
-        "relations": table.n_relations,
-        "attributes": table.n_attributes,
-        **({"filled_cells": table.n_filled} if table.n_filled else {}),
-    }
-    whole = {"facts": described, "recipe": recipe.described() | {"seed": seed}, "runs": runs, "out": out}
-    if as_json:
-        print_json(whole)
-    else:
-        _print(whole)
-
-
-def _save(model: Any, facts: Any, recipe: dict[str, Any], out: str) -> None:
-    from georecall.constructions.files.weights import save_safetensors
-    from georecall.theory.tools.version import VERSION
-    from georecall.verify.margins.queries import Facts, sample
-
-    queries = [sample(Facts(facts), r * facts.n_subjects) for r in range(facts.n_relations)]
-    stored = {"claim": "gradient-descent", "parameters": recipe, "version": VERSION}
-    try:
-        save_safetensors(model, out, facts.answers, queries=queries, metadata=stored)
-    except (OSError, ValueError) as error:
-        raise click.ClickException(f"cannot write {out}: {error}") from error
-
-
-def _print(whole: dict[str, Any]) -> None:
+def _show(whole: dict[str, Any]) -> None:
     from georecall.verify.cli.terminal import console, table
     from georecall.verify.learned.measured import share
     from georecall.verify.learned.run import SHOWN
@@ -114,3 +38,70 @@ def _print(whole: dict[str, Any]) -> None:
             to.print(f"  [red]seed {run['seed']}: {told}[/red]")
     if whole["out"]:
         to.print(f"  wrote {whole['out']}", soft_wrap=True)
+
+
+@click.command(name="learn")
+@training_options
+@count("--seeds", "Runs, at the seeds from --seed on; default 1, of a preset 3.")
+@click.option("--out", metavar="FILE.safetensors", help="Where the weights go; answers go beside them.")
+@answering(_show)
+def command(
+    seed: int, seeds: int | None, checkpoint: str | None, out: str | None, **training: Any
+) -> dict[str, Any]:
+    """Train on a table of facts; measure recall, superposition, selection and transfer (extra `learn`).
+
+    \b
+    georecall learn --preset quick
+    georecall learn --subjects 256 --relations 2 --out model.safetensors --checkpoint run.npz
+
+    Ctrl-C keeps the checkpoint; the same command goes on from there.
+    """  # noqa: D301 (click wants the backspace)
+    from georecall.verify.cli.output import progress_bar
+    from georecall.verify.learned.run import PRESETS, train_and_measure
+
+    preset = training["preset"]
+    n = seeds if seeds is not None else PRESETS[preset].seeds if preset else 1
+    if n < 1:
+        raise click.UsageError(f"--seeds must be at least 1, got {n}")
+    if n > 1 and (checkpoint is not None or out is not None):
+        raise click.UsageError("--checkpoint and --out are of one run: add --seeds 1")
+    if out is not None and Path(out).suffix != ".safetensors":
+        raise click.UsageError(f"--out must end in .safetensors, got {out}")
+    if out is not None and not Path(out).parent.is_dir():  # said before the training, not after
+        raise click.UsageError(f"there is no folder {Path(out).parent} to write --out to")
+    runs = []
+    with input_errors(), progress_bar("training") as progress:
+        from georecall.verify.cli.forecast import of_training, tell
+
+        for i in range(n):
+            table, recipe = asked(seed + i, **training)
+            if i == 0:
+                tell(n * of_training(recipe, table.n_subjects, table.n_relations, table.n_attributes))
+
+            def report(done: int, total: int, i: int = i) -> None:
+                progress(i * total + done, n * total)
+
+            model, found = train_and_measure(table, recipe, checkpoint=checkpoint, progress=report)
+            runs.append(found)
+            if out is not None:
+                _save(model, table, recipe.described(), out)
+    described = {
+        "subjects": table.n_subjects,
+        "relations": table.n_relations,
+        "attributes": table.n_attributes,
+        **({"filled_cells": table.n_filled} if table.n_filled else {}),
+    }
+    return {"facts": described, "recipe": recipe.described() | {"seed": seed}, "runs": runs, "out": out}
+
+
+def _save(model: Any, facts: Any, recipe: dict[str, Any], out: str) -> None:
+    from georecall.constructions.files.weights import save_safetensors
+    from georecall.theory.tools.version import VERSION
+    from georecall.verify.margins.queries import Facts, sample
+
+    queries = [sample(Facts(facts), r * facts.n_subjects) for r in range(facts.n_relations)]
+    stored = {"claim": "gradient-descent", "parameters": recipe, "version": VERSION}
+    try:
+        save_safetensors(model, out, facts.answers, queries=queries, metadata=stored)
+    except (OSError, ValueError) as error:
+        raise click.ClickException(f"cannot write {out}: {error}") from error

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,12 @@ import click
 
 from georecall.theory.facts.fact_table import FactsError, FactTable
 from georecall.theory.facts.spelling import FactsWarning
-from georecall.verify.cli.complete import Word, data_sets
+from georecall.theory.tools.errors import CheckpointError, MissingExtraError
+from georecall.verify.cli.complete import Word
 from georecall.verify.cli.streams import Held
+
+Function = Callable[..., Any]
+Decorator = Callable[[Function], Function]
 
 
 class Count(click.ParamType):  # type: ignore[type-arg]
@@ -32,9 +37,7 @@ class Count(click.ParamType):  # type: ignore[type-arg]
             several = "; here it is one number" if "," in value else ""
             self.fail(f"{value!r} is not a whole number such as 1000, 1e6 or 2^20{several}", param, ctx)
         number, exponent = int(match[1]), int(match[3] or 1)
-        if match[2] in (None, "^", "**"):
-            return int(number**exponent)
-        return int(number * 10**exponent)
+        return int(number**exponent if match[2] in (None, "^", "**") else number * 10**exponent)
 
 
 class CountList(click.ParamType):  # type: ignore[type-arg]
@@ -49,11 +52,6 @@ class CountList(click.ParamType):  # type: ignore[type-arg]
         if isinstance(value, tuple):
             return value
         return tuple(Count().convert(part, param, ctx) for part in value.split(","))
-
-
-def in_one(ctx: click.Context, param: click.Parameter, given: Any) -> tuple[int, ...]:  # noqa: ARG001
-    """The numbers of an option that may be given several times."""
-    return tuple(number for numbers in given for number in numbers)
 
 
 class ExactNumber(click.ParamType):  # type: ignore[type-arg]
@@ -71,6 +69,113 @@ class ExactNumber(click.ParamType):  # type: ignore[type-arg]
             self.fail(f"{value!r} is not a number such as 0.5, 1e-3 or 1/3", param, ctx)
 
 
+def count(name: str, says: str, **more: Any) -> Decorator:
+    """An option that is a whole number."""
+    return click.option(name, type=Count(), help=says, **more)
+
+
+def counts(*names: str, says: str) -> Decorator:
+    """An option that is several whole numbers, with commas or given again."""
+
+    def in_one(_: click.Context, __: click.Parameter, given: Any) -> tuple[int, ...]:
+        return tuple(number for numbers in given for number in numbers)
+
+    return click.option(*names, type=CountList(), multiple=True, callback=in_one, help=says)
+
+
+def number(name: str, says: str) -> Decorator:
+    """An option that is a number, exactly as it is written."""
+    return click.option(name, type=ExactNumber(), help=says)
+
+
+def together(*options: Decorator) -> Decorator:
+    """Several options as one decorator."""
+
+    def decorated(function: Function) -> Function:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorated
+
+
+DATA_SET = Word("georecall.theory.facts.datasets", "names", files=True)
+
+
+def facts_option(*, required: bool = False) -> Decorator:
+    """--facts."""
+    says = "Facts from a file (CSV, tabs, JSON, triples; -), or a shipped data set."
+    return click.option("--facts", type=DATA_SET, metavar="FILE|NAME", required=required, help=says)
+
+
+MISSING = click.option(
+    "--missing",
+    type=click.Choice(["unknown"]),
+    help="Fill missing cells with the attribute 'unknown'; a verdict counts them.",
+)
+SEED = count("--seed", "Seed of the random draws.", default=0, show_default=True)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+
+facts_options = together(
+    count("--subjects", "N of a random table (also 2^20); default 1000, or what suits the claim."),
+    count("--relations", "R of a random table; default 8, or what suits the claim."),
+    click.option(
+        "--table",
+        type=click.Choice(["bijections", "functions"]),
+        help="Kind of random table; default bijections.",
+    ),
+    facts_option(),
+    MISSING,
+    SEED,
+)
+"""Which facts: drawn at random, or read."""
+
+claim_options = together(
+    count("--bits", "p, bits per coordinate (or coordinates per neuron); default 4."),
+    number("--gate", "Half the lift of the block asked for; default what the claim needs."),
+    count("--code-length", "m; default the least that tells attributes apart."),
+    count("--code-distance", "h, least Hamming distance of the code; default 1."),
+    click.option(
+        "--embedding",
+        type=click.Choice(["plain", "zero-forced", "optimised"]),
+        help="Of single-hop-dense: how a subject combines its attribute vectors; default plain.",
+    ),
+    number("--delta", "Share of random draws that may fail; default 0.1."),
+    count("--trials", "Most draws of a random construction (default 512); training runs (default 3)."),
+    count("--hops", "k, hops of a question (K, the most, for chain of thought)."),
+    count("--stages", "c, stages, from 1 to the hops, with a memory between two."),
+    count("--split", "a, hops that embeddings answer; W_U answers the others."),
+    click.option("--typed", is_flag=True, default=None, help="Every hop has relations of its own."),
+    click.option("--merged", is_flag=True, default=None, help="sequential-hops in one layer per hop."),
+    click.option("--readout", type=click.Choice(["in-place", "separate"]), help="Where the answer is read."),
+    click.option(
+        "--attention", type=click.Choice(["hard", "soft"]), help="Of chain-of-thought; default hard."
+    ),
+    number("--margin", "What soft attention must keep; sets the scores."),
+)
+"""What single claims take; each takes those options that mean something to it."""
+
+
+def answering(show: Callable[[dict[str, Any]], None]) -> Decorator:
+    """Adds --json to a command, whose answer is printed as one JSON object or as `show` does."""
+
+    def commanded(answer: Callable[..., dict[str, Any]]) -> Function:
+        @JSON
+        @wraps(answer)
+        def command(*, as_json: bool, **given: Any) -> None:
+            found = answer(**given)
+            if as_json:
+                from georecall.verify.cli.output import print_json
+
+                print_json(found)
+            else:
+                show(found)
+
+        return command
+
+    return commanded
+
+
 @contextmanager
 def every_digit() -> Iterator[None]:
     """Whole numbers are written in full, however long; Python itself stops at 4300 digits."""
@@ -84,16 +189,42 @@ def every_digit() -> Iterator[None]:
 
 @contextmanager
 def input_errors() -> Iterator[None]:
-    """Turns errors about what the user gave into one line and exit status 2."""
+    """Turns errors about what the user gave, or has not installed, into one line and exit status 2."""
     from georecall.verify.usage import Option, UsageError
 
     try:
         yield
-    except FactsError as error:
+    except (FactsError, MissingExtraError, CheckpointError) as error:
         raise click.ClickException(str(error)) from error
     except UsageError as error:
         said = (flag(part) if isinstance(part, Option) else part for part in error.args)
         raise click.ClickException("".join(said)) from error
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """What is refused inside, such as a file, is about what the user gave."""
+    from georecall.verify.usage import UsageError
+
+    try:
+        yield
+    except (MissingExtraError, UsageError):
+        raise
+    except ImportError as error:
+        raise UsageError(f"{error.name} is not installed: pip install 'georecall[export]'") from error
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Turns errors about results files, clusters and measurements into one line and exit status 2."""
+    from georecall.verify.sweep import SweepError
+
+    try:
+        yield
+    except (OSError, SweepError) as error:
+        raise click.ClickException(str(error)) from error
 
 
 def flag(name: str) -> str:
@@ -101,92 +232,11 @@ def flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def facts_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say which facts: drawn at random, or read."""
-    options = (
-        click.option(
-            "--subjects",
-            type=Count(),
-            help="N of a random table (also 2^20); default 1000, or what suits the claim.",
-        ),
-        click.option(
-            "--relations", type=Count(), help="R of a random table; default 8, or what suits the claim."
-        ),
-        click.option(
-            "--table",
-            type=click.Choice(["bijections", "functions"]),
-            help="Kind of random table; default bijections.",
-        ),
-        click.option(
-            "--facts",
-            type=Word(data_sets, files=True),
-            metavar="FILE|NAME",
-            help="Facts from a file (CSV, tabs, JSON, triples; -), or a shipped data set.",
-        ),
-        click.option(
-            "--missing",
-            type=click.Choice(["unknown"]),
-            help="Fill missing cells with the attribute 'unknown'; the verdict counts them.",
-        ),
-        click.option("--seed", type=Count(), default=0, show_default=True, help="Seed of the random draws."),
-    )
-    return _with(options, function)
-
-
-def claim_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of single claims; each claim takes those that mean something to it."""
-    options = (
-        click.option(
-            "--bits", type=Count(), help="p, bits per coordinate (or coordinates per neuron); default 4."
-        ),
-        click.option(
-            "--gate",
-            type=ExactNumber(),
-            help="Half the lift of the block asked for; default what the claim needs.",
-        ),
-        click.option("--code-length", type=Count(), help="m; default the least that tells attributes apart."),
-        click.option(
-            "--code-distance", type=Count(), help="h, least Hamming distance of the code; default 1."
-        ),
-        click.option(
-            "--embedding",
-            type=click.Choice(["plain", "zero-forced", "optimised"]),
-            help="Of single-hop-dense: how a subject combines its attribute vectors; default plain.",
-        ),
-        click.option("--delta", type=ExactNumber(), help="Share of random draws that may fail; default 0.1."),
-        click.option(
-            "--trials",
-            type=Count(),
-            help="Most draws of a random construction (default 512); training runs (default 3).",
-        ),
-    )
-    hops = (
-        click.option(
-            "--hops", type=Count(), help="k, hops of a question (K, the most, for chain of thought)."
-        ),
-        click.option(
-            "--stages", type=Count(), help="c, stages, from 1 to the hops, with a memory between two."
-        ),
-        click.option("--split", type=Count(), help="a, hops that embeddings answer; W_U answers the others."),
-        click.option("--typed", is_flag=True, default=None, help="Every hop has relations of its own."),
-        click.option("--merged", is_flag=True, default=None, help="sequential-hops in one layer per hop."),
-        click.option(
-            "--readout", type=click.Choice(["in-place", "separate"]), help="Where the answer is read."
-        ),
-        click.option(
-            "--attention",
-            type=click.Choice(["hard", "soft"]),
-            help="Of chain-of-thought; default hard.",
-        ),
-        click.option("--margin", type=ExactNumber(), help="What soft attention must keep; sets the scores."),
-    )
-    return _with((*options, *hops), function)
-
-
-def read_facts(facts: str | None, missing: Any) -> FactTable | None:
+def read_facts(facts: str | None, missing: Any, claim: str | None = None) -> FactTable | None:
     """The table that --facts names: a file if it exists or has an ending, else a shipped data set.
 
-    What the reader warns of is noted on standard error, in a line each, unless the command fails.
+    For a claim about chains of relations its attributes are subjects. What the reader warns of is noted on
+    standard error, in a line each, unless the command fails.
     """
     if facts is None:
         if missing is not None:
@@ -194,46 +244,24 @@ def read_facts(facts: str | None, missing: Any) -> FactTable | None:
         return None
     from georecall.theory.facts import datasets
 
-    path = Path(facts)
-    if (
-        facts != "-"
-        and not os.path.lexists(facts)
-        and (not facts or (not path.suffix and path.name == facts))
-    ):
-        return datasets.load(facts)
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always", FactsWarning)
-        try:
-            table = FactTable.from_file(facts, missing=missing)
-        except FactsError as error:
-            known = path.stem in datasets.names() and not os.path.lexists(facts)
-            hint = f" (the shipped data set is called {path.stem!r})" if known else ""
-            raise FactsError(f"{error}{hint}") from error
+    path, told = Path(facts), list[warnings.WarningMessage]()
+    is_file = os.path.lexists(facts)
+    if facts != "-" and not is_file and not path.suffix and path.name == facts:
+        table = datasets.load(facts)
+    else:
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always", FactsWarning)
+            try:
+                table = FactTable.from_file(facts, missing=missing)
+            except FactsError as error:
+                known = path.stem in datasets.names() and not is_file
+                hint = f" (the shipped data set is called {path.stem!r})" if known else ""
+                raise FactsError(f"{error}{hint}") from error
     if isinstance(sys.stdout, Held):
         sys.stdout.notes += [str(warning.message) for warning in told]
-    return table
-
-
-def read_answers(path: str, facts: str | None) -> FactTable:
-    """The table that --answers gives in numbers, for whom has no names."""
-    from georecall.constructions.files.reading import load_answers
-
-    if facts is not None:
-        raise FactsError("give --facts, or --answers in numbers, not both")
-    try:
-        return FactTable(load_answers(path))
-    except ValueError as error:
-        raise FactsError(str(error)) from error
-
-
-def asks_hops(claim: str) -> bool:
-    """Whether a claim is about chains of relations, for which attributes must be subjects."""
+    if claim is None:
+        return table
     from georecall.theory.claims import CLAIMS
 
-    return claim in CLAIMS and "hops" in CLAIMS[claim].parameters
-
-
-def _with(options: tuple[Any, ...], function: Callable[..., Any]) -> Callable[..., Any]:
-    for option in reversed(options):
-        function = option(function)
-    return function
+    chains = claim in CLAIMS and "hops" in CLAIMS[claim].parameters
+    return table.to_entities(missing=missing) if chains else table

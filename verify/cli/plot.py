@@ -4,17 +4,16 @@ from typing import Any
 
 import click
 
-from georecall.verify.cli.complete import Word, figures
-from georecall.verify.cli.options import Count, input_errors
-from georecall.verify.cli.sweep import store_errors
+from georecall.verify.cli.complete import Word
+from georecall.verify.cli.options import count, input_errors, refusals, store_errors
 
 
 @click.command(name="plot")
-@click.argument("kind", type=Word(figures))
+@click.argument("kind", type=Word("georecall.verify.figures.catalogue", "FIGURES"))
 @click.argument("results", metavar="RESULTS.sqlite...", nargs=-1, required=True)
 @click.option("--out", required=True, metavar="FIGURE.svg|pdf|png", help="Where to; the ending says what.")
 @click.option("--format", metavar="svg|pdf|png", help="What, whatever --out ends in.")
-@click.option("--relations", type=Count(), help="R, for figures of one R; default: that of most cells.")
+@count("--relations", "R, for figures of one R; default: that of most cells.")
 @click.option("--width", metavar="column|page|INCHES", help="3.3, 6.9 or so many inches.")
 @click.option("--font-size", type=float, default=9, show_default=True, help="Points.")
 @click.option("--title/--no-title", default=True, help="Whether the figure carries its title.")
@@ -32,11 +31,8 @@ def command(kind: str, results: tuple[str, ...], out: str, **options: Any) -> No
 
     The file's metadata holds the parameters and seeds; the same results give the same bytes.
     """  # noqa: D301 (click wants the backspace)
-    with input_errors(), store_errors():
+    with input_errors(), store_errors(), refusals():
         from georecall.verify.figures import plot
 
-        try:
-            plot(kind, results, out, **options)
-        except ValueError as error:
-            raise click.ClickException(str(error)) from error
+        plot(kind, results, out, **options)
     click.echo(f"wrote {out}")

@@ -8,21 +8,24 @@ from typing import Any, NamedTuple
 
 import click
 
+from georecall.theory.tools.names import no_such
+from georecall.verify.cli.complete import ClaimName
 from georecall.verify.cli.options import (
-    ExactNumber,
-    asks_hops,
+    JSON,
     claim_options,
     facts_options,
     input_errors,
+    number,
     read_facts,
+    refusals,
 )
 
 
 @click.command(name="prove")
-@click.argument("claim", required=False)
+@click.argument("claim", required=False, type=ClaimName())
 @click.option("--model", metavar="FILE", help="Weights to certify, of safetensors or ONNX; with --answers.")
 @click.option("--answers", metavar="FILE.npy", help="With --model: what it should answer, shape (R, N).")
-@click.option("--at-least", type=ExactNumber(), help="The margin to certify; default: what can be proved.")
+@number("--at-least", "The margin to certify; default: what can be proved.")
 @click.option(
     "--chain-of-thought",
     is_flag=True,
@@ -31,7 +34,7 @@ from georecall.verify.cli.options import (
 @click.option("--out", metavar="DIR", help="Keep the certificate, a Coq development of its own.")
 @facts_options
 @claim_options
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def command(
     claim: str | None,
     model: str | None,
@@ -63,13 +66,8 @@ def command(
     given = {name: value for name, value in options.items() if value is not None}
     asks = facts is not None or out is not None or at_least is not None or given.keys() - {"seed"}
     if model is not None or answers is not None:
-        if (
-            claim is not None
-            or model is None
-            or answers is None
-            or given.keys() - {"seed", "hops"}
-            or facts is not None
-        ):
+        alone = claim is None and facts is None and not given.keys() - {"seed", "hops"}
+        if model is None or answers is None or not alone:
             raise click.UsageError(
                 "--model goes with --answers and --hops, and with neither a claim nor its options"
             )
@@ -81,10 +79,10 @@ def command(
         raise click.UsageError("--chain-of-thought goes with --model and --hops")
     with input_errors():
         if model is not None:
-            weighed = _read(model, str(answers), given.get("hops"), chain_of_thought)
+            weights = _read(model, str(answers), given.get("hops"), chain_of_thought)
         else:
-            weighed = _built(str(claim), facts, missing, given)
-        report = _certified(weighed, at_least, out)
+            weights = _built(str(claim), facts, missing, given)
+        report = _certified(weights, at_least, out)
     if as_json:
         from georecall.verify.cli.output import print_json
 
@@ -104,13 +102,10 @@ def command(
 
 def _theorems(claim: str | None, as_json: bool) -> int:
     from georecall.theory.claims import CLAIMS
-    from georecall.theory.tools.names import meant
     from georecall.verify.proofs import compiled, proved, standing
 
     if claim is not None and claim not in CLAIMS:
-        raise click.UsageError(
-            f"no claim is called {claim!r}{meant(claim, CLAIMS)}; there are {', '.join(CLAIMS)}"
-        )
+        raise click.UsageError(no_such("claim", claim, CLAIMS))
     names = list(CLAIMS) if claim is None else [claim]
     stand = {name: standing(CLAIMS[name]) for name in names}
     theorems = list(dict.fromkeys(theorem for found in stand.values() for theorem in found.theorems))
@@ -131,7 +126,7 @@ def _theorems(claim: str | None, as_json: bool) -> int:
     return 3 if not answers else 0 if all(answer.closed for answer in answers) else 1
 
 
-class _Weighed(NamedTuple):
+class _Weights(NamedTuple):
     """Weights, what they should answer, and how they are asked."""
 
     model: Any
@@ -140,19 +135,15 @@ class _Weighed(NamedTuple):
     typed: bool
 
 
-def _read(model: str, answers: str, hops: int | None, thinks: bool) -> _Weighed:
+def _read(model: str, answers: str, hops: int | None, thinks: bool) -> _Weights:
     from georecall.constructions.files.loading import load
     from georecall.constructions.files.reading import load_answers
     from georecall.theory.facts.fact_table import FactTable
     from georecall.verify.usage import UsageError
 
-    try:
+    with refusals():
         stored = load(model)
         facts = FactTable(load_answers(answers), n_attributes=stored.model.d_vocab_out)
-    except ImportError as error:
-        raise UsageError(f"{error.name} is not installed: pip install 'georecall[export]'") from error
-    except ValueError as error:
-        raise UsageError(str(error)) from error
     N, R = facts.n_subjects, facts.n_relations
     asked = stored.queries
     if hops is not None:
@@ -167,29 +158,26 @@ def _read(model: str, answers: str, hops: int | None, thinks: bool) -> _Weighed:
         share, rest = divmod(R, max((len(query["relations"]) for query in asked), default=1))
         each = [(t, r) for query in asked for t, r in enumerate(query["relations"])]
         typed = not rest and 0 < share < R and all(r // share == t for t, r in each)
-    return _Weighed(stored.model, facts, asked, typed)
+    return _Weights(stored.model, facts, asked, typed)
 
 
-def _built(claim: str, facts: str | None, missing: Any, given: dict[str, Any]) -> _Weighed:
+def _built(claim: str, facts: str | None, missing: Any, given: dict[str, Any]) -> _Weights:
     from georecall.verify.claims.instance import built
     from georecall.verify.claims.options import prepare
 
-    table = read_facts(facts, missing)
-    if table is not None and asks_hops(claim):
-        table = table.to_entities(missing=missing)
-    prepared = prepare(claim, table, **given)
+    prepared = prepare(claim, read_facts(facts, missing, claim), **given)
     model = built(prepared.experiment.claim, prepared.instance)
     typed = bool(prepared.parameters.get("typed", False))
-    return _Weighed(model, prepared.facts, prepared.instance.samples(), typed)
+    return _Weights(model, prepared.facts, prepared.instance.samples(), typed)
 
 
-def _certified(weighed: _Weighed, at_least: Any, out: str | None) -> dict[str, Any]:
+def _certified(weights: _Weights, at_least: Any, out: str | None) -> dict[str, Any]:
     """Writes certificates, lets Coq run them, and asks the ordinary checker where no codebook will do."""
     from georecall.verify.proofs.certificate import accepted, certificate, write_certificate
     from georecall.verify.recall.weights import check_recall
     from georecall.verify.usage import UsageError
 
-    model, facts, asked, typed = weighed
+    model, facts, asked, typed = weights
     if out is not None and Path(out).exists() and not Path(out).is_dir():
         raise UsageError(f"cannot write to {out}: it is no folder")
     tried: list[Any] = []
@@ -230,13 +218,11 @@ def _certified(weighed: _Weighed, at_least: Any, out: str | None) -> dict[str, A
         "assumptions": taken and taken[1],
         "out": out,
         "seconds": round(time.perf_counter() - began, 2),
-        "witness": _witness(verdict) if wrong else None,
+        "witness": str(verdict.witness or f"the least is {verdict.min_margin}, by the ordinary checker")
+        if wrong
+        else None,
         "reason": None if taken or wrong else _why(found, verdict),
     }
-
-
-def _witness(verdict: Any) -> str:
-    return str(verdict.witness or f"the least is {verdict.min_margin}, by the ordinary checker")
 
 
 def _why(found: Any, verdict: Any) -> str:

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from georecall.verify.cli.options import Count, input_errors
-from georecall.verify.cli.sweep import store_errors
+from georecall.verify.cli.options import JSON, SEED, Count, input_errors, store_errors
 
 if TYPE_CHECKING:
     from georecall.verify.report import Content
@@ -26,9 +25,9 @@ _REFUTED, _OPEN = 1, 3
 @click.option("--results", metavar="FILE.sqlite", help="Draw from this file of `sweep capacity`.")
 @click.option("--hops", metavar="FILE.sqlite", help="Draw from this file of `sweep hops`.")
 @click.option("--learned", metavar="FILE.sqlite", help="Draw from this file of `sweep learned`.")
-@click.option("--seed", type=Count(), default=0, show_default=True, help="Seed of the random draws.")
+@SEED
 @click.option("--workers", type=Count(), default=1, show_default=True, help="Processes for the sweeps.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, timings included.")
+@JSON
 def command(
     out: str,
     preset: str,

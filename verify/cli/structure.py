@@ -5,11 +5,39 @@ from typing import Any
 
 import click
 
-from georecall.verify.cli.complete import Word, data_sets
-from georecall.verify.cli.options import Count, input_errors, read_facts
-from georecall.verify.cli.training_options import training_errors
+from georecall.verify.cli.options import SEED, answering, facts_option, input_errors, read_facts, refusals
 
 _ENDINGS = (".svg", ".pdf", ".png")
+
+
+def _show(whole: dict[str, Any]) -> None:
+    from georecall.verify.cli.terminal import console, escape, table
+    from georecall.verify.learned.measured import Structure
+
+    to, found = console(), Structure(whole)
+    sizes = (f"{whole[name]} {name.removeprefix('n_')}" for name in ("subjects", "relations", "n_attributes"))
+    to.print(f"[bold]structure[/bold]  {', '.join(sizes)}")
+    shown = table("measure", "value", "controls", "what it is")
+    for row in found.rows:
+        shown.add_row(*row)
+    to.print(shown)
+    for note in found.notes:
+        style = "red" if note.split()[0] in whole["fit_fails"] else None
+        to.print(f"  {escape(note)}", soft_wrap=True, style=style)
+    if "selector_rank" in whole:
+        to.print(f"  {_selector(whole)}", soft_wrap=True)
+    if whole["figure"]:
+        to.print(f"  wrote {escape(whole['figure'])}", soft_wrap=True)
+
+
+def _selector(whole: dict[str, Any]) -> str:
+    """What the floor of exact selectors says of this one."""
+    rank, floor = whole["selector_rank"], whole["selector_floor"]
+    neurons = f"{whole['selector_switched']} of {whole['selector_width']} neurons"
+    switched = f"relations switch {neurons}, rank {rank}"
+    if whole["selector_exact"]:
+        return f"selector: {switched}; an exact one has rank (R-1) m = {floor} or more: it may be exact"
+    return f"selector: {switched}, below (R-1) m = {floor}: it is not exact, and escapes the floor of those"
 
 
 @click.command(name="structure")
@@ -18,16 +46,11 @@ _ENDINGS = (".svg", ".pdf", ".png")
 @click.option("--vectors", metavar="E.npy", help="Subjects' vectors alone, shape (N, d).")
 @click.option("--attributes", metavar="U.npy", help="With --vectors: the attributes', shape (|A|, m).")
 @click.option("--answers", metavar="A.npy", help="The facts as numbers, int64, shape (R, N).")
-@click.option(
-    "--facts",
-    type=Word(data_sets, files=True),
-    metavar="FILE|NAME",
-    help="The facts from a file, or a shipped data set.",
-)
-@click.option("--seed", type=Count(), default=0, show_default=True, help="Of held-out subjects and controls.")
+@facts_option()
+@SEED
 @click.option("--figure", metavar="FILE.svg", help="Also draw it: .svg, .pdf or .png.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(seed: int, figure: str | None, as_json: bool, **given: str | None) -> None:
+@answering(_show)
+def command(seed: int, figure: str | None, **given: str | None) -> dict[str, Any]:
     """Measure superposition, probes, swaps, gating, alignment and transfer, each beside its controls.
 
     And the selector: how many neurons relations switch, and whether that is an exact selector's (C1, Width).
@@ -39,7 +62,7 @@ def command(seed: int, figure: str | None, as_json: bool, **given: str | None) -
 
     What does not apply to the model is named with the reason.
     """  # noqa: D301 (click wants the backspace)
-    from georecall.verify.cli.output import print_json, progress_bar
+    from georecall.verify.cli.output import progress_bar
 
     if sum(given[name] is not None for name in ("model", "construction", "vectors")) != 1:
         raise click.UsageError("whose structure? give one of --model, --construction and --vectors")
@@ -49,15 +72,11 @@ def command(seed: int, figure: str | None, as_json: bool, **given: str | None) -
         raise click.UsageError("--attributes goes with --vectors: a model's are its unembedding")
     if figure is not None and not figure.endswith(_ENDINGS):
         raise click.UsageError(f"--figure must end in {', '.join(_ENDINGS)}, got {figure}")
-    with input_errors(), training_errors(), progress_bar("measuring"):
+    with input_errors(), progress_bar("measuring"), refusals():
         from georecall.verify.learned import structure
-        from georecall.verify.usage import UsageError
 
-        try:
-            model, facts, attributes = _read(given)
-            found = structure(model, facts, attributes=attributes, seed=seed)
-        except ValueError as error:
-            raise UsageError(str(error)) from error
+        model, facts, attributes = _read(given)
+        found = structure(model, facts, attributes=attributes, seed=seed)
     about = {name: value for name, value in given.items() if value is not None}
     whole = about | {
         "subjects": facts.n_subjects,
@@ -69,10 +88,7 @@ def command(seed: int, figure: str | None, as_json: bool, **given: str | None) -
     }
     if figure is not None:
         _draw(whole, figure)
-    if as_json:
-        print_json(whole)
-    else:
-        _print(whole)
+    return whole
 
 
 def _read(given: dict[str, str | None]) -> tuple[Any, Any, Any]:
@@ -84,14 +100,11 @@ def _read(given: dict[str, str | None]) -> tuple[Any, Any, Any]:
     from georecall.verify.recall.construction import load_construction
 
     facts = read_facts(given["facts"], None)
-    answers = None if given["answers"] is None else load_answers(given["answers"])
-    if given["model"] is not None:
-        model = load_safetensors(given["model"])
-        if answers is not None:
-            facts = FactTable(answers, n_attributes=model.d_vocab_out)
+    model = None if given["model"] is None else load_safetensors(given["model"])
+    if given["answers"] is not None:
+        facts = FactTable(load_answers(given["answers"]), n_attributes=getattr(model, "d_vocab_out", None))
+    if model is not None:
         return model, facts, None
-    if answers is not None:
-        facts = FactTable(answers)
     assert facts is not None
     if given["construction"] is not None:
         made: Any = load_construction(given["construction"])(facts)
@@ -122,17 +135,6 @@ def _array(path: str) -> Any:
     return found
 
 
-def _selector(whole: dict[str, Any]) -> str:
-    """What the floor of exact selectors says of this one."""
-    rank, floor = whole["selector_rank"], whole["selector_floor"]
-    switched = (
-        f"relations switch {whole['selector_switched']} of {whole['selector_width']} neurons, rank {rank}"
-    )
-    if whole["selector_exact"]:
-        return f"selector: {switched}; an exact one has rank (R-1) m = {floor} or more: it may be exact"
-    return f"selector: {switched}, below (R-1) m = {floor}: it is not exact, and escapes the floor of those"
-
-
 def _draw(whole: dict[str, Any], path: str) -> None:
     from georecall.verify.figures.structure import draw_structure
     from georecall.verify.figures.style import save
@@ -142,25 +144,3 @@ def _draw(whole: dict[str, Any], path: str) -> None:
         save(draw_structure(whole), path, title="Structure of a model", about=about)
     except OSError as error:
         raise click.ClickException(f"cannot write {path}: {error}") from error
-
-
-def _print(whole: dict[str, Any]) -> None:
-    from georecall.verify.cli.terminal import console, escape, table
-    from georecall.verify.learned.measured import Structure
-
-    to, found = console(), Structure(whole)
-    what = ", ".join(
-        f"{whole[name]} {name.removeprefix('n_')}" for name in ("subjects", "relations", "n_attributes")
-    )
-    to.print(f"[bold]structure[/bold]  {what}")
-    shown = table("measure", "value", "controls", "what it is")
-    for row in found.rows:
-        shown.add_row(*row)
-    to.print(shown)
-    for note in found.notes:
-        style = "red" if note.split()[0] in whole["fit_fails"] else None
-        to.print(f"  {escape(note)}", soft_wrap=True, style=style)
-    if "selector_rank" in whole:
-        to.print(f"  {_selector(whole)}", soft_wrap=True)
-    if whole["figure"]:
-        to.print(f"  wrote {escape(whole['figure'])}", soft_wrap=True)

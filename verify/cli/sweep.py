@@ -1,22 +1,27 @@
 """`georecall sweep`: grids of measurements into one results file."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from functools import wraps
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from georecall.verify.cli.complete import Word, constructions
-from georecall.verify.cli.options import Count, CountList, in_one, input_errors
+from georecall.verify.cli.complete import Word
+from georecall.verify.cli.options import SEED, answering, count, counts, input_errors, refusals, store_errors
 from georecall.verify.cli.training_options import KIND
 
 if TYPE_CHECKING:
     from georecall.verify.sweep import Cell
 
 Counts = tuple[int, ...]
+
+
+def _show(report: dict[str, Any]) -> None:
+    held = f"{report['out']} holds {report['rows']} cells"
+    click.echo(f"{held}, among them all {report['cells']} of this sweep")
 
 
 def sweeping(
@@ -31,15 +36,15 @@ def sweeping(
     """
 
     def commanded(cells_of: Callable[..., "list[Cell]"]) -> Callable[..., None]:
-        @click.option("--seed", type=Count(), default=0, show_default=True, help="Seed of the random draws.")
+        @SEED
         @click.option(
             "--preset", type=click.Choice(["quick", "paper", *further]), help=f"The cells behind {shows}."
         )
         @click.option("--out", required=True, metavar="FILE.sqlite", help="Results file; made, or continued.")
-        @click.option("--workers", type=Count(), default=1, show_default=True, help="Processes to use.")
+        @count("--workers", "Processes to use.", default=1, show_default=True)
         @click.option("--scheduler", metavar="ADDRESS", help="Use the Dask cluster at this address instead.")
         @click.option("--rows", metavar="FILE.csv", help="Also write all rows of the file, without timings.")
-        @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+        @answering(_show)
         @wraps(cells_of)
         def sweep(
             seed: int,
@@ -48,13 +53,17 @@ def sweeping(
             workers: int,
             scheduler: str | None,
             rows: str | None,
-            as_json: bool,
             **options: Any,
-        ) -> None:
+        ) -> dict[str, Any]:
             given = {name: value for name, value in options.items() if value not in (None, ())}
-            if seed < 0:
-                raise click.UsageError(f"--seed must be at least 0, got {seed}")
-            with input_errors(), store_errors():
+            for name, n, least in ("seed", seed, 0), ("workers", workers, 1):
+                if n < least:
+                    raise click.UsageError(f"--{name} must be at least {least}, got {n}")
+            if rows is not None and _same(rows, out):
+                raise click.UsageError(
+                    f"--rows and --out are one file, {out}: the rows would replace the results"
+                )
+            with input_errors(), store_errors(), refusals():
                 if preset is None:
                     cells = cells_of(seed, **given)
                 elif given:
@@ -65,11 +74,41 @@ def sweeping(
                     cells = getattr(import_module("georecall.verify.sweep"), presets)[preset](seed)
                     for figure in FIGURES.values():
                         cells += figure.cells(preset, seed) if figure.sweep == cells_of.__name__ else []
-            _sweep(cells, out, workers, scheduler, rows, as_json)
+            return _swept(cells, out, workers, scheduler, rows)
 
         return sweep
 
     return commanded
+
+
+def _swept(
+    cells: "list[Cell]", out: str, workers: int, scheduler: str | None, rows: str | None
+) -> dict[str, Any]:
+    """Measures cells into a results file and says what it holds."""
+    from georecall.verify.cli.output import progress_bar
+
+    with input_errors(), store_errors(), progress_bar("sweeping") as progress:
+        from georecall.theory.tools.files import replacing
+        from georecall.verify.cli.forecast import of_cells, tell
+        from georecall.verify.executors import cluster
+        from georecall.verify.sweep import Store, sweep
+
+        with Store(out) as store:
+            if scheduler is None:
+                tell(of_cells(cell for cell in set(cells) if cell not in store), workers)
+            with nullcontext(None) if scheduler is None else cluster(scheduler) as executor:
+                sweep(cells, store, workers=workers, executor=executor, progress=progress)
+            n_rows = len(store.rows())
+            if rows is not None:
+                with replacing(rows) as temporary:
+                    temporary.write_text(store.csv(), encoding="utf-8")
+    return {"out": out, "cells": len(set(cells)), "rows": n_rows, "csv": rows}
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two names are of one file, perhaps to be made, or of one that is there, as hard links are."""
+    there = os.path.exists(one) and os.path.exists(other)
+    return os.path.samefile(one, other) if there else os.path.realpath(one) == os.path.realpath(other)
 
 
 @click.group(name="sweep", no_args_is_help=False)
@@ -84,25 +123,19 @@ def command() -> None:
 @click.option(
     "--construction",
     "constructions",
-    type=Word(constructions),
+    type=Word("georecall.constructions", "CONSTRUCTIONS"),
     multiple=True,
     help="What to measure, several times for several; default single-hop-dense.",
 )
-@click.option("--subjects", type=CountList(), multiple=True, callback=in_one, help="N, also several: 64,128.")
-@click.option(
-    "--relations", type=CountList(), multiple=True, callback=in_one, help="R, also several; default 4."
-)
-@click.option(
-    "--dimension",
-    "dimensions",
-    type=CountList(),
-    multiple=True,
-    callback=in_one,
-    help="Measure the success probability here; without it, search for the threshold.",
+@counts("--subjects", says="N, also several: 64,128.")
+@counts("--relations", says="R, also several; default 4.")
+@counts(
+    *("--dimension", "dimensions"),
+    says="Measure the success probability here; without it, search for the threshold.",
 )
 @click.option("--level", type=float, help="Success probability searched for; default 0.5.")
 @click.option("--share", help="Share of facts a success recalls; default 1.")
-@click.option("--trials", type=Count(), help="Most draws at one dimension; default 200.")
+@count("--trials", "Most draws at one dimension; default 200.")
 @sweeping("PRESETS", "the figures")
 def capacity(
     seed: int,
@@ -111,9 +144,8 @@ def capacity(
     relations: Counts = (4,),
     dimensions: Counts = (),
     constructions: tuple[str, ...] = ("single-hop-dense",),
-    level: float = 0.5,
-    share: str = "1",
     trials: int = 200,
+    **searched: Any,
 ) -> "list[Cell]":
     """Measure how many dimensions recall takes.
 
@@ -129,26 +161,16 @@ def capacity(
     from georecall.verify.sweep import capacity_cells
 
     _check_counts(subjects, *relations, *dimensions, trials)
-    try:
-        return capacity_cells(
-            constructions,
-            subjects,
-            relations,
-            dimensions=dimensions,
-            level=level,
-            share=share,
-            trials=trials,
-            seed=seed,
-        )
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
+    return capacity_cells(
+        constructions, subjects, relations, dimensions=dimensions, trials=trials, seed=seed, **searched
+    )
 
 
 @command.command(name="hops", short_help="Measure dimension against depth (C5).")
-@click.option("--subjects", type=Count(), help="N, entities; default 64.")
-@click.option("--relations", type=Count(), help="R, relations at every hop; default 3.")
-@click.option("--hops", type=Count(), help="Most hops, and every number up to it; default 4.")
-@click.option("--most", type=Count(), help="Dimensions beyond this are left out; default 20000.")
+@count("--subjects", "N, entities; default 64.")
+@count("--relations", "R, relations at every hop; default 3.")
+@count("--hops", "Most hops, and every number up to it; default 4.")
+@count("--most", "Dimensions beyond this are left out; default 20000.")
 @sweeping("HOP_PRESETS", "the figure `depth`")
 def hops(
     seed: int, *, subjects: int = 64, relations: int = 3, hops: int = 4, most: int = 20000
@@ -161,27 +183,16 @@ def hops(
 
 
 @command.command(name="learned", short_help="Train models, measure transfer (C9).")
-@click.option(
-    "--subjects", type=CountList(), multiple=True, callback=in_one, help="N = |A|, also several: 64,128,256."
-)
-@click.option(
-    "--relations", type=CountList(), multiple=True, callback=in_one, help="R, also several; default 2."
-)
-@click.option(
-    "--dimension",
-    "dimensions",
-    type=CountList(),
-    multiple=True,
-    callback=in_one,
-    help="d per relation; default 20.",
-)
-@click.option("--seeds", type=Count(), help="Training runs per point, from --seed on; default 3.")
-@click.option("--width", type=Count(), help="Neurons per dimension; default 4.")
-@click.option("--tables", type=Count(), help="Tables of bijections that share the attributes; default 1.")
+@counts("--subjects", says="N = |A|, also several: 64,128,256.")
+@counts("--relations", says="R, also several; default 2.")
+@counts("--dimension", "dimensions", says="d per relation; default 20.")
+@count("--seeds", "Training runs per point, from --seed on; default 3.")
+@count("--width", "Neurons per dimension; default 4.")
+@count("--tables", "Tables of bijections that share the attributes; default 1.")
 @click.option("--attributes", type=KIND, help="Attribute vectors; default on a sphere.")
 @click.option("--noise", type=float, help="On the subjects' embeddings, in units of their size; default 0.6.")
 @click.option("--weight-decay", type=float, help="AdamW's; default 0.6.")
-@click.option("--steps", type=Count(), help="Of AdamW; default 1500.")
+@count("--steps", "Of AdamW; default 1500.")
 @sweeping(
     "LEARNED_PRESETS",
     "the figures about training",
@@ -199,71 +210,18 @@ def learned(
 ) -> "list[Cell]":
     """Train models and measure structure and transfer (C9; extra `learn`)."""
     from georecall.constructions.training.recipe import Recipe
-    from georecall.verify.sweep import Cell
-    from georecall.verify.sweep.learned import runs
+    from georecall.verify.sweep.learned_grids import runs
 
     _check_counts(subjects, *relations, *dimensions, seeds, settings.get("tables", 1), width)
-    try:
-        Recipe(dimension=1, width=1, **{n: v for n, v in settings.items() if n != "tables"})
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
-    grid = runs(
+    Recipe(dimension=1, width=1, **{n: v for n, v in settings.items() if n != "tables"})
+    return runs(
         subjects, relations, dimensions, seeds=seeds, seed=seed, width_per_dimension=width, **settings
     )
-    return [Cell.of(kind, **parameters) for kind, parameters in grid]
-
-
-def _sweep(
-    cells: "list[Cell]", out: str, workers: int, scheduler: str | None, rows: str | None, as_json: bool
-) -> None:
-    """Measures cells into a results file and says what it holds."""
-    from georecall.verify.cli.output import print_json, progress_bar
-
-    if workers < 1:
-        raise click.UsageError(f"--workers must be at least 1, got {workers}")
-    if rows is not None and (os.path.realpath(rows) == os.path.realpath(out) or _same(rows, out)):
-        raise click.UsageError(f"--rows and --out are one file, {out}: the rows would replace the results")
-    with input_errors(), store_errors(), progress_bar("sweeping") as progress:
-        from georecall.theory.tools.files import replacing
-        from georecall.verify.cli.forecast import of_cells, tell
-        from georecall.verify.executors import cluster
-        from georecall.verify.sweep import Store, sweep
-
-        with Store(out) as store:
-            if scheduler is None:
-                tell(of_cells(cell for cell in set(cells) if cell not in store), workers)
-            with nullcontext(None) if scheduler is None else cluster(scheduler) as executor:
-                sweep(cells, store, workers=workers, executor=executor, progress=progress)
-            table = store.rows()
-            if rows is not None:
-                with replacing(rows) as temporary:
-                    temporary.write_text(store.csv(), encoding="utf-8")
-    report = {"out": out, "cells": len(set(cells)), "rows": len(table), "csv": rows}
-    if as_json:
-        print_json(report)
-    else:
-        click.echo(f"{out} holds {len(table)} cells, among them all {len(set(cells))} of this sweep")
-
-
-def _same(one: str, other: str) -> bool:
-    """Whether two names are of one file that is there, as hard links are."""
-    return os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other)
-
-
-@contextmanager
-def store_errors() -> Iterator[None]:
-    """Turns errors about results files, clusters and measurements into one line and exit status 2."""
-    from georecall.verify.sweep import SweepError
-
-    try:
-        yield
-    except (OSError, SweepError) as error:
-        raise click.ClickException(str(error)) from error
 
 
 def _check_counts(subjects: Counts, *others: int) -> None:
     if not subjects:
         raise click.UsageError("--subjects says which N to measure; or take a --preset")
-    for count in (*subjects, *others):
-        if count < 1:
-            raise click.UsageError(f"numbers of things must be at least 1, got {count}")
+    for n in (*subjects, *others):
+        if n < 1:
+            raise click.UsageError(f"numbers of things must be at least 1, got {n}")

@@ -19,11 +19,11 @@ def console() -> Console:
     return to
 
 
-def table(*headers: str, **looks: Any) -> Table:
-    """A table without a frame, whose columns fold."""
+def table(*headers: str, numbers: bool = False, **looks: Any) -> Table:
+    """A table without a frame, whose columns fold; those of numbers, all but the first, end at the right."""
     made = Table(box=None, header_style="dim", **looks)
-    for header in headers:
-        made.add_column(header, overflow="fold")
+    for i, header in enumerate(headers):
+        made.add_column(header, justify="right" if numbers and i else "left", overflow="fold")
     return made
 
 

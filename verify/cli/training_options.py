@@ -1,13 +1,10 @@
 """Options of the commands that train, and what they come to: facts and settings."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from georecall.verify.cli.complete import Word, data_sets
-from georecall.verify.cli.options import Count, read_facts
+from georecall.verify.cli.options import MISSING, SEED, count, facts_option, read_facts, refusals, together
 
 if TYPE_CHECKING:
     from georecall.constructions.training.recipe import Recipe
@@ -16,37 +13,26 @@ if TYPE_CHECKING:
 KIND = click.Choice(["learned", "sphere", "frozen"])
 _PRESETS = click.Choice(["quick", "every-table", "four-relations"])
 
-
-def training_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Which facts, and how to train on them."""
-    options = (
-        click.option("--subjects", type=Count(), help="N of random bijections; default 512."),
-        click.option("--relations", type=Count(), help="R of random bijections; default 2."),
-        click.option(
-            "--facts",
-            type=Word(data_sets, files=True),
-            metavar="FILE|NAME",
-            help="Facts from a file, or a shipped data set.",
-        ),
-        click.option("--missing", type=click.Choice(["unknown"]), help="Fill missing cells with 'unknown'."),
-        click.option("--seed", type=Count(), default=0, show_default=True, help="Of table and training."),
-        click.option("--preset", type=_PRESETS, help="Facts and settings that show the effect."),
-        click.option("--dimension", type=Count(), help="d of embeddings; default 20 R."),
-        click.option("--width", type=Count(), help="Neurons; default 4 d."),
-        click.option("--attributes", type=KIND, help="Attribute vectors; default learned on a sphere."),
-        click.option("--embeddings", type=KIND, help="Subjects' embeddings; default learned on a sphere."),
-        click.option("--attention", type=click.Choice(["uniform", "trained"]), help="Default uniform."),
-        click.option("--residual", is_flag=True, default=None, help="Add the MLP's output to x."),
-        click.option("--noise", type=float, help="On embeddings, in units of their size; default 0.6."),
-        click.option("--weight-decay", type=float, help="AdamW's; default 0.3."),
-        click.option("--steps", type=Count(), help="Of AdamW; default 2000."),
-        click.option("--batch", type=Count(), help="Subjects per step, 0 for all; default 256."),
-        click.option("--checkpoint", metavar="FILE", help="State of the training; made, or continued."),
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
-    )
-    for option in reversed(options):
-        function = option(function)
-    return function
+training_options = together(
+    count("--subjects", "N of random bijections; default 512."),
+    count("--relations", "R of random bijections; default 2."),
+    facts_option(),
+    MISSING,
+    SEED,
+    click.option("--preset", type=_PRESETS, help="Facts and settings that show the effect."),
+    count("--dimension", "d of embeddings; default 20 R."),
+    count("--width", "Neurons; default 4 d."),
+    click.option("--attributes", type=KIND, help="Attribute vectors; default learned on a sphere."),
+    click.option("--embeddings", type=KIND, help="Subjects' embeddings; default learned on a sphere."),
+    click.option("--attention", type=click.Choice(["uniform", "trained"]), help="Default uniform."),
+    click.option("--residual", is_flag=True, default=None, help="Add the MLP's output to x."),
+    click.option("--noise", type=float, help="On embeddings, in units of their size; default 0.6."),
+    click.option("--weight-decay", type=float, help="AdamW's; default 0.3."),
+    count("--steps", "Of AdamW; default 2000."),
+    count("--batch", "Subjects per step, 0 for all; default 256."),
+    click.option("--checkpoint", metavar="FILE", help="State of the training; made, or continued."),
+)
+"""Which facts, and how to train on them."""
 
 
 def asked(
@@ -67,7 +53,6 @@ def asked(
     from georecall.verify.claims.gradient_descent import DEFAULT_TABLE
     from georecall.verify.claims.options import facts_asked
     from georecall.verify.learned.run import PRESETS
-    from georecall.verify.usage import UsageError
 
     given = {name: value for name, value in settings.items() if value is not None}
     if "embeddings" in given:
@@ -85,18 +70,5 @@ def asked(
         raise FactsError("training takes at least two subjects and two attributes")
     if given.get("dimension", 1) >= 1 and "width" not in given:
         given["width"] = 4 * given.get("dimension", recipe_for(found).dimension)
-    try:
+    with refusals():
         return found, replace(recipe_for(found, seed), **given)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-
-
-@contextmanager
-def training_errors() -> Iterator[None]:
-    """Turns a missing extra and an unusable checkpoint into one line and exit status 2."""
-    from georecall.theory.tools.errors import CheckpointError, MissingExtraError
-
-    try:
-        yield
-    except (MissingExtraError, CheckpointError) as error:
-        raise click.ClickException(str(error)) from error

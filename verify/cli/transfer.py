@@ -4,98 +4,17 @@ from typing import Any
 
 import click
 
-from georecall.verify.cli.options import Count, input_errors
-from georecall.verify.cli.training_options import asked, training_errors, training_options
+from georecall.verify.cli.options import answering, count, input_errors, refusals
+from georecall.verify.cli.training_options import asked, training_options
 
 _PROCEDURES = ("superposition", "inverse", "training")
 
 
-@click.command(name="transfer")
-@training_options
-@click.option("--model", metavar="M.safetensors", help="A saved model instead of a new one.")
-@click.option("--answers", metavar="A.npy", help="With --model: the answers it was made for, shape (R, N).")
-@click.option(
-    "--procedure",
-    "procedures",
-    type=click.Choice(_PROCEDURES),
-    multiple=True,
-    help="Of making new embeddings; several times for several; default all three.",
-)
-@click.option("--tables", type=Count(), default=1, show_default=True, help="New tables to average over.")
-def command(
-    seed: int,
-    model: str | None,
-    answers: str | None,
-    procedures: tuple[str, ...],
-    tables: int,
-    checkpoint: str | None,
-    as_json: bool,
-    **training: Any,
-) -> None:
-    """Answer new bijections by new subject embeddings alone, everything else frozen (extra `learn`).
-
-    \b
-    georecall transfer --preset quick
-    georecall transfer --model model.safetensors --answers model.answers.npy --procedure superposition
-
-    Beside each procedure stands what it makes of an untrained MLP: where that succeeds too, the procedure
-    shows nothing of what was learned.
-    """  # noqa: D301 (click wants the backspace)
-    from georecall.verify.cli.output import print_json, progress_bar
-
-    if tables < 1:
-        raise click.UsageError(f"--tables must be at least 1, got {tables}")
-    with input_errors(), training_errors(), progress_bar("training") as progress:
-        from georecall.verify.learned import transfers
-        from georecall.verify.usage import UsageError
-
-        if model is not None:
-            if any(value is not None for value in (checkpoint, *training.values())):
-                raise click.UsageError("--model takes its facts from --answers and is not trained again")
-            weights, table = _loaded(model, answers)
-        else:
-            if answers is not None:
-                raise click.UsageError("--answers goes with --model")
-            from georecall.constructions.gradient_descent import trained
-
-            table, recipe = asked(seed, **training)
-            weights = trained(table, recipe, checkpoint=checkpoint, progress=progress)
-        try:
-            found = transfers(weights, table, procedures=procedures or _PROCEDURES, tables=tables, seed=seed)
-        except ValueError as error:
-            raise UsageError(str(error)) from error
-        if all("not_applicable" in row for row in found.values()):
-            reasons = "; ".join(f"{name}: {row['not_applicable']}" for name, row in found.items())
-            raise UsageError(f"nothing that was asked for applies to this model: {reasons}")
-    if as_json:
-        print_json({"n_facts": table.n_facts, "tables": tables, "seed": seed, "procedures": found})
-    else:
-        _print(found)
-
-
-def _loaded(path: str, answers: str | None) -> Any:
-    from georecall.constructions.files.loading import load_safetensors
-    from georecall.constructions.files.reading import load_answers
-    from georecall.theory.facts.fact_table import FactTable
-    from georecall.verify.margins.margins import check_fits
-    from georecall.verify.usage import UsageError
-
-    if answers is None:
-        raise click.UsageError("--model needs the answers that it was made for: --answers A.npy")
-    try:
-        model = load_safetensors(path)
-        facts = FactTable(load_answers(answers), n_attributes=model.d_vocab_out)
-        check_fits(model, facts)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-    return model, facts
-
-
-def _print(found: dict[str, dict[str, Any]]) -> None:
+def _show(answer: dict[str, Any]) -> None:
     from georecall.verify.cli.terminal import console, table
     from georecall.verify.learned.measured import share
 
-    to = console()
+    to, found = console(), answer["procedures"]
     shown = table("procedure", "transfer", "untrained MLP", "shuffled", "random", "discriminates")
     applied = {name: row for name, row in found.items() if "not_applicable" not in row}
     for name, row in applied.items():
@@ -113,3 +32,76 @@ def _print(found: dict[str, dict[str, Any]]) -> None:
     if not all(row.get("discriminates", True) for row in applied.values()):
         told = "where a procedure does not discriminate, an untrained MLP does it too: nothing is shown"
         to.print(f"  {told}", soft_wrap=True)
+
+
+@click.command(name="transfer")
+@training_options
+@click.option("--model", metavar="M.safetensors", help="A saved model instead of a new one.")
+@click.option("--answers", metavar="A.npy", help="With --model: the answers it was made for, shape (R, N).")
+@click.option(
+    "--procedure",
+    "procedures",
+    type=click.Choice(_PROCEDURES),
+    multiple=True,
+    help="Of making new embeddings; several times for several; default all three.",
+)
+@count("--tables", "New tables to average over.", default=1, show_default=True)
+@answering(_show)
+def command(
+    seed: int,
+    model: str | None,
+    answers: str | None,
+    procedures: tuple[str, ...],
+    tables: int,
+    checkpoint: str | None,
+    **training: Any,
+) -> dict[str, Any]:
+    """Answer new bijections by new subject embeddings alone, everything else frozen (extra `learn`).
+
+    \b
+    georecall transfer --preset quick
+    georecall transfer --model model.safetensors --answers model.answers.npy --procedure superposition
+
+    Beside each procedure stands what it makes of an untrained MLP: where that succeeds too, the procedure
+    shows nothing of what was learned.
+    """  # noqa: D301 (click wants the backspace)
+    from georecall.verify.cli.output import progress_bar
+
+    if tables < 1:
+        raise click.UsageError(f"--tables must be at least 1, got {tables}")
+    with input_errors(), progress_bar("training") as progress:
+        from georecall.verify.learned import transfers
+        from georecall.verify.usage import UsageError
+
+        if model is not None:
+            if any(value is not None for value in (checkpoint, *training.values())):
+                raise click.UsageError("--model takes its facts from --answers and is not trained again")
+            weights, table = _loaded(model, answers)
+        else:
+            if answers is not None:
+                raise click.UsageError("--answers goes with --model")
+            from georecall.constructions.gradient_descent import trained
+
+            table, recipe = asked(seed, **training)
+            weights = trained(table, recipe, checkpoint=checkpoint, progress=progress)
+        with refusals():
+            found = transfers(weights, table, procedures=procedures or _PROCEDURES, tables=tables, seed=seed)
+        if all("not_applicable" in row for row in found.values()):
+            reasons = "; ".join(f"{name}: {row['not_applicable']}" for name, row in found.items())
+            raise UsageError(f"nothing that was asked for applies to this model: {reasons}")
+    return {"n_facts": table.n_facts, "tables": tables, "seed": seed, "procedures": found}
+
+
+def _loaded(path: str, answers: str | None) -> Any:
+    from georecall.constructions.files.loading import load_safetensors
+    from georecall.constructions.files.reading import load_answers
+    from georecall.theory.facts.fact_table import FactTable
+    from georecall.verify.margins.margins import check_fits
+
+    if answers is None:
+        raise click.UsageError("--model needs the answers that it was made for: --answers A.npy")
+    with refusals():
+        model = load_safetensors(path)
+        facts = FactTable(load_answers(answers), n_attributes=model.d_vocab_out)
+        check_fits(model, facts)
+    return model, facts

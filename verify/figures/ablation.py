@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from georecall.verify.figures.cells import PlotError, needed
 from georecall.verify.figures.figure import Plot
 from georecall.verify.figures.style import COLOURS, axes, legend, use
-from georecall.verify.sweep.learned import ablated
+from georecall.verify.sweep.learned_grids import ablated
 
 _MEASURES = {
     "recall": ("recall", "D", COLOURS["grey"]),

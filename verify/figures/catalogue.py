@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from georecall.theory.tools.files import replacing
 from georecall.theory.tools.modules import modules
-from georecall.theory.tools.names import meant
+from georecall.theory.tools.names import no_such
 from georecall.verify.figures.cells import PlotError
 from georecall.verify.figures.figure import Plot
 from georecall.verify.figures.style import Curves, Sheet, fit, inches, save, style
@@ -77,7 +77,7 @@ def plot(
         ValueError: another ending or width.
     """
     if kind not in FIGURES:
-        raise PlotError(f"no figure is called {kind!r}{meant(kind, FIGURES)}; there are {', '.join(FIGURES)}")
+        raise PlotError(no_such("figure", kind, FIGURES))
     wanted = FIGURES[kind]
     options = {} if relations is None else {"relations": relations}
     if unknown := options.keys() - signature(wanted.draw).parameters.keys():

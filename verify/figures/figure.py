@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from georecall.verify.sweep.cells import Cell
+from georecall.verify.sweep.cell import Cell
 
 
 def no_cells(_preset: str, _seed: int) -> list[Cell]:

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from georecall.verify.figures.cells import needed
 from georecall.verify.figures.figure import Plot
 from georecall.verify.figures.style import axes
-from georecall.verify.sweep.learned import BASE
+from georecall.verify.sweep.learned_grids import BASE
 
 _MEASURES = {"transfer": "transfer accuracy", "r2": "held-out $R^2$ of the superposition"}
 

@@ -70,7 +70,7 @@ PRESETS = {
 }
 
 
-def run(
+def train_and_measure(
     facts: FactTable,
     recipe: Recipe,
     *,

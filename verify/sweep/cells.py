@@ -1,11 +1,10 @@
-"""One cell of a sweep: a kind of measurement and its parameters, which also determine its random numbers.
+"""What each kind of cell measures.
 
 A new kind joins by a function in `KINDS`, from parameters to results; both are JSON's own types.
 """
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 from math import lgamma, log
 from typing import Any
@@ -23,40 +22,16 @@ from georecall.verify.claims.readouts import READOUTS, split_margins
 from georecall.verify.learned.language_model import language_model_cell
 from georecall.verify.margins.margins import margins
 from georecall.verify.recall.construction import load_construction
-from georecall.verify.sweep.capacity import draw_succeeds, threshold
+from georecall.verify.sweep.capacity import success, threshold
+from georecall.verify.sweep.cell import Cell, Value
 from georecall.verify.sweep.learned import learned_cell, proof_size_cell
 from georecall.verify.sweep.learned_dimension import learned_dimension_cell
 from georecall.verify.sweep.learned_hops import learned_hops_cell
-from georecall.verify.verdict.intervals import clopper_pearson
 from georecall.verify.verdict.stored_bits import subject_bits
 
 Result = dict[str, Any]
-Value = str | int | float
 
 BINS = 40  # of a histogram of margins, at most
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A kind of measurement at its parameters.
-
-    Args:
-        kind: a name of `KINDS`.
-        parameters: names and values, sorted by name.
-    """
-
-    kind: str
-    parameters: tuple[tuple[str, Value], ...]
-
-    @classmethod
-    def of(cls, kind: str, **parameters: Value) -> "Cell":
-        """The cell of that kind; parameters in any order."""
-        return cls(kind, tuple(sorted(parameters.items())))
-
-    @property
-    def key(self) -> str:
-        """Canonical JSON: the same cell has the same key everywhere."""
-        return json.dumps([self.kind, dict(self.parameters)], separators=(",", ":"), sort_keys=True)
 
 
 def measure(cell: Cell) -> Result:
@@ -73,49 +48,15 @@ def measure(cell: Cell) -> Result:
         return KINDS[cell.kind](**dict(cell.parameters))
 
 
-def success_cell(
-    construction: str,
-    n_subjects: int,
-    n_relations: int,
-    dimension: int,
-    trials: int,
-    seed: int,
-    share: str = "1",
-    error: float = 0.05,
-) -> Result:
-    """The share of draws that succeed at one dimension, with its Clopper-Pearson interval."""
-    goal = Fraction(share)
-    successes = sum(
-        draw_succeeds(construction, n_subjects, n_relations, dimension, i, seed=seed, share=goal)
-        for i in range(trials)
-    )
-    lower, upper = clopper_pearson(successes, trials, error)
-    return {"successes": successes, "lower": lower, "upper": upper}
+def success_cell(share: str = "1", **at: Any) -> Result:
+    """The share of draws that succeed at one dimension; parameters of `verify.sweep.capacity.success`."""
+    found = success(**at, share=Fraction(share))
+    return {"successes": found.successes, "lower": found.lower, "upper": found.upper}
 
 
-def threshold_cell(
-    construction: str,
-    n_subjects: int,
-    n_relations: int,
-    level: float,
-    trials: int,
-    seed: int,
-    share: str = "1",
-    error: float = 0.05,
-    precision: float = 0.02,
-) -> Result:
+def threshold_cell(share: str = "1", **at: Any) -> Result:
     """The dimension at which success crosses a probability; see `verify.sweep.capacity.threshold`."""
-    found = threshold(
-        construction,
-        n_subjects,
-        n_relations,
-        level=level,
-        share=Fraction(share),
-        trials=trials,
-        seed=seed,
-        error=error,
-        precision=precision,
-    )
+    found = threshold(**at, share=Fraction(share))
     return {
         "lower": found.lower,
         "upper": found.upper,
@@ -135,9 +76,7 @@ def recall_cell(construction: str, n_subjects: int, n_relations: int, seed: int,
         seed: of the facts.
         options: of the construction.
     """
-    facts = random_bijections(
-        n_subjects, n_relations, rng=generator(seed, "bijections", n_subjects, n_relations)
-    )
+    facts = _bijections(n_subjects, n_relations, seed)
     hops = {experiment.claim.name: experiment for experiment in MULTI_HOP}
     if construction in hops:
         instance = hops[construction].instance(facts, **options)
@@ -164,8 +103,7 @@ def hops_cell(n_subjects: int, n_relations: int, hops: int, stages: int, seed: i
     random subjects were. `floor` is C6's, untyped, at T = 1 and the other fact-dependent bits of the model,
     in bits per subject; without python-flint 0, which says nothing.
     """
-    rng = generator(seed, "bijections", n_subjects, n_relations)
-    facts = random_bijections(n_subjects, n_relations, rng=rng)
+    facts = _bijections(n_subjects, n_relations, seed)
     (experiment,) = (e for e in MULTI_HOP if e.claim.name == "hybrid-hops")
     instance = experiment.instance(facts, hops=hops, stages=stages)
     model = instance.build()
@@ -186,14 +124,17 @@ def hops_cell(n_subjects: int, n_relations: int, hops: int, stages: int, seed: i
     }
 
 
+def _bijections(n_subjects: int, n_relations: int, seed: int) -> FactTable:
+    rng = generator(seed, "bijections", n_subjects, n_relations)
+    return random_bijections(n_subjects, n_relations, rng=rng)
+
+
 def _floor(n_subjects: int, n_relations: int, hops: int, other_bits: int) -> float:
+    given = {"subjects_asked": 1, "other_bits": other_bits}
     try:
-        floor = bounds.multi_hop_untyped(
-            n_subjects, n_relations, hops, subjects_asked=1, other_bits=other_bits
-        )
+        return bounds.multi_hop_untyped(n_subjects, n_relations, hops, **given).lower_float
     except bounds.MissingExtraError:
         return 0.0
-    return floor.lower_float
 
 
 def parameters_of(model: Transformer, facts: FactTable) -> Result:

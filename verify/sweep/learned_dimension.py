@@ -6,6 +6,7 @@ from georecall.constructions.gradient_descent import trained
 from georecall.constructions.training.recipe import Recipe
 from georecall.theory.facts.fact_table import several_bijections
 from georecall.verify.learned.vectors import right
+from georecall.verify.sweep.cell import Cell, grid
 
 LARGEST = 128  # a search that gets there without success gives up
 NARROWNESS = 8  # it stops when the bracket is at most an eighth of its upper end wide, or 1
@@ -21,7 +22,7 @@ SETTINGS: dict[str, Any] = {
 
 
 def learned_dimension_cell(
-    n_attributes: int, n_relations: int, subjects: str, seed: int, width_per_dimension: int, **settings: Any
+    n_attributes: int, n_relations: int, seed: int, width_per_dimension: int, **settings: Any
 ) -> dict[str, Any]:
     """The least dimension at which one run recalls every fact, by doubling and bisection.
 
@@ -30,10 +31,10 @@ def learned_dimension_cell(
     Args:
         n_attributes: N = |A|.
         n_relations: R.
-        subjects: "sphere" or "learned"; or "frozen", the control: an MLP over random embeddings.
         seed: of table and training.
         width_per_dimension: neurons per dimension.
-        settings: the other fields of `Recipe`.
+        settings: the other fields of `Recipe`; subjects "frozen" are the control, an MLP over random
+            embeddings.
 
     Returns:
         `needed`, the least dimension tried that recalls everything, 0 if none up to `LARGEST` does; `failed`,
@@ -45,10 +46,7 @@ def learned_dimension_cell(
 
     def recalls(d: int) -> bool:
         if d not in tried:
-            kinds: Any = {"subjects": subjects}
-            recipe = Recipe(
-                dimension=d, width=width_per_dimension * d, seed=seed, batch=batch, **kinds, **settings
-            )
+            recipe = Recipe(dimension=d, width=width_per_dimension * d, seed=seed, batch=batch, **settings)
             tried[d] = bool(right(trained(facts, recipe), facts).all())
         return tried[d]
 
@@ -63,23 +61,8 @@ def learned_dimension_cell(
     return {"needed": high, "failed": low if low in tried else 0, "tried": len(tried)}
 
 
-def searches(
-    sizes: tuple[int, ...], R: int, *, seeds: int = 3, seed: int = 0
-) -> list[tuple[str, dict[str, Any]]]:
-    """Kind and parameters of the cells behind the figure `dimensions`."""
-    return [
-        (
-            "learned-dimension",
-            SETTINGS
-            | {
-                "n_attributes": N,
-                "n_relations": R,
-                "subjects": subjects,
-                "seed": seed + i,
-                "width_per_dimension": 4,
-            },
-        )
-        for subjects in ("sphere", "frozen")
-        for N in sizes
-        for i in range(seeds)
-    ]
+def searches(sizes: tuple[int, ...], R: int, *, seeds: int = 3, seed: int = 0) -> list[Cell]:
+    """The cells behind the figure `dimensions`."""
+    at: dict[str, Any] = {"n_attributes": sizes, "n_relations": R, "width_per_dimension": 4}
+    at |= {"subjects": ("sphere", "frozen"), "seed": range(seed, seed + seeds)}
+    return grid("learned-dimension", **SETTINGS, **at)

@@ -18,6 +18,7 @@ from georecall.constructions.training.recipe import Recipe
 from georecall.theory.facts.fact_table import FactTable, several_bijections
 from georecall.theory.facts.strings import letters, spelled, string_answers
 from georecall.theory.tools.randomness import generator
+from georecall.verify.sweep.cell import Cell, grid
 
 HELD_OUT = 0.2
 SETTINGS: dict[str, Any] = {"learning_rate": 0.01, "weight_decay": 0.01, "noise": 0.0, "steps": 2000}
@@ -93,21 +94,7 @@ def chained(steps: NDArray[np.int64], strings: NDArray[np.int64]) -> NDArray[np.
     return reached
 
 
-def chains(hops: tuple[int, ...], *, seeds: int = 3, seed: int = 0) -> list[tuple[str, dict[str, Any]]]:
-    """Kind and parameters of the cells behind the README's figures: N = 64, R = 2."""
-    return [
-        (
-            "learned-hops",
-            SETTINGS
-            | {
-                "n_entities": 64,
-                "n_relations": 2,
-                "hops": k,
-                "dimension": 64,
-                "width": 256,
-                "seed": seed + i,
-            },
-        )
-        for k in hops
-        for i in range(seeds)
-    ]
+def chains(hops: tuple[int, ...], *, seeds: int = 3, seed: int = 0) -> list[Cell]:
+    """The cells behind the README's figures: N = 64, R = 2."""
+    at: dict[str, Any] = {"n_entities": 64, "n_relations": 2, "hops": hops, "dimension": 64, "width": 256}
+    return grid("learned-hops", **SETTINGS, **at, seed=range(seed, seed + seeds))

@@ -1,6 +1,6 @@
 """The cells behind the figures: a quick set that takes less than a minute, and the one in the README."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from itertools import product
 from typing import Any
@@ -11,9 +11,9 @@ from georecall.theory.numbers.dense import closed_form_length, exact_length
 from georecall.theory.tools.names import meant
 from georecall.verify.claims.readouts import READOUTS
 from georecall.verify.learned.language_model import N_LAYERS
-from georecall.verify.sweep.cells import Cell
-from georecall.verify.sweep.learned import Grid, ablation, proofs, runs, shared, variants, without_mlp, worst
+from georecall.verify.sweep.cell import Cell, Value, grid
 from georecall.verify.sweep.learned_dimension import searches
+from georecall.verify.sweep.learned_grids import ablation, proofs, runs, shared, variants, without_mlp, worst
 from georecall.verify.sweep.learned_hops import chains
 
 
@@ -24,7 +24,7 @@ def quick(seed: int = 0) -> list[Cell]:
         *_thresholds("single-hop-dense", sizes, (4,), trials=40, seed=seed, precision=0.05),
         *_thresholds("linear-memory", sizes, (1,), trials=40, seed=seed, precision=0.05),
         *_thresholds("best-linear-memory", (16, 32, 64), (1,), trials=16, seed=seed, precision=0.1),
-        *_phase((16, 32, 64, 128), 4, range(40, 161, 20), trials=20, seed=seed),
+        *_phase((16, 32, 64, 128), range(40, 161, 20), trials=20, seed=seed),
         *_recalls((16, 64, 256), 4, seed=seed),
         *_comparison((4, 8, 12), (64, 128, 192), trials=40, seed=seed),
         *_margins((64,), 4, seed=seed),
@@ -34,8 +34,8 @@ def quick(seed: int = 0) -> list[Cell]:
 def paper(seed: int = 0) -> list[Cell]:
     """The figures of the README."""
     sizes = (64, 128, 256, 512, 1024)
-    finely: dict[str, int | float] = {"trials": 200, "precision": 0.02, "seed": seed}
-    coarsely: dict[str, int | float] = {"trials": 32, "precision": 0.05, "seed": seed}
+    finely: dict[str, Value] = {"trials": 200, "precision": 0.02, "seed": seed}
+    coarsely: dict[str, Value] = {"trials": 32, "precision": 0.05, "seed": seed}
     return [
         *_thresholds("single-hop-dense", (16, 64, 256, 1024), (2, 4, 8), **finely),
         *_thresholds("single-hop-dense", (4096,), (2, 4, 8), **coarsely),
@@ -48,7 +48,7 @@ def paper(seed: int = 0) -> list[Cell]:
         *_thresholds("linear-memory", (64, 256), (4,), **finely),
         *_thresholds("best-linear-memory", (16, 32, 64, 128, 256), (1,), trials=16, seed=seed),
         *_thresholds("random-feature-memory", (64, 128, 256), (1,), **coarsely),
-        *_phase((16, 32, 64, 128, 256, 512, 1024), 4, range(20, 261, 12), trials=40, seed=seed),
+        *_phase((16, 32, 64, 128, 256, 512, 1024), range(20, 261, 12), trials=40, seed=seed),
         *_recalls((16, 64, 256, 1024, 4096), 4, seed=seed),
         *_comparison(range(4, 18), (90, 180, 270, 400, 560, 740, 1060), trials=100, seed=seed),
         *_margins((256, 1024), 4, seed=seed),
@@ -127,14 +127,13 @@ def hop_cells(
 
 def learned_quick(seed: int = 0) -> list[Cell]:
     """A corner of every figure about training, one run each: a minute of CPU."""
-    grid = runs((32, 128), (2,), (8, 20), seeds=1, seed=seed, steps=500)
-    grid += searches((32, 64), 2, seeds=1, seed=seed)
-    return [Cell.of(kind, **parameters) for kind, parameters in grid]
+    few = runs((32, 128), (2,), (8, 20), seeds=1, seed=seed, steps=500)
+    return [*few, *searches((32, 64), 2, seeds=1, seed=seed)]
 
 
 def learned_paper(seed: int = 0) -> list[Cell]:
     """The README's figures about training: the map, its variants, shared attributes, dimensions."""
-    grid = [
+    return [
         *runs((64, 128, 256, 512), (2,), (6, 10, 16, 24), seed=seed),
         *runs((128, 256, 512), (4,), (6, 10, 16, 24), seed=seed),
         *variants(512, 2, 20, seed=seed),
@@ -142,25 +141,20 @@ def learned_paper(seed: int = 0) -> list[Cell]:
         *searches((256, 512, 1024), 2, seed=seed),
         *chains((2, 3), seed=seed),
     ]
-    return [Cell.of(kind, **parameters) for kind, parameters in grid]
 
 
 def language_model(seed: int = 0) -> list[Cell]:
     """The residuals of a language model, layer by layer (extra `lm`): 40 seconds of CPU."""
-    return [Cell.of("language-model", layer=layer, seed=seed) for layer in range(N_LAYERS + 1)]
-
-
-def _of(grid: Callable[..., Grid]) -> Callable[..., list[Cell]]:
-    return lambda seed=0: [Cell.of(kind, **parameters) for kind, parameters in grid(seed=seed)]
+    return grid("language-model", layer=range(N_LAYERS + 1), seed=seed)
 
 
 LEARNED_PRESETS: dict[str, Callable[..., list[Cell]]] = {
     "quick": learned_quick,
     "paper": learned_paper,
-    "ablation": _of(ablation),
-    "without-mlp": _of(without_mlp),
-    "worst": _of(worst),
-    "proofs": _of(proofs),
+    "ablation": ablation,
+    "without-mlp": without_mlp,
+    "worst": worst,
+    "proofs": proofs,
     "language-model": language_model,
 }
 
@@ -173,73 +167,44 @@ PRESETS: dict[str, Callable[..., list[Cell]]] = {"quick": quick, "paper": paper}
 
 
 def _thresholds(
-    construction: str, sizes: tuple[int, ...], relations: tuple[int, ...], **options: int | float | str
-) -> Iterator[Cell]:
-    for R in relations:
-        for N in sizes:
-            yield Cell.of(
-                "threshold", construction=construction, n_subjects=N, n_relations=R, level=0.5, **options
-            )
+    construction: str, sizes: tuple[int, ...], relations: tuple[int, ...], **options: Value
+) -> list[Cell]:
+    at: dict[str, Any] = {"construction": construction, "n_subjects": sizes, "n_relations": relations}
+    return grid("threshold", **at, level=0.5, **options)
 
 
-def _phase(sizes: tuple[int, ...], R: int, lengths: range, **options: int) -> Iterator[Cell]:
-    for N in sizes:
-        for m in lengths:
-            yield Cell.of(
-                "success",
-                construction="single-hop-dense",
-                n_subjects=N,
-                n_relations=R,
-                dimension=m,
-                **options,
-            )
+def _phase(sizes: tuple[int, ...], lengths: range, **options: int) -> list[Cell]:
+    at: dict[str, Any] = {"construction": "single-hop-dense", "n_subjects": sizes, "n_relations": 4}
+    return grid("success", **at, dimension=lengths, **options)
 
 
-def _recalls(sizes: tuple[int, ...], R: int, seed: int) -> Iterator[Cell]:
+def _recalls(sizes: tuple[int, ...], R: int, seed: int) -> list[Cell]:
     """One verified instance of each construction at each size, at its default dimension."""
     exact = ("single-hop", "single-hop-in-place", "single-hop-narrow", "sign-code-memory")
-    for N in sizes:
-        for construction in exact:
-            yield Cell.of("recall", construction=construction, n_subjects=N, n_relations=R, seed=seed)
-        for bits in (2, 4, 8):
-            yield Cell.of(
-                "recall",
-                construction="single-hop-quantized",
-                n_subjects=N,
-                n_relations=R,
-                seed=seed,
-                bits=bits,
-            )
-        if N <= 1024:
-            yield Cell.of(
-                "recall",
-                construction="single-hop-dense",
-                n_subjects=N,
-                n_relations=R,
-                seed=seed,
-            )
-            yield Cell.of("recall", construction="linear-memory", n_subjects=R * N, n_relations=1, seed=seed)
+    small = tuple(N for N in sizes if N <= 1024)
+    at: dict[str, Any] = {"n_relations": R, "seed": seed}
+    memory = {"construction": "linear-memory", "n_subjects": tuple(R * N for N in small), "n_relations": 1}
+    return [
+        *grid("recall", construction=exact, n_subjects=sizes, **at),
+        *grid("recall", construction="single-hop-quantized", n_subjects=sizes, bits=(2, 4, 8), **at),
+        *grid("recall", construction="single-hop-dense", n_subjects=small, **at),
+        *grid("recall", **at | memory),
+    ]
 
 
-def _comparison(
-    lengths: range | tuple[int, ...], facts: tuple[int, ...], trials: int, seed: int
-) -> Iterator[Cell]:
+def _comparison(lengths: Iterable[int], facts: tuple[int, ...], trials: int, seed: int) -> list[Cell]:
     """R = 16: in place, N = 2^m subjects in 16 m dimensions; and the linear memory's thresholds."""
-    for m in lengths:
-        yield Cell.of(
-            "recall", construction="single-hop-in-place", n_subjects=2**m, n_relations=16, seed=seed
-        )
-    yield from _thresholds("linear-memory", facts, (1,), trials=trials, seed=seed, precision=0.05)
+    sizes = tuple(2**m for m in lengths)
+    return [
+        *grid("recall", construction="single-hop-in-place", n_subjects=sizes, n_relations=16, seed=seed),
+        *_thresholds("linear-memory", facts, (1,), trials=trials, seed=seed, precision=0.05),
+    ]
 
 
-def _margins(sizes: tuple[int, ...], R: int, seed: int) -> Iterator[Cell]:
-    for N in sizes:
-        for m in (exact_length(N, N, R, 0.5), closed_form_length(N, N, R, 0.5) // 2):
-            yield Cell.of(
-                "margins",
-                construction="single-hop-dense",
-                n_subjects=N,
-                n_relations=R,
-                dimension=m,
-                seed=seed,
-            )
+def _margins(sizes: tuple[int, ...], R: int, seed: int) -> list[Cell]:
+    at: dict[str, Any] = {"construction": "single-hop-dense", "n_relations": R, "seed": seed}
+    return [
+        Cell.of("margins", **at, n_subjects=N, dimension=m)
+        for N in sizes
+        for m in (exact_length(N, N, R, 0.5), closed_form_length(N, N, R, 0.5) // 2)
+    ]

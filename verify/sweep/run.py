@@ -12,7 +12,8 @@ import pandas as pd
 from georecall.theory.tools.processes import processes
 from georecall.theory.tools.progress import Progress, watched
 from georecall.verify.executors import LOOK, awaited, deserted
-from georecall.verify.sweep.cells import Cell, Result, measure
+from georecall.verify.sweep.cell import Cell
+from georecall.verify.sweep.cells import Result, measure
 from georecall.verify.sweep.store import Store
 
 _AHEAD = 2  # cells handed out per worker; the others stay free for a second process

@@ -14,7 +14,8 @@ from typing import Any
 import pandas as pd
 
 from georecall.theory.tools.version import VERSION
-from georecall.verify.sweep.cells import Cell, Result
+from georecall.verify.sweep.cell import Cell
+from georecall.verify.sweep.cells import Result
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS cells (

@@ -97,7 +97,7 @@ def test_a_check_says_it_where_its_sizes_are_large(monkeypatch, capsys, asked, l
 
 def test_more_takes_longer_and_every_claim_and_preset_has_a_forecast():
     for name in CLAIMS:
-        small, large = (of_check(name, None, False, {"subjects": N}) for N in (64, 1 << 14))
+        small, large = (of_check(name, None, {"subjects": N}) for N in (64, 1 << 14))
         assert 0 <= small <= large
     for presets in (PRESETS, HOP_PRESETS, LEARNED_PRESETS):
         assert all(of_cells(cells(0)) > 0 for cells in presets.values())
@@ -113,7 +113,7 @@ def test_learning_says_it_before_it_begins(monkeypatch, capsys):
     def begun(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("georecall.verify.learned.run.run", begun)
+    monkeypatch.setattr("georecall.verify.learned.run.train_and_measure", begun)
     assert run(["learn", "--preset", "quick"]) == 130
     assert capsys.readouterr().err.startswith("georecall: this takes about")
 

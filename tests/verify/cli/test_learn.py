@@ -66,7 +66,7 @@ def test_the_help_names_the_defaults_that_are_used():
     from georecall.theory.facts.fact_table import random_bijections
     from georecall.verify.cli.learn import command as learn
     from georecall.verify.cli.sweep import learned
-    from georecall.verify.sweep.learned import BASE
+    from georecall.verify.sweep.learned_grids import BASE
 
     recipe = recipe_for(random_bijections(512, 2, rng=np.random.default_rng(0)))
     for command, used in ((learn, recipe.described()), (learned, BASE)):

@@ -20,8 +20,8 @@ from georecall.theory.claims.symbols import R, m
 from georecall.verify.figures import FIGURES, FORMATS, PlotError, plot, theory_lines
 from georecall.verify.figures.style import COLOURS
 from georecall.verify.sweep import Cell, Store, StoreError, hop_cells, sweep
-from georecall.verify.sweep.learned import ablation, proofs, runs
 from georecall.verify.sweep.learned_dimension import searches
+from georecall.verify.sweep.learned_grids import ablation, proofs, runs
 from georecall.verify.sweep.presets import language_model
 
 
@@ -49,13 +49,13 @@ def grid() -> list[Cell]:
     return [*cells, *hop_cells(8, 4, 2)]
 
 
-def trained() -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
+def trained() -> list[tuple[Cell, dict[str, Any]]]:
     """Cells about training as if they had been measured: figures do not ask who did."""
-    cells: list[tuple[str, dict[str, Any], dict[str, Any]]] = []
-    for kind, parameters in runs((8, 16), (4,), (4, 8), seeds=1):
-        cells.append((kind, parameters, {"transfer": 0.25, "r2": -0.5}))
-    for kind, parameters in ablation(seeds=1):
-        cells.append((kind, parameters, {"recall": 1.0, "transfer": 0.25, "r2": -0.5, "swap": 0.1}))
+    cells: list[tuple[Cell, dict[str, Any]]] = []
+    for cell in runs((8, 16), (4,), (4, 8), seeds=1):
+        cells.append((cell, {"transfer": 0.25, "r2": -0.5}))
+    for cell in ablation(seeds=1):
+        cells.append((cell, {"recall": 1.0, "transfer": 0.25, "r2": -0.5, "swap": 0.1}))
     proved = {
         "about": ["tuples", "facts"] * 3,
         "method": ["brute force"] * 2 + ["intervals"] * 2 + ["norm", "residual norm"],
@@ -65,14 +65,14 @@ def trained() -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
         "operations": [9000, 800, 700, 600, 500, 550],
         "proof_seconds": [0.2, 0.1, 0.05, 0.06, 0.01, 0.02],
     }
-    for kind, parameters in proofs(seeds=1):
-        cells.append((kind, parameters, {name: json.dumps(values) for name, values in proved.items()}))
+    for cell in proofs(seeds=1):
+        cells.append((cell, {name: json.dumps(values) for name, values in proved.items()}))
     read = {"continent": 0.8, "capital": 0.6, "r2": 0.05}
     controls = {"continent_shuffled": 0.2, "capital_shuffled": 0.0, "r2_shuffled": -0.01, "r2_random": -0.02}
     for cell in language_model():
-        cells.append((cell.kind, dict(cell.parameters), read | controls))
-    for kind, parameters in searches((8, 16), 4, seeds=1):
-        cells.append((kind, parameters, {"needed": parameters["n_attributes"], "failed": 3, "tried": 4}))
+        cells.append((cell, read | controls))
+    for cell in searches((8, 16), 4, seeds=1):
+        cells.append((cell, {"needed": dict(cell.parameters)["n_attributes"], "failed": 3, "tried": 4}))
     return cells
 
 
@@ -81,8 +81,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("plots") / "results.sqlite"
     with Store(path) as store:
         sweep(grid(), store)
-        for kind, parameters, result in trained():
-            store.enter(Cell.of(kind, **parameters), result, 0.0)
+        for cell, result in trained():
+            store.enter(cell, result, 0.0)
     return path
 
 

@@ -9,9 +9,9 @@ from georecall.constructions.training.model import initial, strings
 from georecall.constructions.training.recipe import recipe_for
 from georecall.theory.facts.fact_table import FactTable, random_bijections, several_bijections
 from georecall.theory.facts.strings import letters, spelled, string_answers
-from georecall.verify.sweep import LEARNED_PRESETS, Cell, Store, measure, sweep
-from georecall.verify.sweep.learned import BASE, PLAIN, STEPS, ablated, runs, variants
+from georecall.verify.sweep import LEARNED_PRESETS, Store, measure, sweep
 from georecall.verify.sweep.learned_dimension import SETTINGS, learned_dimension_cell, searches
+from georecall.verify.sweep.learned_grids import BASE, PLAIN, STEPS, ablated, runs, variants
 from georecall.verify.sweep.learned_hops import chained, steps_of
 
 TABLE = random_bijections(8, 2, rng=np.random.default_rng(0))
@@ -36,8 +36,8 @@ def test_the_presets_hold_every_cell_once_and_all_settings_of_it():
             assert dict(cell.parameters).keys() >= {"seed", asked}
             assert json.loads(cell.key)[0] == cell.kind
     changed = variants(64, 2, 8, seeds=1)
-    base = changed[0][1]
-    assert all(sum(base.get(k) != v for k, v in parameters.items()) == 1 for _, parameters in changed[1:])
+    base, *others = (dict(cell.parameters) for cell in changed)
+    assert all(sum(base.get(k) != v for k, v in other.items()) == 1 for other in others)
 
 
 def test_the_ablation_takes_one_step_at_a_time_between_plain_defaults_and_the_recipe():
@@ -53,27 +53,26 @@ def test_the_ablation_takes_one_step_at_a_time_between_plain_defaults_and_the_re
 
 def test_without_an_mlp_a_cell_says_the_loss_and_disjoint_attributes_are_recalled(tmp_path):
     settings = {"mlp": "none", "disjoint": 1, "noise": 0.0, "steps": 500, "attributes": "learned"}
-    ((kind, parameters),) = runs([16], [2], [8], seeds=1, **settings)
-    row = measure(Cell.of(kind, **parameters))
+    (cell,) = runs([16], [2], [8], seeds=1, **settings)
+    row = measure(cell)
     assert row["recall"] == 1.0
     assert row["cross_entropy"] < 0.3  # weight decay pulls it up
-    ((kind, parameters),) = runs([16], [2], [8], seeds=1, **settings | {"disjoint": 0})
-    row = measure(Cell.of(kind, **parameters))
+    (cell,) = runs([16], [2], [8], seeds=1, **settings | {"disjoint": 0})
+    row = measure(cell)
     assert row["recall"] < 1.0
     assert row["cross_entropy"] > 0.6  # ln 2 a fact, but where both relations agree
     assert "gated" not in row
 
 
 def test_a_cell_that_is_asked_everywhere_says_the_expected_and_the_worst_transfer():
-    ((kind, parameters),) = runs([16], [2], [8], seeds=1, steps=250, everywhere=1)
-    row = measure(Cell.of(kind, **parameters))
+    (cell,) = runs([16], [2], [8], seeds=1, steps=250, everywhere=1)
+    row = measure(cell)
     assert 0 <= row["worst_transfer"] <= row["expected_transfer"] <= 1
     assert row["worst_transfer"] <= row["transfer"]
 
 
 def test_a_cell_gives_the_same_row_whenever_it_is_measured(tmp_path):
-    ((kind, parameters),) = runs([16], [2], [8], seeds=1, steps=250)
-    cell = Cell.of(kind, **parameters)
+    (cell,) = runs([16], [2], [8], seeds=1, steps=250)
     with Store(tmp_path / "a.sqlite") as one, Store(tmp_path / "b.sqlite") as two:
         sweep([cell], one)
         sweep([cell], two)
@@ -87,14 +86,18 @@ def test_a_cell_gives_the_same_row_whenever_it_is_measured(tmp_path):
 @pytest.mark.slow
 def test_the_least_dimension_is_bracketed():
     settings = SETTINGS | {"steps": 250}
-    found = learned_dimension_cell(8, 2, "sphere", 0, 4, **settings)
+    found = learned_dimension_cell(8, 2, 0, 4, subjects="sphere", **settings)
     assert 1 <= found["failed"] < found["needed"] <= 32
 
 
 def test_a_search_that_finds_nothing_says_so(monkeypatch):
     monkeypatch.setattr("georecall.verify.sweep.learned_dimension.LARGEST", 4)
     settings = SETTINGS | {"steps": 1}
-    assert learned_dimension_cell(16, 2, "frozen", 0, 1, **settings) == {"needed": 0, "failed": 4, "tried": 1}
+    assert learned_dimension_cell(16, 2, 0, 1, subjects="frozen", **settings) == {
+        "needed": 0,
+        "failed": 4,
+        "tried": 1,
+    }
 
 
 def test_a_dimension_that_was_never_tried_is_not_said_to_have_failed(monkeypatch):
@@ -102,11 +105,11 @@ def test_a_dimension_that_was_never_tried_is_not_said_to_have_failed(monkeypatch
     monkeypatch.setattr(
         "georecall.verify.sweep.learned_dimension.right", lambda model, facts: np.ones(4, dtype=bool)
     )
-    assert learned_dimension_cell(8, 2, "sphere", 0, 4, **SETTINGS) == {"needed": 3, "failed": 0, "tried": 2}
+    assert learned_dimension_cell(8, 2, 0, 4, **SETTINGS) == {"needed": 3, "failed": 0, "tried": 2}
 
 
 def test_both_kinds_of_embeddings_are_searched():
-    assert {p["subjects"] for _, p in searches((8, 16), 2)} == {"sphere", "frozen"}
+    assert {dict(cell.parameters)["subjects"] for cell in searches((8, 16), 2)} == {"sphere", "frozen"}
 
 
 def test_chains_of_single_steps_are_the_composed_answers_and_one_wrong_step_breaks_them():
@@ -148,22 +151,22 @@ def test_facts_that_are_no_strings_are_refused():
 def test_held_out_chains_are_answered_step_by_step_and_not_in_one_pass():
     from georecall.verify.sweep.learned_hops import chains
 
-    kind, parameters = chains((2,), seeds=1)[0]
-    found = measure(Cell.of(kind, **parameters))
+    found = measure(chains((2,), seeds=1)[0])
     assert (found["direct"], found["thought"], found["thought_held_out"]) == (1.0, 1.0, 1.0)
     assert found["direct_held_out"] < 0.1
 
 
 def test_proofs_of_a_trained_model_are_the_same_whenever_made_but_for_their_time(tmp_path):
-    ((_, parameters),) = runs([16], [2], [8], seeds=1, steps=250, tables=4)
-    cell = Cell.of("proof-size", **parameters)
+    (cell,) = runs([16], [2], [8], kind="proof-size", seeds=1, steps=250, tables=4)
     with Store(tmp_path / "a.sqlite") as store:
         sweep([cell], store)
         (row,) = store.rows()
         (timed,) = store.rows(timings=True)
     assert row.items() <= timed.items()
     assert timed.keys() - row.keys() == {"seconds", "version", "proof_seconds"}
-    assert row == {k: v for k, v in (parameters | measure(cell) | {"kind": cell.kind}).items() if k in row}
+    assert row == {
+        k: v for k, v in (dict(cell.parameters) | measure(cell) | {"kind": cell.kind}).items() if k in row
+    }
     certified, asked, about = (json.loads(row[name]) for name in ("certified", "asked", "about"))
     assert about[:2] == ["tuples", "facts"]
     assert asked[:2] == [2 * 16**2, 2 * 64]

@@ -4,7 +4,7 @@ import re
 from importlib.resources import as_file, files
 
 from georecall.theory.facts.fact_table import FactsError, FactTable
-from georecall.theory.tools.names import meant
+from georecall.theory.tools.names import no_such
 
 
 def names() -> list[str]:
@@ -25,8 +25,6 @@ def load(name: str) -> FactTable:
         ('symbol of Carbon', 'C')
     """
     if name not in names():
-        raise FactsError(
-            f"no data set is called {name!r}{meant(name, names())}; there are {', '.join(names())}"
-        )
+        raise FactsError(no_such("data set", name, names()))
     with as_file(files(__name__) / f"{name}.csv") as path:
         return FactTable.from_file(path)
