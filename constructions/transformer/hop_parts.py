@@ -6,7 +6,7 @@ from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import hstack, vstack
+from scipy.sparse import csr_array, hstack, vstack
 
 from georecall.constructions.codes.code import Code
 from georecall.constructions.codes.nearest import nearest_squared_distances
@@ -111,9 +111,9 @@ def silenced(space: Residual, mlp: MLP, most: float) -> MLP:
 def saturated(mlp: MLP, top: float) -> MLP:
     """Each neuron as a pair that is 0 up to top/4, and top from 3/4 top on: what softmax blurs is cut off."""
     return MLP(
-        W_in=hstack([mlp.W_in] * 2, format="csr"),
+        W_in=hstack([csr_array(mlp.W_in)] * 2, format="csr"),
         b_in=np.concatenate([mlp.b_in - top / 4, mlp.b_in - 3 * top / 4]),
-        W_out=vstack([2 * mlp.W_out, -2 * mlp.W_out], format="csr"),
+        W_out=vstack([2 * csr_array(mlp.W_out), -2 * csr_array(mlp.W_out)], format="csr"),
         b_out=mlp.b_out,
     )
 
@@ -121,9 +121,9 @@ def saturated(mlp: MLP, top: float) -> MLP:
 def beside(*mlps: MLP) -> MLP:
     """One MLP that does what several do."""
     return MLP(
-        W_in=hstack([mlp.W_in for mlp in mlps], format="csr"),
+        W_in=hstack([csr_array(mlp.W_in) for mlp in mlps], format="csr"),
         b_in=np.concatenate([mlp.b_in for mlp in mlps]),
-        W_out=vstack([mlp.W_out for mlp in mlps], format="csr"),
+        W_out=vstack([csr_array(mlp.W_out) for mlp in mlps], format="csr"),
         b_out=np.sum([mlp.b_out for mlp in mlps], axis=0),
     )
 

@@ -1,13 +1,18 @@
 """The pieces that constructions are put together from."""
 
+from math import prod
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import coo_array, csr_array
 
 from georecall.constructions.codes.code import Code, sign_code
-from georecall.constructions.transformer.layers import MLP, Attention
+from georecall.constructions.transformer.layers import MLP, Attention, Matrix
 from georecall.constructions.transformer.residual import Residual
 from georecall.theory.facts.protocol import Table
+
+_SMALL = 1 << 12  # entries of a weight up to which a dense product is faster than a sparse one
+_NOWHERE = np.arange(0)
 
 
 def placed(
@@ -21,15 +26,26 @@ def placed(
     return csr_array(coo_array((weights.ravel(), (rows.ravel(), columns.ravel())), shape=shape))
 
 
-def scaled_identity(dim: int, scale: float = 1.0) -> csr_array:
+def weight(
+    shape: tuple[int, int], rows: NDArray[np.intp], columns: NDArray[np.intp], values: ArrayLike
+) -> Matrix:
+    """The same as `placed`, an ndarray where it is so small that products are faster so."""
+    if prod(shape) > _SMALL:
+        return placed(shape, rows, columns, values)
+    dense = np.zeros(shape)
+    np.add.at(dense, (rows, columns), values)
+    return dense
+
+
+def scaled_identity(dim: int, scale: float = 1.0) -> Matrix:
     """The identity, times a scale."""
     diagonal = np.arange(dim)
-    return placed((dim, dim), diagonal, diagonal, scale)
+    return weight((dim, dim), diagonal, diagonal, scale)
 
 
 def uniform_attention(d_model: int, scale: float) -> Attention:
     """One head with W_Q = W_K = 0, which averages all positions, and W_V W_O = scale x I."""
-    nothing = csr_array((d_model, d_model), dtype=np.float64)
+    nothing = weight((d_model, d_model), _NOWHERE, _NOWHERE, 0.0)
     return Attention(
         W_Q=(nothing,),
         W_K=(nothing,),
@@ -101,9 +117,9 @@ def selector(
         b_out[block[0]] = -lift
         read, into, sign = block, block, -1.0
     select = MLP(
-        W_in=placed((space.d_model, block.size), block, neuron, sign),
+        W_in=weight((space.d_model, block.size), block, neuron, sign),
         b_in=np.full(block.size, -sign * level),
-        W_out=placed((block.size, space.d_model), neuron, into, 1.0),
+        W_out=weight((block.size, space.d_model), neuron, into, 1.0),
         b_out=b_out,
     )
     return select, read

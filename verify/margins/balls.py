@@ -46,6 +46,7 @@ U = 2.0**-53
 # then the numbers at hand bound themselves. More than float32 has: a format found for some prompts that is
 # no wider than that is right for all.
 _DIGITS_KEPT = 30
+_SMALL = 1 << 12  # entries up to which a sparse weight is multiplied faster if it is dense
 _WORTH = 1 << 16  # entries of a product from which it is worth while to look for a faster way
 TINY = 2.0**-1000  # covers underflow of up to 2^70 products, each off by at most 2^-1074
 
@@ -73,6 +74,8 @@ class Ball:
     def of(cls, weight: Any) -> "Ball":
         """The stored numbers of a weight, dense or sparse, of any real dtype."""
         mid = float64(weight)
+        if not isinstance(mid, np.ndarray) and mid.shape[0] * mid.shape[1] <= _SMALL:
+            mid = mid.toarray()
         bound, step = _magnitudes(mid), granule(mid)
         return cls(mid, None, bound, step, format_of(bound, step))
 

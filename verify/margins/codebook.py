@@ -53,23 +53,22 @@ class Codebook:
     def of(
         cls,
         model: Transformer,
-        tokens: NDArray[np.int64],
+        residuals: Floats,
         answers: NDArray[np.int64],
-        positions: NDArray[np.int64] | None = None,
+        asked: NDArray[np.int64],
     ) -> "Codebook | None":
         """The codebook of a model's readout; None if it has none.
 
         Args:
             model: the weights.
-            tokens: some prompts, from which the weights k are guessed, shape (batch, T).
-            answers: the attributes whose margins are wanted; the first `batch` are the prompts' answers.
-            positions: of the tokens, shape (T,); default 0..T-1.
+            residuals: of some prompts, from which the weights k are guessed, shape (batch, d_model).
+            answers: what these ask for, shape (batch,).
+            asked: the attributes whose margins are wanted, in increasing order.
         """
         read = Unembedding.of(model.W_U)
         if read is None:
             return None
-        readouts = times(model.residual(tokens, positions), read.gather)
-        return cls.behind(read, model.b_U, readouts, answers[: len(tokens)], asked=np.unique(answers))
+        return cls.behind(read, model.b_U, times(residuals, read.gather), answers, asked=asked)
 
     @classmethod
     def behind(
@@ -107,6 +106,10 @@ class Codebook:
         """P, sparse, shape (d_model, m)."""
         return self.read.gather
 
+    @cached_property
+    def _gather(self) -> Ball:
+        return Ball.of(self.gather)
+
     @property
     def step(self) -> int:
         """Column a of C is words[a] x 2^step."""
@@ -134,7 +137,7 @@ class Codebook:
         if isinstance(x, Rational):
             readout = times(x, Rational.of(self.gather))
             return np.asarray(readout.equals(wanted, self.step).all(axis=-1))
-        ball = times(x, Ball.of(self.gather))
+        ball = times(x, self._gather)
         if not ball.exact:
             return np.zeros(len(answers), dtype=bool)
         return np.asarray((ball.mid == np.ldexp(wanted.astype(np.float64), self.step)).all(axis=-1))

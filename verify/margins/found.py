@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -70,7 +71,7 @@ class Margins:
         minimum: the interval in which the least margin lies; its ends agree if it is known exactly.
         exact: whether every margin is known without error.
         method: how they were obtained.
-        worst: the query with the least margin (by its lower bound).
+        show: the query with the least margin (by its lower bound), found when it is asked for: `worst`.
         signs: the same shape: 1 recalled, -1 not, 0 not decided. A positive margin below the least float has
             bounds 0 and that float, and sign 1.
         path: which code decided (see `Found`); the controls go the same way.
@@ -82,9 +83,14 @@ class Margins:
     minimum: tuple[Fraction, Fraction]
     exact: bool
     method: Method
-    worst: Witness
+    show: Callable[[], Witness]
     signs: NDArray[np.int8]
     path: str = "margins"
+
+    @cached_property
+    def worst(self) -> Witness:
+        """The query with the least margin."""
+        return self.show()
 
     @property
     def n_facts(self) -> int:
@@ -156,7 +162,7 @@ def _together(
         minimum=(min(found.minimum[0] for found in several), min(found.minimum[1] for found in several)),
         exact=all(found.exact for found in several),
         method=first.method if len({found.method for found in several}) == 1 else "exhaustive",
-        worst=worst.worst,
+        show=lambda: worst.worst,
         signs=merged([found.signs for found in several]),
         path=first.path,
     )

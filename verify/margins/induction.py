@@ -39,6 +39,7 @@ from georecall.theory.tools.arrays import Floats, Numbers
 from georecall.theory.tools.progress import Progress
 from georecall.verify.margins.balls import Ball
 from georecall.verify.margins.found import Margins
+from georecall.verify.margins.lead import Witness
 from georecall.verify.margins.ledger import signs_of_bounds, witness
 from georecall.verify.margins.margins import check_fits, margins
 from georecall.verify.margins.queries import SingleSteps, over_entities
@@ -169,10 +170,13 @@ def _soft(model: Transformer, facts: FactTable, max_hops: int, progress: Progres
         raise PremiseError("bounds over all contexts overflow float64")
     certified = np.minimum(lower.reshape(shortest.lower.shape), shortest.upper)
     decided = signs_of_bounds(certified, shortest.upper)
-    worst = shortest.worst  # a prompt that is answered wrong, where one is
-    if not (decided < 0).any():
+
+    def show() -> Witness:
+        if (decided < 0).any():
+            return shortest.worst  # a prompt that is answered wrong
         least = int(lower.argmin())
-        worst = witness(box.floats, shortest.queries, least, float(lower[least]))
+        return witness(model.map(Ball.of), shortest.queries, least, float(lower[least]))
+
     return Margins(
         queries=shortest.queries,
         lower=certified,
@@ -180,7 +184,7 @@ def _soft(model: Transformer, facts: FactTable, max_hops: int, progress: Progres
         minimum=(Fraction(float(lower.min())), shortest.minimum[1]),
         exact=False,
         method="induction",
-        worst=worst,
+        show=show,
         signs=decided,
         path="induction",
     )

@@ -1,6 +1,6 @@
 """The ledger of one question after another: bounds in floats, and rationals where those leave a doubt."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import prod
@@ -33,6 +33,7 @@ class Ledger:
     model: Transformer
     queries: Queries
     residuals: Floats | None = None  # known without error
+    wants_codebook: bool = False
     codebook: Codebook | None = None
     rational: dict[int, Fraction] = field(default_factory=dict)  # margins found by rational arithmetic
     rivals: dict[int, int] = field(default_factory=dict)  # and the strongest wrong attributes
@@ -46,12 +47,6 @@ class Ledger:
         self.by_codebook = np.zeros(self.n_queries, dtype=bool)
         self.floats = self.model.map(Ball.of)
 
-    def take_codebook(self) -> None:
-        """Looks for a codebook, which settles most facts without logits."""
-        tokens, positions, answers = self.queries.prompts(np.arange(min(_SAMPLE, self.n_queries)))
-        wanted = np.concatenate([answers, self.queries.occurring()])
-        self.codebook = Codebook.of(self.model, tokens, wanted, positions)
-
     def blocks(self) -> Iterator[Numbers]:
         """Queries by number, as many at a time as fit the memory for one block of residuals."""
         size = max(1, _BLOCK // self._entries_per_query())
@@ -63,12 +58,26 @@ class Ledger:
         tokens, positions, answers = self.queries.prompts(block)
         known = self.residuals
         x = self.floats.residual(tokens, positions) if known is None else Ball.of(known[block])
+        if self.wants_codebook and not block[0]:  # which settles most facts without logits
+            self._take_codebook(x)
         settled = self._enter_settled(x, block, answers)
         for rows in _chunks(np.flatnonzero(~settled), _BLOCK // self.model.d_vocab_out):
             logits = times(x[rows], self.floats.W_U) + self.floats.b_U
             lower, upper = _bounds(logits, answers[rows])
             self._enter(block[rows], lower, upper)
             self.known[block[rows]] = lower == upper
+
+    def _take_codebook(self, x: Ball) -> None:
+        """The codebook, if the readout has one; guessed from the residuals of the first queries.
+
+        Args:
+            x: of the first block.
+        """
+        tokens, positions, answers = self.queries.prompts(np.arange(min(_SAMPLE, self.n_queries)))
+        if x.shape[0] < len(answers) and self.residuals is None:
+            x = self.floats.residual(tokens, positions)
+        read, asked = x.mid[: len(answers)], self.queries.occurring()
+        self.codebook = Codebook.of(self.model, read, answers[: len(read)], asked)
 
     def enter_rationals(self) -> None:
         """Decides what floats left open, and makes the rest exact where that is cheap."""
@@ -94,6 +103,7 @@ class Ledger:
         by_float = np.ones(self.n_queries, dtype=bool)
         by_float[list(self.rational)] = False
         worst = int(self.upper.argmin() if (self.signs < 0).any() else self.lower.argmin())
+        least = float(self.lower[worst])
         method: Method = "filtered"
         if self.known.all():
             method = "codebook" if self.by_codebook.all() else "exhaustive"
@@ -104,7 +114,7 @@ class Ledger:
             minimum=(self._least(self.lower, by_float), self._least(self.upper, by_float)),
             exact=bool(self.known.all()),
             method=method,
-            worst=witness(self.floats, self.queries, worst, float(self.lower[worst]), self.rivals.get(worst)),
+            show=showing(self.model, self.queries, worst, least, self.rivals.get(worst)),
             signs=self.signs.reshape(self.queries.shape),
         )
 
@@ -173,6 +183,7 @@ class Ledger:
         return min(candidates)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def witness(
     model: Transformer, queries: Queries, number: int, margin: float, got: int | None = None
 ) -> Witness:
@@ -187,6 +198,11 @@ def witness(
         logits = model.logits(tokens, positions)
         got = int(right_and_rival(logits.mid - logits.radius, answers)[2][0])
     return Witness.of(queries.facts, queries.query(number), answer, got, margin)
+
+
+def showing(model: Transformer, *query: Any) -> Callable[[], Witness]:
+    """The same of weights as they are, when it is asked for."""
+    return lambda: witness(model.map(Ball.of), *query)
 
 
 def signs_of_bounds(lower: Floats, upper: Floats) -> NDArray[np.int8]:

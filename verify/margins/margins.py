@@ -75,9 +75,7 @@ def margins(
     queries = Facts(facts) if isinstance(facts, FactTable) else facts
     check_fits(model, queries.facts)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is decided in rationals
-        ledger = Ledger(model, queries, residuals)
-        if method != "exhaustive":
-            ledger.take_codebook()
+        ledger = Ledger(model, queries, residuals, wants_codebook=method != "exhaustive")
         for block in ledger.blocks():
             ledger.enter_floats(block)
             if progress is not None:

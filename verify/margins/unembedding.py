@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from georecall.constructions.transformer.arithmetic import dense, float64
 from georecall.constructions.transformer.on_demand import OnDemand, run
-from georecall.constructions.transformer.parts import placed
+from georecall.constructions.transformer.parts import weight
 from georecall.theory.tools.blocks import Fold, blocks, fold
 from georecall.verify.margins.number_formats import granule
 
@@ -59,7 +59,7 @@ class Unembedding:
         if not isinstance(matrix, OnDemand):
             matrix = matrix.astype(np.int8 if most < 1 << 7 else np.int32)
         used = np.flatnonzero(group >= 0)
-        gather = placed((W_U.shape[0], len(first)), used, group[used], 1.0)
+        gather = weight((W_U.shape[0], len(first)), used, group[used], 1.0)
         return cls(gather, step, int(W_U.shape[1]), int(most), matrix, first)
 
     @property

@@ -83,7 +83,7 @@ def measured(model: Logits, queries: Queries) -> Margins:
         minimum=(Fraction(float(lower.min())), Fraction(float(upper.min()))),
         exact=False,
         method="measured",
-        worst=Witness.of(facts, queries.query(worst), answer, int(got[worst]), float(margin[worst])),
+        show=lambda: Witness.of(facts, queries.query(worst), answer, int(got[worst]), float(margin[worst])),
         signs=signs.reshape(queries.shape),
         path="measured",
     )

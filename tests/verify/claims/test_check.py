@@ -8,6 +8,7 @@ import pytest
 from cases import C1
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
 
 from georecall import Block, Code, Storage, block_superposition, quantized_code, sign_code
 from georecall.constructions import CONSTRUCTIONS
@@ -271,7 +272,7 @@ def one_gate_missing(model, facts):
 
 
 def one_neuron_dead(model, facts):
-    W_out = model.blocks[0].mlp.W_out.copy()
+    W_out = csr_array(model.blocks[0].mlp.W_out)
     W_out.data[0] = 0.0
     return with_mlp(model, W_out=W_out)
 

@@ -631,9 +631,10 @@ def test_products_in_single_precision_are_those_of_whole_numbers(seed, size, ste
     W[np.ix_(rng.choice(40, 12, replace=False), rng.choice(90, 70, replace=False))] = rng.integers(
         -1, 2, (12, 70)
     )
-    balls = Ball.of(np.ldexp(x.astype(float), step)), Ball.of(csr_array(W.astype(float)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(balls_module, "_WORTH", 1)
+        patch.setattr(balls_module, "_SMALL", 0)
+        balls = Ball.of(np.ldexp(x.astype(float), step)), Ball.of(csr_array(W.astype(float)))
         product = times(*balls)
         bound = balls[0].bound @ balls[1].absolute
         mid = balls_module._in_single_precision(*balls, bound, balls[0].granule + balls[1].granule)

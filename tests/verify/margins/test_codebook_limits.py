@@ -43,7 +43,7 @@ def two_words(size: float) -> Codebook | None:
         columns.T,
         np.array([0.0, -(size**2) / 2]),
     )
-    return Codebook.of(model, np.array([[0, 1], [0, 2]]), np.array([0, 1]))
+    return Codebook.of(model, model.residual(np.array([[0, 1], [0, 2]])), np.arange(2), np.arange(2))
 
 
 def test_margins_that_are_no_floats_are_left_to_others():

@@ -8,6 +8,7 @@ import pytest
 from cases import C1
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
 
 from georecall import (
     MLP,
@@ -369,7 +370,7 @@ def test_a_sparse_weight_that_is_not_finite_is_refused():
     table = FactTable([[0, 1]])
     model = block_superposition(table)
     mlp = model.blocks[0].mlp
-    W_in = mlp.W_in.copy()
+    W_in = csr_array(mlp.W_in)
     W_in.data[0] = np.nan
     broken = replace(model, blocks=(replace(model.blocks[0], mlp=replace(mlp, W_in=W_in)),))
     with pytest.raises(ValueError, match=r"^blocks[.]0[.]mlp[.]W_in holds a number that is not finite$"):
