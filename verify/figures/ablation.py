@@ -35,10 +35,8 @@ def draw_ablation(frame: pd.DataFrame) -> Figure:
             ax.plot([middle], [at], form, color=colour, markersize=4, label=label if y == 0 else None)
     ax.axhline(len(settings) / 2 - 0.5, color=COLOURS["grey"], linewidth=0.8)
     ax.set_yticks(range(len(settings)), list(reversed(settings)))
-    ax.set_xlim(-0.02, 1.02)
-    ax.set_xlabel("share")
-    ax.set_ylabel("settings")
-    ax.set_title("$N = |A| = 256$, $R = 2$, $d = 40$, width 160, 3000 steps")
+    title = "$N = |A| = 256$, $R = 2$, $d = 40$, width 160, 3000 steps"
+    ax.set(xlim=(-0.02, 1.02), xlabel="share", ylabel="settings", title=title)
     legend(figure, ax, columns=4)
     return figure
 

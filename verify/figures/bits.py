@@ -1,5 +1,7 @@
 """Bits stored per parameter, and how much of what the weights could hold that is."""
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -22,11 +24,9 @@ LANGUAGE_MODELS = 2.0  # bits per parameter, Allen-Zhu and Li, arXiv 2404.05405
 def draw_bits(frame: pd.DataFrame) -> Figure:
     """Left: R log2(N!) bits over all non-zero weights. Right: over the bits of the fact-dependent ones."""
     rows = needed(frame, "recall")
-    rows = rows[rows["recalled"] == rows["n_subjects"] * rows["n_relations"]]
-    rows = rows[rows["n_relations"] != 16]
-    facts = rows["n_subjects"] * rows["n_relations"]
+    rows = rows.assign(facts=rows["n_subjects"] * rows["n_relations"])
+    rows = rows[(rows["recalled"] == rows["facts"]) & (rows["n_relations"] != 16)]
     rows = rows.assign(
-        facts=facts,
         per_parameter=rows["information_bits"] / rows["n_nonzero"],
         efficiency=rows["information_bits"] / rows["weight_bits"],
     )
@@ -36,32 +36,17 @@ def draw_bits(frame: pd.DataFrame) -> Figure:
         if bits is not None:
             series = series[series["bits"] == bits] if "bits" in series else series.iloc[:0]
         series = series.sort_values("facts")
-        for ax, quantity in ((left, "per_parameter"), (right, "efficiency")):
-            ax.plot(
-                series["facts"],
-                series[quantity],
-                marker=marker,
-                color=COLOURS[colour],
-                mfc="white",
-                label=label if ax is left else None,
-            )
+        look: dict[str, Any] = {"marker": marker, "color": COLOURS[colour], "mfc": "white"}
+        left.plot(series["facts"], series["per_parameter"], label=label, **look)
+        right.plot(series["facts"], series["efficiency"], **look)
     grey = COLOURS["grey"]
     left.axhline(LANGUAGE_MODELS, color=grey, ls=":", lw=1.2, label="trained language models, about 2")
     right.axhline(1.0, color=grey, ls="--", lw=1)
-    right.annotate(
-        "information-theoretic maximum",
-        (0.97, 1.0),
-        xycoords=("axes fraction", "data"),
-        xytext=(0, 4),
-        textcoords="offset points",
-        ha="right",
-        color=grey,
-        fontsize=8,
-    )
-    left.set_yscale("log")
-    right.set_yscale("log")
-    left.set_ylabel("bits of facts per non-zero parameter")
-    right.set_ylabel("bits of facts per bit of stored weight")
+    at: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+    look = {"ha": "right", "color": grey, "fontsize": 8}
+    right.annotate("information-theoretic maximum", (0.97, 1.0), xytext=(0, 4), **at, **look)
+    left.set(yscale="log", ylabel="bits of facts per non-zero parameter")
+    right.set(yscale="log", ylabel="bits of facts per bit of stored weight")
     right.set_ylim(top=2)
     for ax in (left, right):
         ax.set_xscale("log", base=2)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from itertools import cycle
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -58,58 +59,53 @@ def draw_capacity(frame: pd.DataFrame, *, relations: int | None = None) -> Figur
     facts = [R * N for N in sizes]
     figure, (ax,) = axes(height=5.0)
     left = 0.75 * lines.in_place_dimension(4, R, 4)
+
+    def curve(x: Any, y: Any, dash: str, colour: str, label: str, lw: float = 1.0) -> None:
+        ax.plot(x, y, dash, color=COLOURS[colour], lw=lw, label=label)
+
     for bits, dash in ((1, "-"), (8, "--"), (32, ":")):
         floor = [lines.floor_dimension(N, R, bits) for N in sizes]
         if floor[-1] > left:
-            ax.plot(floor, facts, dash, color=COLOURS["grey"], lw=1, label=f"floor, {bits}-bit coordinates")
-    for dimension, colour, dash, _, label in _CURVES.values():
-        _stairs(ax, R, largest, lambda N, d=dimension: d(N, R), colour, dash, label)  # type: ignore[misc]
+            curve(floor, facts, dash, "grey", f"floor, {bits}-bit coordinates")
+    stairs = sorted({min(largest, 2**i + extra) for i in range(2, largest.bit_length()) for extra in (0, 1)})
+    for dimension, colour, dash, _, label in _CURVES.values():  # up, until the code needs a coordinate more
+        curve([dimension(N, R) for N in stairs], [R * N for N in stairs], dash, colour, label, 1.5)
     _verified(ax, instances, R)
     if len(dense):
-        bound = [closed_form_length(N, N, R, 0.5) for N in sizes]
         exact = [exact_length(N, N, R, 0.5) for N in sizes if N <= 2**14]
-        ax.plot(bound, facts, "--", color=COLOURS["vermilion"], lw=1, label="dense, closed form (C2)")
-        ax.plot(exact, facts[: len(exact)], ":", color=COLOURS["vermilion"], label="dense, exact $p_m$ (C2)")
+        closed = [closed_form_length(N, N, R, 0.5) for N in sizes]
+        curve(closed, facts, "--", "vermilion", "dense, closed form (C2)")
+        curve(exact, facts[: len(exact)], ":", "vermilion", "dense, exact $p_m$ (C2)", 1.5)
         every = [generic_length(N, R, 0.5) for N in sizes]
-        ax.plot(every, facts, "-.", color=COLOURS["vermilion"], lw=1, label="dense, every table at once (C2)")
-        _measured(ax, dense, R, "vermilion", "o", "dense, measured 50%")
+        curve(every, facts, "-.", "vermilion", "dense, every table at once (C2)")
+        thresholds(ax, dense, R, "vermilion", "o", "dense, measured 50%")
     if len(forced):
         proved = [proved_length(N, N, R, 0.5) for N in sizes]
         gaussian = [gaussian_length(N, N, R, 0.5) for N in sizes]
-        ax.plot(proved, facts, "--", color=COLOURS["orange"], lw=1, label="zero-forced, proved (C2)")
-        ax.plot(gaussian, facts, ":", color=COLOURS["orange"], label="zero-forced, if signs are as Gaussian")
-        _measured(ax, forced, R, "orange", "^", "zero-forced, measured 50%")
+        curve(proved, facts, "--", "orange", "zero-forced, proved (C2)")
+        curve(gaussian, facts, ":", "orange", "zero-forced, if signs are as Gaussian", 1.5)
+        thresholds(ax, forced, R, "orange", "^", "zero-forced, measured 50%")
     if len(optimised):
         conjectured = [2 * R * np.log(N) for N in sizes]
-        ax.plot(
-            conjectured, facts, "-.", color=COLOURS["black"], lw=1, label="optimised, $2R\\ln N$: conjecture"
-        )
-        _measured(ax, optimised, R, "black", "x", "optimised embeddings, measured 50%")
+        curve(conjectured, facts, "-.", "black", "optimised, $2R\\ln N$: conjecture")
+        thresholds(ax, optimised, R, "black", "x", "optimised embeddings, measured 50%")
     if len(linear):
         line = np.geomspace(32, R * largest, 60)
         for factor, dash in ((2, ":"), (8, "--")):
             d = [lines.linear_memory_dimension(int(n), factor) for n in line]
-            ax.plot(
-                d,
-                line,
-                dash,
-                color=COLOURS["purple"],
-                lw=1,
-                label=f"outer-product memory, $d^2 = {factor}n\\ln n$ (C8)",
-            )
+            curve(d, line, dash, "purple", f"outer-product memory, $d^2 = {factor}n\\ln n$ (C8)")
         share = linear.get("share", pd.Series("1", index=linear.index)).fillna("1")
-        _measured(ax, linear[share == "99/100"], 1, "purple", "^", "outer-product memory, 99% of facts, 50%")
-        _measured(ax, linear[share == "1"], 1, "purple", "s", "outer-product memory, all facts, 50%")
+        thresholds(ax, linear[share == "99/100"], 1, "purple", "^", "outer-product memory, 99% of facts, 50%")
+        thresholds(ax, linear[share == "1"], 1, "purple", "s", "outer-product memory, all facts, 50%")
     best = cells_of(frame, "threshold", construction="best-linear-memory", n_relations=1, level=0.5)
-    _measured(ax, best, 1, "black", "v", "best linear memory, all facts, 50%")
+    thresholds(ax, best, 1, "black", "v", "best linear memory, all facts, 50%")
     ax.set_xscale("log", base=2)
     ax.set_yscale("log", base=2)
     ax.xaxis.set_major_formatter("{x:g}")
     ax.yaxis.set_major_formatter("{x:g}")
-    ax.set_xlabel("dimension $d$ of the residual stream")
-    ax.set_ylabel("facts recalled")
     ax.set_xlim(left=left)
     ax.set_ylim(R * 4 * 0.9, R * largest * 1.2)
+    ax.set(xlabel="dimension $d$ of the residual stream", ylabel="facts recalled")
     ax.set_title(f"Facts recalled against dimension, $R = {R}$ relations")
     legend(figure, ax)
     return figure
@@ -135,16 +131,6 @@ def _instances(frame: pd.DataFrame, R: int) -> pd.DataFrame:
     return rows if rows.empty else rows[rows["recalled"] == rows["n_subjects"] * R]
 
 
-def _stairs(
-    ax: Axes, R: int, largest: int, dimension: Callable[[int], int], colour: str, dash: str, label: str
-) -> None:
-    """The most facts at each dimension: N grows along a stair until the code needs another coordinate."""
-    powers = range(2, largest.bit_length())
-    sizes = sorted({min(largest, 2**i + extra) for i in powers for extra in (0, 1)})
-    d, facts = [dimension(N) for N in sizes], [R * N for N in sizes]
-    ax.plot(d, facts, dash, color=COLOURS[colour], label=label)
-
-
 def _verified(ax: Axes, rows: pd.DataFrame, R: int) -> None:
     """Instances whose every margin was verified through the weights."""
     names: Iterable[str] = rows["construction"].unique() if len(rows) else ()
@@ -159,37 +145,22 @@ def _verified(ax: Axes, rows: pd.DataFrame, R: int) -> None:
         else:
             colour, marker = next(others)
         own = name not in _CURVES
-        ax.plot(
-            of_it["d_model"],
-            of_it["n_subjects"] * R,
-            marker,
-            color=COLOURS[colour],
-            mfc=COLOURS[colour] if own else "white",
-            ms=3.5 if own else 5,
-            zorder=3 if own else 2.5,
-            label=name if own else None,
-        )
+        look: dict[str, Any] = {"mfc": "white", "ms": 5, "zorder": 2.5}
+        if own:
+            look = {"mfc": COLOURS[colour], "ms": 3.5, "zorder": 3, "label": name}
+        ax.plot(of_it["d_model"], of_it["n_subjects"] * R, marker, color=COLOURS[colour], **look)
     if len(rows):
         ax.plot([], [], "D", color=COLOURS["grey"], mfc="white", ms=4, label="verified, every margin")
 
 
-def _measured(ax: Axes, rows: pd.DataFrame, R: int, colour: str, marker: str, label: str) -> None:
-    """Thresholds with their intervals."""
+def thresholds(ax: Axes, rows: pd.DataFrame, R: int, colour: str, marker: str, label: str) -> None:
+    """Thresholds of R relations with their intervals, facts against the dimension."""
     if rows.empty:
         return
     rows = rows.sort_values("n_subjects")
     spread = np.abs(rows[["lower", "upper"]].to_numpy().T - rows["estimate"].to_numpy())
-    ax.errorbar(
-        rows["estimate"],
-        rows["n_subjects"] * R,
-        xerr=spread,
-        fmt=marker,
-        color=COLOURS[colour],
-        mfc="white",
-        capsize=2,
-        lw=1,
-        label=label,
-    )
+    bars: dict[str, Any] = {"fmt": marker, "color": COLOURS[colour], "mfc": "white", "capsize": 2, "lw": 1}
+    ax.errorbar(rows["estimate"], rows["n_subjects"] * R, xerr=spread, label=label, **bars)
 
 
 FIGURE = Plot(

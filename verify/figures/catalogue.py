@@ -25,17 +25,8 @@ FIGURES: dict[str, Plot] = {
 """Every figure: a module of this folder with a `FIGURE` in it."""
 
 _PARAMETERS = (
-    "construction",
-    "n_subjects",
-    "n_relations",
-    "dimension",
-    "trials",
-    "level",
-    "share",
-    "bits",
-    "hops",
-    "stages",
-    *("n_attributes", "tables", "attributes", "noise", "weight_decay", "steps"),
+    *("construction", "n_subjects", "n_relations", "dimension", "trials", "level", "share", "bits"),
+    *("hops", "stages", "n_attributes", "tables", "attributes", "noise", "weight_decay", "steps"),
 )
 
 

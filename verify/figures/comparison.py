@@ -1,13 +1,11 @@
 """Geometric recall grows exponentially in d, a linear memory as a power of it: outer product and best."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from georecall.verify.figures.capacity import thresholds
 from georecall.verify.figures.cells import cells_of, needed
 from georecall.verify.figures.figure import Plot
 from georecall.verify.figures.style import COLOURS, axes
@@ -36,18 +34,16 @@ def draw_comparison(frame: pd.DataFrame, *, relations: int = 16) -> Figure:
     d = exact["d_model"].to_numpy()
     left.plot(d, np.log2(exact["n_subjects"]), "o", color=blue, mfc="white", label="verified, exact margins")
     left.plot(d, d / R, "-", color=blue, lw=1, label="$\\log_2 N = d/R$ (C1')")
-    left.set_xlabel("dimension $d$")
-    left.set_ylabel(f"$\\log_2 N$  (${R} N$ facts)")
+    left.set(xlabel="dimension $d$", ylabel=f"$\\log_2 N$  (${R} N$ facts)")
     left.set_title(f"In place: slope {geometric:.4f}, $1/R$ = {1 / R:.4f}")
 
     facts = linear["n_subjects"].to_numpy()
-    _measured(right, linear, purple, "s", "outer product, 50%")
+    thresholds(right, linear, 1, "purple", "s", "outer product, 50%")
     best = cells_of(frame, "threshold", construction="best-linear-memory", n_relations=1, level=0.5)
-    _measured(right, best, COLOURS["black"], "v", "best linear memory, 50%")
+    thresholds(right, best, 1, "black", "v", "best linear memory, 50%")
     n = np.geomspace(facts.min(), facts.max(), 50)
     right.plot(np.sqrt(8 * n * np.log(n)), n, "--", color=purple, lw=1, label="$d^2 = 8 n \\ln n$ (C8)")
-    right.set_xscale("log")
-    right.set_yscale("log")
+    right.set(xscale="log", yscale="log", xlabel="dimension $d$", ylabel="facts $n$")
     for axis, values in (
         (right.xaxis, (10, 20, 40, 70, 100, 150, 250) if len(best) else (70, 100, 150, 200, 250)),
         (right.yaxis, (16, 32, 64, 128, 256, 512, 1024)),
@@ -56,22 +52,10 @@ def draw_comparison(frame: pd.DataFrame, *, relations: int = 16) -> Figure:
         axis.set_major_formatter("{x:g}")
         axis.set_minor_locator(NullLocator())
     right.set_ylim(min(facts.min(), best["n_subjects"].min() if len(best) else np.inf) / 1.4, facts.max() * 6)
-    right.set_xlabel("dimension $d$")
-    right.set_ylabel("facts $n$")
     right.set_title(f"Outer-product memory: exponent {power:.2f}")
     for ax in (left, right):
         ax.legend(loc="upper left")
     return figure
-
-
-def _measured(ax: Axes, rows: pd.DataFrame, colour: str, marker: str, label: str) -> None:
-    """Thresholds with their intervals."""
-    if rows.empty:
-        return
-    rows = rows.sort_values("n_subjects")
-    spread = np.abs(rows[["lower", "upper"]].to_numpy().T - rows["estimate"].to_numpy())
-    bars: dict[str, Any] = {"fmt": marker, "color": colour, "mfc": "white", "capsize": 2, "lw": 1}
-    ax.errorbar(rows["estimate"], rows["n_subjects"], xerr=spread, label=label, **bars)
 
 
 def _exact(frame: pd.DataFrame, R: int) -> pd.DataFrame:

@@ -1,5 +1,8 @@
 """Dimension against depth without chain of thought: what a further layer saves (C5), and the floor (C6)."""
 
+from contextlib import suppress
+from typing import Any
+
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -35,6 +38,7 @@ def draw_depth(frame: pd.DataFrame) -> Figure:
     N, R = (int(rows[name].iloc[0]) for name in ("n_subjects", "n_relations"))
     rows = rows[(rows["n_subjects"] == N) & (rows["n_relations"] == R)]
     figure, (ax,) = axes(height=5.4)
+    tick: dict[str, Any] = {"marker": "_", "ms": 14, "mew": 2, "ls": "none"}
     for k, (colour, marker) in zip(sorted(set(rows["hops"].astype(int))), _STYLES, strict=False):
         stages = range(1, k + 1)
         curve = [lines.hybrid_dimension(N, R, k, c) for c in stages]
@@ -44,44 +48,27 @@ def draw_depth(frame: pd.DataFrame) -> Figure:
             fill = "white" if share == 1 else COLOURS[colour]
             ax.plot([depth], [d], marker=marker, color=COLOURS[colour], mfc=fill, ls="none")
             if floor > 0:
-                ax.plot([depth], [floor], marker="_", ms=14, mew=2, color=COLOURS[colour], ls="none")
+                ax.plot([depth], [floor], **tick, color=COLOURS[colour])
         label = f"$k = {k}$ hop" + "s" * (k > 1)
         ax.plot([], [], marker=marker, color=COLOURS[colour], mfc="white", label=label)
-    ax.plot(
-        [],
-        [],
-        marker="_",
-        ms=14,
-        mew=2,
-        ls="none",
-        color=COLOURS["grey"],
-        label="floor (C6): untyped, $T = 1$, model's own $B$",
-    )
+    label = "floor (C6): untyped, $T = 1$, model's own $B$"
+    ax.plot([], [], **tick, color=COLOURS["grey"], label=label)
     if (rows["verified_share"] < 1).any():
         ax.plot([], [], "o", color=COLOURS["grey"], label="filled: all strings of random subjects")
     most = int(rows["hops"].max())
     for family, marker in _OTHERS:
         same = [size for size in others(N, R, most) if size.family == family]
-        ax.plot(
-            [size.n_layers for size in same],
-            [size.d_model for size in same],
-            marker=marker,
-            ls=":" if len(same) > 1 else "none",
-            color=COLOURS["black"],
-            mfc="white",
-            ms=6,
-            label=f"{family}, $k = {most}$",
-        )
-    try:
+        look: dict[str, Any] = {"marker": marker, "ms": 6, "ls": ":" if len(same) > 1 else "none"}
+        layers, dimensions = [size.n_layers for size in same], [size.d_model for size in same]
+        label = f"{family}, $k = {most}$"
+        ax.plot(layers, dimensions, **look, color=COLOURS["black"], mfc="white", label=label)
+    with suppress(bounds.MissingExtraError):
         floor = bounds.two_sided(N, R, most, untyped=True).lower_float
         ax.axhline(floor, color=COLOURS["grey"], ls="--", lw=1, label=f"floor (C10), $k = {most}$")
-    except bounds.MissingExtraError:
-        pass
     ax.set_yscale("log", base=2)
     ax.yaxis.set_major_formatter("{x:,.0f}")
     ax.set_xticks(range(1, 2 * most))
-    ax.set_xlabel("layers")
-    ax.set_ylabel("dimension $d$ of the residual stream")
+    ax.set(xlabel="layers", ylabel="dimension $d$ of the residual stream")
     ax.set_title(f"Depth buys dimension (C5): $R = {R}$ relations, $N = {N}$ entities")
     legend(figure, ax)
     return figure

@@ -36,13 +36,9 @@ def draw_dimensions(frame: pd.DataFrame) -> Figure:
         ax.errorbar(middle.index, middle, yerr=bars, fmt=form, color=colour, capsize=3, label=label)
     dense = [exact_length(N, N, R, 0.5) for N in sizes]
     ax.plot(sizes, dense, "^--", color=COLOURS["purple"], label="C2, half of the draws (exact $p_m$)")
-    ax.plot(
-        sizes,
-        [R * code_length(N) for N in sizes],
-        "v--",
-        color=COLOURS["green"],
-        label="C1' in place, $R \\lceil\\log_2 N\\rceil$",
-    )
+    in_place = [R * code_length(N) for N in sizes]
+    label = "C1' in place, $R \\lceil\\log_2 N\\rceil$"
+    ax.plot(sizes, in_place, "v--", color=COLOURS["green"], label=label)
     floor = [R * lgamma(N + 1) / log(2) / N for N in sizes]
     ax.plot(sizes, floor, ":", color=COLOURS["black"], label="C4's floor at one bit a coordinate")
     ax.set_xscale("log", base=2)
@@ -52,8 +48,7 @@ def draw_dimensions(frame: pd.DataFrame) -> Figure:
     ticks = [2**k for k in range(2, 9) if low <= 2**k <= high]
     ax.set_yticks(ticks, [str(tick) for tick in ticks])
     ax.minorticks_off()
-    ax.set_xlabel("subjects $N$")
-    ax.set_ylabel("dimension $d$ for recall 1")
+    ax.set(xlabel="subjects $N$", ylabel="dimension $d$ for recall 1")
     ax.set_title(f"$R = {R}$ relations, width $4d$")
     legend(figure, ax)
     return figure

@@ -35,23 +35,9 @@ class Size(NamedTuple):
 def others(n_entities: int, n_relations: int, hops: int) -> list[Size]:
     """Those that are no hybrids: merged, two-sided, parallel, chain of thought; untyped, least codes."""
     N, R, k = n_entities, n_relations, hops
-    known = {
-        sym.N: N,
-        sym.R: R,
-        sym.A: N,
-        sym.k: k,
-        sym.K: k,
-        sym.m: code_length(N),
-        sym.levels: 2,
-        sym.D: 4,
-        sym.merged: 0,
-        sym.typed: 0,
-        sym.separate: 0,
-        sym.soft: 0,
-        sym.c: 1,
-        sym.promise: 0,
-        two_sided.middle: 4,
-    }
+    known: dict[Any, int] = {sym.N: N, sym.R: R, sym.A: N, sym.k: k, sym.K: k, sym.m: code_length(N)}
+    known |= {sym.c: 1, sym.levels: 2, sym.D: 4, two_sided.middle: 4}
+    known |= dict.fromkeys((sym.merged, sym.typed, sym.separate, sym.soft, sym.promise), 0)
 
     def size(family: str, claim: Claim, **changed: Any) -> Size:
         values = known | {getattr(sym, name): value for name, value in changed.items()}
@@ -63,14 +49,8 @@ def others(n_entities: int, n_relations: int, hops: int) -> list[Size]:
         if claim is two_sided.TWO_SIDED_HOPS:
             inside = R ** (sum(lengths) // values[sym.c]) if values[sym.c] > 1 else 0
             of_outputs = R ** (k - sum(lengths)) * code_length(N) if inside else found["other_bits"] // N
-        return Size(
-            family,
-            found["n_layers"],
-            found["d_model"],
-            found["subject_bits"],
-            found["other_bits"],
-            of_outputs,
-        )
+        bits = found["subject_bits"], found["other_bits"], of_outputs
+        return Size(family, found["n_layers"], found["d_model"], *bits)
 
     C10 = two_sided.TWO_SIDED_HOPS
     return [

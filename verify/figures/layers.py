@@ -23,9 +23,7 @@ def draw_layers(frame: pd.DataFrame) -> Figure:
         for control in controls:
             ax.plot(rows["layer"], rows[control], ":", color=COLOURS[colour], lw=1.2)
     ax.plot([], [], ":", color=COLOURS["grey"], lw=1.2, label="controls")
-    ax.set_ylim(-0.06, 1.02)
-    ax.set_xlabel("layer (0: embeddings)")
-    ax.set_ylabel("share")
+    ax.set(ylim=(-0.06, 1.02), xlabel="layer (0: embeddings)", ylabel="share")
     ax.set_title("SmolLM2-135M: residuals of countries")
     legend(figure, ax)
     return figure

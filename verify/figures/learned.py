@@ -38,8 +38,7 @@ def draw_learned(frame: pd.DataFrame) -> Figure:
             ax.set_xticks(range(len(table.columns)), [str(int(N)) for N in table.columns])
             ax.set_yticks(range(len(table.index)), [str(int(per)) for per in table.index])
             ax.grid(visible=False)
-            ax.set_xlabel("subjects $N = |A|$")
-            ax.set_ylabel("dimensions per relation $d/R$")
+            ax.set(xlabel="subjects $N = |A|$", ylabel="dimensions per relation $d/R$")
             ax.set_title(f"{label}, $R = {R}$")
     figure.colorbar(mesh, ax=panels, shrink=0.8)
     return figure

@@ -26,8 +26,7 @@ def draw_phase(frame: pd.DataFrame, *, relations: int | None = None) -> Figure:
     figure, (ax,) = axes()
     x, y = np.arange(len(table.columns)), table.index.to_numpy(dtype=float)
     mesh = ax.pcolormesh(x, y, table.to_numpy(), cmap="cividis", vmin=0, vmax=1, shading="nearest")
-    bar = figure.colorbar(mesh, ax=ax)
-    bar.set_label("share of draws that succeed")
+    figure.colorbar(mesh, ax=ax, label="share of draws that succeed")
 
     sizes = [int(N) for N in table.columns]
     closed = [closed_form_length(N, N, R, 0.5) for N in sizes]
@@ -37,8 +36,7 @@ def draw_phase(frame: pd.DataFrame, *, relations: int | None = None) -> Figure:
     ax.set_xticks(x, [str(N) for N in sizes])
     ax.set_ylim(y.min() - 6, y.max() + 6)
     ax.grid(visible=False)
-    ax.set_xlabel(f"subjects $N$ (${R}N$ facts)")
-    ax.set_ylabel("dimension $m$")
+    ax.set(xlabel=f"subjects $N$ (${R}N$ facts)", ylabel="dimension $m$")
     ax.set_title(f"Dense superposition, $R = {R}$ relations")
     ax.legend(loc="upper left", facecolor="white", framealpha=0.85, frameon=True, edgecolor="none")
     return figure

@@ -1,5 +1,7 @@
 """Where the facts are kept: bits in a subject's embedding against bits elsewhere, and the floor (C6)."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -28,49 +30,34 @@ def draw_plane(frame: pd.DataFrame) -> Figure:
     most = float(rows["subject_bits"].max())
     per_subject = np.unique(np.linspace(0, most, POINTS).round().astype(int))
     try:
-        elsewhere = [_floor(N, R, k, int(x)) for x in per_subject]
+        floors = [bounds.multi_hop_untyped(N, R, k, subject_bits=int(x)) for x in per_subject]
     except bounds.MissingExtraError as error:
         raise PlotError(str(error)) from error
+    elsewhere = [floor.lower_float for floor in floors]
     figure, (ax,) = axes()
     ax.fill_between(per_subject, elsewhere, color=COLOURS["grey"], alpha=0.25, lw=0)
     ax.plot(per_subject, elsewhere, color=COLOURS["grey"], label="floor (C6): nothing lies below")
-    ax.plot(
-        rows["subject_bits"],
-        rows["other_bits"],
-        marker="o",
-        mfc="white",
-        ls="none",
-        color=COLOURS["blue"],
-        clip_on=False,  # one stage keeps nothing elsewhere: its marker lies on the axis
-        label="hybrid construction (C5), all queries verified",
-    )
+    look: dict[str, Any] = {"marker": "o", "mfc": "white", "ls": "none", "color": COLOURS["blue"]}
+    look |= {"clip_on": False}  # one stage keeps nothing elsewhere: its marker lies on the axis
+    label = "hybrid construction (C5), all queries verified"
+    ax.plot(rows["subject_bits"], rows["other_bits"], label=label, **look)
     for stages, x, y in rows[["stages", "subject_bits", "other_bits"]].itertuples(index=False):
         y_off, va = (-6, "top") if int(stages) % 2 == 0 else (6, "bottom")  # close ones do not overlap
         label = f"$c = {int(stages)}$"
         ax.annotate(label, (x, y), xytext=(6, y_off), va=va, textcoords="offset points")
     sides = [size for size in others(N, R, k) if size.family.startswith("two-sided") and size.output_bits]
-    ax.plot(
-        [size.subject_bits for size in sides],
-        [size.other_bits for size in sides],
-        marker="*",
-        ls="none",
-        color=COLOURS["vermilion"],
-        label="two-sided (C10), by formula; bits of a column of $W_U$",
-    )
+    x, y = [size.subject_bits for size in sides], [size.other_bits for size in sides]
+    label = "two-sided (C10), by formula; bits of a column of $W_U$"
+    ax.plot(x, y, "*", color=COLOURS["vermilion"], label=label)
     for x, y, column in {(size.subject_bits, size.other_bits, size.output_bits) for size in sides}:
         ax.annotate(f"{column}", (x, y), xytext=(0, 5), textcoords="offset points", ha="center")
     ax.set_ylim(bottom=0)
     ax.margins(y=0.1)
     ax.set_xlim(left=0, right=1.12 * most)
-    ax.set_xlabel("fact-dependent bits of one subject's embedding")
-    ax.set_ylabel("fact-dependent bits elsewhere")
+    ax.set(xlabel="fact-dependent bits of one subject's embedding", ylabel="fact-dependent bits elsewhere")
     ax.set_title(f"{k} hops in one pass, $R = {R}$ relations, $N = {N}$ entities")
     legend(figure, ax, columns=1)
     return figure
-
-
-def _floor(n_subjects: int, n_relations: int, hops: int, subject_bits: int) -> float:
-    return bounds.multi_hop_untyped(n_subjects, n_relations, hops, subject_bits=subject_bits).lower_float
 
 
 FIGURE = Plot(

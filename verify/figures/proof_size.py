@@ -11,9 +11,7 @@ from georecall.verify.figures.figure import Plot
 from georecall.verify.figures.style import COLOURS, axes, legend
 
 _MARKERS = {"norm": "x", "residual norm": "+", "intervals": "o", "brute force": "s"}
-_LINES = [
-    COLOURS[name] for name in ("sky", "green", "blue", "orange", "vermilion", "purple", "black", "grey")
-]
+_LINES = ("sky", "green", "blue", "orange", "vermilion", "purple", "black", "grey")
 _ABOUT = {"tuples": "all tuples of attributes", "facts": "facts of the table"}
 _FIELDS = ("about", "method", "groups", "certified", "asked")
 
@@ -43,9 +41,7 @@ def draw_proof_size(frame: pd.DataFrame) -> Figure:
     for number, label in enumerate(costs.values()):
         panels[2 * number].set_ylabel("certified share")
         for ax in panels[2 * number :][:2]:
-            ax.set_xlabel(label)
-            ax.set_xscale("log")
-            ax.set_ylim(-0.03, 1.03)
+            ax.set(xlabel=label, xscale="log", ylim=(-0.03, 1.03))
     legend(figure, panels[0], columns=3)
     return figure
 
@@ -56,7 +52,7 @@ def _curve(ax: Axes, proofs: pd.DataFrame, cost: str, colour: str, label: str) -
         share = of_it["certified"] / of_it["asked"]
         line = "-" if method == "intervals" and cost == "operations" else ""  # times are not in order
         named = label if method == "intervals" else None
-        ax.plot(of_it[cost], share, marker + line, color=colour, mfc="none", ms=5, lw=1, label=named)
+        ax.plot(of_it[cost], share, marker + line, color=COLOURS[colour], mfc="none", ms=5, lw=1, label=named)
 
 
 FIGURE = Plot(

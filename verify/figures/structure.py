@@ -28,7 +28,6 @@ def draw_structure(found: Mapping[str, Any]) -> Figure:
         ax.plot([], [], "|-", color=COLOURS["blue"], label="measured (an enclosure, where it is a line)")
         ax.plot([], [], "x", color=COLOURS["vermilion"], label="controls: what is there without training")
         ax.set_yticks(range(len(shown)), [name.replace("_", " ").replace("r2", "$R^2$") for name in shown])
-        ax.set_xlim(-0.05, 1.05)
-        ax.set_xlabel("share")
+        ax.set(xlim=(-0.05, 1.05), xlabel="share")
         figure.legend(loc="outside lower center", ncols=1)
     return figure
