@@ -12,14 +12,12 @@ from georecall.constructions.memories import linear_associative_memory
 from georecall.theory.claims import memories as claims
 from georecall.theory.claims.formulas import Values
 from georecall.theory.claims.memories import BEST_LINEAR_MEMORY
-from georecall.theory.claims.single_hop import ALTERED_FACT
 from georecall.theory.claims.symbols import A, N, R, m
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.tools.randomness import generator
-from georecall.verify.claims.controls import result
-from georecall.verify.claims.dense import first_subject
+from georecall.verify.claims.controls import altered_fact, result, sizes
 from georecall.verify.claims.instance import Experiment, Instance
-from georecall.verify.claims.path_control import again, small_table
+from georecall.verify.claims.path_control import of_facts
 from georecall.verify.margins.margins import margins
 from georecall.verify.usage import UsageError, require_memory
 from georecall.verify.verdict.verdict import ControlResult, Mismatch, Verdict
@@ -74,22 +72,16 @@ class BestLinear(Experiment):
             claims.values: 2 * LEVELS + 1,
         }
         return Instance(
-            facts=facts,
+            **of_facts(facts, lambda small: self.instance(small, seed=seed)),
             values=values,
             parameters={"code_length": d},
             build=lambda: memory().model,
-            margins=lambda model, progress: margins(model, facts, progress=progress),
-            n_queries=facts.n_facts,
-            samples=lambda: first_subject(facts),
-            again=again,
-            companion=lambda: self.instance(small_table(facts), seed=seed),
             lost=lambda verdict: settled(verdict, memory(), facts),
         )
 
     def controls_at(self, **_: Any) -> dict[str, Any]:
         """The parameters of the companion instance that the controls run on."""
-        at = {"subjects": _COMPANION.n_subjects, "relations": 1, "table": "bijections"}
-        return {**at, "code_length": _ENOUGH, "short_code_length": _TOO_FEW}
+        return sizes(_COMPANION, code_length=_ENOUGH, short_code_length=_TOO_FEW)
 
     def controls(self, **_: Any) -> list[ControlResult]:
         """All controls of the claim, on a small companion table that is always the same."""
@@ -98,7 +90,6 @@ class BestLinear(Experiment):
         recalled, lost = (margins(memory.model, facts) for memory in (good, bad))
         outer = margins(linear_associative_memory(facts, dimension=_ENOUGH), facts)
         short = settled(Verdict("", "refuted", reason=lost.how_many_wrong), bad, facts)
-        altered = margins(good.model, facts.altered(3, 0, int(facts.answers[0, 4])))
         bent = bad.multipliers * generator(0, "controls", "multipliers").integers(1, 3, bad.multipliers.shape)
         sound = Verdict("", "refuted", reason="none")
         others = [good, replace(bad, multipliers=bent), replace(bad, multipliers=np.zeros_like(bent))]
@@ -111,11 +102,7 @@ class BestLinear(Experiment):
                 recalled.n_wrong == 0 < outer.n_wrong,
             ),
             result(claims.BENT, ", ".join(statuses), statuses == ["inconclusive"] * len(others)),
-            result(
-                ALTERED_FACT,
-                f"wrong: {', '.join(facts.question(s, r) for s, r in altered.wrong)}",
-                altered.wrong == [(3, 0)],
-            ),
+            altered_fact(good.model, facts, relation=0),
         ]
 
 

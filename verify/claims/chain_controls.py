@@ -1,6 +1,7 @@
 """The negative controls of C3, each on a small companion whose every margin the theory predicts."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ from georecall.theory.claims.single_hop import readout_selected
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.strings import letters, spelled
 from georecall.theory.tools.arrays import Floats
-from georecall.verify.claims.controls import agreement, nearest_word_margins, result
-from georecall.verify.claims.hop_controls import CODE, COMPANION, WEAK, questions
+from georecall.verify.claims.controls import altered_fact, as_predicted, nearest_word_margins, result
+from georecall.verify.claims.hop_controls import CODE, COMPANION, WEAK
 from georecall.verify.margins.found import Margins
 from georecall.verify.margins.hops import enumeration
 from georecall.verify.margins.induction import PremiseError, induction
@@ -29,6 +30,7 @@ _MAX_HOPS = 5  # three signs of position
 
 def chain_controls(facts: FactTable = COMPANION, readout: Readout = "in-place") -> list[ControlResult]:
     """C3's controls."""
+    certify = partial(induction, max_hops=_MAX_HOPS)
     words = CODE.words[facts.answers].astype(float)
     weak = chain_of_thought(facts, max_hops=_MAX_HOPS, code=CODE, gate=WEAK, readout=readout)
     model = chain_of_thought(facts, max_hops=_MAX_HOPS, code=CODE, readout=readout)
@@ -37,12 +39,12 @@ def chain_controls(facts: FactTable = COMPANION, readout: Readout = "in-place") 
         "shared": nearest_word_margins(chain.readout_shared_positions(words, 1.0), CODE, facts.answers),
     }
     return [
-        agreement(chain.WEAK_GATE, _steps(weak, facts), predicted["weak"], fails=True),
-        agreement(chain.SHARED_POSITIONS, _steps(_shared(model), facts), predicted["shared"], fails=True),
+        as_predicted(chain.WEAK_GATE, _steps(weak, facts), predicted["weak"], fails=True),
+        as_predicted(chain.SHARED_POSITIONS, _steps(_shared(model), facts), predicted["shared"], fails=True),
         _contiguous(model, facts, words),
         _uncaught_by_single_steps(chain.CORRUPTED_KEYS, _without_a_key(model), facts),
         _uncaught_by_single_steps(chain.CORRUPTED_TOKENS, _with_a_loud_token(model, facts), facts),
-        _altered_step(model, facts),
+        altered_fact(model, facts, control=chain.ALTERED_FACT, ask=certify),
         _softer(facts, readout),
     ]
 
@@ -109,7 +111,7 @@ def _contiguous(model: Transformer, facts: FactTable, words: Floats) -> ControlR
     asked = spelled(np.arange(facts.n_relations**3), alphabet)
     read = chain.readout_contiguous(words, 1.0, asked)
     predicted = nearest_word_margins(read, CODE, facts.answers[asked[:, 0]])
-    return agreement(chain.CONTIGUOUS, found, predicted.reshape(found.lower.shape), fails=True)
+    return as_predicted(chain.CONTIGUOUS, found, predicted.reshape(found.lower.shape), fails=True)
 
 
 def _uncaught_by_single_steps(control: Any, model: Transformer, facts: FactTable) -> ControlResult:
@@ -126,14 +128,6 @@ def _uncaught_by_single_steps(control: Any, model: Transformer, facts: FactTable
     )
     ok = steps.n_recalled == steps.n_facts and chains.n_wrong > 0 and refusal is not None
     return result(control, got, ok)
-
-
-def _altered_step(model: Transformer, facts: FactTable) -> ControlResult:
-    subject, relation = 3, 1
-    altered = facts.altered(subject, relation, int(facts.answers[relation, subject] + 1) % 10)
-    found = induction(model, altered, max_hops=_MAX_HOPS)
-    got = f"wrong: {questions(found, facts)}"
-    return result(chain.ALTERED_FACT, got, found.wrong == [(subject, relation)])
 
 
 def _softer(facts: FactTable, readout: Readout) -> ControlResult:

@@ -1,6 +1,6 @@
 """What negative controls share: predictions for every margin, and what came out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,9 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from georecall.constructions.codes.code import Code
+from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims.claim import Control
+from georecall.theory.claims.single_hop import ALTERED_FACT, SHORT_CODE
+from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.arrays import Floats
 from georecall.verify.margins.found import Margins
+from georecall.verify.margins.margins import margins
 from georecall.verify.verdict.verdict import ControlResult, Verdict
 
 
@@ -31,12 +35,47 @@ def controlled(verdict: Verdict, controls: Sequence[ControlResult], at: dict[str
     return verdict
 
 
-def result(control: Control, got: str, ok: bool) -> ControlResult:
+def result(control: Control, got: str, ok: Any) -> ControlResult:
     """What a control showed, and whether that is what the theory says."""
     return ControlResult(control.name, control.expected, got, bool(ok))
 
 
-def agreement(
+def sizes(facts: FactTable, **others: Any) -> dict[str, Any]:
+    """The parameters of a companion instance, whose table is one of bijections."""
+    return {"subjects": facts.n_subjects, "relations": facts.n_relations, "table": "bijections"} | others
+
+
+def questions(found: Margins, facts: FactTable) -> str:
+    """The first queries that went wrong, in words."""
+    wrong = [facts.question(*query) for query in found.wrong[:3]]
+    return ", ".join(wrong) + (" ..." if found.n_wrong > 3 else "")
+
+
+def altered_fact(
+    model: Transformer,
+    facts: FactTable,
+    relation: int = 1,
+    *,
+    control: Control = ALTERED_FACT,
+    ask: Callable[[Transformer, FactTable], Margins] = margins,
+) -> ControlResult:
+    """One fact altered after building: exactly that one is wrong."""
+    found = ask(model, facts.altered(3, relation, int(facts.answers[relation, 3] + 1) % facts.n_attributes))
+    return result(control, f"wrong: {questions(found, facts)}", found.wrong == [(3, relation)])
+
+
+def short_code(model: Transformer, facts: FactTable, code: Code) -> ControlResult:
+    """A code so short that words collide: exactly the answers that share one have margin 0."""
+    _, word, count = np.unique(code.words, axis=0, return_inverse=True, return_counts=True)
+    collides = (count > 1)[word.reshape(-1)][facts.answers]
+    found = margins(model, facts)
+    zero = found.exact & (found.lower == 0)
+    got = f"{zero.sum()} margins are 0, {collides.sum()} answers share a word, {found.n_wrong} are wrong"
+    ok = collides.any() and (zero == collides).all() and found.n_wrong == collides.sum()
+    return result(SHORT_CODE, got, ok)
+
+
+def as_predicted(
     control: Control, found: Margins, predicted: Floats, *, fails: bool = False, besides: bool = True
 ) -> ControlResult:
     """Every margin must be the predicted one, exactly.

@@ -13,7 +13,6 @@ from georecall.constructions.single_hop import in_place_superposition
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims import dense as claims
 from georecall.theory.claims.claim import Control
-from georecall.theory.claims.single_hop import ALTERED_FACT
 from georecall.theory.claims.symbols import A, N, R, failures, gate, levels, m
 from georecall.theory.claims.symbols import delta as delta_symbol
 from georecall.theory.facts.fact_table import FactTable, random_bijections
@@ -22,12 +21,11 @@ from georecall.theory.numbers.zero_forced import failure
 from georecall.theory.tools.arrays import Floats
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims import readouts
-from georecall.verify.claims.controls import agreement, result
+from georecall.verify.claims.controls import altered_fact, as_predicted, result, sizes
 from georecall.verify.claims.instance import Experiment, Instance
-from georecall.verify.claims.path_control import again, small_table
+from georecall.verify.claims.path_control import of_facts
 from georecall.verify.claims.promise import Promise, put_to_test
 from georecall.verify.margins.margins import margins
-from georecall.verify.margins.queries import Facts, sample
 from georecall.verify.usage import require_memory
 from georecall.verify.verdict.intervals import reaches
 from georecall.verify.verdict.verdict import ControlResult
@@ -56,8 +54,7 @@ class Dense(Experiment):
         """The claim at one table; `delta`, `code_length`, `gate`, `trials`, `embedding` and `seed`."""
         delta, seed = options.get("delta", DEFAULT_DELTA), options.get("seed", 0)
         kind = options.get("embedding", "plain")
-        sizes = facts.n_subjects, facts.n_attributes, facts.n_relations
-        length = options.get("code_length") or suffices(kind, *sizes, delta)
+        length = options.get("code_length") or suffices(kind, *_sizes(facts), delta)
         own = () if kind == "plain" else (kind,)
         if own:
             require_memory(24 * facts.n_facts * length, f"the {kind} embeddings of {facts.n_facts} facts")
@@ -72,8 +69,9 @@ class Dense(Experiment):
 
         draws = Promise(1 - Fraction(str(delta)), trial, options.get("trials"))
         per_coordinate = n_levels(embeddings(), facts.n_relations) if own else facts.n_relations + 1
+        kept = {name: value for name, value in options.items() if name != "gate" or not own}
         return Instance(
-            facts=facts,
+            **of_facts(facts, lambda small: self.instance(small, **kept)),
             values=self.values(facts, length, kind, delta)
             | {gate: Fraction(at_gate), claims.reach: Fraction(2 * half), levels: per_coordinate},
             parameters={
@@ -84,13 +82,6 @@ class Dense(Experiment):
                 **draws.parameters,
             },
             build=lambda: dense_superposition(facts, length=length, gate=at_gate, seed=seed, embedding=kind),
-            margins=lambda model, progress: margins(model, facts, progress=progress),
-            n_queries=facts.n_facts,
-            samples=lambda: first_subject(facts),
-            again=again,
-            companion=lambda: self.instance(
-                small_table(facts), **{name: v for name, v in options.items() if name != "gate" or not own}
-            ),
             promises=("success",),
             draws=draws,
             redraw=lambda i: self.instance(facts, **options | {"seed": seed + i}),
@@ -104,20 +95,13 @@ class Dense(Experiment):
             A: facts.n_attributes,
             m: length,
             delta_symbol: Fraction(str(delta)),
-            failures: expected_failures(
-                kind, facts.n_subjects, facts.n_attributes, facts.n_relations, length
-            ),
+            failures: expected_failures(kind, *_sizes(facts), length),
         }
 
     def controls_at(self, **options: Any) -> dict[str, Any]:
         """The parameters of the companion instance that the controls run on."""
-        return {
-            "subjects": _COMPANION.n_subjects,
-            "relations": _COMPANION.n_relations,
-            "table": "bijections",
-            "code_length": _COMPANION_LENGTH,
-            "short_code_length": _SHORT_LENGTH[options.get("embedding", "plain")],
-        }
+        short = _SHORT_LENGTH[options.get("embedding", "plain")]
+        return sizes(_COMPANION, code_length=_COMPANION_LENGTH, short_code_length=short)
 
     def controls(self, **options: Any) -> list[ControlResult]:
         """All controls of the claim, on a small companion table that is always the same."""
@@ -154,8 +138,7 @@ class Dense(Experiment):
     def _generic(self, facts: FactTable) -> ControlResult:
         """Every tuple of attributes a subject: whatever table is chosen after the draw."""
         every = FactTable(np.array(list(product(range(facts.n_attributes), repeat=facts.n_relations))).T)
-        sizes = facts.n_subjects, facts.n_attributes, facts.n_relations
-        length, rng = exact_length(*sizes, DEFAULT_DELTA), generator(0, "controls", "dense")
+        length, rng = exact_length(*_sizes(facts), DEFAULT_DELTA), generator(0, "controls", "dense")
         lost = readouts.n_wrong(readouts.dense_readouts(every, length, rng), every, allowed=every.n_facts)
         exact = margins(in_place_superposition(every), every).n_wrong
         got = f"{lost} of {every.n_facts} lost at m = {length}, {exact} by C1'"
@@ -178,12 +161,8 @@ class Dense(Experiment):
         return self._as_predicted(claims.WEAK_GATE, facts, by_signs(facts, u, D, weak, embeddings), read)
 
     def _altered_fact(self, facts: FactTable, kind: str) -> ControlResult:
-        subject, relation = 3, 1
-        altered = facts.altered(subject, relation, int(facts.answers[relation, subject] + 1) % 12)
         u, D = self._draw(facts)
-        found = margins(by_signs(facts, u, D, None, EMBEDDINGS[kind](facts, u, D)), altered)
-        got = "wrong: " + ", ".join(facts.question(s, r) for s, r in found.wrong)
-        return result(ALTERED_FACT, got, found.wrong == [(subject, relation)])
+        return altered_fact(by_signs(facts, u, D, None, EMBEDDINGS[kind](facts, u, D)), facts)
 
     def _draw(self, facts: FactTable) -> tuple[Floats, Floats]:
         """Codes and diagonals of a draw that recalls the companion table."""
@@ -195,7 +174,7 @@ class Dense(Experiment):
         self, control: Control, facts: FactTable, model: Transformer, read: readouts.Readouts
     ) -> ControlResult:
         """Compares every margin of a broken instance with what the theory says is read."""
-        return agreement(control, margins(model, facts), readouts.margins_read(read, facts), fails=True)
+        return as_predicted(control, margins(model, facts), readouts.margins_read(read, facts), fails=True)
 
 
 def drawn_embeddings(facts: FactTable, length: int, kind: Any, seed: int) -> Floats:
@@ -219,9 +198,9 @@ def expected_failures(kind: str, *sizes: int) -> Fraction:
     return min(bounds)
 
 
-def first_subject(facts: FactTable) -> list[dict[str, Any]]:
-    """Sample queries: the first subject, asked for every relation."""
-    return [sample(Facts(facts), r * facts.n_subjects) for r in range(facts.n_relations)]
+def _sizes(facts: FactTable) -> tuple[int, int, int]:
+    """N, |A|, R."""
+    return facts.n_subjects, facts.n_attributes, facts.n_relations
 
 
 DENSE = Dense()

@@ -16,42 +16,31 @@ from georecall.theory.claims.symbols import A, N, R
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.tools.progress import Progress
 from georecall.theory.tools.randomness import generator
-from georecall.verify.claims.controls import result
-from georecall.verify.claims.instance import Asked, Experiment, Paths, Run
-from georecall.verify.margins.decide import decide_recall
-from georecall.verify.margins.found import Found
-from georecall.verify.margins.margins import margins
-from georecall.verify.verdict.outcome import covered, recall_verdict
+from georecall.verify.claims.controls import result, sizes
+from georecall.verify.claims.instance import Asked, Experiment, Instance, Paths, Run
+from georecall.verify.margins.induction import PremiseError
+from georecall.verify.usage import require_memory_for_table
+from georecall.verify.verdict.outcome import covered, recall_verdict, uncertified
 from georecall.verify.verdict.stored_bits import subject_bits
 from georecall.verify.verdict.verdict import ControlResult, HypothesisResult, Mismatch, Verdict
 
 Outcome = Mismatch | str | None  # a floor beaten, undecided (in words), or not beaten
 
-COMPANION_SIZES = {"subjects": 16, "relations": 4, "table": "bijections"}
+COMPANION = random_bijections(16, 4, rng=generator(0, "controls"))
 
 
-def companion() -> FactTable:
-    """The table on which the controls run."""
-    n_subjects, n_relations = int(str(COMPANION_SIZES["subjects"])), int(str(COMPANION_SIZES["relations"]))
-    return random_bijections(n_subjects, n_relations, rng=generator(0, "controls"))
+def typed_and_untyped(facts: FactTable, hops: int) -> dict[str, FactTable]:
+    """Tables for floors on several hops: bijections of each hop's own, as many, and the facts themselves."""
+    N, R = facts.n_subjects, facts.n_relations
+    require_memory_for_table(N, R * hops)
+    rng = generator(0, "typed table", N, R, hops)
+    return {"typed": random_bijections(N, R * hops, rng=rng), "untyped": facts}
 
 
 def bits_used(model: Transformer, facts: FactTable) -> int:
     """All fact-dependent bits of a model: of the embeddings, and of the other weights."""
     assert model.storage is not None
     return facts.n_subjects * (subject_bits(model, facts.n_subjects) or 0) + model.storage.other_bits
-
-
-def verified(model: Transformer, facts: FactTable, progress: Progress | None) -> Found:
-    """Counted where that can be done, as the claims of C1 are."""
-    return decide_recall(model, facts, lambda: margins(model, facts, progress=progress), progress=progress)
-
-
-def recalls_all(found: Found, n_queries: int) -> tuple[bool | None, str | None]:
-    """Whether a construction recalls every query (None: not known), and why not: no floor binds it then."""
-    asked = Verdict(claim="recall", status="inconclusive", n_queries=n_queries)
-    verdict = covered(recall_verdict(asked, found), found)
-    return {"holds": True, "refuted": False}.get(verdict.status), verdict.reason
 
 
 def against(quantity: str, floor: bounds.Enclosure, used: float) -> Outcome:
@@ -90,7 +79,7 @@ class Floor(Experiment):
     compare: Callable[..., tuple[Verdict, Paths]]
     broken: Callable[[], list[ControlResult]]
     conditions: Callable[[FactTable], dict[str, bool]] = lambda facts: {}
-    at: Mapping[str, Any] = field(default_factory=lambda: COMPANION_SIZES)
+    at: Mapping[str, Any] = field(default_factory=lambda: sizes(COMPANION))
     default_table: tuple[int, int] = (1000, 8)
 
     def instance(self, facts: FactTable, **options: Any) -> Asked:
@@ -125,20 +114,51 @@ class _Compared(Asked):
         return self.compare(verdict, run.progress)
 
 
-def compared(
-    verdict: Verdict, predicted: dict[str, Any], measured: dict[str, Any], outcomes: list[Outcome]
-) -> Verdict:
-    """Refuted by what beats a floor, inconclusive where an enclosure is too wide or a recall is not shown."""
-    beaten = next((outcome for outcome in outcomes if isinstance(outcome, Mismatch)), None)
-    close = next((outcome for outcome in outcomes if isinstance(outcome, str)), None)
-    return replace(
-        verdict,
-        status="refuted" if beaten else "inconclusive" if close else "holds",
-        reason=f"{beaten.quantity}: {beaten.measured}, {beaten.predicted}" if beaten else close,
-        predicted=predicted,
-        measured=measured,
-        witness=beaten,
-    )
+@dataclass
+class Beside:
+    """What is built beside a floor: its sizes, what beats the floor, and the ways that decided its recall."""
+
+    progress: Progress | None
+    measured: dict[str, Any] = field(default_factory=dict)
+    outcomes: list[Outcome] = field(default_factory=list)
+    paths: dict[str, Instance] = field(default_factory=dict)
+
+    def recall(self, what: str, instance: Instance, model: Transformer) -> Verdict:
+        """Whether a construction recalls every query; no floor binds one of which that is not known."""
+        verdict = Verdict(claim="recall", status="inconclusive", n_queries=instance.n_queries)
+        try:
+            found = instance.found(model, Run(progress=self.progress), verdict)
+        except PremiseError as error:
+            verdict = replace(verdict, reason=uncertified(instance.n_queries, error))
+        else:
+            verdict = covered(recall_verdict(verdict, found), found)
+            if verdict.status == "holds":
+                self.paths[found.path] = instance
+                return verdict
+        self.outcomes.append(f"{what}: {verdict.reason}")
+        return verdict
+
+    def enter(
+        self, what: str, recall: Verdict, *uses: tuple[str, bounds.Enclosure, float], **sizes: Any
+    ) -> None:
+        """The sizes of something built; if it recalls everything, what it uses against floors."""
+        self.measured[what] = sizes | {"recalls": {"holds": True, "refuted": False}.get(recall.status)}
+        if recall.status == "holds":
+            self.outcomes += [against(*use) for use in uses]
+
+    def judged(self, verdict: Verdict, predicted: dict[str, Any]) -> tuple[Verdict, Paths]:
+        """Refuted by what beats a floor, inconclusive where an enclosure is too wide or recall not shown."""
+        beaten = next((outcome for outcome in self.outcomes if isinstance(outcome, Mismatch)), None)
+        close = next((outcome for outcome in self.outcomes if isinstance(outcome, str)), None)
+        verdict = replace(
+            verdict,
+            status="refuted" if beaten else "inconclusive" if close else "holds",
+            reason=f"{beaten.quantity}: {beaten.measured}, {beaten.predicted}" if beaten else close,
+            predicted=predicted,
+            measured=self.measured,
+            witness=beaten,
+        )
+        return verdict, self.paths
 
 
 def control_of(claim: Claim, got: str, ok: bool) -> list[ControlResult]:

@@ -23,14 +23,13 @@ from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.progress import Progress
 from georecall.verify.claims.controls import result
 from georecall.verify.claims.instance import Experiment, Instance, Paths, Run
-from georecall.verify.claims.path_control import wrong_answer
+from georecall.verify.claims.path_control import of_facts, wrong_answer
 from georecall.verify.learned.all_tables import over_all_tables
 from georecall.verify.learned.selection import swapped
 from georecall.verify.learned.superposition import fit_fails, probed, superposition_r2
 from georecall.verify.learned.transfer import CHANCE, transferred
 from georecall.verify.learned.vectors import Parts, one_each
 from georecall.verify.margins.margins import margins
-from georecall.verify.margins.queries import Facts, sample
 from georecall.verify.verdict.intervals import clopper_pearson, falls_short, reaches
 from georecall.verify.verdict.verdict import ControlResult, HypothesisResult, Mismatch, Verdict
 
@@ -87,16 +86,13 @@ class Learned(Experiment):
         """The runs at one table; options `trials` and `seed`."""
         trials, seed = options.get("trials", TRIALS), options.get("seed", 0)
         return _Runs(
-            facts=facts,
+            **of_facts(facts),
             values={N: facts.n_subjects, A: facts.n_attributes, R: facts.n_relations},
             parameters={"trials": trials},
             trials=trials,
             seed=seed,
             build=lambda: trained(facts, recipe_for(facts, seed)),
-            margins=lambda model, progress: margins(model, facts, progress=progress),
-            n_queries=facts.n_facts,
             conditions=(HypothesisResult("bijective", facts.bijective),),
-            samples=lambda: [sample(Facts(facts), r * facts.n_subjects) for r in range(facts.n_relations)],
         )
 
 

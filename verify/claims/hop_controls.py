@@ -18,7 +18,7 @@ from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.facts.strings import letters, spelled, string_answers
 from georecall.theory.tools.arrays import Floats
 from georecall.theory.tools.randomness import generator
-from georecall.verify.claims.controls import agreement, nearest_word_margins, neighbour, result
+from georecall.verify.claims.controls import as_predicted, nearest_word_margins, neighbour, questions, result
 from georecall.verify.margins.found import Margins
 from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import Chains
@@ -119,7 +119,7 @@ class _Companion:
     def weak_gate(self) -> ControlResult:
         """The leak of a gate below 1."""
         found = self.margins(self.model(WEAK))
-        return agreement(claims.WEAK_GATE, found, self.predicted(gate=WEAK), fails=True)
+        return as_predicted(claims.WEAK_GATE, found, self.predicted(gate=WEAK), fails=True)
 
     def dropped_block(self) -> ControlResult:
         """One string of the first stage without a block: all logits of its queries tie."""
@@ -162,7 +162,7 @@ class _Companion:
             ok = not found.lower.any()
         else:
             control, ok = claims.SILENT_MEMORY, np.array_equal(found.lower > 0, right)
-        return agreement(control, found, predicted, fails=True, besides=ok)
+        return as_predicted(control, found, predicted, fails=True, besides=ok)
 
     def low_threshold(self) -> ControlResult:
         """A memory that also fires, at a third of the strength, for words at distance 1."""
@@ -170,7 +170,7 @@ class _Companion:
         found, control = self.margins(self._with_threshold(low)), claims.LOW_THRESHOLD
         if self.merged:
             control = replace(control, name="memory threshold m - 2 in place of m")
-        return agreement(control, found, self.predicted(threshold=low))
+        return as_predicted(control, found, self.predicted(threshold=low))
 
     def state_kept(self) -> ControlResult:
         """The first stage without its erasing neurons and their bias."""
@@ -187,7 +187,7 @@ class _Companion:
         b_out[state] = 0
         block = replace(model.blocks[0], mlp=MLP(mlp.W_in, mlp.b_in, W_out, b_out))
         found = self.margins(replace(model, blocks=(block, *model.blocks[1:])))
-        return agreement(claims.STATE_KEPT, found, self.predicted(erased=False), fails=True)
+        return as_predicted(claims.STATE_KEPT, found, self.predicted(erased=False), fails=True)
 
     def corrupted_memory(self) -> ControlResult:
         """One coordinate of what the memory writes for one entity, moved so that it holds another word."""
@@ -266,9 +266,3 @@ def softer(
 def all_softer(seen: Sequence[ControlResult]) -> ControlResult:
     """`softer` of several constructions as one result."""
     return result(SOFTER, "; ".join(one.got for one in seen), all(one.ok for one in seen))
-
-
-def questions(found: Margins, facts: FactTable) -> str:
-    """The first queries that went wrong, in words."""
-    wrong = [facts.question(*query) for query in found.wrong[:3]]
-    return ", ".join(wrong) + (" ..." if found.n_wrong > 3 else "")

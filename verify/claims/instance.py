@@ -11,6 +11,7 @@ from georecall.theory.claims.claim import Claim
 from georecall.theory.claims.formulas import Values
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.progress import Progress
+from georecall.verify.claims.controls import sizes
 from georecall.verify.claims.promise import Promise, kept
 from georecall.verify.engines.engine import in_engine
 from georecall.verify.margins.counting.elsewhere import Elsewhere
@@ -104,7 +105,7 @@ class Instance(Asked):
         require_memory_for_weights(self.facts, predicted["d_model"], on_demand=counts)
         model = self.build()
         try:
-            found = self._found(model, verdict, run) if counts else self.margins(model, run.progress)
+            found = self.found(model, run, verdict) if counts else self.margins(model, run.progress)
         except PremiseError as error:
             reason = uncertified(self.n_queries, error)
             return replace(verdict, status="inconclusive", predicted=predicted, reason=reason), {}
@@ -117,8 +118,10 @@ class Instance(Asked):
             verdict = in_engine(verdict, model, found, run.engine, run.progress, controls=run.controls)
         return verdict, {found.path: self}
 
-    def _found(self, model: Transformer, verdict: Verdict, run: Run) -> Found:
-        """What counting finds, or the margins where it does not apply."""
+    def found(self, model: Transformer, run: Run, verdict: Verdict) -> Found:
+        """What counting finds of the facts, where they may be counted and that applies; or the margins."""
+        if not self.counts:
+            return self.margins(model, run.progress)
         return decide_recall(
             model,
             self.facts,
@@ -206,6 +209,7 @@ class Experiment:
         claim: the claim.
         default_table: N and R of the random table where none is asked for.
         default_hops: k where it is not given.
+        companion: the table that the controls run on, if it is always the same.
         seeded: whether the seed also draws the instance.
         on_demand: whether facts may be keyed bijections, evaluated on demand.
     """
@@ -213,6 +217,7 @@ class Experiment:
     claim: Claim
     default_table: tuple[int, int] = (1000, 8)
     default_hops: int = 1
+    companion: ClassVar[FactTable | None] = None
     seeded: bool = False
     on_demand: bool = False
 
@@ -230,9 +235,9 @@ class Experiment:
         raise NotImplementedError
 
     def controls(self, **options: Any) -> list[ControlResult]:
-        """Runs the claim's negative controls on a companion instance, with the options asked for."""
+        """Runs the claim's negative controls on a small companion instance, with the options asked for."""
         return []
 
     def controls_at(self, **options: Any) -> dict[str, Any]:
         """The parameters of that companion instance."""
-        return {}
+        return {} if self.companion is None else sizes(self.companion)

@@ -1,7 +1,6 @@
 """C7 under test: dimensions of C1 with codes of growing distance, against both floors."""
 
 import math
-from typing import Any
 
 from georecall import bounds
 from georecall.constructions.codes.code import Code, code_length, sign_code
@@ -25,40 +24,35 @@ def _compare(verdict: Verdict, facts: FactTable, progress: Progress | None) -> t
     Lipschitz with L = sqrt(R / m) (R blocks of slope 1, readout over sqrt(m)) on a ball of radius
     rho = sqrt(R m), so that rho L = R.
     """
-    measured: dict[str, Any] = {}
-    outcomes: list[floors.Outcome] = []
-    paths = {}
+    beside = floors.Beside(progress)
     for h in _distances(facts.n_attributes):
         code = sign_code(facts.n_attributes) if h == 1 else distance_code(facts.n_attributes, h)
         require_memory_for_weights(facts, facts.n_relations * code.length)
         model = block_superposition(facts, code=code)
-        found = floors.verified(model, facts, progress)
-        paths[found.path] = FAMILY[0].instance(facts)
-        recalls, not_all = floors.recalls_all(found, facts.n_facts)
-        if not recalls:
-            outcomes.append(f"C1 at distance {h}: {not_all}")
+        recall = beside.recall(f"C1 at distance {h}", FAMILY[0].instance(facts, code=code), model)
+        if recall.status != "holds":
             continue
-        mu = found.minimum[0] / code.length
+        assert recall.min_margin is not None
+        mu = recall.min_margin / code.length
         readout = bounds.margin(facts.n_attributes, mu)
         selector = bounds.selector(facts.n_attributes, facts.n_relations, mu, facts.n_relations, 1)
-        measured[f"distance {h}"] = {
+        beside.measured[f"distance {h}"] = {
             "readout_dimension": code.length,
             "unit_margin": mu,
             "floor": floors.ends(readout)["lower"],
             "d_model": model.d_model,
             "selector_floor": floors.ends(selector)["lower"],
         }
-        for quantity, floor, used in (
-            ("readout dimension", readout, code.length),
-            ("d_model", selector, model.d_model),
-        ):
-            outcomes.append(floors.against(f"{quantity} at distance {h}", floor, used))
-    return floors.compared(verdict, {}, measured, outcomes), paths
+        beside.outcomes += [
+            floors.against(f"readout dimension at distance {h}", readout, code.length),
+            floors.against(f"d_model at distance {h}", selector, model.d_model),
+        ]
+    return beside.judged(verdict, {})
 
 
 def _cut_below_the_floor() -> list[ControlResult]:
     """A code cut to one coordinate less than the floor asks for at its margin: the margin must go."""
-    facts = floors.companion()
+    facts = floors.COMPANION
     code = distance_code(facts.n_attributes, 4)
     mu = margins(block_superposition(facts, code=code), facts).minimum[0] / code.length
     floor = bounds.margin(facts.n_attributes, mu)

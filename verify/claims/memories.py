@@ -23,7 +23,6 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims import memories as claims
 from georecall.theory.claims.claim import Claim
 from georecall.theory.claims.formulas import Values
-from georecall.theory.claims.single_hop import ALTERED_FACT, SHORT_CODE
 from georecall.theory.claims.symbols import A, D, N, R, failures, levels, m, words
 from georecall.theory.claims.symbols import delta as delta_symbol
 from georecall.theory.facts.fact_table import FactTable, random_bijections
@@ -31,10 +30,18 @@ from georecall.theory.numbers.memories import memory_failure
 from georecall.theory.tools.arrays import Floats
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims import readouts
-from georecall.verify.claims.controls import agreement, nearest_word_margins, result
-from georecall.verify.claims.dense import DEFAULT_DELTA, first_subject
+from georecall.verify.claims.controls import (
+    altered_fact,
+    as_predicted,
+    nearest_word_margins,
+    questions,
+    result,
+    short_code,
+    sizes,
+)
+from georecall.verify.claims.dense import DEFAULT_DELTA
 from georecall.verify.claims.instance import Experiment, Instance
-from georecall.verify.claims.path_control import again, small_table
+from georecall.verify.claims.path_control import of_facts
 from georecall.verify.claims.promise import Promise, put_to_test
 from georecall.verify.claims.readouts import Readouts
 from georecall.verify.margins.margins import margins
@@ -115,15 +122,10 @@ class HebbianMemory(Experiment):
 
         draws = Promise(1 - Fraction(str(delta)), trial, options.get("trials"))
         return Instance(
-            facts=facts,
+            **of_facts(facts, lambda small: self.instance(small, **options)),
             values=self.values(facts, d, delta, frozen),
             parameters={"delta": delta, "code_length": d, **draws.parameters},
             build=construct,
-            margins=lambda model, progress: margins(model, facts, progress=progress),
-            n_queries=facts.n_facts,
-            samples=lambda: first_subject(facts),
-            again=again,
-            companion=lambda: self.instance(small_table(facts), **options),
             promises=("success",),
             draws=draws,
             redraw=lambda i: self.instance(facts, **options | {"seed": seed + i}),
@@ -144,16 +146,14 @@ class HebbianMemory(Experiment):
 
     def controls_at(self, **_: Any) -> dict[str, Any]:
         """The parameters of the companion instance that the controls run on."""
-        at = {"subjects": _COMPANION.n_subjects, "relations": _COMPANION.n_relations, "table": "bijections"}
         d = self.dimension(_COMPANION, DEFAULT_DELTA)
-        return {**at, "code_length": d, "short_code_length": _short(d)}
+        return sizes(_COMPANION, code_length=d, short_code_length=_short(d))
 
     def controls(self, **_: Any) -> list[ControlResult]:
         """All controls of the claim, on a small companion table that is always the same."""
-        d = self.dimension(_COMPANION, DEFAULT_DELTA)
-        return [
-            control(_COMPANION, d) for control in (self._short_draw, self._equal_keys, self._altered_fact)
-        ]
+        facts, d = _COMPANION, self.dimension(_COMPANION, DEFAULT_DELTA)
+        model = self.construct(facts, dimension=d, rng=generator(0, "controls", self.name))
+        return [self._short_draw(facts, d), self._equal_keys(facts, model), altered_fact(model, facts)]
 
     def _generator(self, facts: FactTable, d: int, seed: int) -> np.random.Generator:
         return generator(seed, self.name, facts.n_subjects, facts.n_relations, facts.n_attributes, d)
@@ -170,28 +170,19 @@ class HebbianMemory(Experiment):
         found = put_to_test(Promise(Fraction(9, 10), trial))
         return result(claims.SHORT_DRAW, f"{found} of the draws succeed", found.side == "below")
 
-    def _equal_keys(self, facts: FactTable, d: int) -> ControlResult:
-        model = self.construct(facts, dimension=d, rng=generator(0, "controls", self.name))
+    def _equal_keys(self, facts: FactTable, model: Transformer) -> ControlResult:
         W_E = model.W_E.copy()
         W_E[5] = W_E[3]  # asked by the key of subject 3; the memory itself is what it was
         found = margins(replace(model, W_E=W_E), facts)
         wrong = [(5, r) for r in range(facts.n_relations)]
-        got = f"wrong: {', '.join(facts.question(s, r) for s, r in found.wrong)}"
-        return result(claims.EQUAL_KEYS, got, sorted(found.wrong) == wrong)
-
-    def _altered_fact(self, facts: FactTable, d: int) -> ControlResult:
-        subject, relation = 3, 1
-        answer = int(facts.answers[relation, subject] + 1) % facts.n_attributes
-        model = self.construct(facts, dimension=d, rng=generator(0, "controls", self.name))
-        found = margins(model, facts.altered(subject, relation, answer))
-        got = f"wrong: {', '.join(facts.question(s, r) for s, r in found.wrong)}"
-        return result(ALTERED_FACT, got, found.wrong == [(subject, relation)])
+        return result(claims.EQUAL_KEYS, f"wrong: {questions(found, facts)}", sorted(found.wrong) == wrong)
 
 
 class SignCodeMemory(Experiment):
     """The claim `sign-code-memory`."""
 
     claim = claims.SIGN_CODE_MEMORY
+    companion = _COMPANION
 
     def instance(self, facts: FactTable, **options: Any) -> Instance:
         """The claim at one table; options `code_length` and `code`."""
@@ -199,15 +190,10 @@ class SignCodeMemory(Experiment):
         code = covering(code, facts)
         names = sign_code(facts.n_subjects)
         return Instance(
-            facts=facts,
+            **of_facts(facts, lambda small: self.instance(small, **options)),
             values=self.values(facts, code, names),
             parameters={"code_length": code.length},
             build=lambda: build.sign_code_memory(facts, code=code, names=names),
-            margins=lambda model, progress: margins(model, facts, progress=progress),
-            n_queries=facts.n_facts,
-            samples=lambda: first_subject(facts),
-            again=again,
-            companion=lambda: self.instance(small_table(facts), **options),
         )
 
     def values(self, facts: FactTable, code: Code, names: Code) -> Values:
@@ -224,14 +210,14 @@ class SignCodeMemory(Experiment):
             levels: code.n_levels,
         }
 
-    def controls_at(self, **_: Any) -> dict[str, Any]:
-        """The parameters of the companion instance that the controls run on."""
-        return {"subjects": _COMPANION.n_subjects, "relations": _COMPANION.n_relations, "table": "bijections"}
-
     def controls(self, **_: Any) -> list[ControlResult]:
         """All controls of the claim, on a small companion table that is always the same."""
+        facts = _COMPANION
+        short = sign_code(facts.n_attributes, length=sign_code(facts.n_attributes).length - 1)
         return [
-            control(_COMPANION) for control in (self._low_threshold, self._short_code, self._altered_fact)
+            self._low_threshold(facts),
+            short_code(build.sign_code_memory(facts, code=short), facts, short),
+            altered_fact(build.sign_code_memory(facts), facts),
         ]
 
     def _low_threshold(self, facts: FactTable) -> ControlResult:
@@ -244,24 +230,7 @@ class SignCodeMemory(Experiment):
         active = np.maximum(0.0, near[None] + asked)
         readout = np.einsum("asrt,rtm->asm", active, code.words[facts.answers].astype(float))
         predicted = nearest_word_margins(readout, code, facts.answers)
-        return agreement(claims.LOW_THRESHOLD, found, predicted, fails=True)
-
-    def _short_code(self, facts: FactTable) -> ControlResult:
-        code = sign_code(facts.n_attributes, length=sign_code(facts.n_attributes).length - 1)
-        _, word, count = np.unique(code.words, axis=0, return_inverse=True, return_counts=True)
-        collides = (count > 1)[word.reshape(-1)][facts.answers]
-        found = margins(build.sign_code_memory(facts, code=code), facts)
-        zero = found.exact & (found.lower == 0)
-        got = f"{zero.sum()} margins are 0, {collides.sum()} answers share a word, {found.n_wrong} are wrong"
-        ok = bool(collides.any() and (zero == collides).all() and found.n_wrong == collides.sum())
-        return result(SHORT_CODE, got, ok)
-
-    def _altered_fact(self, facts: FactTable) -> ControlResult:
-        subject, relation = 3, 1
-        answer = int(facts.answers[relation, subject] + 1) % facts.n_attributes
-        found = margins(build.sign_code_memory(facts), facts.altered(subject, relation, answer))
-        got = f"wrong: {', '.join(facts.question(s, r) for s, r in found.wrong)}"
-        return result(ALTERED_FACT, got, found.wrong == [(subject, relation)])
+        return as_predicted(claims.LOW_THRESHOLD, found, predicted, fails=True)
 
 
 def _linear(facts: FactTable, d: int, rng: np.random.Generator) -> Frozen:

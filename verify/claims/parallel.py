@@ -1,31 +1,37 @@
 """C5(d) under test: every number of hops up to k, by the same weights."""
 
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from math import factorial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from georecall.constructions.codes.code import Code, sign_code
+from georecall.constructions.codes.code import sign_code
 from georecall.constructions.codes.nearest import nearest_squared_distances
 from georecall.constructions.parallel import parallel_hops
-from georecall.constructions.transformer.parts import covering
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims import symbols as sym
 from georecall.theory.claims.claim import Claim
 from georecall.theory.claims.parallel import ALTERED_SLOT, PARALLEL_HOPS, WRONG_DISTANCE
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.facts.strings import letters, string_answers
+from georecall.theory.tools.arrays import Numbers
 from georecall.theory.tools.progress import Progress
 from georecall.theory.tools.randomness import generator
-from georecall.verify.claims.controls import result
+from georecall.verify.claims.controls import result, sizes
 from georecall.verify.claims.hop_controls import softer
-from georecall.verify.claims.hops import again_in_a_pass, all_margins, as_entities, softness, without_margin
+from georecall.verify.claims.hops import (
+    as_entities,
+    code_asked,
+    few_hops,
+    last,
+    of_one_pass,
+    shared_values,
+    softness,
+)
 from georecall.verify.claims.instance import Experiment, Instance
-from georecall.verify.claims.path_control import small_table
 from georecall.verify.margins.found import Margins
+from georecall.verify.margins.hops import all_margins
 from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import Chains, sample
 from georecall.verify.margins.transitions import Representatives
@@ -33,6 +39,7 @@ from georecall.verify.margins.windows import composed, of_maps
 from georecall.verify.verdict.verdict import ControlResult
 
 _N, _R, _HOPS = 8, 2, 3  # of the companion: two layers
+_COMPANION = random_bijections(_N, _R, rng=generator(0, "controls", "parallel"))
 
 
 @dataclass(frozen=True)
@@ -47,33 +54,16 @@ class Parallel(Experiment):
         """The claim at one table and choice of options."""
         facts, strangers = as_entities(facts)
         hops, typed = options.get("hops", self.default_hops), bool(options.get("typed", False))
-        alphabet = letters(facts, hops, typed=typed)
-        code: Code = covering(
-            options.get("code") or sign_code(facts.n_attributes, length=options.get("code_length")), facts
-        )
+        alphabet, code = letters(facts, hops, typed=typed), code_asked(facts, **options)
         R = alphabet.shape[1]
-        distances = (
-            nearest_squared_distances(code.words, np.arange(code.n_words)) if code.n_words > 1 else [0]
-        )
-        asked = softness(int(min(distances)), **options)
-        n_queries = facts.n_subjects * R**hops
-        return Instance(
-            facts=facts,
-            values={
-                sym.N: facts.n_subjects,
-                sym.R: R,
-                sym.A: facts.n_attributes,
-                sym.k: hops,
-                sym.m: code.length,
-                sym.V: code.spread,
-                sym.levels: code.n_levels,
-                sym.words: code.n_distinct,
-                sym.typed: int(typed),
-                sym.strangers: strangers,
-                sym.D: int(min(distances)),
-                sym.soft: int(asked["attention"] == "soft"),
-                sym.promise: Fraction(asked["margin"] or 0),
-            },
+        everyone = np.arange(code.n_words)
+        distance = int(nearest_squared_distances(code.words, everyone).min()) if code.n_words > 1 else 0
+        asked = softness(distance, **options)
+        small = options | {"hops": hops}
+        instance = Instance(
+            **of_one_pass(facts, alphabet, lambda: few_hops(self, facts, alphabet, small, _HOPS)),
+            values=shared_values(facts, code, asked, strangers)
+            | {sym.R: R, sym.k: hops, sym.D: distance, sym.typed: int(typed)},
             parameters={
                 "hops": hops,
                 "typed": typed,
@@ -83,34 +73,28 @@ class Parallel(Experiment):
             },
             build=lambda: parallel_hops(facts, hops=hops, typed=typed, code=code, **asked),
             promises=("min_margin",) if asked["margin"] else (),
-            margins=lambda model, progress: every_length(model, facts, alphabet, progress=progress),
-            n_queries=n_queries,
-            samples=lambda: [
-                sample(Chains(facts, alphabet[:k]), int(min(R**k - 1, 1 << 40)) * facts.n_subjects)
-                for k in range(1, hops + 1)
-            ],
-            again=again_in_a_pass(alphabet),
-            companion=lambda: self._companion(facts, R, options | {"hops": hops}),
         )
-
-    def _companion(self, facts: FactTable, R: int, options: dict[str, Any]) -> Instance:
-        hops, R = min(options["hops"], _HOPS), min(R, _R)
-        small = small_table(facts, R * hops if options.get("typed") else R)
-        return self.instance(small, **without_margin(options) | {"hops": hops})
+        return replace(
+            instance,
+            margins=lambda model, progress: every_length(model, facts, alphabet, progress=progress),
+            samples=lambda: [
+                sample(Chains(facts, alphabet[:k]), last(R, k) * facts.n_subjects) for k in range(1, hops + 1)
+            ],
+        )
 
     def controls(self, **_: Any) -> list[ControlResult]:
         """All controls of the claim, untyped and typed, on a small companion table."""
-        facts = random_bijections(_N, _R, rng=generator(0, "controls", "parallel"))
-        alphabet = letters(facts, _HOPS)
-        return [_altered_slot(), _wrong_distance(), softer(parallel_hops, facts, alphabet, hops=_HOPS)]
+        alphabet = letters(_COMPANION, _HOPS)
+        half = softer(parallel_hops, _COMPANION, alphabet, hops=_HOPS)
+        return [_altered_slot(), _wrong_distance(_COMPANION, alphabet), half]
 
     def controls_at(self, **_: Any) -> dict[str, Any]:
         """The parameters of the companion instance that the controls run on."""
-        return {"subjects": _N, "relations": _R, "table": "bijections", "hops": _HOPS}
+        return sizes(_COMPANION, hops=_HOPS)
 
 
 def every_length(
-    model: Transformer, facts: FactTable, alphabet: NDArray[np.int64], *, progress: Progress | None = None
+    model: Transformer, facts: FactTable, alphabet: Numbers, *, progress: Progress | None = None
 ) -> Margins:
     """Margins of all queries of k hops, or of fewer (none, too) if those have a smaller least margin.
 
@@ -148,9 +132,8 @@ def _altered_slot() -> ControlResult:
     """A slot of a relation's token flipped to the word of another entity, untyped and typed."""
     said, fine = [], True
     for typed in (False, True):
-        facts = random_bijections(
-            _N, _R * (_HOPS if typed else 1), rng=generator(0, "controls", "parallel", typed)
-        )
+        rng = generator(0, "controls", "parallel", typed)
+        facts = random_bijections(_N, _R * (_HOPS if typed else 1), rng=rng)
         alphabet, words = letters(facts, _HOPS, typed=typed), sign_code(_N).words
         slot, relation = 2, 1
         moved = words[facts.answers[relation, slot]].copy()
@@ -160,19 +143,16 @@ def _altered_slot() -> ControlResult:
         W_E = model.W_E.copy()
         W_E[_N + relation, slot * words.shape[1]] *= -1
         found = margins(replace(model, W_E=W_E), Chains(facts, alphabet))
-        differ = string_answers(facts, alphabet) != string_answers(
-            facts.altered(slot, relation, other), alphabet
-        )
+        altered = facts.altered(slot, relation, other)
+        differ = string_answers(facts, alphabet) != string_answers(altered, alphabet)
         wrong = (found.upper <= 0).reshape(differ.shape)
         said.append(f"{'typed' if typed else 'untyped'}: {wrong.sum()} wrong, {differ.sum()} go another way")
         fine &= bool(wrong.any()) and np.array_equal(wrong, differ)
     return result(ALTERED_SLOT, "; ".join(said), fine)
 
 
-def _wrong_distance() -> ControlResult:
+def _wrong_distance(facts: FactTable, alphabet: Numbers) -> ControlResult:
     """The second layer reads at the distance of the first: its maps overlap."""
-    facts = random_bijections(_N, _R, rng=generator(0, "controls", "parallel"))
-    alphabet = letters(facts, _HOPS)
     model = parallel_hops(facts, hops=_HOPS)
     near = replace(model.blocks[1], attention=model.blocks[0].attention)
     found = margins(replace(model, blocks=(model.blocks[0], near)), Chains(facts, alphabet))

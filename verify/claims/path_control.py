@@ -7,8 +7,8 @@ one of which is altered. Exactly the queries whose answer that changes must come
 
 from collections.abc import Callable, Iterator
 from math import prod
+from typing import Any
 
-from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims.claim import Control
 from georecall.theory.facts.fact_table import FactTable, random_bijections, random_functions
 from georecall.theory.tools.randomness import generator
@@ -16,8 +16,8 @@ from georecall.verify.claims.controls import result
 from georecall.verify.claims.instance import Instance
 from georecall.verify.margins.decide import decide_recall_by
 from georecall.verify.margins.found import Found, Margins
-from georecall.verify.margins.hops import UpTo
-from georecall.verify.margins.queries import Facts, Queries, SingleSteps
+from georecall.verify.margins.margins import margins
+from georecall.verify.margins.queries import Facts, Queries, SingleSteps, UpTo, sample
 from georecall.verify.verdict.verdict import ControlResult
 
 WRONG_ANSWER = Control(
@@ -37,9 +37,21 @@ def small_table(facts: FactTable, n_relations: int = _RELATIONS) -> FactTable:
     )
 
 
-def again(model: Transformer, facts: FactTable, path: str) -> Found | None:
-    """What the weights recall of facts asked as `[s, r]`, decided one way; for `Instance.again`."""
-    return decide_recall_by(path, model, facts)
+def of_facts(facts: FactTable, companion: Callable[[FactTable], Instance] | None = None) -> dict[str, Any]:
+    """What instances share whose queries are the facts, asked as `[s, r]`.
+
+    Args:
+        facts: the table.
+        companion: the same claim and options at a small table.
+    """
+    return {
+        "facts": facts,
+        "n_queries": facts.n_facts,
+        "margins": lambda model, progress: margins(model, facts, progress=progress),
+        "samples": lambda: [sample(Facts(facts), r * facts.n_subjects) for r in range(facts.n_relations)],
+        "again": lambda model, facts, path: decide_recall_by(path, model, facts),
+        "companion": (lambda: companion(small_table(facts))) if companion is not None else None,
+    }
 
 
 def path_control(instance: Instance, path: str, at: str = "") -> ControlResult | None:

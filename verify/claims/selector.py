@@ -23,19 +23,17 @@ from georecall.theory.claims import selector as claims
 from georecall.theory.claims.claim import Control
 from georecall.theory.claims.formulas import Values
 from georecall.theory.claims.selector import DISJOINT_ATTRIBUTES, SELECTOR_NECESSARY
-from georecall.theory.claims.single_hop import ALTERED_FACT
 from georecall.theory.claims.symbols import D, N, R
 from georecall.theory.claims.symbols import gate as gate_symbol
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.tools.progress import Progress
 from georecall.theory.tools.randomness import generator
-from georecall.verify.claims.controls import agreement, nearest_word_margins, result
+from georecall.verify.claims.controls import altered_fact, as_predicted, nearest_word_margins, result, sizes
 from georecall.verify.claims.floors import Floor
 from georecall.verify.claims.instance import Experiment, Instance, Paths
-from georecall.verify.claims.path_control import again, small_table
+from georecall.verify.claims.path_control import of_facts
 from georecall.verify.margins.found import Margins
 from georecall.verify.margins.margins import margins
-from georecall.verify.margins.queries import Facts, sample
 from georecall.verify.usage import require_memory_for_weights
 from georecall.verify.verdict.verdict import ControlResult, HypothesisResult, Verdict
 
@@ -44,7 +42,9 @@ _COMPANION = random_bijections(12, 3, rng=generator(0, "controls", "selector"))
 _TRAINED = 1 << 14  # facts times relations up to which the best additive model is trained
 
 
-def decided(facts: FactTable, progress: Progress | None = None) -> AdditiveCertificate | Margins | None:
+def decide_additive(
+    facts: FactTable, progress: Progress | None = None
+) -> AdditiveCertificate | Margins | None:
     """The certificate that no additive model recalls a table, or the margins of one that does.
 
     The certificate adds up to 0 in whole numbers; the model is read through its weights. None: undecided.
@@ -63,7 +63,7 @@ def decided(facts: FactTable, progress: Progress | None = None) -> AdditiveCerti
 
 def _compare(verdict: Verdict, facts: FactTable, progress: Progress | None) -> tuple[Verdict, Paths]:
     """C11(a) at one table: whether no model without a selector recalls it, and how much such models lose."""
-    found = decided(facts, progress)
+    found = decide_additive(facts, progress)
     if found is None:
         reason = "neither an additive model nor a certificate that there is none was found"
         return replace(verdict, status="inconclusive", reason=reason), {}
@@ -147,7 +147,7 @@ def _controls() -> list[ControlResult]:
     """Tables that have an additive model, models that are not additive, and a certificate that is none."""
     facts = FactTable(_COMPANION.answers[:2])
     functions = FactTable([[0, 1, 0, 2, 3], [1, 2, 3, 2, 2]])  # edges 0 -> 1 -> 2, 0 -> 3 -> 2
-    proof = decided(facts)
+    proof = decide_additive(facts)
     assert isinstance(proof, AdditiveCertificate)
     return [
         _possible(claims.EQUAL_RELATIONS, FactTable(facts.answers[[0, 0]])),
@@ -160,7 +160,7 @@ def _controls() -> list[ControlResult]:
 
 
 def _possible(control: Control, facts: FactTable) -> ControlResult:
-    found = decided(facts)
+    found = decide_additive(facts)
     if not isinstance(found, Margins):
         return result(control, "no additive model", ok=False)
     got = f"{found.n_recalled} of {found.n_facts} recalled, least margin {found.minimum[0]}"
@@ -204,6 +204,7 @@ class Disjoint(Experiment):
     """The claim `disjoint-attributes`; random tables are made disjoint, a given one must be."""
 
     claim = DISJOINT_ATTRIBUTES
+    companion = _COMPANION
 
     def of_random(self, facts: FactTable) -> FactTable:
         """What the claim is asked about where a random table is asked for."""
@@ -223,21 +224,12 @@ class Disjoint(Experiment):
             gate_symbol: Fraction(at_gate),
         }
         return Instance(
-            facts=facts,
+            **of_facts(facts, lambda small: self.instance(apart(small), **options)),
             values=values,
             parameters={"gate": at_gate},
             build=lambda: disjoint_superposition(facts, gate=at_gate),
-            margins=lambda model, progress: margins(model, facts, progress=progress),
-            n_queries=facts.n_facts,
-            again=again,
-            companion=lambda: self.instance(apart(small_table(facts)), **options),
             premises=(HypothesisResult("disjoint sets of attributes", facts.disjoint_attributes),),
-            samples=lambda: [sample(Facts(facts), r * facts.n_subjects) for r in range(facts.n_relations)],
         )
-
-    def controls_at(self, **_: Any) -> dict[str, Any]:
-        """The parameters of the companion instance that the controls run on."""
-        return {"subjects": _COMPANION.n_subjects, "relations": _COMPANION.n_relations, "table": "bijections"}
 
     def controls(self, **_: Any) -> list[ControlResult]:
         """All controls of the claim, on a small companion table that is always the same."""
@@ -246,24 +238,15 @@ class Disjoint(Experiment):
         words = code.words[shared.answers]
         read = np.broadcast_to(words.sum(axis=0), words.shape).astype(float)  # whatever is asked
         predicted = nearest_word_margins(read, code, shared.answers)
-        found = margins(disjoint_superposition(own), own.altered(3, 1, int(own.answers[1, 4])))
-        wrong = f"wrong: {', '.join(own.question(s, r) for s, r in found.wrong)}"
+        ungated, gated = disjoint_superposition(own, gate=0), disjoint_superposition(own)
         return [
-            agreement(claims.SHARED, margins(disjoint_superposition(shared), shared), predicted, fails=True),
-            agreement(
-                claims.NO_GATE,
-                margins(disjoint_superposition(own, gate=0), own),
-                np.zeros(own.answers.shape),
-                fails=True,
+            as_predicted(
+                claims.SHARED, margins(disjoint_superposition(shared), shared), predicted, fails=True
             ),
-            result(ALTERED_FACT, wrong, found.wrong == [(3, 1)]),
+            as_predicted(claims.NO_GATE, margins(ungated, own), np.zeros(own.answers.shape), fails=True),
+            altered_fact(gated, own),
         ]
 
 
-NECESSARY = Floor(
-    SELECTOR_NECESSARY,
-    _compare,
-    _controls,
-    at={"subjects": _COMPANION.n_subjects, "relations": 2, "table": "bijections"},
-)
+NECESSARY = Floor(SELECTOR_NECESSARY, _compare, _controls, at=sizes(_COMPANION, relations=2))
 DISJOINT = Disjoint()

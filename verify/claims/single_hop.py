@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
-
 from georecall.constructions import single_hop as build
 from georecall.constructions.codes.code import Code, code_length, quantized_code, sign_code
 from georecall.constructions.codes.distance_codes import distance_code
@@ -20,12 +18,19 @@ from georecall.theory.claims.symbols import A, D, N, R, V, gate, levels, m, p, w
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.tools.arrays import Floats
 from georecall.theory.tools.randomness import generator
-from georecall.verify.claims.controls import agreement, nearest_word_margins, neighbour, result
+from georecall.verify.claims.controls import (
+    altered_fact,
+    as_predicted,
+    nearest_word_margins,
+    neighbour,
+    questions,
+    result,
+    short_code,
+    sizes,
+)
 from georecall.verify.claims.instance import Experiment, Instance, exact_biases
-from georecall.verify.claims.path_control import again, small_table
-from georecall.verify.margins.found import Margins
+from georecall.verify.claims.path_control import of_facts
 from georecall.verify.margins.margins import margins
-from georecall.verify.margins.queries import Facts, sample
 from georecall.verify.verdict.verdict import ControlResult
 
 _COMPANION = random_bijections(10, 4, rng=generator(0, "controls"))  # leaks visibly at every weak gate
@@ -77,17 +82,12 @@ class SingleHop(Experiment):
         if self._takes_bits:
             parameters["bits"] = chosen["bits"] = bits
         return Instance(
-            facts=facts,
+            **of_facts(facts, lambda small: self.instance(small, **options)),
             values=self.values(facts, code, at_gate, bits),
             parameters=parameters,
             build=lambda: self.construct(facts, **chosen),
-            margins=lambda model, progress: margins(model, facts, progress=progress),
-            n_queries=facts.n_facts,
             counts=True,
-            again=again,
-            companion=lambda: self.instance(small_table(facts), **options),
             premises=(exact_biases(self._biases(code, Fraction(at_gate), bits)),),
-            samples=lambda: [sample(Facts(facts), r * facts.n_subjects) for r in range(facts.n_relations)],
         )
 
     @property
@@ -134,59 +134,45 @@ class SingleHop(Experiment):
 
     def controls_at(self, **options: Any) -> dict[str, Any]:
         """The parameters of the companion instance that the controls run on."""
-        at = {"subjects": _COMPANION.n_subjects, "relations": _COMPANION.n_relations, "table": "bijections"}
         takes = self._takes_bits or "bits" in options
-        return at | {"bits": _COMPANION_BITS} if takes else at
+        return sizes(_COMPANION, **{"bits": _COMPANION_BITS} if takes else {})
 
     def controls(self, **options: Any) -> list[ControlResult]:
         """All controls of the claim, on a small companion table that is always the same."""
         if self.by_bits and "bits" in options:
             return self._of_numerals().controls()
-        controls = (self._weak_gate, self._short_code, self._altered_fact, self._moved_coordinate)
-        return [control(_COMPANION) for control in controls]
+        facts, code, short = _COMPANION, self._companion_code(), self._companion_code(shorter=1)
+        return [
+            self._weak_gate(facts, code),
+            short_code(self._model(facts, short), facts, short),
+            altered_fact(self._model(facts, code), facts),
+            self._moved_coordinate(facts, code),
+        ]
 
     def _model(self, facts: FactTable, code: Code, at_gate: Fraction | None = None) -> Transformer:
         at_gate = self.least_gate * code.spread if at_gate is None else at_gate
         bits = {"bits": _COMPANION_BITS} if self._takes_bits else {}
         return self.construct(facts, code=code, gate=float(at_gate), **bits)
 
-    def _companion_code(self, facts: FactTable, shorter: int = 0) -> Code:
-        length = code_length(facts.n_attributes, _COMPANION_BITS if self.numerals else 1) - shorter
-        return self.code(facts.n_attributes, _COMPANION_BITS, length)
+    def _companion_code(self, shorter: int = 0) -> Code:
+        A = _COMPANION.n_attributes
+        return self.code(
+            A, _COMPANION_BITS, code_length(A, _COMPANION_BITS if self.numerals else 1) - shorter
+        )
 
     def _read(self, code: Code, bits: int = _COMPANION_BITS) -> Code:
         """The code that the readout holds."""
         return code.packed(bits) if self.packs else code
 
-    def _weak_gate(self, facts: FactTable) -> ControlResult:
-        code = self._companion_code(facts)
-        at_gate = _WEAK * self.least_gate * code.spread
+    def _weak_gate(self, facts: FactTable, code: Code) -> ControlResult:
+        at_gate, read = _WEAK * self.least_gate * code.spread, self._read(code)
         found = margins(self._model(facts, code, at_gate), facts)
-        read = self._read(code)
         readout = self.readout(read.words[facts.answers].astype(float), float(at_gate), read)
         predicted = nearest_word_margins(readout, read, facts.answers)
-        return agreement(claims.WEAK_GATE, found, predicted, fails=True)
+        return as_predicted(claims.WEAK_GATE, found, predicted, fails=True)
 
-    def _short_code(self, facts: FactTable) -> ControlResult:
-        code = self._companion_code(facts, shorter=1)
-        _, word, count = np.unique(code.words, axis=0, return_inverse=True, return_counts=True)
-        collides = (count > 1)[word.reshape(-1)][facts.answers]
-        found = margins(self._model(facts, code), facts)
-        zero = found.exact & (found.lower == 0)
-        got = f"{zero.sum()} margins are 0, {collides.sum()} answers share a word, {found.n_wrong} are wrong"
-        ok = bool(collides.any() and (zero == collides).all() and found.n_wrong == collides.sum())
-        return result(claims.SHORT_CODE, got, ok)
-
-    def _altered_fact(self, facts: FactTable) -> ControlResult:
-        subject, relation = 3, 1
-        answer = int(facts.answers[relation, subject] + 1) % facts.n_attributes
-        model = self._model(facts, self._companion_code(facts))
-        found = margins(model, facts.altered(subject, relation, answer))
-        got = f"wrong: {_facts(found, facts)}"
-        return result(claims.ALTERED_FACT, got, found.wrong == [(subject, relation)])
-
-    def _moved_coordinate(self, facts: FactTable) -> ControlResult:
-        code, relation = self._companion_code(facts), 2
+    def _moved_coordinate(self, facts: FactTable, code: Code) -> ControlResult:
+        relation = 2
         subject, coordinate, other = neighbour(code, facts.answers[relation])
         model = self._model(facts, code)
         assert model.storage is not None
@@ -198,17 +184,9 @@ class SingleHop(Experiment):
         answer = facts.answers[relation, subject]
         loss = Fraction(int(((read[answer] - read[other]) ** 2).sum()), -2)
         worst = found.worst
-        got = f"wrong: {_facts(found, facts)}, answered {worst.got_name} with margin {worst.margin:g}"
-        ok = (
-            found.wrong == [(subject, relation)]
-            and found.worst.got == other
-            and found.minimum == (loss, loss)
-        )
+        got = f"wrong: {questions(found, facts)}, answered {worst.got_name} with margin {worst.margin:g}"
+        ok = found.wrong == [(subject, relation)] and worst.got == other and found.minimum == (loss, loss)
         return result(claims.CORRUPTED_WEIGHT, got, ok)
-
-
-def _facts(found: Margins, facts: FactTable) -> str:
-    return ", ".join(facts.question(s, r) for s, r in found.wrong[:3]) + (" ..." if found.n_wrong > 3 else "")
 
 
 def _selected(v: Floats, at_gate: float, code: Code) -> Floats:

@@ -13,29 +13,42 @@ from georecall.constructions.codes.nearest import nearest_squared_distances
 from georecall.constructions.transformer.arithmetic import dense
 from georecall.constructions.transformer.hop_parts import dyadic
 from georecall.constructions.transformer.layers import Attention
-from georecall.constructions.transformer.parts import covering
 from georecall.constructions.two_sided import inverted, middle_entities, parts, sides, two_sided_hops
 from georecall.theory.claims import symbols as sym
 from georecall.theory.claims import two_sided as claims
 from georecall.theory.claims.claim import Claim
-from georecall.theory.claims.softmax import DEFAULT_SOFT_GATE, SOFTER
+from georecall.theory.claims.softmax import SOFTER
 from georecall.theory.facts.fact_table import FactsError, FactTable, random_bijections
 from georecall.theory.facts.strings import letters, spelled, string_answers
+from georecall.theory.tools.arrays import Numbers
 from georecall.theory.tools.randomness import generator
-from georecall.verify.claims.controls import neighbour, result
+from georecall.verify.claims.controls import neighbour, result, sizes
 from georecall.verify.claims.hop_controls import all_softer, softer
-from georecall.verify.claims.hops import again_in_a_pass, all_margins, as_entities, softness, without_margin
+from georecall.verify.claims.hops import (
+    as_entities,
+    code_asked,
+    few_hops,
+    gate_asked,
+    of_one_pass,
+    shared_values,
+    softness,
+)
 from georecall.verify.claims.instance import Experiment, Instance, exact_biases
-from georecall.verify.claims.path_control import small_table
-from georecall.verify.margins.found import Margins
 from georecall.verify.margins.margins import margins
-from georecall.verify.margins.queries import Chains, sample
+from georecall.verify.margins.queries import Chains
 from georecall.verify.usage import UsageError
 from georecall.verify.verdict.verdict import ControlResult
 
 _N, _R = 10, 3  # of the companion
 _MOST_HOPS = 4  # of the companion of the way that decided
 _CODE = sign_code(_N)
+
+
+def _companion(n_relations: int) -> FactTable:
+    return random_bijections(_N, n_relations, rng=generator(0, "controls", "two-sided", n_relations))
+
+
+COMPANION = _companion(_R)
 
 
 @dataclass(frozen=True)
@@ -55,75 +68,45 @@ class TwoSided(Experiment):
             lengths, balanced = parts(hops, options.get("split"), stages)
         except ValueError as error:
             raise UsageError(str(error)) from error
-        alphabet = letters(facts, hops, typed=typed)
+        alphabet, code = letters(facts, hops, typed=typed), code_asked(facts, **options)
+        gate = gate_asked(code, **options)
         rows = inverted(alphabet, lengths, balanced=balanced)
         no_inverse = sum(len(np.unique(facts.answers[row])) < facts.n_subjects for row in rows)
-        code = covering(
-            options.get("code") or sign_code(facts.n_attributes, length=options.get("code_length")), facts
-        )
-        soft = options.get("attention", "hard") == "soft"
-        gate = options.get("gate", DEFAULT_SOFT_GATE if soft else code.spread / 2)
-        conditions = {sum(lengths), hops - sum(lengths), hops}
-        own = {
-            "hops": hops,
-            "split": options.get("split"),
-            "stages": stages,
-            "typed": typed,
-            "merged": merged,
-        }
-        chosen = {name: value for name, value in own.items() if name in self.claim.parameters}
+        own = {"split": options.get("split"), "stages": stages, "typed": typed, "merged": merged}
+        chosen = {name: v for name, v in ({"hops": hops} | own).items() if name in self.claim.parameters}
         distance = 0
         if not strangers and not no_inverse and code.n_words > 1:
             left, _ = sides(facts, alphabet, lengths, balanced=balanced)
             between = middle_entities(facts, alphabet, lengths, left)
             distance = int(nearest_squared_distances(code.words, between).min())
         asked = softness(distance, **options)
-        values: dict[Any, int | Fraction] = {
-            sym.N: facts.n_subjects,
-            sym.R: alphabet.shape[1],
-            sym.A: facts.n_attributes,
-            sym.k: hops,
-            sym.c: stages,
-            sym.m: code.length,
-            sym.V: code.spread,
-            sym.levels: code.n_levels,
-            sym.words: code.n_distinct,
-            sym.gate: Fraction(gate),
-            sym.typed: int(typed),
-            sym.merged: int(merged),
-            sym.strangers: strangers,
-            sym.soft: int(soft),
-            sym.promise: Fraction(asked["margin"] or 0),
-            claims.a: sum(lengths),
-            claims.balanced: int(balanced),
-            claims.middle: distance,
-            claims.unmet: no_inverse,
-        }
-        n_queries = facts.n_subjects * alphabet.shape[1] ** hops
+        soft = asked["attention"] == "soft"
+        awaited = {sum(lengths), hops - sum(lengths), hops}  # letters that a gate waits for
+        small = options | {"hops": hops}
+        if hops > _MOST_HOPS:  # split by default
+            small = {name: value for name, value in small.items() if name not in ("split", "stages")}
         return Instance(
-            facts=facts,
-            values=values,
+            **of_one_pass(facts, alphabet, lambda: few_hops(self, facts, alphabet, small, _MOST_HOPS)),
+            values=shared_values(facts, code, asked, strangers)
+            | {
+                sym.R: alphabet.shape[1],
+                sym.k: hops,
+                sym.c: stages,
+                sym.gate: Fraction(gate),
+                sym.typed: int(typed),
+                sym.merged: int(merged),
+                claims.a: sum(lengths),
+                claims.balanced: int(balanced),
+                claims.middle: distance,
+                claims.unmet: no_inverse,
+            },
             parameters={**chosen, **asked, "gate": gate, "code_length": code.length},
             build=lambda: two_sided_hops(facts, code=code, gate=gate, **{"hops": hops} | chosen, **asked),
             promises=("min_margin",) if soft else (),
-            margins=lambda model, progress: all_margins(model, facts, alphabet, progress=progress),
-            n_queries=n_queries,
-            samples=lambda: [sample(Chains(facts, alphabet), min(n_queries - 1, 1 << 40))],
             premises=(
-                exact_biases({2 * Fraction(dyadic(gate)) * n - Fraction(1, 1 + soft) for n in conditions}),
+                exact_biases({2 * Fraction(dyadic(gate)) * n - Fraction(1, 1 + soft) for n in awaited}),
             ),
-            again=again_in_a_pass(alphabet),
-            companion=lambda: self._small(facts, alphabet.shape[1], options | {"hops": hops}),
         )
-
-    def _small(self, facts: FactTable, R: int, options: dict[str, Any]) -> Instance:
-        """The same claim and options on few entities and relations; of many hops few, split by default."""
-        options = without_margin(options)
-        if options["hops"] > _MOST_HOPS:
-            options = _without(options, "split", "stages") | {"hops": _MOST_HOPS}
-        R = min(R, 2)
-        small = small_table(facts, R * options["hops"] if options.get("typed") else R)
-        return self.instance(small, **options)
 
     def controls(self, **_: Any) -> list[ControlResult]:
         """All controls of the claim, whatever was asked for, every option as itself, on a companion table."""
@@ -131,14 +114,14 @@ class TwoSided(Experiment):
             claims.ALTERED_OUTPUT.name: self._altered_output,
             claims.NOT_BIJECTIVE.name: self._not_bijective,
             claims.SWAPPED.name: self._swapped,
-            claims.QUANTISED.name: self._quantised,
+            claims.QUANTISED.name: lambda: below_the_floor(self.default_hops),
             SOFTER.name: self._softer,
         }
         return [found[control.name]() for control in self.claim.controls]
 
     def controls_at(self, **_: Any) -> dict[str, Any]:
         """The parameters of the companion instance that the controls run on."""
-        return {"subjects": _N, "relations": _R, "table": "bijections", "hops": self.default_hops}
+        return sizes(COMPANION, hops=self.default_hops)
 
     def _altered_output(self) -> ControlResult:
         """One column of W_U, block by block and option by option."""
@@ -148,44 +131,38 @@ class TwoSided(Experiment):
         said, fine = [], True
         for options in variants:
             wrong, expected = _with_altered_column({"hops": self.default_hops} | options)
-            said.append(
-                f"{', '.join(options) or 'as it is'}: {wrong.sum()} wrong, {expected.sum()} predicted"
-            )
+            what = ", ".join(options) or "as it is"
+            said.append(f"{what}: {wrong.sum()} wrong, {expected.sum()} predicted")
             fine &= np.array_equal(wrong, expected) and bool(wrong.any())
         return result(claims.ALTERED_OUTPUT, "; ".join(said), fine)
 
     def _not_bijective(self) -> ControlResult:
         """Two subjects share an answer of the last relation: no inverse, and queries that go astray."""
-        facts = _companion()
+        facts = COMPANION
         altered = facts.altered(0, _R - 1, int(facts.answers[_R - 1, 1]))
         try:
             two_sided_hops(altered, hops=self.default_hops)
-            refused = "not refused"
+            refused = ""
         except FactsError as error:
             refused = str(error)
         alphabet = letters(facts, self.default_hops)
         found = margins(two_sided_hops(facts, hops=self.default_hops), Chains(altered, alphabet))
         differ = string_answers(facts, alphabet) != string_answers(altered, alphabet)
         wrong = (found.upper <= 0).reshape(differ.shape)
-        got = f"{refused}; {wrong.sum()} wrong, {differ.sum()} go another way"
-        return result(
-            claims.NOT_BIJECTIVE,
-            got,
-            refused != "not refused" and bool(wrong.any()) and np.array_equal(wrong, differ),
-        )
+        got = f"{refused or 'not refused'}; {wrong.sum()} wrong, {differ.sum()} go another way"
+        return result(claims.NOT_BIJECTIVE, got, refused and wrong.any() and np.array_equal(wrong, differ))
 
     def _swapped(self) -> ControlResult:
         """The heads of the first and the second letter exchanged."""
-        facts = _companion()
+        facts = COMPANION
         model, alphabet = two_sided_hops(facts, hops=2), letters(facts, 2)
         attention = model.blocks[0].attention
         assert attention is not None
         heads = {name: list(weights) for name, weights in vars(attention).items()}
         for name in ("W_Q", "W_K"):
             heads[name][1:3] = heads[name][2:0:-1]
-        swapped = replace(
-            model, blocks=(replace(model.blocks[0], attention=Attention(**heads)), model.blocks[1])
-        )
+        first, second = model.blocks
+        swapped = replace(model, blocks=(replace(first, attention=Attention(**heads)), second))
         right = margins(swapped, Chains(facts, alphabet)).lower > 0
         there = string_answers(facts, alphabet).reshape(_R, _R, _N)
         same = there == there.swapaxes(0, 1)
@@ -194,25 +171,17 @@ class TwoSided(Experiment):
 
     def _softer(self) -> ControlResult:
         """Of each shape as itself: stages, the middle letter, merged."""
-        facts, hops = _companion(), self.default_hops
-        variants: list[dict[str, Any]] = [{}, {"merged": True}]
+        facts, hops = COMPANION, self.default_hops
+        variants: list[dict[str, Any]] = [{"hops": hops}, {"hops": hops, "merged": True}]
         if hops > 1:
             variants += [{"hops": 3}, {"hops": 3, "stages": 2}]
-        return all_softer(
-            [
-                softer(two_sided_hops, facts, letters(facts, options["hops"]), **options)
-                for options in [{"hops": hops} | variant for variant in variants]
-            ]
-        )
-
-    def _quantised(self) -> ControlResult:
-        """Codes cut until both sides hold fewer bits than the floor."""
-        return below_the_floor(self.default_hops)
+        several = (softer(two_sided_hops, facts, letters(facts, v["hops"]), **v) for v in variants)
+        return all_softer(list(several))
 
 
 def below_the_floor(hops: int) -> ControlResult:
     """Words of so few signs that both sides hold less than the floor asks for: some query must be lost."""
-    facts = _companion()
+    facts = COMPANION
     floor = bounds.two_sided(_N, _R, hops)
     lengths, balanced = parts(hops, None, 1)
     (left,), right = sides(facts, letters(facts, hops), lengths, balanced=balanced)
@@ -223,10 +192,6 @@ def below_the_floor(hops: int) -> ControlResult:
     bits = blocks * max(1, length)
     got = f"{bits} bits a side, floor {floor.lower_float:.4g}: {lost} queries lost"
     return result(claims.QUANTISED, got, floor.compare(bits) == 1 and lost > 0)
-
-
-def _companion(n_relations: int = _R) -> FactTable:
-    return random_bijections(_N, n_relations, rng=generator(0, "controls", "two-sided", n_relations))
 
 
 def _with_altered_column(options: dict[str, Any]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -241,27 +206,21 @@ def _with_altered_column(options: dict[str, Any]) -> tuple[NDArray[np.bool_], ND
     W_U = dense(model.W_U).copy()
     rows = np.flatnonzero(W_U.any(axis=1)).reshape(len(right.entities), -1)
     W_U[rows[block, coordinate], y] *= -1
-    found: Margins = margins(replace(model, W_U=W_U), Chains(facts, alphabet))
+    found = margins(replace(model, W_U=W_U), Chains(facts, alphabet))
     answers = string_answers(facts, alphabet)
     asked = _asked(right.waits[block], alphabet)
     ends = (answers == y) | (right.entities[block][answers] == other)
     return (found.upper <= 0).reshape(answers.shape), asked[:, None] & ends
 
 
-def _asked(waits: NDArray[np.bool_], alphabet: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _asked(waits: NDArray[np.bool_], alphabet: Numbers) -> NDArray[np.bool_]:
     """Which strings open a gate: shape (strings,)."""
     hops, R = alphabet.shape
     strings = spelled(np.arange(R**hops), np.tile(np.arange(R), (hops, 1)))
-    concerned = np.flatnonzero(waits.any(axis=1))
-    return (
-        np.all([waits[hop, strings[:, hop]] for hop in concerned], axis=0)
-        if len(concerned)
-        else (np.ones(len(strings), dtype=bool))
-    )
-
-
-def _without(options: dict[str, Any], *names: str) -> dict[str, Any]:
-    return {option: value for option, value in options.items() if option not in names}
+    opens = np.ones(len(strings), dtype=bool)
+    for hop in np.flatnonzero(waits.any(axis=1)):
+        opens &= waits[hop, strings[:, hop]]
+    return opens
 
 
 TWO_SIDED = (TwoSided(claims.TWO_SIDED_HOPS, 2), TwoSided(claims.SINGLE_HOP_SPLIT, 1))

@@ -26,10 +26,16 @@ from georecall.theory.tools.progress import Progress as Report
 from georecall.verify.cli.options import every_digit
 from georecall.verify.cli.streams import encodable
 from georecall.verify.cli.terminal import console, escape, table
-from georecall.verify.verdict.shown import Shown, told
+from georecall.verify.verdict.shown import Shown
 from georecall.verify.verdict.verdict import Verdict
 
 _STYLE = {"holds": "bold green", "refuted": "bold red", "inconclusive": "bold yellow"}
+_WORDS = {
+    "": "",
+    "witness": "[red]witness[/red] ",
+    "ok": "[green]ok[/green] ",
+    "NOT": "[bold red]NOT[/bold red] ",
+}
 _EXIT = {"holds": 0, "refuted": 1, "inconclusive": 3, "hypotheses-not-met": 3}
 _EVERY = 10.0  # seconds between lines where nobody watches
 _AFTER = 1.0  # seconds of work that nobody needs to be told of
@@ -56,25 +62,14 @@ def print_verdict(verdict: Verdict) -> None:
     to, words = console(), Shown.of(verdict)
     style = _STYLE.get(verdict.status, "bold yellow")
     to.print(f"[bold]{escape(words.claim)}[/bold]  [{style}]{words.status}[/{style}]")
-    for line in [*([words.reason] if words.reason else []), *words.setting]:
-        to.print(f"  {escape(line)}", soft_wrap=True)
-    if words.rows:
-        made = table(*words.header)
-        for row in words.rows:
-            made.add_row(*map(escape, row))
-        to.print(made)
-    if words.witness:
-        to.print(f"  [red]witness[/red]  {escape(words.witness)}", soft_wrap=True)
-    for h in words.hypotheses:
-        to.print(f"  {_mark(h.holds)} hypothesis: {escape(h.name)}", soft_wrap=True)
-    if words.controls_at:
-        to.print(f"  controls at {escape(words.controls_at)}:", soft_wrap=True)
-    for c in words.controls:
-        to.print(f"  {_mark(c.ok)} {escape(told(c))}", soft_wrap=True)
-
-
-def _mark(ok: bool) -> str:
-    return "[green]ok[/green]" if ok else "[bold red]NOT[/bold red]"
+    for word, line in words.lines():
+        if word != "quantities":
+            to.print(f"  {_WORDS[word]}{escape(line)}", soft_wrap=True)
+        elif words.rows:
+            made = table(*words.header)
+            for row in words.rows:
+                made.add_row(*map(escape, row))
+            to.print(made)
 
 
 class _Rate(ProgressColumn):

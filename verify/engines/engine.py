@@ -23,8 +23,7 @@ from georecall.verify.engines.agreement import Engine, agreement
 from georecall.verify.margins.balls import Ball
 from georecall.verify.margins.filtered import Some
 from georecall.verify.margins.found import Found, Margins
-from georecall.verify.margins.hops import UpTo
-from georecall.verify.margins.queries import Chains, Queries, SingleSteps
+from georecall.verify.margins.queries import Chains, Queries, SingleSteps, UpTo
 from georecall.verify.usage import UsageError
 from georecall.verify.verdict.verdict import ControlResult, Status, Verdict
 

@@ -99,7 +99,7 @@ def _of_hops(
     progress: Progress | None,
 ) -> Margins:
     """Every query of k hops, or every step of every chain of up to k."""
-    from georecall.verify.margins.hops import chains  # which asks `margins`
+    from georecall.verify.margins.hops import up_to  # which asks `margins`
 
     facts = facts.to_entities()
     if not chain_of_thought:
@@ -117,7 +117,7 @@ def _of_hops(
     def ask(queries: Queries) -> Margins:
         return margins(model, queries, method=method, progress=progress)
 
-    return chains(ask, facts, hops, max_hops=model.n_ctx // 2)
+    return up_to(ask, facts, hops, max_hops=model.n_ctx // 2)
 
 
 def float_signs(model: Transformer, queries: Queries) -> NDArray[np.int8]:

@@ -216,6 +216,48 @@ class Chains:
         return int(self.asked[place]), *map(int, relations)
 
 
+@dataclass(frozen=True, eq=False)
+class UpTo:
+    """Chains of thought of several lengths, one length after the other: shape (queries,)."""
+
+    parts: tuple[Queries, ...]
+
+    @property
+    def facts(self) -> FactTable:
+        """The table asked about."""
+        return self.parts[0].facts
+
+    @property
+    def longest(self) -> Queries:
+        """Those of most hops."""
+        return self.parts[-1]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(queries,)."""
+        return (sum(prod(part.shape) for part in self.parts),)
+
+    def occurring(self) -> Numbers:
+        """The entities that are the answer to some chain, in increasing order."""
+        return np.unique(np.concatenate([part.occurring() for part in self.parts]))
+
+    def prompts(self, numbers: Numbers) -> Prompts:
+        """None: a chain is several prompts.
+
+        Raises:
+            TypeError: always.
+        """
+        return self.longest.prompts(numbers)
+
+    def query(self, number: int) -> tuple[int, ...]:
+        """Subject and relations of one chain."""
+        for part in self.parts:
+            if number < prod(part.shape):
+                return part.query(number)
+            number -= prod(part.shape)
+        raise IndexError(number)
+
+
 def sample(queries: Queries, number: int) -> dict[str, Any]:
     """One query as an export stores it: subject, relations, tokens, positions, answer."""
     tokens, positions, answers = queries.prompts(np.array([number]))

@@ -12,8 +12,7 @@ from georecall.theory.tools.progress import Progress
 from georecall.verify.claims.controls import controlled
 from georecall.verify.claims.path_control import wrong_answer
 from georecall.verify.margins.found import Margins
-from georecall.verify.margins.hops import UpTo
-from georecall.verify.margins.queries import SingleSteps
+from georecall.verify.margins.queries import SingleSteps, UpTo
 from georecall.verify.recall.battery import RECALL, UNUSABLE, Battery, Claimed, Passed, tables
 from georecall.verify.recall.construction import (
     Asking,

@@ -17,9 +17,8 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.strings import letters
 from georecall.theory.tools.names import meant
-from georecall.verify.claims.hops import chain_margins
 from georecall.verify.margins.found import Margins
-from georecall.verify.margins.hops import chains
+from georecall.verify.margins.hops import chain_margins, up_to
 from georecall.verify.margins.induction import PremiseError
 from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import Chains, Facts, Queries
@@ -107,7 +106,7 @@ class Asking:
         if not self.chain_of_thought:
             return measured(model, self.queries(facts))
         self._check_few(facts)
-        return chains(lambda queries: measured(model, queries), facts, self.hops, max_hops=self.hops)
+        return up_to(lambda queries: measured(model, queries), facts, self.hops, max_hops=self.hops)
 
     def _check_few(self, facts: FactTable) -> None:
         if facts.n_subjects * facts.n_relations**self.hops > _MOST:

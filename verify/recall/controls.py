@@ -7,10 +7,10 @@ import numpy as np
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.arrays import Numbers
-from georecall.verify.claims.hops import certified, chain_margins
 from georecall.verify.claims.path_control import wrong_answer
 from georecall.verify.margins.decide import decide_recall_by
 from georecall.verify.margins.found import Found
+from georecall.verify.margins.hops import by_certificate, chain_margins
 from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import Chains
 from georecall.verify.verdict.verdict import ControlResult
@@ -45,7 +45,7 @@ def wrong_answer_of(
             return chain_margins(model, table, 1, max_hops=max_hops)
         assert alphabet is not None
         if path in ("transitions", "windows"):
-            return certified(model, table, alphabet, path)
+            return by_certificate(model, table, alphabet, path)
         return margins(model, Chains(table, alphabet, subjects=few))
 
     if alphabet is None and max_hops is None:

@@ -12,10 +12,10 @@ from georecall.theory.facts.strings import letters
 from georecall.theory.tools.arrays import Numbers
 from georecall.theory.tools.progress import Progress, watched
 from georecall.verify.claims.controls import controlled
-from georecall.verify.claims.hops import all_margins, chain_margins
 from georecall.verify.engines.engine import check_engine, in_engine
 from georecall.verify.margins.decide import decide_recall
 from georecall.verify.margins.found import Found, Margins
+from georecall.verify.margins.hops import all_margins, chain_margins
 from georecall.verify.margins.induction import PremiseError
 from georecall.verify.margins.margins import check_fits, margins
 from georecall.verify.margins.queries import over_entities

@@ -12,7 +12,7 @@ from georecall.theory.tools.version import VERSION
 from georecall.verify.proofs.standing import standing
 from georecall.verify.report import mathematics, prose, rows, summaries
 from georecall.verify.report.content import Content
-from georecall.verify.verdict.shown import witness_of
+from georecall.verify.verdict.shown import Shown
 
 _TEMPLATES = resources.files("georecall.verify.report").joinpath("templates")
 
@@ -52,7 +52,7 @@ def _templates() -> Environment:
         "hypotheses": rows.hypothesis_rows,
         "quantities": rows.quantity_rows,
         "standing": standing,
-        "witness_of": witness_of,
+        "shown": Shown.of,
     }
     return environment
 

@@ -1,7 +1,9 @@
 """A verdict in words: what a terminal, a notebook and a report show is read off here."""
 
 import html
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.names import inert
@@ -10,6 +12,10 @@ from georecall.verify.margins.lead import Witness
 from georecall.verify.usage import show
 from georecall.verify.verdict.table import shown as facts_shown
 from georecall.verify.verdict.verdict import ControlResult, HypothesisResult, Mismatch, Verdict
+
+_HIDDEN = ("facts_sha256", "filled_cells", "stated_queries")
+
+Word = Literal["", "quantities", "witness", "ok", "NOT"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +26,10 @@ class Shown:
         claim: its name.
         status: as in the verdict.
         reason: why, or nothing.
-        setting: lines that say what was asked, how it was decided, and what was filled.
+        asked: the parameters.
+        decided: how many queries were verified, and how; or nothing.
+        took: how long that took, or nothing.
+        filled: what of the facts was missing, or nothing.
         header: of the table of quantities.
         rows: of that table.
         witness: the query or quantity that refutes, or nothing.
@@ -33,7 +42,10 @@ class Shown:
     claim: str
     status: str
     reason: str
-    setting: list[str]
+    asked: str
+    decided: str
+    took: str
+    filled: str
     header: list[str]
     rows: list[list[str]]
     witness: str
@@ -50,36 +62,54 @@ class Shown:
             claim=verdict.claim,
             status=verdict.status,
             reason=verdict.reason or "",
-            setting=_setting(verdict),
+            asked=", ".join(
+                f"{name} {exactly(value) if isinstance(value, float) else show(value)}"
+                for name, value in verdict.parameters.items()
+                if value is not None and name not in _HIDDEN and (name, value) != ("engine", "numpy")
+            ),
+            decided=_decided(verdict),
+            took=f", in {verdict.seconds:.2f} s" if verdict.seconds is not None else "",
+            filled=_filled(verdict),
             header=header,
             rows=rows,
-            witness=witness_of(verdict),
+            witness=_witness(verdict),
             counterexample=_counterexample(verdict),
             hypotheses=verdict.hypotheses,
             controls_at=show(verdict.controls_at) if verdict.controls_at else "",
             controls=verdict.controls,
         )
 
+    @property
+    def setting(self) -> list[str]:
+        """Lines that say what was asked, how it was decided, and what was filled."""
+        decided = self.decided and self.decided + self.took
+        return [self.asked, *filter(None, (decided, self.filled))]
+
+    def lines(self) -> Iterator[tuple[Word, str]]:
+        """Every line after the first, and the word before it; "quantities" is where their table goes."""
+        yield from (("", line) for line in [*filter(None, [self.reason]), *self.setting])
+        yield "quantities", ""
+        if self.witness:
+            yield "witness", self.witness
+        yield from (("", line) for line in self.counterexample.splitlines())
+        yield from ((_mark(h.holds), f"hypothesis: {h.name}") for h in self.hypotheses)
+        if self.controls_at:
+            yield "", f"controls at {self.controls_at}:"
+        for c in self.controls:
+            yield _mark(c.ok), f"control: {c.name}: expected: {c.expected}; got: {c.got}"
+
     def text(self) -> str:
         """Plain lines, names inert."""
-        rows = [self.header, *self.rows]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)] if self.rows else []
-        quantities = [
-            "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in (rows if self.rows else [])
-        ]
-        lines = [
-            f"{self.claim}  {self.status}",
-            *([f"  {self.reason}"] if self.reason else []),
-            *(f"  {line}" for line in self.setting),
-            *quantities,
-            *([f"  witness  {self.witness}"] if self.witness else []),
-            *(f"  {line}" for line in self.counterexample.splitlines()),
-            *(f"  {_mark(h.holds)} hypothesis: {h.name}" for h in self.hypotheses),
-            *([f"  controls at {self.controls_at}:"] if self.controls_at else []),
-            *(f"  {_mark(c.ok)} {told(c)}" for c in self.controls),
-        ]
-        return "\n".join(inert(line) for line in lines)
+        table = [self.header, *self.rows] if self.rows else []
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        lines = [f"{self.claim}  {self.status}"]
+        for word, line in self.lines():
+            if word == "quantities":
+                cells = ([c.ljust(w) for c, w in zip(row, widths, strict=True)] for row in table)
+                lines += [f"  {'  '.join(row).rstrip()}" for row in cells]
+            else:
+                lines.append(f"  {word} {line}" if word else f"  {line}")
+        return "\n".join(map(inert, lines))
 
     def html(self) -> str:
         """A table for a notebook, names inert and escaped."""
@@ -93,8 +123,10 @@ class Shown:
         for c in self.controls:
             rows.append((f"control: {c.name}", f"{c.got} ({'as expected' if c.ok else 'NOT as expected'})"))
         body = "".join(f"<tr><th>{_safe(name)}</th><td>{_safe(value)}</td></tr>" for name, value in rows)
-        facts = f"<pre>{_safe(self.counterexample, lines=True)}</pre>" if self.counterexample else ""
-        return f"<table><caption>{_safe(self.claim)}</caption>{body}</table>{facts}"
+        facts = "\n".join(map(_safe, self.counterexample.splitlines()))
+        return f"<table><caption>{_safe(self.claim)}</caption>{body}</table>" + (
+            facts and f"<pre>{facts}</pre>"
+        )
 
     def _in_a_row(self, cells: list[str]) -> str:
         """What was measured of one quantity, or of one thing."""
@@ -103,21 +135,14 @@ class Shown:
         return ", ".join(f"{name} {cell}" for name, cell in zip(self.header[1:], cells, strict=True))
 
 
-def told(control: ControlResult) -> str:
-    """A control in words."""
-    return f"control: {control.name}: expected: {control.expected}; got: {control.got}"
-
-
-def witness_of(verdict: Verdict) -> str:
-    """What refutes, in words."""
+def _witness(verdict: Verdict) -> str:
     witness = verdict.witness
     if isinstance(witness, Mismatch):
         return f"{witness.quantity}: predicted {show(witness.predicted)}, measured {show(witness.measured)}"
     return str(witness) if isinstance(witness, Witness) else ""
 
 
-def how_decided(verdict: Verdict) -> str:
-    """How many queries were verified, and how; nothing where none were."""
+def _decided(verdict: Verdict) -> str:
     if not verdict.method:
         return ""
     how = f"verified by {verdict.method}, {verdict.how_exact}"
@@ -127,24 +152,12 @@ def how_decided(verdict: Verdict) -> str:
     return f"{of}{show(verdict.n_queries)} queries {how}"
 
 
-def _setting(verdict: Verdict) -> list[str]:
+def _filled(verdict: Verdict) -> str:
     filled, stated = (verdict.parameters.get(name) for name in ("filled_cells", "stated_queries"))
-    hidden = ("facts_sha256", "filled_cells", "stated_queries")
-    given = (
-        f"{name} {exactly(value) if isinstance(value, float) else show(value)}"
-        for name, value in verdict.parameters.items()
-        if value is not None and name not in hidden and (name, value) != ("engine", "numpy")
-    )
-    parts = [", ".join(given)]
-    if verdict.method:
-        took = f", in {verdict.seconds:.2f} s" if verdict.seconds is not None else ""
-        parts.append(how_decided(verdict) + took)
-    if filled == 0:
-        parts.append("no cell was missing")
-    elif filled is not None:
-        of = f"{show(stated)} of {show(verdict.n_queries)}"
-        parts.append(f"{show(filled)} missing cells are filled; {of} queries are about stated facts")
-    return parts
+    if not filled:
+        return "" if filled is None else "no cell was missing"
+    of = f"{show(stated)} of {show(verdict.n_queries)}"
+    return f"{show(filled)} missing cells are filled; {of} queries are about stated facts"
 
 
 def _quantities(verdict: Verdict) -> tuple[list[str], list[list[str]]]:
@@ -168,10 +181,9 @@ def _counterexample(verdict: Verdict) -> str:
     return facts_shown(facts, witness.subject, witness.relations)
 
 
-def _mark(ok: bool) -> str:
+def _mark(ok: bool) -> Word:
     return "ok" if ok else "NOT"
 
 
-def _safe(text: str, *, lines: bool = False) -> str:
-    parts = text.splitlines() if lines else [text]
-    return "\n".join(html.escape(inert(part)) for part in parts)
+def _safe(text: str) -> str:
+    return html.escape(inert(text))

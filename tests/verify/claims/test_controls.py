@@ -8,7 +8,7 @@ import pytest
 from georecall import Code, in_place_superposition, quantized_code, sign_code
 from georecall.theory.claims.claim import Control
 from georecall.theory.facts.fact_table import FactTable
-from georecall.verify.claims.controls import agreement, nearest_word_margins, neighbour, result
+from georecall.verify.claims.controls import as_predicted, nearest_word_margins, neighbour, result
 from georecall.verify.margins.margins import margins
 
 CONTROL = Control("a fault", "this breaks")
@@ -24,10 +24,10 @@ def test_a_result_carries_what_was_expected_and_what_came():
 
 
 def test_margins_as_predicted_agree():
-    shown = agreement(CONTROL, SOUND, SOUND.lower)
+    shown = as_predicted(CONTROL, SOUND, SOUND.lower)
     assert shown.ok
     assert shown.got == "4 of 4 margins as predicted, 0 not positive"
-    shown = agreement(CONTROL, BROKEN, BROKEN.lower, fails=True)
+    shown = as_predicted(CONTROL, BROKEN, BROKEN.lower, fails=True)
     assert shown.ok
     assert shown.got == "4 of 4 margins as predicted, 2 not positive"
 
@@ -35,25 +35,25 @@ def test_margins_as_predicted_agree():
 def test_each_way_to_disagree_is_seen_alone():
     other = SOUND.lower.copy()
     other[1, 0] += 0.5
-    assert agreement(CONTROL, SOUND, other).got == "3 of 4 margins as predicted, 0 not positive"
-    assert not agreement(CONTROL, SOUND, other).ok
-    assert not agreement(CONTROL, SOUND, SOUND.lower, fails=True).ok
-    assert not agreement(CONTROL, SOUND, SOUND.lower, besides=False).ok
-    assert not agreement(CONTROL, BROKEN, BROKEN.lower, besides=False).ok
-    assert not agreement(CONTROL, replace(SOUND, exact=False), SOUND.lower).ok
-    assert not agreement(CONTROL, replace(SOUND, signs=-SOUND.signs), SOUND.lower).ok
+    assert as_predicted(CONTROL, SOUND, other).got == "3 of 4 margins as predicted, 0 not positive"
+    assert not as_predicted(CONTROL, SOUND, other).ok
+    assert not as_predicted(CONTROL, SOUND, SOUND.lower, fails=True).ok
+    assert not as_predicted(CONTROL, SOUND, SOUND.lower, besides=False).ok
+    assert not as_predicted(CONTROL, BROKEN, BROKEN.lower, besides=False).ok
+    assert not as_predicted(CONTROL, replace(SOUND, exact=False), SOUND.lower).ok
+    assert not as_predicted(CONTROL, replace(SOUND, signs=-SOUND.signs), SOUND.lower).ok
 
 
 def test_one_error_is_enough_and_small_margins_are_none():
     lower, signs = SOUND.lower / 4, SOUND.signs.copy()  # margins of 1/2
-    assert not agreement(CONTROL, replace(SOUND, lower=lower), lower, fails=True).ok
+    assert not as_predicted(CONTROL, replace(SOUND, lower=lower), lower, fails=True).ok
     lower[0, 1], signs[0, 1] = -0.5, -1
-    assert agreement(CONTROL, replace(SOUND, lower=lower, signs=signs), lower, fails=True).ok
+    assert as_predicted(CONTROL, replace(SOUND, lower=lower, signs=signs), lower, fails=True).ok
 
 
 def test_a_predicted_tie_is_a_predicted_error():
     tied = replace(BROKEN, lower=np.where(BROKEN.lower <= 0, 0.0, BROKEN.lower))
-    assert agreement(CONTROL, tied, tied.lower, fails=True).ok
+    assert as_predicted(CONTROL, tied, tied.lower, fails=True).ok
 
 
 @pytest.mark.parametrize("code", [sign_code(5), quantized_code(5, bits=2)])

@@ -20,6 +20,7 @@ from georecall.verify.claims import hops as multi_hop
 from georecall.verify.claims.check import UsageError, check, prepare
 from georecall.verify.claims.hop_controls import hop_controls
 from georecall.verify.claims.hops import all_margins
+from georecall.verify.margins import hops as many_hops
 from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import Chains
 from georecall.verify.recall import weights as recall
@@ -288,12 +289,12 @@ def test_a_wrong_weight_refutes_with_a_witness(monkeypatch):
 
 
 def test_what_is_too_much_is_not_claimed(monkeypatch):
-    monkeypatch.setattr(multi_hop, "_BUDGET", 1 << 14)
+    monkeypatch.setattr(many_hops, "_BUDGET", 1 << 14)
     monkeypatch.setattr("georecall.verify.margins.transitions._LIMIT", 1 << 11)
     verdict = check("composed-hops", subjects=16, relations=3, hops=3)
     assert verdict.status == "inconclusive"
     assert "only 27 of 432 queries verified, all strings of 1 of the subjects" in str(verdict.reason)
-    monkeypatch.setattr(multi_hop, "_BUDGET", 1 << 8)
+    monkeypatch.setattr(many_hops, "_BUDGET", 1 << 8)
     verdict = check("composed-hops", subjects=16, relations=3, hops=3)
     assert verdict.status == "inconclusive"
     assert "no certificate applies: the residuals are too many" in str(verdict.reason)

@@ -18,6 +18,7 @@ from georecall.verify.claims.path_control import WRONG_ANSWER, small_table, wron
 from georecall.verify.engines import engine
 from georecall.verify.engines.agreement import Agreement
 from georecall.verify.margins import codebook, decide, induction, ledger, transitions, windows
+from georecall.verify.margins import hops as many_hops
 from georecall.verify.margins.counting import exact
 from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import Chains, sample
@@ -63,13 +64,13 @@ def above(trial, level, *, trials, error, progress=None):
 
 
 def transitions_alone(patch):
-    patch.setattr(hops, "_BUDGET", 0)
-    patch.setattr(hops, "transitions", always_right(transitions.transitions))
+    patch.setattr(many_hops, "_BUDGET", 0)
+    patch.setattr(many_hops, "transitions", always_right(transitions.transitions))
 
 
 def windows_alone(patch):
-    patch.setattr(hops, "_BUDGET", 0)
-    patch.setattr(hops, "windows", always_right(windows.windows))
+    patch.setattr(many_hops, "_BUDGET", 0)
+    patch.setattr(many_hops, "windows", always_right(windows.windows))
 
 
 def filtered_alone(patch):
@@ -178,7 +179,7 @@ FAULTS = {
     ),
     "weights, chains": (
         lambda: check_recall(chain_of_thought(TWO, max_hops=3), TWO, asked=CHAIN),
-        (hops, "induction", always_right(induction.induction)),
+        (many_hops, "induction", always_right(induction.induction)),
         WRONG_ANSWER.name,
     ),
     "weights, hops": (

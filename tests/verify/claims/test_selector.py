@@ -11,7 +11,7 @@ from georecall.theory.facts import datasets
 from georecall.theory.facts.fact_table import FactTable, random_bijections, random_functions
 from georecall.verify.claims import selector
 from georecall.verify.claims.check import check
-from georecall.verify.claims.selector import apart, decided, trained_cross_entropy
+from georecall.verify.claims.selector import apart, decide_additive, trained_cross_entropy
 
 
 def test_two_bijections_have_a_certificate_that_adds_up_to_0() -> None:
@@ -120,4 +120,4 @@ def test_disjoint_sets_are_the_same_functions() -> None:
     made = apart(facts)
     assert made.disjoint_attributes
     assert (made.answers % 4 == facts.answers).all()
-    assert not isinstance(decided(made), AdditiveCertificate)
+    assert not isinstance(decide_additive(made), AdditiveCertificate)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from georecall import chain_of_thought
 from georecall.constructions.chain_of_thought import generate
 from georecall.theory.facts.fact_table import FactTable, random_functions
-from georecall.verify.margins.hops import chains, enumeration, steps
+from georecall.verify.margins.hops import enumeration, steps, up_to
 from georecall.verify.margins.margins import margins
 
 FACTS = FactTable([[1, 2, 0], [0, 0, 1]])
@@ -27,7 +27,7 @@ def test_each_chain_is_asked_with_all_that_it_begins_with():
         asked.append((len(queries.alphabet), queries.step, queries.max_hops))
         return margins(chain_of_thought(FACTS, max_hops=3), queries)
 
-    found = chains(ask, FACTS, 3, max_hops=3)
+    found = up_to(ask, FACTS, 3, max_hops=3)
     assert asked == [(1, 1, 3), (2, 1, 3), (2, 2, 3), (3, 1, 3), (3, 2, 3), (3, 3, 3)]
     assert (found.lower.shape, found.n_recalled, found.exact) == ((6 + 12 + 24,), 42, True)
     assert [found.queries.query(n) for n in (0, 1, 5)] == [(0, 0), (1, 0), (2, 1)]
@@ -41,7 +41,7 @@ def test_each_chain_is_asked_with_all_that_it_begins_with():
 def test_a_chain_passes_exactly_if_it_generates_its_entities(seed, gate, hops):
     facts = random_functions(4, 2, rng=np.random.default_rng(seed))
     model = chain_of_thought(facts, max_hops=3, gate=gate)
-    found = chains(asker(model), facts, hops, max_hops=3)
+    found = up_to(asker(model), facts, hops, max_hops=3)
     for number, sign in enumerate(found.signs.ravel()):
         subject, *relations = found.queries.query(number)
         said = generate(model, [subject], np.array([relations]), n_entities=4)[0]
@@ -58,7 +58,7 @@ def test_a_fault_of_short_chains_alone_counts_for_these():
         return found
 
     assert steps(faulty, FACTS, 2, max_hops=2).n_wrong == 0
-    found = chains(faulty, FACTS, 2, max_hops=2)
+    found = up_to(faulty, FACTS, 2, max_hops=2)
     assert found.wrong == [(2, 1)]
     assert (found.n_facts, found.how_many_wrong) == (18, "1 of 18 queries wrong")
 
@@ -69,8 +69,8 @@ def test_bounds_of_chains_of_each_length_are_kept_side_by_side():
         off = 1 / len(queries.alphabet)
         return replace(found, lower=found.lower - off, upper=found.upper - off / 4)
 
-    found = chains(bounded, FACTS, 2, max_hops=2)
-    exactly = chains(asker(chain_of_thought(FACTS, max_hops=2)), FACTS, 2, max_hops=2)
+    found = up_to(bounded, FACTS, 2, max_hops=2)
+    exactly = up_to(asker(chain_of_thought(FACTS, max_hops=2)), FACTS, 2, max_hops=2)
     off = np.repeat([1, 1 / 2], [6, 12])
     assert (found.lower == exactly.lower - off).all()
     assert (found.upper == exactly.upper - off / 4).all()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from georecall import chain_of_thought, composed_hops, in_place_superposition
 from georecall.theory.facts.fact_table import FactTable
-from georecall.verify.claims import hops as multi_hop
+from georecall.verify.margins import hops
 from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import Facts
 from georecall.verify.recall import construction as own
@@ -84,9 +84,9 @@ def test_a_chain_of_thought_is_judged_by_induction_or_else_by_running_every_chai
     assert thought(lost, facts).n_wrong > 0
     found = thought(step_by_step(facts), facts)
     assert (found.method, found.n_recalled, found.lower.shape) == ("measured", 42, (42,))
-    for hops, step in ((1, 1), (2, 1), (3, 2), (3, 3)):
-        found = thought(step_by_step(facts, forgets=[(hops, step)]), facts)
-        assert (found.n_wrong, len(found.worst.relations)) == (3 * 2**hops, step)
+    for k, step in ((1, 1), (2, 1), (3, 2), (3, 3)):
+        found = thought(step_by_step(facts, forgets=[(k, step)]), facts)
+        assert (found.n_wrong, len(found.worst.relations)) == (3 * 2**k, step)
     two = Asking(2, chain_of_thought=True)
     assert two(step_by_step(facts, forgets=[(3, 1)]), facts).n_wrong == 0  # three hops are not asked
 
@@ -101,7 +101,7 @@ def test_chains_too_many_to_run_are_not_decided(monkeypatch):
     facts = FactTable([[1, 2, 0], [0, 0, 1]])
     model = chain_of_thought(facts)
     lost = replace(model, W_pos=np.zeros_like(model.W_pos))
-    monkeypatch.setattr(multi_hop, "_BUDGET", 1)
+    monkeypatch.setattr(hops, "_BUDGET", 1)
     with pytest.raises(UndecidedError, match="one largest score"):
         Asking(2, chain_of_thought=True)(lost, facts)
     monkeypatch.setattr(own, "_MOST", 11)

@@ -18,8 +18,8 @@ from georecall import (
     sequential_hops,
 )
 from georecall.theory.facts.fact_table import FactTable
-from georecall.verify.claims import hops as multi_hop
 from georecall.verify.claims.hops import FAMILY
+from georecall.verify.margins import hops as many_hops
 from georecall.verify.margins.queries import Chains, sample
 from georecall.verify.recall import weights as recall
 from georecall.verify.recall.weights import _worst, check_recall
@@ -254,7 +254,7 @@ def test_recall_says_which_premise_fails_where_chains_are_too_many_to_run(monkey
     facts = FactTable([[1, 2, 0], [0, 2, 1]])
     model, asked = lost(chain_of_thought(facts, max_hops=2)), chain_samples(facts, 2, 2)
     assert check_recall(model, facts, asked=asked).status == "refuted"
-    monkeypatch.setattr(multi_hop, "_BUDGET", 1)
+    monkeypatch.setattr(many_hops, "_BUDGET", 1)
     verdict = check_recall(model, facts, asked=asked)
     assert (verdict.status, verdict.n_facts, verdict.min_margin) == ("inconclusive", 6, None)
     assert "one largest score" in verdict.reason
