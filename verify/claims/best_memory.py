@@ -15,7 +15,7 @@ from georecall.theory.claims.memories import BEST_LINEAR_MEMORY
 from georecall.theory.claims.symbols import A, N, R, m
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.tools.randomness import generator
-from georecall.verify.claims.controls import altered_fact, result, sizes
+from georecall.verify.claims.controls import altered_fact, companion_sizes, result
 from georecall.verify.claims.instance import Experiment, Instance
 from georecall.verify.claims.path_control import of_facts
 from georecall.verify.margins.margins import margins
@@ -81,7 +81,7 @@ class BestLinear(Experiment):
 
     def controls_at(self, **_: Any) -> dict[str, Any]:
         """The parameters of the companion instance that the controls run on."""
-        return sizes(_COMPANION, code_length=_ENOUGH, short_code_length=_TOO_FEW)
+        return companion_sizes(_COMPANION, code_length=_ENOUGH, short_code_length=_TOO_FEW)
 
     def controls(self, **_: Any) -> list[ControlResult]:
         """All controls of the claim, on a small companion table that is always the same."""

@@ -19,13 +19,7 @@ from georecall.verify.verdict.verdict import ControlResult, Verdict
 
 
 def controlled(verdict: Verdict, controls: Sequence[ControlResult], at: dict[str, Any] | None) -> Verdict:
-    """The verdict with its controls; one that comes out otherwise than the theory says takes it back.
-
-    Args:
-        verdict: of the claim, and perhaps with controls of its own.
-        controls: the further ones.
-        at: the parameters of the companion instance that they ran on, if one is.
-    """
+    """The verdict with further controls, run at these parameters; one not as predicted takes it back."""
     verdict = replace(verdict, controls=(*verdict.controls, *controls), controls_at=at)
     failed = [control.name for control in verdict.controls if not control.ok]
     if failed and verdict.status != "refuted":  # a witness does not rest on the controls
@@ -40,7 +34,7 @@ def result(control: Control, got: str, ok: Any) -> ControlResult:
     return ControlResult(control.name, control.expected, got, bool(ok))
 
 
-def sizes(facts: FactTable, **others: Any) -> dict[str, Any]:
+def companion_sizes(facts: FactTable, **others: Any) -> dict[str, Any]:
     """The parameters of a companion instance, whose table is one of bijections."""
     return {"subjects": facts.n_subjects, "relations": facts.n_relations, "table": "bijections"} | others
 
@@ -78,15 +72,7 @@ def short_code(model: Transformer, facts: FactTable, code: Code) -> ControlResul
 def as_predicted(
     control: Control, found: Margins, predicted: Floats, *, fails: bool = False, besides: bool = True
 ) -> ControlResult:
-    """Every margin must be the predicted one, exactly.
-
-    Args:
-        control: the control.
-        found: margins of the broken instance.
-        predicted: the same shape.
-        fails: whether some must not be positive.
-        besides: another condition.
-    """
+    """Every margin found must be the predicted one, exactly; `fails`: some of them are not positive."""
     agree, wrong = int((found.lower == predicted).sum()), int((predicted <= 0).sum())
     got = f"{agree} of {found.n_facts} margins as predicted, {found.n_wrong} not positive"
     ok = found.exact and agree == found.n_facts and found.n_wrong == wrong and (wrong > 0 or not fails)
@@ -108,11 +94,7 @@ def nearest_word_margins(readout: Floats, code: Code, answers: NDArray[np.int64]
 
 
 def neighbour(code: Code, answers: NDArray[np.int64]) -> tuple[int, int, int]:
-    """A subject, a coordinate, and an attribute whose word differs from the answer's there alone.
-
-    Args:
-        code: the words.
-        answers: of every subject, shape (N,).
+    """A subject, a coordinate, and an attribute whose word differs from the subject's answer's there alone.
 
     Raises:
         ValueError: no two words differ in one coordinate alone.

@@ -21,7 +21,7 @@ from georecall.theory.numbers.zero_forced import failure
 from georecall.theory.tools.arrays import Floats
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims import readouts
-from georecall.verify.claims.controls import altered_fact, as_predicted, result, sizes
+from georecall.verify.claims.controls import altered_fact, as_predicted, companion_sizes, result
 from georecall.verify.claims.instance import Experiment, Instance
 from georecall.verify.claims.path_control import of_facts
 from georecall.verify.claims.promise import Promise, put_to_test
@@ -101,7 +101,7 @@ class Dense(Experiment):
     def controls_at(self, **options: Any) -> dict[str, Any]:
         """The parameters of the companion instance that the controls run on."""
         short = _SHORT_LENGTH[options.get("embedding", "plain")]
-        return sizes(_COMPANION, code_length=_COMPANION_LENGTH, short_code_length=short)
+        return companion_sizes(_COMPANION, code_length=_COMPANION_LENGTH, short_code_length=short)
 
     def controls(self, **options: Any) -> list[ControlResult]:
         """All controls of the claim, on a small companion table that is always the same."""
@@ -184,11 +184,9 @@ def drawn_embeddings(facts: FactTable, length: int, kind: Any, seed: int) -> Flo
 
 
 def expected_failures(kind: str, *sizes: int) -> Fraction:
-    """A proved bound on the expected number of (fact, competitor) pairs that go wrong.
+    """A proved bound on the expected number of (fact, competitor) pairs that fail; sizes: N, |A|, R, length.
 
-    Args:
-        kind: of embedding; optimised ones succeed wherever plain or zero-forced ones do.
-        sizes: N, |A|, R and the length.
+    Optimised embeddings succeed wherever plain or zero-forced ones do.
     """
     bounds = []
     if kind != "zero-forced":

@@ -16,7 +16,7 @@ from georecall.theory.claims.symbols import A, N, R
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.tools.progress import Progress
 from georecall.theory.tools.randomness import generator
-from georecall.verify.claims.controls import result, sizes
+from georecall.verify.claims.controls import companion_sizes, result
 from georecall.verify.claims.instance import Asked, Experiment, Instance, Paths, Run
 from georecall.verify.margins.induction import PremiseError
 from georecall.verify.usage import require_memory_for_table
@@ -79,7 +79,7 @@ class Floor(Experiment):
     compare: Callable[..., tuple[Verdict, Paths]]
     broken: Callable[[], list[ControlResult]]
     conditions: Callable[[FactTable], dict[str, bool]] = lambda facts: {}
-    at: Mapping[str, Any] = field(default_factory=lambda: sizes(COMPANION))
+    at: Mapping[str, Any] = field(default_factory=lambda: companion_sizes(COMPANION))
     default_table: tuple[int, int] = (1000, 8)
 
     def instance(self, facts: FactTable, **options: Any) -> Asked:
@@ -139,10 +139,10 @@ class Beside:
         return verdict
 
     def enter(
-        self, what: str, recall: Verdict, *uses: tuple[str, bounds.Enclosure, float], **sizes: Any
+        self, what: str, recall: Verdict, *uses: tuple[str, bounds.Enclosure, float], **measured: Any
     ) -> None:
         """The sizes of something built; if it recalls everything, what it uses against floors."""
-        self.measured[what] = sizes | {"recalls": {"holds": True, "refuted": False}.get(recall.status)}
+        self.measured[what] = measured | {"recalls": {"holds": True, "refuted": False}.get(recall.status)}
         if recall.status == "holds":
             self.outcomes += [against(*use) for use in uses]
 

@@ -210,7 +210,6 @@ def _controls(runs: list[_Run], facts: FactTable) -> list[ControlResult]:
         facts,
         runs[0].found.path,
         lambda table, _: runs[0].found if table is facts else margins(runs[0].model, table),
-        f"subjects {facts.n_subjects}, relations {facts.n_relations}",
     )
     return [
         *(result(control, seen[control.name], fine[control.name]) for control in GRADIENT_DESCENT.controls),

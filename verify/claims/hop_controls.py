@@ -36,15 +36,7 @@ def hop_controls(
     facts: FactTable | None = None,
     **asked: Any,
 ) -> list[ControlResult]:
-    """The controls of a claim of C5, on a companion with stages of the given lengths.
-
-    Args:
-        claim: of C5.
-        construct: its construction.
-        lengths: hops of each stage.
-        facts: the companion's; default: 10 entities, 3 relations (typed, for each hop).
-        asked: options that make another construction: typed, merged, readout.
-    """
+    """The controls of a claim of C5, on a companion with stages of the given lengths."""
     if facts is None:
         facts = _of_each_hop(sum(lengths)) if asked.get("typed") else COMPANION
     if "stages" in claim.parameters:

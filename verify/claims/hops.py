@@ -26,7 +26,7 @@ from georecall.theory.facts.fact_table import FactsError, FactTable
 from georecall.theory.facts.strings import letters, reachable
 from georecall.theory.tools.arrays import Numbers
 from georecall.verify.claims.chain_controls import chain_controls
-from georecall.verify.claims.controls import sizes
+from georecall.verify.claims.controls import companion_sizes
 from georecall.verify.claims.hop_controls import COMPANION, hop_controls
 from georecall.verify.claims.instance import Experiment, Instance, exact_biases
 from georecall.verify.claims.path_control import small_table
@@ -56,7 +56,7 @@ class ChainOfThought(Experiment):
         code = code_asked(facts, **options)
         distance = _distance(code, facts.occurring())
         asked = softness(distance, **options)
-        gate = gate_asked(code, **options)
+        gate = gate_asked(code.spread, **options)
         chosen = {**asked, "gate": gate, "readout": readout}
         alphabet = np.tile(np.arange(R), (max_hops, 1))
         small = without_margin(options) | {"hops": min(max_hops, _SHORT)}
@@ -97,7 +97,7 @@ class ChainOfThought(Experiment):
 
     def controls_at(self, **options: Any) -> dict[str, Any]:
         """The parameters of the companion instance that the controls run on."""
-        return sizes(COMPANION, hops=5, **_shape(options))
+        return companion_sizes(COMPANION, hops=5, **_shape(options))
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class Hops(Experiment):
             raise UsageError(Option("stages"), f" must be from 1 to the number of hops, {hops}, got {stages}")
         alphabet = letters(facts, hops, typed=typed)
         code = code_asked(facts, **options)
-        gate = gate_asked(code, **options)
+        gate = gate_asked(code.spread, **options)
         distance = 0 if strangers else _distance(code, reachable(facts, alphabet))
         own = {"stages": stages, "typed": typed, "merged": merged, "readout": readout}
         chosen = {"hops": hops} | {name: v for name, v in own.items() if name in self.claim.parameters}
@@ -160,18 +160,12 @@ class Hops(Experiment):
     def controls_at(self, **options: Any) -> dict[str, Any]:
         """The parameters of the companion instance that the controls run on."""
         hops, shape = sum(self.controls_lengths), _shape(options)
-        at = sizes(COMPANION, hops=hops, stages=len(self.controls_lengths), **shape)
+        at = companion_sizes(COMPANION, hops=hops, stages=len(self.controls_lengths), **shape)
         return at | {"relations": 3 * hops} if shape.get("typed") else at
 
 
 def of_one_pass(facts: FactTable, alphabet: Numbers, companion: Callable[[], Instance]) -> dict[str, Any]:
-    """What instances share whose queries are hops of one pass.
-
-    Args:
-        facts: entities to entities.
-        alphabet: the relations that each hop may ask for, shape (k, R).
-        companion: the same claim and options at a small table.
-    """
+    """What instances share whose queries are hops of one pass, letters by an alphabet of shape (k, R)."""
     hops, R = alphabet.shape
 
     def again(model: Transformer, facts: FactTable, path: str) -> Margins:
@@ -207,9 +201,9 @@ def code_asked(facts: FactTable, code: Code | None = None, code_length: int | No
     return covering(code or sign_code(facts.n_attributes, length=code_length), facts)
 
 
-def gate_asked(code: Code, gate: float | None = None, attention: str = "hard", **_: Any) -> float:
+def gate_asked(spread: int, gate: float | None = None, attention: str = "hard", **_: Any) -> float:
     """The gate asked for; default: half the code's spread, and for softmax what its leak asks for."""
-    default = DEFAULT_SOFT_GATE if attention == "soft" else code.spread / 2
+    default = DEFAULT_SOFT_GATE if attention == "soft" else spread / 2
     return default if gate is None else gate
 
 

@@ -11,7 +11,7 @@ from georecall.theory.claims.claim import Claim
 from georecall.theory.claims.formulas import Values
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.progress import Progress
-from georecall.verify.claims.controls import sizes
+from georecall.verify.claims.controls import companion_sizes
 from georecall.verify.claims.promise import Promise, kept
 from georecall.verify.engines.engine import in_engine
 from georecall.verify.margins.counting.elsewhere import Elsewhere
@@ -240,4 +240,4 @@ class Experiment:
 
     def controls_at(self, **options: Any) -> dict[str, Any]:
         """The parameters of that companion instance."""
-        return {} if self.companion is None else sizes(self.companion)
+        return {} if self.companion is None else companion_sizes(self.companion)

@@ -33,11 +33,11 @@ from georecall.verify.claims import readouts
 from georecall.verify.claims.controls import (
     altered_fact,
     as_predicted,
+    companion_sizes,
     nearest_word_margins,
     questions,
     result,
     short_code,
-    sizes,
 )
 from georecall.verify.claims.dense import DEFAULT_DELTA
 from georecall.verify.claims.instance import Experiment, Instance
@@ -147,7 +147,7 @@ class HebbianMemory(Experiment):
     def controls_at(self, **_: Any) -> dict[str, Any]:
         """The parameters of the companion instance that the controls run on."""
         d = self.dimension(_COMPANION, DEFAULT_DELTA)
-        return sizes(_COMPANION, code_length=d, short_code_length=_short(d))
+        return companion_sizes(_COMPANION, code_length=d, short_code_length=_short(d))
 
     def controls(self, **_: Any) -> list[ControlResult]:
         """All controls of the claim, on a small companion table that is always the same."""

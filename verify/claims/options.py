@@ -24,6 +24,7 @@ from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.instance import Asked, Experiment, Instance
 from georecall.verify.usage import Option, UsageError, require_memory, require_memory_for_table, show
 from georecall.verify.verdict.assumed import assumed
+from georecall.verify.verdict.outcome import sizes
 
 
 def _offered(module: ModuleType) -> Iterator[tuple[str, Experiment]]:
@@ -97,16 +98,12 @@ def examined(
         relations = default_relations if relations is None else relations
         if options.get("typed"):
             relations *= options.get("hops", experiment.default_hops)
-    asked: Any  # all that counting asks of keyed bijections is what a Table has
-    if implicit:
-        if not experiment.on_demand:
-            raise no_option(experiment.name, "implicit")
-        asked, drawn = _keyed(facts, subjects, relations, table, seed)
-    else:
-        asked, drawn = facts_asked(facts, subjects, relations, table, seed)
-        if facts is None and (other := experiment.of_random(asked)) is not asked:
-            asked, shape = facts_asked(other, None, None, None, seed)
-            drawn = shape | {"table": drawn["table"]}
+    if implicit and not experiment.on_demand:
+        raise no_option(experiment.name, "implicit")
+    asked, drawn = facts_asked(facts, subjects, relations, table, seed, implicit=implicit)
+    if facts is None and not implicit and (other := experiment.of_random(asked)) is not asked:
+        asked, shape = facts_asked(other, None, None, None, seed)
+        drawn = shape | {"table": drawn["table"]}
     if "trials" in experiment.claim.parameters or experiment.seeded:
         options["seed"] = seed  # it also draws the instances
     try:
@@ -120,16 +117,14 @@ def examined(
 
 
 def _experiment(claim: str | Claim) -> Experiment:
-    name = named(claim)
-    if name not in EXPERIMENTS:
-        wrong = (
-            "is stated, but has no check yet" if name in CLAIMS else f"is no claim{meant(name, EXPERIMENTS)}"
-        )
-        raise UsageError(f"{name!r} {wrong}; there are {', '.join(EXPERIMENTS)}")
-    return EXPERIMENTS[name]
+    name = claim_asked(claim)
+    if name in EXPERIMENTS:
+        return EXPERIMENTS[name]
+    wrong = "is stated, but has no check yet" if name in CLAIMS else f"is no claim{meant(name, EXPERIMENTS)}"
+    raise UsageError(f"{name!r} {wrong}; there are {', '.join(EXPERIMENTS)}")
 
 
-def named(claim: str | Claim) -> str:
+def claim_asked(claim: str | Claim) -> str:
     """The name of a claim, by its name or label.
 
     Raises:
@@ -199,9 +194,8 @@ def check_options(claim: Claim, options: dict[str, Any]) -> dict[str, Any]:
         plain[name] = value
     for name in ("code_length", "code_distance"):
         if "code" in options and name in options:
-            raise UsageError(
-                Option(name), " is a property of the ", Option("code"), " given: give one of them"
-            )
+            code = Option("code")
+            raise UsageError(Option(name), " is a property of the ", code, " given: give one of them")
     if options.get("margin") is not None and options.get("attention", "hard") != "soft":
         raise UsageError(
             Option("margin"), " is what softmax attention keeps: it goes with ", Option("attention"), " soft"
@@ -222,43 +216,37 @@ def filling(facts: Table, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def facts_asked(
-    facts: FactTable | None, subjects: int | None, relations: int | None, table: str | None, seed: int
-) -> tuple[FactTable, dict[str, Any]]:
+    facts: FactTable | None,
+    subjects: int | None,
+    relations: int | None,
+    table: str | None,
+    seed: int,
+    *,
+    implicit: bool = False,
+) -> tuple[Any, dict[str, Any]]:
     """The table to recall, and the parameters that say which it is."""
-    if facts is None:
-        N, R = int(subjects or 0), int(relations or 0)
-        kind = table or "bijections"
-        for name, count in (("subjects", N), ("relations", R)):
-            if count < 1:
-                raise UsageError(Option(name), f" must be at least 1, got {count}")
-        if kind not in TABLES:
-            raise UsageError(Option("table"), f" must be one of {', '.join(TABLES)}, got {kind!r}")
-        if seed < 0:
-            raise UsageError(Option("seed"), f" must be at least 0, got {seed}")
-        require_memory_for_table(N, R)
-        facts = TABLES[kind](N, R, rng=generator(seed, kind, N, R))
-    elif subjects is not None or relations is not None or table is not None:
-        raise UsageError("give facts, or subjects, relations and table for random ones, not both")
-    else:
-        kind = "given"
-    shape = {"subjects": facts.n_subjects, "relations": facts.n_relations, "attributes": facts.n_attributes}
-    return facts, {**shape, "table": kind, "facts_sha256": facts.digest}
-
-
-def _keyed(
-    facts: FactTable | None, subjects: int | None, relations: int | None, table: str | None, seed: int
-) -> tuple[KeyedBijections, dict[str, Any]]:
-    """Keyed bijections, and the parameters that say which they are."""
-    if facts is not None or table == "functions":
+    kind = table or "bijections"
+    if implicit and (facts is not None or kind != "bijections"):
         raise UsageError(
             "implicit facts are keyed bijections: they go with neither given facts nor functions"
         )
-    for name, number, least in (("subjects", subjects, 1), ("relations", relations, 1), ("seed", seed, 0)):
-        if number is not None and number < least:
+    if facts is not None:
+        if subjects is not None or relations is not None or table is not None:
+            raise UsageError("give facts, or subjects, relations and table for random ones, not both")
+        return facts, sizes(facts) | {"table": "given", "facts_sha256": facts.digest}
+    N, R = int(subjects or 0), int(relations or 0)
+    for name, number, least in (("subjects", N, 1), ("relations", R, 1), ("seed", seed, 0)):
+        if number < least:
             raise UsageError(Option(name), f" must be at least {least}, got {number}")
-    try:
-        keyed = KeyedBijections(int(subjects or 1), int(relations or 1), seed=seed)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-    shape = {"subjects": keyed.n_subjects, "relations": keyed.n_relations, "attributes": keyed.n_attributes}
-    return keyed, {**shape, "table": "keyed bijections", "facts_sha256": keyed.digest}
+    if kind not in TABLES:
+        raise UsageError(Option("table"), f" must be one of {', '.join(TABLES)}, got {kind!r}")
+    drawn: Table
+    if implicit:
+        try:
+            drawn, kind = KeyedBijections(N, R, seed=seed), "keyed bijections"
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+    else:
+        require_memory_for_table(N, R)
+        drawn = TABLES[kind](N, R, rng=generator(seed, kind, N, R))
+    return drawn, sizes(drawn) | {"table": kind, "facts_sha256": drawn.digest}

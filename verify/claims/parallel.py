@@ -18,7 +18,7 @@ from georecall.theory.facts.strings import letters, string_answers
 from georecall.theory.tools.arrays import Numbers
 from georecall.theory.tools.progress import Progress
 from georecall.theory.tools.randomness import generator
-from georecall.verify.claims.controls import result, sizes
+from georecall.verify.claims.controls import companion_sizes, result
 from georecall.verify.claims.hop_controls import softer
 from georecall.verify.claims.hops import (
     as_entities,
@@ -90,7 +90,7 @@ class Parallel(Experiment):
 
     def controls_at(self, **_: Any) -> dict[str, Any]:
         """The parameters of the companion instance that the controls run on."""
-        return sizes(_COMPANION, hops=_HOPS)
+        return companion_sizes(_COMPANION, hops=_HOPS)
 
 
 def every_length(

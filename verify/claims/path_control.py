@@ -38,12 +38,7 @@ def small_table(facts: FactTable, n_relations: int = _RELATIONS) -> FactTable:
 
 
 def of_facts(facts: FactTable, companion: Callable[[FactTable], Instance] | None = None) -> dict[str, Any]:
-    """What instances share whose queries are the facts, asked as `[s, r]`.
-
-    Args:
-        facts: the table.
-        companion: the same claim and options at a small table.
-    """
+    """What instances share whose queries are the facts; `companion`: the same at another, small table."""
     return {
         "facts": facts,
         "n_queries": facts.n_facts,
@@ -54,35 +49,20 @@ def of_facts(facts: FactTable, companion: Callable[[FactTable], Instance] | None
     }
 
 
-def path_control(instance: Instance, path: str, at: str = "") -> ControlResult | None:
-    """The control on the companion of an instance; None where it has none.
-
-    Args:
-        instance: as it was judged.
-        path: the way that decided.
-        at: what else there is to say of the companion's size.
-    """
+def path_control(instance: Instance, path: str) -> ControlResult | None:
+    """The control on the companion of an instance, decided that way; None where it has none."""
     if instance.companion is None:
         return None
     small = instance.companion()
     decided, model = small.again, small.build()
     assert decided is not None
-    hops = {"hops": small.parameters["hops"]} if "hops" in small.parameters else {}
-    sizes = {"subjects": small.facts.n_subjects, "relations": small.facts.n_relations, **hops}
-    at = ", ".join(f"{name} {number}" for name, number in sizes.items()) + at
-    return wrong_answer(small.facts, path, lambda facts, path: decided(model, facts, path), at)
+    hops = f", hops {small.parameters['hops']}" if "hops" in small.parameters else ""
+    return wrong_answer(small.facts, path, lambda facts, path: decided(model, facts, path), hops)
 
 
-def wrong_answer(facts: FactTable, path: str, again: Again, at: str) -> ControlResult:
-    """One answer of the facts altered.
-
-    Args:
-        facts: what the weights recall, or most of it.
-        path: the way that decided.
-        again: what the weights recall of other facts, by that way.
-        at: the size, in words.
-    """
-    how = f"{path} at {at}"
+def wrong_answer(facts: FactTable, path: str, again: Again, at: str = "") -> ControlResult:
+    """One answer altered of facts that the weights recall, or most of them, decided by the same way again."""
+    how = f"{path} at subjects {facts.n_subjects}, relations {facts.n_relations}{at}"
     sound = again(facts, path)
     if sound is None:
         return result(WRONG_ANSWER, f"{how} does not apply", ok=False)

@@ -51,15 +51,11 @@ def put_to_test(promise: Promise, progress: Progress | None = None) -> Estimate:
 
 
 def kept(verdict: Verdict, found: Found, promise: Promise, progress: Progress | None = None) -> Verdict:
-    """The verdict on a promise: `holds` if the interval's lower end reaches it, `refuted` if the upper end
-    falls short of it, else `inconclusive`.
+    """The verdict on a promise, whose draw 0 was found to be this.
 
-    Args:
-        verdict: to be completed; `measured` gains the share of draws that succeeded and its interval.
-        found: the margins of draw 0.
-        promise: what is promised.
-        progress: called with the number of draws done and the most there may be.
-    """  # noqa: D205
+    `holds` if the lower end of the interval reaches it, `refuted` if the upper end falls short of it, else
+    `inconclusive`; `measured` gains the share of draws that succeeded.
+    """
     if found.n_recalled + found.n_wrong < found.n_facts:
         return replace(verdict, status="inconclusive", reason="the sign of some margins is not decided")
     if not promise.looks:

@@ -19,14 +19,7 @@ from georecall.constructions.best_memory import keys, separated
 from georecall.constructions.dense import bound_sum, gaussian_maps, orthogonal_maps, signs
 from georecall.constructions.embeddings import EMBEDDINGS
 from georecall.constructions.embeddings import GRAIN as GRAIN_OF_EMBEDDINGS
-from georecall.constructions.memories import (
-    GRAIN,
-    feature_width,
-    features,
-    frozen,
-    hebbian,
-    mean_of_feature,
-)
+from georecall.constructions.memories import GRAIN, feature_width, features, frozen, hebbian, mean_of_feature
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.arrays import Floats
 from georecall.verify.margins.lead import right_and_rival

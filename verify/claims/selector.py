@@ -28,7 +28,13 @@ from georecall.theory.claims.symbols import gate as gate_symbol
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.tools.progress import Progress
 from georecall.theory.tools.randomness import generator
-from georecall.verify.claims.controls import altered_fact, as_predicted, nearest_word_margins, result, sizes
+from georecall.verify.claims.controls import (
+    altered_fact,
+    as_predicted,
+    companion_sizes,
+    nearest_word_margins,
+    result,
+)
 from georecall.verify.claims.floors import Floor
 from georecall.verify.claims.instance import Experiment, Instance, Paths
 from georecall.verify.claims.path_control import of_facts
@@ -248,5 +254,5 @@ class Disjoint(Experiment):
         ]
 
 
-NECESSARY = Floor(SELECTOR_NECESSARY, _compare, _controls, at=sizes(_COMPANION, relations=2))
+NECESSARY = Floor(SELECTOR_NECESSARY, _compare, _controls, at=companion_sizes(_COMPANION, relations=2))
 DISJOINT = Disjoint()

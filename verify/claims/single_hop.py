@@ -21,12 +21,12 @@ from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.controls import (
     altered_fact,
     as_predicted,
+    companion_sizes,
     nearest_word_margins,
     neighbour,
     questions,
     result,
     short_code,
-    sizes,
 )
 from georecall.verify.claims.instance import Experiment, Instance, exact_biases
 from georecall.verify.claims.path_control import of_facts
@@ -135,7 +135,7 @@ class SingleHop(Experiment):
     def controls_at(self, **options: Any) -> dict[str, Any]:
         """The parameters of the companion instance that the controls run on."""
         takes = self._takes_bits or "bits" in options
-        return sizes(_COMPANION, **{"bits": _COMPANION_BITS} if takes else {})
+        return companion_sizes(_COMPANION, **{"bits": _COMPANION_BITS} if takes else {})
 
     def controls(self, **options: Any) -> list[ControlResult]:
         """All controls of the claim, on a small companion table that is always the same."""

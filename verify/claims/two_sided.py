@@ -22,7 +22,7 @@ from georecall.theory.facts.fact_table import FactsError, FactTable, random_bije
 from georecall.theory.facts.strings import letters, spelled, string_answers
 from georecall.theory.tools.arrays import Numbers
 from georecall.theory.tools.randomness import generator
-from georecall.verify.claims.controls import neighbour, result, sizes
+from georecall.verify.claims.controls import companion_sizes, neighbour, result
 from georecall.verify.claims.hop_controls import all_softer, softer
 from georecall.verify.claims.hops import (
     as_entities,
@@ -69,7 +69,7 @@ class TwoSided(Experiment):
         except ValueError as error:
             raise UsageError(str(error)) from error
         alphabet, code = letters(facts, hops, typed=typed), code_asked(facts, **options)
-        gate = gate_asked(code, **options)
+        gate = gate_asked(code.spread, **options)
         rows = inverted(alphabet, lengths, balanced=balanced)
         no_inverse = sum(len(np.unique(facts.answers[row])) < facts.n_subjects for row in rows)
         own = {"split": options.get("split"), "stages": stages, "typed": typed, "merged": merged}
@@ -121,7 +121,7 @@ class TwoSided(Experiment):
 
     def controls_at(self, **_: Any) -> dict[str, Any]:
         """The parameters of the companion instance that the controls run on."""
-        return sizes(COMPANION, hops=self.default_hops)
+        return companion_sizes(COMPANION, hops=self.default_hops)
 
     def _altered_output(self) -> ControlResult:
         """One column of W_U, block by block and option by option."""

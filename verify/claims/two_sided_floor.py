@@ -7,7 +7,7 @@ from georecall.theory.claims.two_sided import TWO_SIDED_BOUND, TWO_SIDED_HOPS
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.progress import Progress
 from georecall.verify.claims import floors
-from georecall.verify.claims.controls import sizes
+from georecall.verify.claims.controls import companion_sizes
 from georecall.verify.claims.hops import invertible
 from georecall.verify.claims.instance import Paths, built
 from georecall.verify.claims.two_sided import COMPANION, TWO_SIDED, below_the_floor
@@ -52,6 +52,6 @@ TWO_SIDED_FLOOR = floors.Floor(
     _compare,
     lambda: [below_the_floor(2)],
     invertible,
-    at=sizes(COMPANION, hops=2),
+    at=companion_sizes(COMPANION, hops=2),
     default_table=(64, 3),
 )

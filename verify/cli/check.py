@@ -123,13 +123,13 @@ def command(
                     "--answers goes with --model or --construction; facts of a claim come with --facts"
                 )
             from georecall.verify.claims.check import check
-            from georecall.verify.claims.options import named
+            from georecall.verify.claims.options import claim_asked
             from georecall.verify.cli.forecast import of_check, tell
             from georecall.verify.executors import working
 
             workers, scheduler = given.pop("workers", None), given.pop("scheduler", None)
             if scheduler is None:
-                tell(of_check(named(claim), table, given), workers or 1)
+                tell(of_check(claim_asked(claim), table, given), workers or 1)
             with working(workers, scheduler) as executor:
                 verdict = check(claim, table, executor=executor, progress=progress, **given)
             if facts is not None:

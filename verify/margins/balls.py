@@ -32,14 +32,7 @@ from georecall.constructions.transformer.arithmetic import (
 )
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.tools.arrays import Floats
-from georecall.verify.margins.number_formats import (
-    FORMATS,
-    SLACK,
-    UNREPRESENTED,
-    Format,
-    format_of,
-    granule,
-)
+from georecall.verify.margins.number_formats import FORMATS, SLACK, UNREPRESENTED, Format, format_of, granule
 
 U = 2.0**-53
 # Bounds follow from the weights alone, so that they hold for every prompt, until they need so many digits;
@@ -132,12 +125,7 @@ class Ball:
 
 
 def format_needed(model: Transformer, queries: Iterable[Mapping[str, Any]]) -> Format:
-    """The least format in which the forward pass on some prompts rounds nothing.
-
-    Args:
-        model: the weights.
-        queries: prompts: `tokens` and `positions`.
-    """
+    """The least format in which the forward pass on some prompts (`tokens`, `positions`) rounds nothing."""
     certified = model.map(Ball.of)
     needs = Format(0, 0, 0)
     for query in queries:

@@ -59,11 +59,7 @@ class Codebook:
     ) -> "Codebook | None":
         """The codebook of a model's readout; None if it has none.
 
-        Args:
-            model: the weights.
-            residuals: of some prompts, from which the weights k are guessed, shape (batch, d_model).
-            answers: what these ask for, shape (batch,).
-            asked: the attributes whose margins are wanted, in increasing order.
+        The weights k are guessed from residuals of some prompts, shape (batch, d_model), and their answers.
         """
         read = Unembedding.of(model.W_U)
         if read is None:

@@ -69,12 +69,7 @@ class Some:
 
 
 def filtered(model: Transformer, facts: FactTable, *, progress: Progress | None = None) -> Margins | None:
-    """The margins of all facts; loose where that changes neither the verdict nor the least margin.
-
-    Args:
-        model: any transformer that fits the facts.
-        facts: asked as `[s, r]`.
-        progress: called with the number of facts done and of all facts.
+    """The margins of all facts, asked as `[s, r]`; loose where that changes neither verdict nor least margin.
 
     Returns:
         None where the forward pass is exact, or its numbers do not fit single precision: then

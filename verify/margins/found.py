@@ -130,12 +130,7 @@ class Margins:
 
     @staticmethod
     def least(several: "Sequence[Margins]", queries: Queries) -> "Margins":
-        """For each query the least of several margins, as of the steps of a chain.
-
-        Args:
-            several: margins of the same shape.
-            queries: what their entries are now about.
-        """
+        """For each query the least of several margins of one shape, as of the steps of a chain."""
         return _together(several, queries, lambda arrays: np.min(arrays, axis=0))
 
     @staticmethod

@@ -35,13 +35,7 @@ def enumeration(model: Transformer, facts: FactTable, hops: int, *, max_hops: in
 
 
 def steps(ask: Ask, facts: FactTable, hops: int, *, max_hops: int) -> Margins:
-    """The least margin over the k steps of every chain of exactly k hops.
-
-    Args:
-        ask: the margins of some queries.
-        facts: entities to entities.
-        hops: k.
-        max_hops: K; entities stand at positions K, K + 1, ...
+    """The least margin over the k steps of every chain of exactly k hops, entities at positions K, K + 1, ...
 
     Returns:
         Margins of shape (R, ..., R, N), k relations.
@@ -118,13 +112,6 @@ def chain_margins(
 
     Where the induction does not apply, those of at most k hops are run, every step of every one, if they are
     few enough.
-
-    Args:
-        model: see `verify.margins.induction`.
-        facts: entities to entities.
-        hops: k, at least 1.
-        max_hops: K: relations stand at positions 0..K-1, entities from K on.
-        progress: called with the number of queries done and of all queries, step by step.
 
     Raises:
         PremiseError: the induction does not apply, and the chains are too many.

@@ -248,12 +248,7 @@ class _Box:
         )
 
     def _leaks(self, subjects: Floats, asked: Floats) -> tuple[Floats, Floats]:
-        """The least and the most that leaks into each coordinate, over all contexts and steps.
-
-        Args:
-            subjects: what these would write if they were all that is read, shape (..., d_model).
-            asked: the same of the relations asked for.
-        """
+        """The least and the most that leaks into each coordinate, over all contexts and steps."""
         own = subjects - asked
         low = np.full(asked.shape, np.inf)
         high = np.full(asked.shape, -np.inf)

@@ -10,13 +10,7 @@ import numpy as np
 from georecall.constructions.transformer.arithmetic import GELU_NEW, gelu, normalised, scaled
 from georecall.constructions.transformer.normal import phi
 from georecall.theory.tools.arrays import Floats
-from georecall.verify.margins.balls import (
-    TINY,
-    Ball,
-    U,
-    gamma,
-    widened,
-)
+from georecall.verify.margins.balls import TINY, Ball, U, gamma, widened
 from georecall.verify.margins.number_formats import UNREPRESENTED
 from georecall.verify.margins.rationals import Rational, UndecidableError
 

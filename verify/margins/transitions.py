@@ -77,12 +77,6 @@ def transitions(
 ) -> Margins:
     """Margins of queries that stand for all N R^k: any has the last residual and answer of one of them.
 
-    Args:
-        model: a transformer for prompts `[s, r_1, ..., r_k]`.
-        facts: entities to entities.
-        alphabet: the relations that each hop may ask for, shape (k, R).
-        progress: see `verify.margins.margins.margins`.
-
     Returns:
         Margins with method "transitions"; their shape is (representatives,).
 

@@ -210,10 +210,7 @@ class _Composing:
     def _written(self, W_out: csr_array, neurons: Numbers, read: Numbers) -> csr_array:
         """What neurons write for each entity in the operand, times 2^18: (entities (signs + 1), outputs).
 
-        Args:
-            W_out: of these neurons, or of all; its columns are the outputs.
-            neurons: by number.
-            read: what they read in the operand, shape (entities, neurons or 1).
+        They read the operand by `read`, shape (entities, neurons or 1); W_out has their rows, or all.
         """
         z = self.b_in[neurons] + read
         high, low = (np.maximum(0, z + sign * self.weight[neurons]) for sign in (1, -1))

@@ -8,13 +8,9 @@ from georecall.theory.claims.claim import Claim
 
 @dataclass(frozen=True)
 class Standing:
-    """What of a claim Coq has checked.
+    """What of a claim Coq has checked: theorems as `file.theorem`, the steps with one and those without.
 
-    Args:
-        checked: "in full" if a theorem stands behind every step but runs at the parameters asked.
-        theorems: `file.theorem`, each once.
-        steps: the steps that a theorem stands behind.
-        missing: the steps that none does.
+    "In full" if a theorem stands behind every step but runs at the parameters asked.
     """
 
     checked: Literal["in full", "in part", "not"]

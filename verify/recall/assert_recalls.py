@@ -14,18 +14,13 @@ from georecall.verify.claims.path_control import wrong_answer
 from georecall.verify.margins.found import Margins
 from georecall.verify.margins.queries import SingleSteps, UpTo
 from georecall.verify.recall.battery import RECALL, UNUSABLE, Battery, Claimed, Passed, tables
-from georecall.verify.recall.construction import (
-    Asking,
-    Construction,
-    in_batches,
-    is_model,
-)
+from georecall.verify.recall.construction import Asking, Construction, in_batches, is_model
 from georecall.verify.recall.controls import wrong_answer_of
 from georecall.verify.recall.counterexample import Counterexample
 from georecall.verify.recall.laws import Law
 from georecall.verify.recall.user_code import ConstructionError
 from georecall.verify.verdict.assumed import assumed
-from georecall.verify.verdict.stored_bits import subject_bits
+from georecall.verify.verdict.outcome import quantities, sizes
 from georecall.verify.verdict.verdict import ControlResult, Verdict
 
 
@@ -153,7 +148,9 @@ def check_construction(
     if built is not None:
         model, margins = built
         if facts is not None:
-            verdict = replace(verdict, measured=_quantities(model, facts, verdict))
+            of_weights = isinstance(model, Transformer)
+            measured = quantities(model, margins, facts) if of_weights else {"min_margin": margins.minimum[0]}
+            verdict = replace(verdict, measured=measured)
         if verdict.status == "holds":
             verdict = controlled(verdict, [_control(model, margins, asking)], None)
     table = found.facts if found is not None and verdict.status == "refuted" else None
@@ -167,10 +164,7 @@ def _control(model: Any, found: Margins, asking: Asking) -> ControlResult:
         alphabet = letters(facts, asking.hops) if asking.hops > 1 and not asking.chain_of_thought else None
         K = model.n_ctx // 2 if asking.chain_of_thought else None
         return wrong_answer_of(model, facts, found, alphabet=alphabet, max_hops=K)
-    at = f"subjects {facts.n_subjects}, relations {facts.n_relations}"
-    return wrong_answer(
-        facts, found.path, lambda table, _: found if table is facts else asking(model, table), at
-    )
+    return wrong_answer(facts, found.path, lambda table, _: found if table is facts else asking(model, table))
 
 
 def _reported(tried: Sequence[FactTable], progress: Progress | None) -> Iterator[FactTable]:
@@ -184,7 +178,6 @@ def _verdict(passed: Sequence[Margins], asking: Asking) -> Verdict:
     """Of a construction that recalled everything it was asked."""
     floor = min(passed, key=lambda found: found.minimum[0])
     facts = floor.queries.facts
-    sizes = {"subjects": facts.n_subjects, "relations": facts.n_relations, "attributes": facts.n_attributes}
     methods = {found.method for found in passed}
     return Verdict(
         claim="recall",
@@ -194,7 +187,7 @@ def _verdict(passed: Sequence[Margins], asking: Asking) -> Verdict:
         min_margin=floor.minimum[0],
         exact=all(found.exact for found in passed),
         method=methods.pop() if len(methods) == 1 else "filtered",
-        parameters=(sizes if len(passed) == 1 else {"tables": len(passed)}) | _asked(floor, asking),
+        parameters=(sizes(facts) if len(passed) == 1 else {"tables": len(passed)}) | _asked(floor, asking),
     )
 
 
@@ -204,7 +197,7 @@ def _refused(found: Counterexample, asking: Asking) -> Verdict:
     if found.built is None:  # no certificate applies
         return Verdict(claim="recall", status="inconclusive", reason=found.says, n_facts=facts.n_facts)
     _, margins = found.built
-    few = facts.n_facts <= 100
+    answers = {"answers": facts.answers.tolist()} if facts.n_facts <= 100 else {}
     return Verdict(
         claim="recall",
         status="refuted" if found.law == RECALL else "inconclusive",
@@ -215,13 +208,7 @@ def _refused(found: Counterexample, asking: Asking) -> Verdict:
         exact=margins.exact,
         method=margins.method,
         witness=found.witness,
-        parameters={
-            "subjects": facts.n_subjects,
-            "relations": facts.n_relations,
-            "attributes": facts.n_attributes,
-        }
-        | _asked(margins, asking)
-        | ({"answers": facts.answers.tolist()} if few else {}),
+        parameters=sizes(facts) | _asked(margins, asking) | answers,
     )
 
 
@@ -258,19 +245,3 @@ def _hops(found: Margins) -> int:
     if isinstance(queries, UpTo):
         queries = queries.longest
     return queries.max_hops if isinstance(queries, SingleSteps) else len(queries.shape) - 1
-
-
-def _quantities(model: Any, facts: FactTable, verdict: Verdict) -> dict[str, Any]:
-    """The measured quantities of a construction at one table; of a function of tokens only the margin."""
-    measured: dict[str, Any] = {"min_margin": verdict.min_margin}
-    if isinstance(model, Transformer):
-        measured = {
-            "d_model": model.d_model,
-            "d_mlp": model.d_mlp,
-            "d_mlp_per_layer": model.d_mlp_per_layer,
-            "n_layers": model.n_layers,
-            **measured,
-            "subject_bits": subject_bits(model, facts.n_subjects),
-            "other_bits": model.storage.other_bits if model.storage else None,
-        }
-    return measured

@@ -13,12 +13,7 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable, random_bijections, random_functions
 from georecall.theory.tools.randomness import generator
 from georecall.verify.margins.found import Margins
-from georecall.verify.recall.construction import (
-    Asking,
-    Construction,
-    UndecidedError,
-    build,
-)
+from georecall.verify.recall.construction import Asking, Construction, UndecidedError, build
 from georecall.verify.recall.counterexample import Counterexample, shrunk
 from georecall.verify.recall.floats import Logits
 from georecall.verify.recall.laws import Law
@@ -57,12 +52,7 @@ class Battery:
     def run(
         self, tables: Iterable[FactTable], *, vary: bool = False
     ) -> tuple[Counterexample | None, list[Passed]]:
-        """The shrunken counterexample, if some table has one, and models and margins of the tables before it.
-
-        Args:
-            tables: what is tried, in this order.
-            vary: whether each table's variants (see `_variants`) must be recalled too.
-        """
+        """The shrunken counterexample, if a table or a variant has one, and what passed before it."""
         passed: list[Passed] = []
         for facts in tables:
             found, again = self.first(facts, passed), self.first
@@ -161,13 +151,7 @@ class Battery:
 
 
 def tables(asking: Asking, *, bijective: bool = False, seed: int = 0) -> Iterator[FactTable]:
-    """Tables on which mistakes show, the smallest first; one in each kind of degenerate case.
-
-    Args:
-        asking: from 2 hops on, attributes are subjects.
-        bijective: bijections only.
-        seed: of the random ones.
-    """
+    """Tables on which mistakes show, the smallest first; one in each kind of degenerate case."""
     entities, largest = asking.entities, 16 if asking.hops > 1 else 64
     most = max(1, int(_STRINGS ** (1 / asking.hops)))  # relations
     degenerate = [

@@ -26,15 +26,7 @@ def wrong_answer_of(
     alphabet: Numbers | None = None,
     max_hops: int | None = None,
 ) -> ControlResult:
-    """The control of a verdict on weights.
-
-    Args:
-        model: the weights.
-        facts: what was asked.
-        found: what came out, and which way decided it.
-        alphabet: where hops of one pass were asked: their relations.
-        max_hops: where chains of thought were: K.
-    """
+    """The control of a verdict on weights; hops of one pass were asked by an alphabet, chains by their K."""
     N = facts.n_subjects
     few = np.arange(max(0, N - _FEW), N)
 
@@ -53,11 +45,5 @@ def wrong_answer_of(
         bos = None if model.bos is None else len(rows) - 1
         cut = replace(model, W_E=model.W_E[rows], storage=None, bos=bos)
         facts = facts.restricted(subjects=few.tolist())
-        return wrong_answer(
-            facts, found.path, lambda table, path: decide_recall_by(path, cut, table), _at(facts, len(few))
-        )
-    return wrong_answer(facts, found.path, again, _at(facts, N))
-
-
-def _at(facts: FactTable, n_subjects: int) -> str:
-    return f"subjects {n_subjects}, relations {facts.n_relations}"
+        return wrong_answer(facts, found.path, lambda table, path: decide_recall_by(path, cut, table))
+    return wrong_answer(facts, found.path, again)

@@ -51,14 +51,7 @@ def shrunk(
     bijective: bool,
     entities: bool,
 ) -> Counterexample:
-    """The smallest counterexample to the same law that dropping and lowering leads to.
-
-    Args:
-        found: a counterexample.
-        again: the first counterexample to anything on a table, or None.
-        bijective: whether tables must stay bijective.
-        entities: whether attributes are subjects.
-    """
+    """The smallest counterexample to the same law that dropping and lowering leads to."""
     attempts, smaller = 0, True
     while smaller:
         smaller = False

@@ -93,14 +93,6 @@ def renaming_attributes(
 
     Hypothesis: every word is equally far from its nearest other word. One hop only: with several, attributes
     are the subjects (see `renaming_subjects`).
-
-    Args:
-        construction: what is under test.
-        facts: the table.
-        asking: how it is asked.
-        seed: of the order.
-        renamed_along: the construction whose attribute place[a] is written as a was: then logits are
-            permuted, for codes of any distances.
     """
     asking = _of_single_steps(asking)
     place = generator(seed, "attributes", facts.n_attributes).permutation(facts.n_attributes)
@@ -268,16 +260,7 @@ def _closure(facts: FactTable, start: int) -> Ids:
 def _compared(
     law: str, before: Margins, after: Margins, shape: Sequence[int], subjects: Ids, how: str
 ) -> Broken | None:
-    """Whether the margin of (relations, subjects[i]) before is that of (relations, i) after.
-
-    Args:
-        law: its name.
-        before: of the table that the law is asked of.
-        after: of the other one.
-        shape: the relations to compare, an index each; the last axis does not count.
-        subjects: see above.
-        how: what was changed, in words.
-    """
+    """Whether the margin of (relations, subjects[i]) before is that of (relations, i) after, for all."""
     for index in np.ndindex(*shape[:-1], len(subjects)):
         *relations, i = map(int, index)
         s = int(subjects[i])

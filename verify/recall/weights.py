@@ -21,7 +21,7 @@ from georecall.verify.margins.margins import check_fits, margins
 from georecall.verify.margins.queries import over_entities
 from georecall.verify.recall.controls import wrong_answer_of
 from georecall.verify.verdict.assumed import assumed
-from georecall.verify.verdict.outcome import covered, quantities, recall_verdict
+from georecall.verify.verdict.outcome import covered, quantities, recall_verdict, sizes
 from georecall.verify.verdict.verdict import Verdict
 
 Sample = Mapping[str, Any]
@@ -130,12 +130,11 @@ def _judged(
     progress: Progress | None,
 ) -> Verdict:
     """The verdict on all queries of one form."""
-    sizes = {"subjects": facts.n_subjects, "relations": facts.n_relations, "attributes": facts.n_attributes}
     verdict = Verdict(
         claim="recall",
         status="inconclusive",
         n_facts=facts.n_facts,
-        parameters=sizes | {"engine": engine},
+        parameters=sizes(facts) | {"engine": engine},
     )
     hops, R = form.number, facts.n_relations
     found: Found

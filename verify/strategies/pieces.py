@@ -111,11 +111,7 @@ def gates(
     return st.integers(0, least - 1).map(lambda number: number / grain)
 
 
-def hop_strings(
-    *,
-    n_relations: Whole = 3,
-    hops: Whole = _UP_TO_4,
-) -> SearchStrategy[tuple[int, ...]]:
+def hop_strings(*, n_relations: Whole = 3, hops: Whole = _UP_TO_4) -> SearchStrategy[tuple[int, ...]]:
     """Strings of relations, the first hop first.
 
     Args:

@@ -37,6 +37,15 @@ def uncertified(n_queries: int | None, error: Exception) -> str:
     return f"{show(n_queries)} queries are too many to enumerate, and no certificate applies: {error}"
 
 
+def sizes(facts: Table) -> dict[str, Any]:
+    """The parameters that say how large a table is."""
+    return {
+        "subjects": facts.n_subjects,
+        "relations": facts.n_relations,
+        "attributes": facts.n_attributes,
+    }
+
+
 def quantities(model: Transformer, found: Found, facts: Table) -> dict[str, Any]:
     """What every claim about a construction predicts, read off the weights."""
     return {

@@ -238,17 +238,20 @@ def test_an_alteration_that_does_not_show_gives_way_to_one_that_does():
     sound = block_superposition(TWO)
     wrong = TWO.altered(11, 0, (int(TWO.answers[0, 11]) + 1) % 12)
     assert (
-        wrong_answer(wrong, "margins", asked(sound), "12").got
-        == "margins at 12: 2 of 24 wrong, 2 predicted; r0 of s10"
+        wrong_answer(wrong, "margins", asked(sound)).got
+        == "margins at subjects 12, relations 2: 2 of 24 wrong, 2 predicted; r0 of s10"
     )
 
 
 def test_what_shows_nowhere_or_does_not_apply_is_not_as_predicted():
     silent = replace(block_superposition(TWO), W_U=np.zeros((block_superposition(TWO).d_model, 12)))
-    shown = wrong_answer(TWO, "margins", asked(silent), "12")
-    assert (shown.ok, shown.got) == (False, "margins at 12: no fact whose alteration shows")
-    shown = wrong_answer(TWO, "filtered", lambda facts, path: None, "12")
-    assert (shown.ok, shown.got) == (False, "filtered at 12 does not apply")
+    shown = wrong_answer(TWO, "margins", asked(silent))
+    assert (shown.ok, shown.got) == (
+        False,
+        "margins at subjects 12, relations 2: no fact whose alteration shows",
+    )
+    shown = wrong_answer(TWO, "filtered", lambda facts, path: None)
+    assert (shown.ok, shown.got) == (False, "filtered at subjects 12, relations 2 does not apply")
 
 
 def test_controls_that_are_not_asked_for_do_not_run(monkeypatch):
