@@ -148,8 +148,9 @@ def check_construction(
     if built is not None:
         model, margins = built
         if facts is not None:
-            of_weights = isinstance(model, Transformer)
-            measured = quantities(model, margins, facts) if of_weights else {"min_margin": margins.minimum[0]}
+            measured = {"min_margin": margins.minimum[0]}
+            if isinstance(model, Transformer):
+                measured = quantities(model, margins, facts)
             verdict = replace(verdict, measured=measured)
         if verdict.status == "holds":
             verdict = controlled(verdict, [_control(model, margins, asking)], None)
