@@ -279,17 +279,59 @@ class _Box:
 
         after = MLP(W_in, Ball.of(self.mlp.b_in), W_out, Ball.of(self.mlp.b_out))
         logits = times(x + after(x), self.floats.W_U) + self.floats.b_U
-        rows, W_U = np.arange(len(block)), dense(self.model.W_U).astype(np.float64)
-        low, high = logits.mid - logits.radius, logits.mid + logits.radius
-        differences = low[rows, answers][:, None] - high
-        size = np.abs(low[rows, answers])[:, None] + np.abs(high)
-        for c in np.flatnonzero(W_U.any(axis=1)):
-            swing = spread[:, c, None] * np.abs(W_U[c, answers][:, None] - W_U[c])
-            differences -= swing
-            size += swing
-        differences -= _ROUNDING * self.model.d_model * size + _TINY
-        differences[rows, answers] = np.inf
-        return np.asarray(differences.min(axis=1))
+        right = (logits.mid - logits.radius)[np.arange(len(block)), answers]
+        return self._least_differences(right, logits.mid + logits.radius, spread, answers)
+
+    def _least_differences(self, right: Floats, high: Floats, spread: Floats, answers: Numbers) -> Floats:
+        """For each fact the least of right - high_b - sum_c spread_c |W_ca - W_cb| over b != a, rounded down.
+
+        That is evaluated only for the b that may attain it: |v - v'| <= (v - v')^2 for numbers that differ by
+        1 at least makes of the sum three products of matrices, and of the whole a bound from below; where a
+        row has two values, as of signs, nothing is lost.
+
+        Args:
+            right: lower bounds of the logits of a, the right answer, shape (facts,).
+            high: upper bounds of all logits, shape (facts, |A|).
+            spread: shape (facts, d_model).
+            answers: a, shape (facts,).
+        """
+        used, W, gap = self._readout
+        spread, rounding = spread[:, used], _ROUNDING * self.model.d_model
+
+        def differences(i: Numbers, b: Numbers) -> Floats:
+            """Of some facts and some b."""
+            found, size = right[i] - high[i, b], np.abs(right[i]) + np.abs(high[i, b])
+            for c, row in enumerate(W):
+                swing = spread[i, c] * np.abs(row[answers[i]] - row[b])
+                found -= swing
+                size += swing
+            return np.where(b == answers[i], np.inf, found - (rounding * size + _TINY))
+
+        facts, V, scaled = np.arange(len(answers)), W / gap[:, None], spread * gap
+        own = V[:, answers].T
+        below = right[:, None] - high - (scaled @ (V * V) - 2 * ((scaled * own) @ V))
+        below -= (scaled * own * own).sum(axis=1)[:, None]
+        most = np.abs(right) + np.abs(high).max(axis=1) + 4 * scaled @ (V * V).max(axis=1)
+        below -= 4 * rounding * most[:, None] + _TINY
+        below[facts, answers] = np.inf
+        enough = differences(facts, below.argmin(axis=1))
+        i, b = np.nonzero(~(below > enough[:, None]))  # what is no number is evaluated
+        least = enough.copy()
+        np.minimum.at(least, i, differences(i, b))
+        return least
+
+    @cached_property
+    def _readout(self) -> tuple[Numbers, Floats, Floats]:
+        """The coordinates that W_U reads, its rows there, and the least difference of two numbers of each.
+
+        No number where that is so small that its products may underflow: then all words are evaluated.
+        """
+        W_U = dense(self.model.W_U).astype(np.float64)
+        used = np.flatnonzero(W_U.any(axis=1))
+        most = np.abs(W_U[used]).max(axis=1)
+        steps = (np.diff(np.unique(row)) for row in W_U[used])
+        gap = np.array([step.min(initial=size) for step, size in zip(steps, most, strict=True)])
+        return used, W_U[used], np.where(gap >= most * 2.0**-30, gap, np.nan)
 
     def _spread(self, radius: Floats, active: NDArray[np.bool_]) -> Floats:
         """How far y = x + MLP(x) is off its centre if only neurons of fixed sign count: (facts, d_model)."""

@@ -452,3 +452,30 @@ def test_what_leaks_is_the_same_value_by_value_and_fact_by_fact(hops, monkeypatc
     mixed = replace(model, W_E=model.W_E + np.random.default_rng(2).normal(0, 1e-6, model.W_E.shape))
     monkeypatch.undo()
     assert induction_._Box(mixed, facts, hops)._leaks_by_level is None
+
+
+@pytest.mark.parametrize("wrong_gap", [False, True])
+def test_the_words_that_are_not_evaluated_cannot_have_the_least_difference(wrong_gap):
+    """Every word evaluated by hand; a gap ten times too wide leaves the right one out."""
+    rng = np.random.default_rng(0)
+    off = 0
+    for levels in ([-1, 1], [0.3, -0.1, 2.0], [0.0, 1.0, 5.0, 5.25]):
+        W_U = rng.choice(levels, (8, 40))
+        W_U[2] = 0
+        box = object.__new__(induction_._Box)
+        box.model = replace(chain_of_thought(table(), max_hops=1), W_U=W_U, b_U=np.zeros(40))
+        used, rows, gap = box._readout
+        box.__dict__["_readout"] = (used, rows, 10 * gap if wrong_gap else gap)
+        d, facts = box.model.d_model, np.arange(50)
+        answers, right = rng.integers(0, 40, 50), rng.normal(9, 1, 50)
+        high, spread = rng.normal(0, 2, (50, 40)), rng.random((50, d)) / 8
+        high[3, 5], high[4] = np.nan, np.inf
+        wanted, size = right[:, None] - high, np.abs(right[:, None]) + np.abs(high)
+        for c in used:
+            swing = spread[:, c, None] * np.abs(W_U[c, answers][:, None] - W_U[c])
+            wanted, size = wanted - swing, size + swing
+        wanted -= induction_._ROUNDING * d * size + induction_._TINY
+        wanted[facts, answers] = np.inf
+        found = box._least_differences(right, high, spread, answers)
+        off += not np.array_equal(found, wanted.min(axis=1), equal_nan=True)
+    assert (off > 0) == wrong_gap
