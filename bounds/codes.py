@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from georecall.bounds.arithmetic.arguments import NoStatementError, whole
+from georecall.bounds.arithmetic.arguments import NoStatementError, integer
 from georecall.bounds.arithmetic.enclosure import Enclosure
 from georecall.theory.tools.search import least
 
@@ -101,7 +101,7 @@ def plotkin(
         return None
 
     if length is not None and distance is not None and n_attributes is None:
-        m, h = whole("length", length, at_least=1), whole("distance", distance, at_least=1)
+        m, h = integer("length", length), integer("distance", distance)
         if most(m, h) is None:
             raise NoStatementError(
                 f"length must be at most {2 * h + h % 2} for Plotkin's bound at distance {h}, not {m} "
@@ -162,7 +162,7 @@ def _two_of_three(
     inverse questions are answered by bisection.
     """
     given = {"length": length, "distance": distance, "n_attributes": n_attributes}
-    values = {name: whole(name, value, at_least=1) for name, value in given.items() if value is not None}
+    values = {name: integer(name, value) for name, value in given.items() if value is not None}
     if len(values) != 2:
         raise ValueError(
             f"two of length, distance and n_attributes must be given, not {', '.join(values) or 'none'}"

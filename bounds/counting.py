@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from georecall.bounds.arithmetic import balls
-from georecall.bounds.arithmetic.arguments import Number, digits_wanted, rational, whole
+from georecall.bounds.arithmetic.arguments import Real, digits_wanted, integer, rational
 from georecall.bounds.arithmetic.enclosure import Enclosure
 
 _AFFORDABLE = 200_000_000
@@ -39,8 +39,8 @@ def counting(n_subjects: int, n_relations: int, *, digits: int = 30) -> Enclosur
     >>> print(counting(3, 2))
     5.169925..5.169926 bits
     """
-    N = whole("n_subjects", n_subjects, at_least=1)
-    R = whole("n_relations", n_relations, at_least=1)
+    N = integer("n_subjects", n_subjects)
+    R = integer("n_relations", n_relations)
     return balls.refine(lambda: R * balls.log2_factorial(N), digits=digits_wanted(digits), unit="bits")
 
 
@@ -71,9 +71,9 @@ def bits_per_subject(
 
     Source: theory/pages/c4.md, C4 (derived there).
     """
-    N = whole("n_subjects", n_subjects, at_least=1)
-    R = whole("n_relations", n_relations, at_least=1)
-    b = 1 if bits is None else whole("bits", bits, at_least=1)
+    N = integer("n_subjects", n_subjects)
+    R = integer("n_relations", n_relations)
+    b = 1 if bits is None else integer("bits", bits)
     return balls.refine(
         lambda: balls.ball(Fraction(R, N * b)) * balls.log2_factorial(N),
         digits=digits_wanted(digits),
@@ -86,7 +86,7 @@ def approximate_counting(
     n_relations: int,
     n_errors: int | None = None,
     *,
-    error_rate: Number | None = None,
+    error_rate: Real | None = None,
     digits: int = 30,
 ) -> Enclosure:
     """C4 with errors: bits needed when each table may get up to e of its N R answers wrong.
@@ -121,14 +121,14 @@ def approximate_counting(
     >>> print(approximate_counting(256, 8, error_rate=Fraction(3, 10)))
     8672.423286..8672.423287 bits
     """
-    N = whole("n_subjects", n_subjects, at_least=1)
-    R = whole("n_relations", n_relations, at_least=1)
+    N = integer("n_subjects", n_subjects)
+    R = integer("n_relations", n_relations)
     if (n_errors is None) == (error_rate is None):
         raise ValueError("one of n_errors and error_rate must be given")
     if error_rate is not None:
         n_errors = int(rational("error_rate", error_rate, at_least=0, at_most=1) * N * R)
     assert n_errors is not None
-    e = whole("n_errors", n_errors, at_least=0, at_most=N * R)
+    e = integer("n_errors", n_errors, at_least=0, at_most=N * R)
     # digits of the coefficients of the powers, and their number
     exactly = R * R * N * N * N.bit_length() <= _AFFORDABLE
 

@@ -7,11 +7,11 @@ from fractions import Fraction
 from typing import Any
 
 from georecall.bounds.arithmetic import balls
-from georecall.bounds.arithmetic.arguments import NoStatementError, Number, digits_wanted, rational, whole
+from georecall.bounds.arithmetic.arguments import NoStatementError, Real, digits_wanted, integer, rational
 from georecall.bounds.arithmetic.enclosure import Enclosure
 
 
-def margin(n_attributes: int, margin: Number, *, digits: int = 30) -> Enclosure:
+def margin(n_attributes: int, margin: Real, *, digits: int = 30) -> Enclosure:
     """C7(i): the dimension that N attributes need at a normalised margin mu.
 
     Statement. If |W_U[:, a]| <= 1, the readouts have |y_a| <= 1 and every margin is >= mu > 0, then the
@@ -43,7 +43,7 @@ def margin(n_attributes: int, margin: Number, *, digits: int = 30) -> Enclosure:
     >>> print(margin(3, Fraction(1, 2)))
     1 dimensions
     """
-    N = whole("n_attributes", n_attributes, at_least=1)
+    N = integer("n_attributes", n_attributes)
     mu = reachable_margin(N, margin)
     root = _rational_root(2 / mu)
     if N == 1:
@@ -58,13 +58,7 @@ def margin(n_attributes: int, margin: Number, *, digits: int = 30) -> Enclosure:
 
 
 def selector(
-    n_attributes: int,
-    n_relations: int,
-    margin: Number,
-    radius: Number,
-    lipschitz: Number,
-    *,
-    digits: int = 30,
+    n_attributes: int, n_relations: int, margin: Real, radius: Real, lipschitz: Real, *, digits: int = 30
 ) -> Enclosure:
     """C7(ii): the dimension that a generic, Lipschitz selector needs.
 
@@ -94,8 +88,8 @@ def selector(
 
     Source: theory/pages/c7.md, C7(ii) (derived there).
     """
-    N = whole("n_attributes", n_attributes, at_least=1)
-    R = whole("n_relations", n_relations, at_least=1)
+    N = integer("n_attributes", n_attributes)
+    R = integer("n_relations", n_relations)
     mu = rational("margin", margin, above=0)
     rho = rational("radius", radius, above=0)
     L = rational("lipschitz", lipschitz, above=0)
@@ -116,7 +110,7 @@ def selector(
     )
 
 
-def reachable_margin(N: int, margin: Number) -> Fraction:
+def reachable_margin(N: int, margin: Real) -> Fraction:
     """The margin mu as a rational, refused where Rankin's bound excludes it: 0 < mu <= N / (N-1).
 
     Raises:

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from georecall.bounds.arithmetic import balls
-from georecall.bounds.arithmetic.arguments import Number, digits_wanted, rational, whole
+from georecall.bounds.arithmetic.arguments import Real, digits_wanted, integer, rational
 from georecall.bounds.arithmetic.enclosure import Enclosure
 from georecall.bounds.counts import full, places, typed_counted, typed_most, typed_path
 from georecall.bounds.walks.typed import expected_labels
@@ -21,8 +21,8 @@ def multi_hop(
     hops: int,
     *,
     subjects_asked: int | None = None,
-    other_bits: Number | None = None,
-    subject_bits: Number | None = None,
+    other_bits: Real | None = None,
+    subject_bits: Real | None = None,
     digits: int = 30,
 ) -> Enclosure:
     """C6, typed: the floor on the bits of a subject's embedding, or on all other bits.
@@ -66,14 +66,14 @@ def multi_hop(
     digits = digits_wanted(digits)
     known, unit = given_bits(other_bits, subject_bits)
 
-    asked = None if subjects_asked is None else whole("subjects_asked", subjects_asked, at_least=1, at_most=N)
+    asked = None if subjects_asked is None else integer("subjects_asked", subjects_asked, at_most=N)
     if asked is None and unit == "bits per subject" and known == 0:
         asked = 1
     floors = [by_entropy(N, R, k, known, unit, digits, asked)]
     path = in_floats(lambda T: typed_path(N, R, k, T), known, unit)
     for T in places(N, path, sorted(full(N, R, k), key=path)[-2:]) if asked is None else [asked]:
         floors.append(spare(typed_counted(N, R, k, T, digits), T, known, unit))
-    return largest(floors).positive_part()
+    return largest_of(floors).positive_part()
 
 
 def by_entropy(
@@ -133,7 +133,7 @@ def multi_hop_entropy(
     5.421554..5.421555 bits
     """
     N, R, k = sizes(n_subjects, n_relations, hops)
-    T = whole("subjects_asked", subjects_asked, at_least=0, at_most=N)
+    T = integer("subjects_asked", subjects_asked, at_least=0, at_most=N)
 
     def entropy() -> Any:
         reached, followed = expected_labels(N, R, k, T) if R > 1 and T > 0 else ([], True)
@@ -147,14 +147,10 @@ def multi_hop_entropy(
 
 def sizes(n_subjects: int, n_relations: int, hops: int) -> tuple[int, int, int]:
     """N, R and k, checked."""
-    return (
-        whole("n_subjects", n_subjects, at_least=1),
-        whole("n_relations", n_relations, at_least=1),
-        whole("hops", hops, at_least=1),
-    )
+    return (integer("n_subjects", n_subjects), integer("n_relations", n_relations), integer("hops", hops))
 
 
-def given_bits(other_bits: Number | None, subject_bits: Number | None) -> tuple[Fraction, str]:
+def given_bits(other_bits: Real | None, subject_bits: Real | None) -> tuple[Fraction, str]:
     """The bits that are given, and the unit of the floor on the others."""
     if subject_bits is None:
         return rational("other_bits", 0 if other_bits is None else other_bits, at_least=0), "bits per subject"
@@ -173,7 +169,7 @@ def spare(entropy: Enclosure, T: int, known: Fraction, unit: str) -> Enclosure:
     return Enclosure((entropy.lower - taken) / share, (entropy.upper - taken) / share, unit, argument)
 
 
-def largest(floors: list[Enclosure]) -> Enclosure:
+def largest_of(floors: list[Enclosure]) -> Enclosure:
     """The enclosure of the largest of several values in one unit, with its argument."""
     best = max(floors, key=lambda floor: floor.lower)
     upper = [floor.upper for floor in floors if floor.upper is not None]

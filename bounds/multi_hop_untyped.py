@@ -8,10 +8,10 @@ from functools import cache, lru_cache
 from typing import Any
 
 from georecall.bounds.arithmetic import balls
-from georecall.bounds.arithmetic.arguments import Number, digits_wanted, whole
+from georecall.bounds.arithmetic.arguments import Real, digits_wanted, integer
 from georecall.bounds.arithmetic.enclosure import Enclosure
 from georecall.bounds.counts import places, trees, typed_most, untyped_counted
-from georecall.bounds.multi_hop import given_bits, in_floats, largest, sizes, spare
+from georecall.bounds.multi_hop import given_bits, in_floats, largest_of, sizes, spare
 from georecall.bounds.walks import components, unions
 from georecall.bounds.walks.typed import rare
 from georecall.bounds.walks.untyped import FOLLOWED, Reached, brackets, search
@@ -26,8 +26,8 @@ def multi_hop_untyped(
     hops: int,
     *,
     subjects_asked: int | None = None,
-    other_bits: Number | None = None,
-    subject_bits: Number | None = None,
+    other_bits: Real | None = None,
+    subject_bits: Real | None = None,
     digits: int = 30,
 ) -> Enclosure:
     """C6, untyped: the floor on the bits of a subject's embedding, or on all other bits.
@@ -70,10 +70,10 @@ def multi_hop_untyped(
     @cache
     def floor(T: int, follow: bool) -> Enclosure:
         floors = _floors(N, R, k, T, digits, follow)
-        return largest([spare(e.by(name), T, known, unit) for name, e in floors.items()])
+        return largest_of([spare(e.by(name), T, known, unit) for name, e in floors.items()])
 
     if subjects_asked is not None:
-        return floor(whole("subjects_asked", subjects_asked, at_least=1, at_most=N), True).positive_part()
+        return floor(integer("subjects_asked", subjects_asked, at_most=N), True).positive_part()
     if N <= 16:
         asked = list(range(1, N + 1))
     elif unit == "bits per subject" and known == 0:
@@ -94,7 +94,7 @@ def multi_hop_untyped(
     promising = sorted(set(asked), key=lambda T: floor(T, follow).lower, reverse=True)
     for T in promising if N <= 16 else promising[:_PROMISING]:
         if best is None or not floor(T, False).at_most(best):  # else T cannot be better
-            best = largest([floor(T, True), *([] if best is None else [best])])
+            best = largest_of([floor(T, True), *([] if best is None else [best])])
     assert best is not None
     return best.positive_part()
 
@@ -146,7 +146,7 @@ def untyped_floors(
     hypergraph on L_{k-1} with an edge {pi_1(y), .., pi_R(y)} for every y in both L_{k-2} and L_{k-1}.
     Proof. As for "labels", but of the nodes at depth k-1 name one in each component. Once a child pi_r(y) of
     such a y is named z, y is the node at depth k-1 whose r-th answer is z, and its answers name the other
-    children: H(X | A) <= E f(nu). `components.names` bounds that from above. QED
+    children: H(X | A) <= E f(nu). `components.component_labels` bounds that from above. QED
 
     "full table", R >= 2: (T/N) (R log2(N!) - log2 e [(ln(N)^2 - ln(3)^2)/2 + ln(2)/2 + ln(3)/3] - pi^2/12),
     N >= 3.
@@ -187,7 +187,7 @@ def untyped_floors(
     Source: "walks": theory/pages/c6.md, C6; the others are derived here.
     """
     N, R, k = sizes(n_subjects, n_relations, hops)
-    T = whole("subjects_asked", subjects_asked, at_least=1, at_most=N)
+    T = integer("subjects_asked", subjects_asked, at_most=N)
     return _floors(N, R, k, T, digits_wanted(digits), follow=True)
 
 
@@ -232,7 +232,7 @@ def _floors_here(N: int, R: int, k: int, T: int, follow: bool) -> dict[str, Any]
     }
     if k == 2:
         floors["seeds"] -= balls.log2(N) * _closed_sets(N, R, T)
-    told = components.names(N, R, k, T, follow=follow)
+    told = components.component_labels(N, R, k, T, follow=follow)
     if k >= 3 and R >= 2:  # no less than "labels": U' has no fewer points than names are needed
         few = floors["labels"] if told is None else R * labels.all - told
         floors["components"] = floors["labels"].max(few)
@@ -274,10 +274,7 @@ def _bracketed_labels(N: int, R: int, k: int, T: int) -> _Labels:
     delta = rare(N)
     ends = brackets(N, R, k, T, delta)
     early, before, everything = ends[-3:]
-    skipping = (
-        max(0, early[0] + everything[0] - before[1]),
-        min(N, early[1] + everything[1] - before[0]),
-    )
+    skipping = (max(0, early[0] + everything[0] - before[1]), min(N, early[1] + everything[1] - before[0]))
     doubt = balls.ball(2 * min(k, FOLLOWED) * delta)
 
     def within(sizes: tuple[int, int]) -> Any:
@@ -302,7 +299,7 @@ def _closed_sets(N: int, R: int, T: int) -> Any:
     """
 
     def term(j: int) -> Any:
-        return unions.binomial(T, j) / unions.binomial(N, j) ** R
+        return unions.binomial_ball(T, j) / unions.binomial_ball(N, j) ** R
 
     i = 30 if T > 100 else T
     ends = sum((term(j) for j in {*range(1, i + 1), *range(T - i + 1, T + 1)}), start=balls.ball(0))

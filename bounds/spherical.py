@@ -7,7 +7,7 @@ from math import comb
 from typing import Any
 
 from georecall.bounds.arithmetic import balls
-from georecall.bounds.arithmetic.arguments import NoStatementError, Number, digits_wanted, rational, whole
+from georecall.bounds.arithmetic.arguments import NoStatementError, Real, digits_wanted, integer, rational
 from georecall.bounds.arithmetic.enclosure import Enclosure
 from georecall.bounds.margin import integer_root, reachable_margin
 from georecall.bounds.margin import margin as volume_floor
@@ -18,7 +18,7 @@ def welch(
     *,
     n_attributes: int | None = None,
     dimension: int | None = None,
-    coherence: Number | None = None,
+    coherence: Real | None = None,
     order: int = 1,
     digits: int = 30,
 ) -> Enclosure:
@@ -48,9 +48,9 @@ def welch(
 
     Source: theory/pages/c7.md, C7; Welch, IEEE Transactions on Information Theory 20 (1974).
     """
-    j, digits = whole("order", order, at_least=1), digits_wanted(digits)
-    N = None if n_attributes is None else whole("n_attributes", n_attributes, at_least=2)
-    d = None if dimension is None else whole("dimension", dimension, at_least=1)
+    j, digits = integer("order", order), digits_wanted(digits)
+    N = None if n_attributes is None else integer("n_attributes", n_attributes, at_least=2)
+    d = None if dimension is None else integer("dimension", dimension)
     c = None if coherence is None else rational("coherence", coherence, at_least=0, at_most=1)
     if c is None and N is not None and d is not None:
         power = max(Fraction(0), (Fraction(N, comb(d + j - 1, j)) - 1) / (N - 1))
@@ -70,7 +70,7 @@ def welch(
 
 
 def rankin(
-    *, n_attributes: int | None = None, dimension: int | None = None, margin: Number | None = None
+    *, n_attributes: int | None = None, dimension: int | None = None, margin: Real | None = None
 ) -> Enclosure:
     """Rankin: the largest normalised margin mu of N attributes, in the setting of C7(i).
 
@@ -106,8 +106,8 @@ def rankin(
     >>> print(rankin(margin=1, dimension=3))
     6 codewords
     """
-    N = None if n_attributes is None else whole("n_attributes", n_attributes, at_least=2)
-    d = None if dimension is None else whole("dimension", dimension, at_least=1)
+    N = None if n_attributes is None else integer("n_attributes", n_attributes, at_least=2)
+    d = None if dimension is None else integer("dimension", dimension)
     if margin is None and N is not None:
         if d is None or 2 * d >= N:
             return Enclosure.exactly(Fraction(1) if d is not None and d + 2 <= N else Fraction(N, N - 1), "1")
@@ -135,7 +135,7 @@ def _crowded(N: int, d: int) -> Enclosure:
     return Enclosure(low, max(low, min(Fraction(1), 2 / (root - 1) ** 2)), "1")
 
 
-def readout_dimension(n_attributes: int, margin: Number, *, digits: int = 30) -> Enclosure:
+def readout_dimension(n_attributes: int, margin: Real, *, digits: int = 30) -> Enclosure:
     """The least readout dimension for N attributes at normalised margin mu: enclosed from both sides.
 
     In the setting of C7(i), with biases, N attributes fit into R^d at margin mu exactly if N points of the
@@ -174,7 +174,7 @@ def readout_dimension(n_attributes: int, margin: Number, *, digits: int = 30) ->
 
     Source: derived here; Rankin (1955) for the cap bound, Chabauty and Shannon for the greedy one.
     """
-    N = whole("n_attributes", n_attributes, at_least=1)
+    N = integer("n_attributes", n_attributes)
     mu = reachable_margin(N, margin)
     if N == 1:
         return Enclosure.exactly(0, "dimensions")

@@ -8,10 +8,10 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from georecall.bounds.arithmetic import balls
-from georecall.bounds.arithmetic.arguments import Number, digits_wanted, rational, whole
+from georecall.bounds.arithmetic.arguments import Real, digits_wanted, integer, rational
 from georecall.bounds.arithmetic.enclosure import Enclosure
 from georecall.bounds.counts import places
-from georecall.bounds.multi_hop import largest, sizes
+from georecall.bounds.multi_hop import largest_of, sizes
 from georecall.bounds.multi_hop_untyped import untyped_floors
 
 
@@ -33,8 +33,8 @@ def two_sided(
     split: int | None = None,
     subjects_asked: int | None = None,
     outputs_asked: int | None = None,
-    other_bits: Number | None = None,
-    subject_bits: Number | None = None,
+    other_bits: Real | None = None,
+    subject_bits: Real | None = None,
     digits: int = 30,
 ) -> Enclosure:
     """C10: the floor on the larger of the bits of a subject's embedding and of an output's column of W_U.
@@ -86,9 +86,9 @@ def two_sided(
     digits = digits_wanted(digits)
     B = rational("other_bits", 0 if other_bits is None else other_bits, at_least=0)
     known = None if subject_bits is None else rational("subject_bits", subject_bits, at_least=0)
-    T = None if subjects_asked is None else whole("subjects_asked", subjects_asked, at_least=1, at_most=N)
-    U = None if outputs_asked is None else whole("outputs_asked", outputs_asked, at_least=1, at_most=N)
-    a = None if split is None else whole("split", split, at_least=0, at_most=k - 1)
+    T = None if subjects_asked is None else integer("subjects_asked", subjects_asked, at_most=N)
+    U = None if outputs_asked is None else integer("outputs_asked", outputs_asked, at_most=N)
+    a = None if split is None else integer("split", split, at_least=0, at_most=k - 1)
     found = [*_trees(N, R, k, untyped, a, T, U, known, B), *_everything(N, R, k, untyped, a, T, U)]
     if not found and (a, T, U) == (None, None, None):
         return Enclosure.exactly(0, "bits").by("no trees fit")
@@ -102,7 +102,7 @@ def two_sided(
         balls.refine(partial(_spare, c, known, B), digits=digits, unit="bits").by(c.argument)
         for c in sorted(found, key=lambda c: float(_spare(c, known, B).mid()))[-3:]
     ]
-    return largest(floors).positive_part()
+    return largest_of(floors).positive_part()
 
 
 def _spare(counted: _Counted, known: Fraction | None, B: Fraction) -> Any:

@@ -7,7 +7,7 @@ from math import comb
 from typing import Any
 
 from georecall.bounds.arithmetic import balls
-from georecall.bounds.arithmetic.arguments import NoStatementError, digits_wanted, whole
+from georecall.bounds.arithmetic.arguments import NoStatementError, digits_wanted, integer
 from georecall.bounds.arithmetic.enclosure import Enclosure
 from georecall.theory.tools.search import least
 
@@ -88,13 +88,13 @@ def selector_width(
     >>> print(selector_width(64), selector_width(64, n_attributes=64), sep=", ")
     6 neurons, 14 neurons
     """
-    R = whole("n_relations", n_relations, at_least=1)
+    R = integer("n_relations", n_relations)
     if length is not None:
-        return _exact_width(R, whole("length", length, at_least=1), n_attributes or dimension, values)
+        return _exact_width(R, integer("length", length), n_attributes or dimension, values)
     if values is not None:
         raise ValueError("values must be left out without length: they are those of an exact selector's code")
-    most = whole("n_attributes", 2 if n_attributes is None else n_attributes, at_least=2)
-    rank = most if dimension is None else whole("dimension", dimension, at_least=1)
+    most = integer("n_attributes", 2 if n_attributes is None else n_attributes, at_least=2)
+    rank = most if dimension is None else integer("dimension", dimension)
     tried = {2**i for i in range(1, most.bit_length())} | {most}
     return Enclosure.exactly(max(_least_width(R, A, min(A - 1, rank)) for A in tried), "neurons")
 
@@ -105,7 +105,7 @@ def _exact_width(R: int, m: int, others: int | None, values: int | None) -> Encl
             "length must be left out when n_attributes or dimension is given: it is for exact selectors"
         )
     enough = R * R * (R - 1) * m * m + 2
-    if values is not None and whole("values", values, at_least=1) <= enough:
+    if values is not None and integer("values", values) <= enough:
         raise NoStatementError(f"values must be above R^2 (R-1) m^2 + 2 = {enough}, not {values}")
     return Enclosure.exactly((R - 1) * m, "neurons").by("exact selectors")
 
@@ -158,7 +158,7 @@ def selector_width_closed_form(n_relations: int, *, digits: int = 30) -> Enclosu
 
     Source: theory/pages/c1.md, C1-w (derived there).
     """
-    R = whole("n_relations", n_relations, at_least=1)
+    R = integer("n_relations", n_relations)
 
     def floor() -> Any:
         return (R / balls.log2(R + 1) - 1) * balls.ball(Fraction(1, 2))

@@ -15,10 +15,10 @@ from georecall.constructions.transformer.arithmetic import dense
 from georecall.constructions.transformer.layers import Attention, AttentionKind, Block
 from georecall.constructions.transformer.on_demand import BlockUnembedding
 from georecall.constructions.transformer.parts import (
+    block_selector,
     covering,
     nearest_neighbour_bias,
     placed,
-    selector,
     superpose,
 )
 from georecall.constructions.transformer.prompts import relations_first
@@ -99,7 +99,7 @@ def chain_of_thought(
         W_V=(placed((space.d_model, block.size), block.ravel(), copied, 1.0),),
         W_O=(placed((block.size, space.d_model), copied, block.ravel(), 2.0),),
     )
-    select, read = selector(space, code, 2 * gate)
+    select, read = block_selector(space, code, 2 * gate)
     return Transformer(
         W_E=W_E,
         W_pos=W_pos,

@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 
 from georecall.constructions.embeddings import EMBEDDINGS, GRAIN, Embedding
-from georecall.constructions.transformer.layers import MLP, Block
-from georecall.constructions.transformer.parts import scaled_identity, uniform_attention
+from georecall.constructions.transformer.layers import MLP
+from georecall.constructions.transformer.parts import one_hop, scaled_identity
 from georecall.constructions.transformer.residual import Residual
 from georecall.constructions.transformer.transformer import Storage, Transformer
 from georecall.theory.facts.fact_table import FactTable
@@ -22,8 +22,6 @@ from georecall.theory.tools.arrays import Floats
 from georecall.theory.tools.randomness import generator
 
 Variant = Literal["signs", "gaussian", "orthogonal"]
-
-N_CTX = 2  # the prompt [s, r]
 
 
 def dense_superposition(
@@ -125,7 +123,7 @@ def suffices(embedding: str, n_subjects: int, n_attributes: int, R: int, delta: 
     return closed if embedding == "plain" else min(closed, proved_length(*sizes))
 
 
-def reach(embeddings: Floats, R: int) -> float:
+def reach_of(embeddings: Floats, R: int) -> float:
     """A bound on coordinates for the lift to be made of: R for sums of R signs, else a power of two."""
     largest = float(np.abs(embeddings).max())
     return float(R) if _sums(embeddings, R) else float(2.0 ** np.ceil(np.log2(largest or 1.0)))
@@ -133,7 +131,7 @@ def reach(embeddings: Floats, R: int) -> float:
 
 def n_levels(embeddings: Floats, R: int) -> int:
     """How many values a coordinate may take: R + 1 for sums of R signs, else the multiples of 2^-20."""
-    return R + 1 if _sums(embeddings, R) else int(2 * reach(embeddings, R) / GRAIN) + 1
+    return R + 1 if _sums(embeddings, R) else int(2 * reach_of(embeddings, R) / GRAIN) + 1
 
 
 def _sums(embeddings: Floats, R: int) -> bool:
@@ -146,21 +144,11 @@ def by_signs(
     """C2's weights for given codes u, shape (|A|, m), diagonals D, shape (R, m), and embeddings, (N, m)."""
     m, R = u.shape[1], facts.n_relations
     embeddings = bound_sum(facts, u, D) if embeddings is None else embeddings
-    gate = reach(embeddings, R) / 2 if gate is None else gate
-    select = MLP(
-        W_in=scaled_identity(m, -1.0),
-        b_in=np.zeros(m),
-        W_out=scaled_identity(m, 2.0),
-        b_out=np.full(m, -2.0 * gate),
-    )
-    return Transformer(
-        W_E=np.concatenate([embeddings, gate * D]),
-        W_pos=np.zeros((N_CTX, m)),
-        blocks=(Block(uniform_attention(m, 2.0), select),),
-        W_U=np.ascontiguousarray(u.T),
-        b_U=np.zeros(facts.n_attributes),
-        storage=Storage(np.arange(m), n_levels(embeddings, R)),
-    )
+    gate = reach_of(embeddings, R) / 2 if gate is None else gate
+    select = MLP(scaled_identity(m, -1.0), np.zeros(m), scaled_identity(m, 2.0), np.full(m, -2.0 * gate))
+    W_E, W_U = np.concatenate([embeddings, gate * D]), np.ascontiguousarray(u.T)
+    storage = Storage(np.arange(m), n_levels(embeddings, R))
+    return one_hop(W_E, select, W_U, np.zeros(facts.n_attributes), storage)
 
 
 def by_matrices(facts: FactTable, u: Floats, M: Floats) -> Transformer:
@@ -190,15 +178,8 @@ def by_matrices(facts: FactTable, u: Floats, M: Floats) -> Transformer:
     b_in = np.concatenate([np.full(R * m, -B), np.full(m, B)])
     W_U = space.zeros(facts.n_attributes).T
     W_U[space["sum"]] = u.T
-    return Transformer(
-        W_E=W_E,
-        W_pos=space.zeros(N_CTX),
-        blocks=(
-            Block(uniform_attention(space.d_model, 2.0), MLP(W_in, b_in, W_out, np.zeros(space.d_model))),
-        ),
-        W_U=W_U,
-        b_U=np.zeros(facts.n_attributes),
-    )
+    select = MLP(W_in, b_in, W_out, np.zeros(space.d_model))
+    return one_hop(W_E, select, W_U, np.zeros(facts.n_attributes))
 
 
 BUILDS = {"single-hop-dense": dense_superposition}

@@ -15,12 +15,7 @@ from typing import Any
 import numpy as np
 
 from georecall.constructions.training.loop import train
-from georecall.constructions.training.model import (
-    NORM_EPS,
-    Floats32,
-    as_used,
-    initial,
-)
+from georecall.constructions.training.model import NORM_EPS, Floats32, as_used, initial
 from georecall.constructions.training.recipe import Recipe, recipe_for
 from georecall.constructions.transformer.layers import Attention, Block, Norm
 from georecall.constructions.transformer.parts import uniform_attention
@@ -28,8 +23,6 @@ from georecall.constructions.transformer.trained import ACTIVATIONS, NormedBlock
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.progress import Progress, watched
-
-N_CTX = 2  # the prompt [s, r]
 
 
 @watched("training")
@@ -113,7 +106,7 @@ def as_transformer(parameters: dict[str, Floats32], recipe: Recipe) -> Transform
     block = NormedBlock(attention, mlp, ln1=norm, ln2=norm) if norm else Block(attention, mlp)
     return Transformer(
         W_E=np.pad(np.concatenate([p["subjects"], relations]), ((0, 0), (0, apart))),
-        W_pos=np.zeros((N_CTX, d_model)),
+        W_pos=np.zeros((2, d_model)),
         blocks=(block,),
         W_U=np.pad(u.T, ((apart, 0), (0, 0))),
         b_U=np.zeros(len(u)),

@@ -20,19 +20,18 @@ make words exact again, so that no error reaches the next stage; the last one lo
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from georecall.constructions.chain_of_thought import Readout
 from georecall.constructions.codes.code import Code
 from georecall.constructions.transformer.hop_parts import (
-    Head,
     attending,
     beside,
     compact,
     copying,
-    dyadic,
+    embedded,
     erasing,
-    memory,
+    lift_of,
+    memory_layer,
     promised,
     saturated,
     sign_words,
@@ -41,17 +40,19 @@ from georecall.constructions.transformer.hop_parts import (
 from georecall.constructions.transformer.layers import MLP, AttentionKind, Block
 from georecall.constructions.transformer.on_demand import BlockUnembedding
 from georecall.constructions.transformer.parts import (
+    Wires,
+    block_selector,
     covering,
     nearest_neighbour_bias,
+    neurons,
     placed,
-    selector,
-    superpose,
 )
 from georecall.constructions.transformer.residual import Residual
 from georecall.constructions.transformer.transformer import Storage, Transformer
-from georecall.theory.claims.softmax import DEFAULT_SOFT_GATE, bearable, bearable_merged, position_scale
+from georecall.theory.claims.softmax import bearable, bearable_merged, position_scale
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.strings import letters, reachable, string_answers
+from georecall.theory.tools.arrays import Numbers
 
 
 def composed_hops(
@@ -104,20 +105,9 @@ def hybrid_hops(
 ) -> Transformer:
     """C5(c): c stages; depth 2c - 1, d_model = (R^j + 1) m + R + k + 1 with j = ceil(k/c).
 
-    Args:
-        facts: a table of functions from entities to entities.
-        hops: k.
-        stages: c, from 1 to k; their lengths are balanced, the longest first.
-        typed: whether each hop has its own relations (see `theory.facts.strings`).
-        code: sign code of the entities; default: m = ceil(log2 N).
-        gate: half the lift per matching relation, at least 1 (the default; softmax: 5/4); see `dyadic`.
-        attention: see `composed_hops`; softmax takes 3 neurons where hard attention takes 2.
-        margin: see `composed_hops`.
-
-    Raises:
-        FactsError: attributes are not subjects, or typed relations do not divide among the hops.
-        ValueError: stages out of range, no sign code, one with fewer words than there are entities, or
-            softmax with a margin or gate that it cannot have.
+    Arguments and errors as of `composed_hops`, and a ValueError for a code that is not of signs, or stages
+    that are not from 1 to k. The lengths of the stages are balanced, the longest first. The gate is at least
+    1 (the default; softmax: 5/4). Before a memory softmax takes 3 neurons where hard attention takes 2.
 
     Source: theory/pages/c5.md, C5(c) (derived there).
     """
@@ -140,20 +130,8 @@ def sequential_hops(
 ) -> Transformer:
     """C5(b): one hop at a time; depth 2k - 1, d_model = (R+1) m + R + k + 1.
 
-    Args:
-        facts: a table of functions from entities to entities.
-        hops: k.
-        typed: whether each hop has its own relations (see `theory.facts.strings`).
-        code: sign code of the entities; default: m = ceil(log2 N).
-        gate: half the lift of the block asked for, at least 1 (the default; softmax: 5/4); see `dyadic`.
-        merged: one layer per hop: depth k, d_model = (R+1) m + 2 R + k + 1.
-        attention: see `hybrid_hops`; merged, softmax takes 2 R N neurons for R N.
-        margin: see `composed_hops`.
-
-    Raises:
-        FactsError: attributes are not subjects, or typed relations do not divide among the hops.
-        ValueError: hops < 1, no sign code, one with fewer words than there are entities, or softmax with a
-            margin or gate that it cannot have.
+    Arguments and errors as of `hybrid_hops`. Merged, one layer does per hop: depth k, d_model = (R+1) m +
+    2 R + k + 1, and softmax takes 2 R N neurons for R N.
 
     Source: theory/pages/c5.md, C5(b) (derived there).
     """
@@ -186,52 +164,41 @@ def _staged(
     separate: bool = True,
 ) -> Transformer:
     """The transformer of C5 whose stages take so many hops each."""
-    soft = attention == "soft"
-    gate = dyadic(gate if gate is not None else DEFAULT_SOFT_GATE if soft else code.spread / 2)
+    soft, gate = attention == "soft", lift_of(gate, code, attention)
     hops, m = sum(lengths), code.length
-    alphabet = letters(facts, hops, typed=typed)
-    beta = 1.0
+    alphabet, beta = letters(facts, hops, typed=typed), 1.0
     if soft:
         asked = promised(margin, code, reachable(facts, alphabet))
         beta = position_scale(bearable(*asked, gate, lengths), hops)
-    N, R = facts.n_subjects, alphabet.shape[1]
-    ends = np.cumsum(lengths)
+    R, ends = alphabet.shape[1], np.cumsum(lengths)
     stages = [alphabet[end - length : end] for end, length in zip(ends, lengths, strict=True)]
-    embeddings = [string_answers(facts, stage) for stage in stages]
-    space = Residual(
-        block=(len(embeddings[0]), m),
-        **({"readout": (m,)} if separate else {}),
-        relation=(R,),
-        position=(hops + 1,),
-    )
-    block, relation = space["block"], space["relation"]
-
-    W_E = space.zeros(N + facts.n_relations)
-    superpose(W_E, block, embeddings[0], code)
-    tokens = np.arange(facts.n_relations)
-    W_E[N + tokens, relation[tokens % R]] = 1
-    W_pos = space.zeros(hops + 1)
-    W_pos[:, space["position"]] = np.eye(hops + 1)
+    reached = [string_answers(facts, stage) for stage in stages]
+    readout = {"readout": (m,)} if separate else {}
+    space = Residual(block=(len(reached[0]), m), **readout, relation=(R,), position=(hops + 1,))
+    block = space["block"]
 
     blocks: list[Block] = []
     for number, (end, length) in enumerate(zip(ends, lengths, strict=True)):
-        first = [] if number else [copying(space, 0, block.ravel(), block.ravel(), 1.0)]
-        gates = [_gates(space, end - length + 1 + hop, hop, length, gate) for hop in range(length)]
-        select, read = selector(space, code, 2 * gate * length, R**length)
+        heads = [] if number else [copying(space, 0, block.ravel(), block.ravel(), 1.0)]
+        for hop in range(length):  # letter r lifts, by 2 gate, every block whose string has it at this hop
+            strings = np.arange(R**length).reshape(R**hop, R, -1).swapaxes(0, 1).reshape(R, -1)
+            lifted = block[strings].reshape(R, -1)
+            heads.append(copying(space, end - length + 1 + hop, space["relation"], lifted, 2 * gate))
+        select, read = block_selector(space, code, 2 * gate * length, R**length)
         if soft and end < hops:
             select = saturated(select, 2.0)
         if len(lengths) > 1:
             select = silenced(space, select, code.hi)
         if end < hops:
             select = beside(select, erasing(space, block[: R**length].ravel(), code.lo))
-        blocks.append(Block(attending(space, first + gates, beta), select))
+        blocks.append(Block(attending(space, heads, beta), select))
         if end < hops:
-            blocks.append(Block(mlp=memory(space, code, embeddings[number + 1])))
+            blocks.append(Block(mlp=memory_layer(space, code, reached[number + 1])))
 
     # stages that ask for the same relations have the same memory
-    memories = {
-        stage.tobytes(): answers.size * m for stage, answers in zip(stages[1:], embeddings[1:], strict=True)
-    }
+    later = zip(stages[1:], reached[1:], strict=True)
+    memories = {stage.tobytes(): answers.size * m for stage, answers in later}
+    W_E, W_pos = embedded(space, facts, block, reached[0], code)
     return Transformer(
         W_E=W_E,
         W_pos=W_pos,
@@ -241,15 +208,6 @@ def _staged(
         attention=attention,
         storage=Storage(block.ravel(), code.n_levels, other_bits=sum(memories.values()), layout=space),
     )
-
-
-def _gates(space: Residual, t: int, hop: int, length: int, gate: float) -> Head:
-    """Head t: relation r lifts, by 2 gate, every block whose string has letter r at this hop of the stage."""
-    relation, m = space["relation"], space["block"].shape[1]
-    R = len(relation)
-    strings = np.arange(R**length).reshape(R**hop, R, -1).swapaxes(0, 1).reshape(R, -1)
-    lifted = space["block"][strings].reshape(R, strings.shape[1] * m)
-    return copying(space, t, relation, lifted, 2 * gate)
 
 
 def _merged(
@@ -266,38 +224,30 @@ def _merged(
     Head t copies relation t's one-hot to `asked`. Neuron ReLU(<u(x), block_r> + asked_r - m) writes x's
     embedding to the state; beside it the old state and `asked` are erased. The last layer is a selector.
     """
-    soft = attention == "soft"
-    gate = dyadic(gate if gate is not None else DEFAULT_SOFT_GATE if soft else 1.0)
-    alphabet, m = letters(facts, hops, typed=typed), code.length
-    beta = 1.0
+    soft, gate = attention == "soft", lift_of(gate, code, attention)
+    alphabet, m, beta = letters(facts, hops, typed=typed), code.length, 1.0
     if soft:
         asked_for = promised(margin, code, reachable(facts, alphabet))
         beta = position_scale(bearable_merged(*asked_for, gate, hops, m), hops)
     N, R = facts.n_subjects, alphabet.shape[1]
     space = Residual(block=(R, m), readout=(m,), relation=(R,), asked=(R,), position=(hops + 1,))
-    block, relation, asked = space["block"], space["relation"], space["asked"]
-    embeddings = [string_answers(facts, relations[None]) for relations in alphabet]
-
-    W_E = space.zeros(N + facts.n_relations)
-    superpose(W_E, block, embeddings[0], code)
-    tokens = np.arange(facts.n_relations)
-    W_E[N + tokens, relation[tokens % R]] = 1
-    W_pos = space.zeros(hops + 1)
-    W_pos[:, space["position"]] = np.eye(hops + 1)
+    block, asked = space["block"], space["asked"]
+    reached = [string_answers(facts, relations[None]) for relations in alphabet]
 
     blocks: list[Block] = []
     for hop in range(hops):
         first = [] if hop else [copying(space, 0, block.ravel(), block.ravel(), 1.0)]
-        attend = attending(space, [*first, copying(space, hop + 1, relation, asked, 1.0)], beta)
+        attend = attending(space, [*first, copying(space, hop + 1, space["relation"], asked, 1.0)], beta)
         if hop + 1 < hops:
-            look_up = _merged_memory(space, code, embeddings[hop + 1])
+            look_up = _merged_memory(space, code, reached[hop + 1])
             look_up = silenced(space, saturated(look_up, 1.0) if soft else look_up, m)
             erase = (erasing(space, block.ravel(), code.lo), erasing(space, asked, 0.0))
             blocks.append(Block(attend, compact(beside(look_up, *erase))))
-    select, read = selector(space, code, 2 * gate)
-    each = np.arange(block.size)
-    lift = placed(select.W_in.shape, np.repeat(asked, m), each, 2 * gate)
+    select, read = block_selector(space, code, 2 * gate)
+    lift = placed(select.W_in.shape, np.repeat(asked, m), np.arange(block.size), 2 * gate)
     select = silenced(space, MLP(select.W_in + lift, select.b_in, select.W_out, select.b_out), code.hi)
+    W_E, W_pos = embedded(space, facts, block, reached[0], code)
+    memories = (hops - 1 if typed else min(hops - 1, 1)) * N * R * m
     return Transformer(
         W_E=W_E,
         W_pos=W_pos,
@@ -305,28 +255,18 @@ def _merged(
         W_U=np.asarray(BlockUnembedding(code, read, space.d_model)),
         b_U=nearest_neighbour_bias(code),
         attention=attention,
-        storage=Storage(
-            block.ravel(),
-            code.n_levels,
-            other_bits=(hops - 1 if typed else min(hops - 1, 1)) * N * R * m,
-            layout=space,
-        ),
+        storage=Storage(block.ravel(), code.n_levels, other_bits=memories, layout=space),
     )
 
 
-def _merged_memory(space: Residual, code: Code, answers: NDArray[np.int64]) -> MLP:
+def _merged_memory(space: Residual, code: Code, answers: Numbers) -> MLP:
     """Neuron (r, x): ReLU(<u(x), block_r> + asked_r - m) writes x's embedding to the state."""
     R, N = answers.shape
-    block, asked, words, m = space["block"], space["asked"], code.words, code.length
+    block, words = space["block"], code.words
     neuron = np.arange(R * N).reshape(R, N, 1)
+    reads: list[Wires] = [(block[:, None], neuron, words), (space["asked"][:, None, None], neuron, 1.0)]
     embedding = words[answers].swapaxes(0, 1).reshape(N, -1)
-    return MLP(
-        W_in=placed((space.d_model, R * N), block[:, None], neuron, words)
-        + placed((space.d_model, R * N), asked[:, None, None], neuron, 1.0),
-        b_in=np.full(R * N, -float(m)),
-        W_out=placed((R * N, space.d_model), neuron, block.ravel(), embedding),
-        b_out=np.zeros(space.d_model),
-    )
+    return neurons(space, R * N, reads, -code.length, [(neuron, block.ravel(), embedding)])
 
 
 BUILDS = {"composed-hops": composed_hops, "sequential-hops": sequential_hops, "hybrid-hops": hybrid_hops}

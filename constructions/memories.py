@@ -4,7 +4,7 @@ The facts live in weights, not in the subjects' embeddings, which are the same f
 `[s, r]`; the answer is read at the last position.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from math import ceil
 
 import numpy as np
@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from georecall.constructions.codes.code import Code, sign_code
 from georecall.constructions.dense import signs
-from georecall.constructions.transformer.layers import MLP, Block
+from georecall.constructions.transformer.layers import MLP
 from georecall.constructions.transformer.parts import (
     covering,
     nearest_neighbour_bias,
+    neurons,
+    one_hop,
     placed,
-    uniform_attention,
 )
 from georecall.constructions.transformer.residual import Residual
 from georecall.constructions.transformer.transformer import Storage, Transformer
@@ -26,7 +27,6 @@ from georecall.theory.numbers.memories import feature_noise, linear_noise, memor
 from georecall.theory.tools.arrays import Floats
 from georecall.theory.tools.randomness import generator
 
-N_CTX = 2  # the prompt [s, r]
 _NOTHING: NDArray[np.intp] = np.arange(0)
 GRAIN = 1 / 1024  # of the features: a power of two
 
@@ -83,18 +83,8 @@ def random_feature_memory(
     phi(x)^T u_{f(x)} to a value block. Even features have no linear part, so that their crosstalk falls
     as 1/d^2 and the memory holds n facts in width x d weights, not d^2.
 
-    Args:
-        facts: any table of functions, R relations over N subjects.
-        dimension: d, of the keys and of the words; default: a tenth above what `delta` needs.
-        width: neurons of the memory layer, even; default: d^2/4 rounded up to even.
-        delta: the failure probability aimed at; used for the default dimension only.
-        code: sign code of the attributes, of length d; default: random signs.
-        seed: of the draw, which the sizes determine further.
-        rng: draws instead of the seed: keys, diagonals, features, then words.
-
-    Raises:
-        ValueError: d < 1, an odd width or one below 2, delta not between 0 and 1, or a code that is not
-            of signs of length d.
+    Arguments and errors as of `linear_associative_memory`, and the width, neurons of the memory layer: even
+    and at least 2 (else a ValueError), by default d^2/4 rounded up. Features are drawn before the words.
 
     Source: theory/pages/c8.md, C8; arXiv 2412.06538, Theorem 2 (the scaling).
     """
@@ -112,12 +102,9 @@ def random_feature_memory(
     W = hebbian((features(e * turn, w) for turn in D), facts, u)
 
     space = Residual(key=(d,), value=(d,))
-    select = MLP(
-        W_in=placed((space.d_model, d), space["key"], np.arange(d), -1.0),
-        b_in=np.zeros(d),
-        W_out=placed((d, space.d_model), np.arange(d), space["key"], 2.0),
-        b_out=np.bincount(space["key"], minlength=space.d_model) * -1.0,
-    )
+    neuron, b_select = np.arange(d), np.bincount(space["key"], minlength=space.d_model) * -1.0
+    reads, writes = (space["key"], neuron, -1.0), (neuron, space["key"], 2.0)
+    select = neurons(space, d, [reads], 0, [writes], b_select)
     W_in = np.zeros((space.d_model, width))
     W_in[space["key"]] = np.concatenate([w, -w]).T
     W_out = np.zeros((width, space.d_model))
@@ -128,17 +115,8 @@ def random_feature_memory(
     W_E[:, space["key"]] = np.concatenate([e, D / 2])
     W_U = space.zeros(A).T
     W_U[space["value"]] = u.T
-    return Transformer(
-        W_E=W_E,
-        W_pos=space.zeros(N_CTX),
-        blocks=(
-            Block(uniform_attention(space.d_model, 2.0), select),
-            Block(None, MLP(W_in, np.zeros(width), W_out, b_out)),
-        ),
-        W_U=W_U,
-        b_U=np.zeros(A),
-        storage=Storage(_NOTHING, 2, W.size * (n_feature_values(facts, d) - 1).bit_length(), frozen=True),
-    )
+    storage = Storage(_NOTHING, 2, W.size * (n_feature_values(facts, d) - 1).bit_length(), frozen=True)
+    return one_hop(W_E, select, W_U, np.zeros(A), storage, MLP(W_in, np.zeros(width), W_out, b_out))
 
 
 def sign_code_memory(
@@ -172,26 +150,14 @@ def sign_code_memory(
     W_E = space.zeros(N + R)
     W_E[:N, space["name"]] = names.words[:N]
     W_E[N + np.arange(R), space["gate"]] = 0.5  # attention doubles it
-    W_in = placed((space.d_model, N * R), space["name"][:, None, None], neuron, names.words[:N].T[:, None, :])
-    W_in = W_in + placed((space.d_model, N * R), space["gate"][:, None], neuron, 1.0)
-    written = code.words[facts.answers].astype(np.float64)
+    named = (space["name"][:, None, None], neuron, names.words[:N].T[:, None, :])
+    asked = (space["gate"][:, None], neuron, 1.0)
+    writes = (neuron[:, :, None], space["readout"], code.words[facts.answers])
+    memory = neurons(space, N * R, [named, asked], -(q if threshold is None else threshold), [writes])
     W_U = space.zeros(facts.n_attributes).T
     W_U[space["readout"]] = code.words.T
-    each = (code.n_levels - 1).bit_length()
-    memory = MLP(
-        W_in=W_in,
-        b_in=np.full(N * R, -float(q if threshold is None else threshold)),
-        W_out=placed((N * R, space.d_model), neuron[:, :, None], space["readout"], written),
-        b_out=np.zeros(space.d_model),
-    )
-    return Transformer(
-        W_E=W_E,
-        W_pos=space.zeros(N_CTX),
-        blocks=(Block(uniform_attention(space.d_model, 2.0), memory),),
-        W_U=W_U,
-        b_U=nearest_neighbour_bias(code),
-        storage=Storage(_NOTHING, 2, N * R * m * each, frozen=True),
-    )
+    storage = Storage(_NOTHING, 2, N * R * m * (code.n_levels - 1).bit_length(), frozen=True)
+    return one_hop(W_E, memory, W_U, nearest_neighbour_bias(code), storage)
 
 
 def frozen(
@@ -224,30 +190,18 @@ def remembering(e: Floats, D: Floats, u: Floats, W: Floats, *, other_bits: int) 
         W_out=np.concatenate([W - identity, W + identity]),  # |x| W - x
         b_out=-W.sum(axis=0),
     )
-    return Transformer(
-        W_E=np.concatenate([e, D / 2]),
-        W_pos=np.zeros((N_CTX, d)),
-        blocks=(Block(uniform_attention(d, 2.0), memory),),
-        W_U=np.ascontiguousarray(u.T),
-        b_U=np.zeros(len(u)),
-        storage=Storage(_NOTHING, 2, other_bits, frozen=True),
-    )
+    W_E, storage = np.concatenate([e, D / 2]), Storage(_NOTHING, 2, other_bits, frozen=True)
+    return one_hop(W_E, memory, np.ascontiguousarray(u.T), np.zeros(len(u)), storage)
 
 
 def linear_dimension(facts: FactTable, delta: float) -> int:
     """The default d of the linear memory: a tenth above the guide of `theory.numbers.memories`."""
-    n, busiest = facts.n_facts, _busiest(facts)
-    return ceil(1.1 * memory_dimension(_pairs(facts), delta, lambda d: linear_noise(n, busiest, d)))
+    return _dimension(facts, delta, linear_noise)
 
 
 def feature_dimension(facts: FactTable, delta: float) -> int:
     """The default d of the random-feature memory: a tenth above the guide of `theory.numbers.memories`."""
-    n, busiest = facts.n_facts, _busiest(facts)
-
-    def noise(d: int) -> float:
-        return feature_noise(n, busiest, d, feature_width(d) // 2)
-
-    return ceil(1.1 * memory_dimension(_pairs(facts), delta, noise))
+    return _dimension(facts, delta, lambda n, busiest, d: feature_noise(n, busiest, d, feature_width(d) // 2))
 
 
 def feature_width(d: int) -> int:
@@ -301,14 +255,11 @@ def _words(facts: FactTable, d: int, code: Code | None, rng: np.random.Generator
     return covering(code, facts).words.astype(np.float64)
 
 
-def _pairs(facts: FactTable) -> int:
-    """The number of (fact, competitor) pairs."""
-    return facts.n_facts * max(1, facts.n_attributes - 1)
-
-
-def _busiest(facts: FactTable) -> int:
-    """The largest number of facts that share one answer."""
-    return int(np.bincount(facts.answers.ravel()).max())
+def _dimension(facts: FactTable, delta: float, noise: Callable[[int, int, int], float]) -> int:
+    """A tenth above the guide, for a noise of n facts, the most that share an answer, and d."""
+    n, busiest = facts.n_facts, int(np.bincount(facts.answers.ravel()).max())
+    pairs = n * max(1, facts.n_attributes - 1)  # of a fact and a competitor
+    return ceil(1.1 * memory_dimension(pairs, delta, lambda d: noise(n, busiest, d)))
 
 
 def _check_dimension(d: int) -> None:

@@ -11,13 +11,8 @@ import numpy as np
 
 from georecall.constructions.codes.code import Code
 from georecall.constructions.transformer.hop_parts import beside, erasing, promised, saturated, sign_words
-from georecall.constructions.transformer.layers import (
-    MLP,
-    Attention,
-    AttentionKind,
-    Block,
-)
-from georecall.constructions.transformer.parts import placed
+from georecall.constructions.transformer.layers import MLP, Attention, AttentionKind, Block
+from georecall.constructions.transformer.parts import neurons, placed
 from georecall.constructions.transformer.residual import Residual
 from georecall.constructions.transformer.transformer import Storage, Transformer
 from georecall.theory.claims.softmax import bearable_parallel, position_scale
@@ -38,19 +33,8 @@ def parallel_hops(
 
     Widths N^2 m + 2 N m (softmax: 2 N^2 m + 2 N m), then N m + m in the last layer; all weights sparse.
 
-    Args:
-        facts: a table of functions from entities to entities.
-        hops: k, the most hops.
-        typed: whether each hop has its own relations (see `theory.facts.strings`).
-        code: sign code of the entities; default: m = ceil(log2 N).
-        attention: "hard", or "soft" with the scores' factor derived from `margin`: pairs of neurons make the
-            maps exact again after every layer but the last.
-        margin: mu, what softmax keeps of every query's margin; default: half.
-
-    Raises:
-        FactsError: attributes are not subjects, or typed relations do not divide among the hops.
-        ValueError: hops < 1, no sign code, one with fewer words than there are entities, or softmax with a
-            margin that it cannot keep.
+    Arguments and errors as of `hybrid_hops`; k is the most hops. With softmax pairs of neurons make the maps
+    exact again after every layer but the last.
 
     Source: theory/pages/c5.md, C5(d); arXiv 2210.10749 (log-depth simulation of automata).
     """
@@ -114,14 +98,10 @@ def _composing(space: Residual, code: Code, n_slots: int, sharp: float = 1.0) ->
     table, operand, m = space["table"], space["operand"][:n_slots], code.length
     N = len(table)
     neuron = np.arange(n_slots * N * m).reshape(n_slots, N, m)
-    shape = (space.d_model, neuron.size)
-    return MLP(
-        W_in=placed(shape, operand[:, None, None], neuron[..., None], sharp * code.words[None, :, None])
-        + placed(shape, table, neuron, 1.0),
-        b_in=np.full(neuron.size, 1.0 - sharp * m),
-        W_out=placed(shape[::-1], neuron, table[:n_slots, None], 1.0),
-        b_out=np.bincount(table[:n_slots].ravel(), minlength=space.d_model) * -1.0,
-    )
+    words = (operand[:, None, None], neuron[..., None], sharp * code.words[None, :, None])
+    writes = (neuron, table[:n_slots, None], 1.0)
+    b_out = np.bincount(table[:n_slots].ravel(), minlength=space.d_model) * -1.0
+    return neurons(space, neuron.size, [words, (table, neuron, 1.0)], 1.0 - sharp * m, [writes], b_out)
 
 
 BUILDS = {"parallel-hops": parallel_hops}

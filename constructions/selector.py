@@ -10,12 +10,10 @@ from numpy.typing import NDArray
 
 from georecall.constructions.codes.code import Code, code_length, sign_code
 from georecall.constructions.transformer.layers import Attention, Block
-from georecall.constructions.transformer.parts import covering, placed, superpose, uniform_attention
+from georecall.constructions.transformer.parts import covering, one_hop, placed, superpose
 from georecall.constructions.transformer.residual import Residual
 from georecall.constructions.transformer.transformer import Storage, Transformer
 from georecall.theory.facts.fact_table import FactTable
-
-N_CTX = 2  # the prompt [s, r]
 
 
 def attribute_sets(facts: FactTable) -> list[NDArray[np.int64]]:
@@ -48,14 +46,7 @@ def disjoint_superposition(facts: FactTable, *, gate: float = 1.0) -> Transforme
         W_U[np.ix_(block, members)] = words.T
         W_U[space["relation"][r], members] = 1
         b_U[members] -= length
-    return Transformer(
-        W_E=W_E,
-        W_pos=space.zeros(N_CTX),
-        blocks=(Block(uniform_attention(space.d_model, 2.0)),),
-        W_U=W_U,
-        b_U=b_U,
-        storage=Storage(np.arange(sum(lengths)), 2),
-    )
+    return one_hop(W_E, None, W_U, b_U, Storage(np.arange(sum(lengths)), 2))
 
 
 def selecting_heads(facts: FactTable, *, code: Code | None = None) -> Transformer:
@@ -79,24 +70,17 @@ def selecting_heads(facts: FactTable, *, code: Code | None = None) -> Transforme
     W_E[N + np.arange(R), space["relation"]] = 1
     W_U[space["block"]] = code.words.T
     one, word = np.zeros(1, dtype=np.intp), np.arange(m)
-    asks = [
-        placed((space.d_model, 1), space["relation"], one, np.where(np.arange(R) == h, 1, -1))
-        for h in range(R)
-    ]
-    flag = placed((space.d_model, 1), space["subject"], one, 1.0)
+    asks = 2 * np.eye(R) - 1  # of head h: 1 at relation h, -1 at the others
+    heads = Attention(
+        W_Q=tuple(placed((space.d_model, 1), space["relation"], one, asked) for asked in asks),
+        W_K=(placed((space.d_model, 1), space["subject"], one, 1.0),) * R,
+        W_V=tuple(placed((space.d_model, m), block, word, 1.0) for block in space["block"]),
+        W_O=tuple(placed((m, space.d_model), word, block, 1.0) for block in space["block"]),
+    )
     return Transformer(
         W_E=W_E,
-        W_pos=space.zeros(N_CTX),
-        blocks=(
-            Block(
-                Attention(
-                    W_Q=tuple(asks),
-                    W_K=(flag,) * R,
-                    W_V=tuple(placed((space.d_model, m), block, word, 1.0) for block in space["block"]),
-                    W_O=tuple(placed((m, space.d_model), word, block, 1.0) for block in space["block"]),
-                )
-            ),
-        ),
+        W_pos=space.zeros(2),
+        blocks=(Block(heads),),
         W_U=W_U,
         b_U=np.zeros(facts.n_attributes),
         attention="hard",
@@ -111,14 +95,8 @@ def additive_logits(f: NDArray[Any], g: NDArray[Any]) -> Transformer:
         f: shape (N, |A|).
         g: shape (R, |A|).
     """
-    N, R = len(f), len(g)
-    return Transformer(
-        W_E=np.eye(N + R),
-        W_pos=np.zeros((N_CTX, N + R)),
-        blocks=(Block(uniform_attention(N + R, 2.0)),),  # x = W_E[s] + 2 W_E[r]
-        W_U=np.concatenate([f, np.asarray(g) / 2]).astype(np.float64),
-        b_U=np.zeros(f.shape[1]),
-    )
+    W_U = np.concatenate([f, np.asarray(g) / 2]).astype(np.float64)
+    return one_hop(np.eye(len(W_U)), None, W_U, np.zeros(f.shape[1]))
 
 
 BUILDS = {"disjoint-attributes": disjoint_superposition}

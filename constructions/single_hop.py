@@ -12,20 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from georecall.constructions.codes.code import Code, quantized_code
-from georecall.constructions.transformer.layers import MLP, Block
+from georecall.constructions.transformer.layers import MLP
 from georecall.constructions.transformer.on_demand import BlockEmbedding, BlockUnembedding, held
 from georecall.constructions.transformer.parts import (
+    block_selector,
     covering,
     nearest_neighbour_bias,
-    placed,
-    selector,
-    uniform_attention,
+    neurons,
+    one_hop,
 )
 from georecall.constructions.transformer.residual import Residual
 from georecall.constructions.transformer.transformer import Storage, Transformer
 from georecall.theory.facts.protocol import Table
-
-N_CTX = 2  # the prompt [s, r]
 
 
 def block_superposition(facts: Table, *, code: Code | None = None, gate: float | None = None) -> Transformer:
@@ -57,13 +55,7 @@ def in_place_superposition(
     where block r was not asked for, v + 2 gate where it was. What is left, summed over the blocks, is the
     answer's word.
 
-    Args:
-        facts: any table of functions, R relations over N subjects.
-        code: value code of the attributes; default: the sign code with m = ceil(log2 |A|).
-        gate: half the lift of the asked block; default and least for the claim: V/2.
-
-    Raises:
-        ValueError: the code has fewer words than there are attributes.
+    Arguments and errors as of `block_superposition`.
 
     Source: theory/pages/c1.md, C1' (derived there).
     """
@@ -78,15 +70,9 @@ def narrow_superposition(
     Neuron (r, j), r < R, is ReLU(x_r - x_R - V) and writes to block R, whose output bias is V - 2 gate.
     Asked for r < R it turns v_R into v_r. Asked for R no neuron fires, and the bias undoes the lift.
 
-    Args:
-        facts: any table of functions, R relations over N subjects.
-        code: value code of the attributes; default: the sign code with m = ceil(log2 |A|).
-        gate: half the lift of an asked block r < R; default and least for the claim: V. Block R is
-            lifted by 2 gate - V.
-        bits: p; the default code is then that of numerals in base 2^p: at m = 1, R - 1 neurons.
-
-    Raises:
-        ValueError: the code has fewer words than there are attributes.
+    Arguments and errors as of `block_superposition`, but for the gate, whose default and least for the claim
+    is V (block R is lifted by 2 gate - V), and for bits, p: the default code is then that of numerals in
+    base 2^p, at m = 1 with R - 1 neurons.
 
     Source: theory/pages/c1.md, C1'' (the case gate = V), for every gate >= V by the same proof.
     """
@@ -101,14 +87,9 @@ def narrow_superposition(
     neuron = np.arange((R - 1) * m).reshape(R - 1, m)
     lifts = np.append(np.full(R - 1, gate), (2 * gate - V) / 2)
 
-    take_block = placed((space.d_model, neuron.size), others, neuron, 1.0)
-    take_last = placed((space.d_model, neuron.size), last, neuron, 1.0)
-    select = MLP(
-        W_in=take_block - take_last,
-        b_in=np.full(neuron.size, -float(V)),
-        W_out=placed((neuron.size, space.d_model), neuron, last, 1.0),
-        b_out=np.bincount(last, minlength=space.d_model) * (V - 2 * gate),
-    )
+    reads = [(others, neuron, 1.0), (last, neuron, -1.0)]
+    b_out = np.bincount(last, minlength=space.d_model) * (V - 2 * gate)
+    select = neurons(space, neuron.size, reads, -V, [(neuron, last, 1.0)], b_out)
     return _recalling(facts, code, space, lifts, select, last[None])
 
 
@@ -117,14 +98,8 @@ def quantized_superposition(
 ) -> Transformer:
     """C1-p: C1' with p-bit coordinates, d_model = d_mlp = R ceil(log2 |A| / p).
 
-    Args:
-        facts: any table of functions, R relations over N subjects.
-        bits: p, from 1 to 16.
-        code: value code of the attributes; default: their numerals in base 2^p.
-        gate: half the lift of the asked block; default and least for the claim: V/2.
-
-    Raises:
-        ValueError: bits out of range, or a code with fewer words than there are attributes.
+    Arguments and errors as of `block_superposition`; the default code is that of the attributes' numerals in
+    base 2^p, with p = bits from 1 to 16 (else a ValueError).
 
     Source: theory/pages/c1.md, C1-p (derived there).
     """
@@ -140,14 +115,8 @@ def packed_superposition(
     Neuron (r, i) reads group i of block r with weights 1, 2, 4, ...: ReLU(sum_j 2^j (x_{r,j} - 2 gate
     - lo)), 0 unless block r was asked for, else the group's packed value less its least value.
 
-    Args:
-        facts: any table of functions, R relations over N subjects.
-        bits: p, the coordinates per group; the last group may be short.
-        code: value code of the attributes; default: the sign code with m = ceil(log2 |A|).
-        gate: half the lift of the asked block; default and least for the claim: V/2.
-
-    Raises:
-        ValueError: bits < 1, or a code with fewer words than there are attributes.
+    Arguments and errors as of `block_superposition`; p = bits, at least 1 (else a ValueError), are the
+    coordinates per group, of which the last may be short.
 
     Source: theory/pages/c1.md, C1-w (derived there).
     """
@@ -165,12 +134,9 @@ def packed_superposition(
 
     b_out = np.zeros(space.d_model)
     b_out[readout] = code.lo * scale
-    select = MLP(
-        W_in=placed((space.d_model, R * G), block, neuron[:, group], weight),
-        b_in=np.tile(-scale * (2 * gate + code.lo), R),
-        W_out=placed((R * G, space.d_model), neuron, readout, 1.0),
-        b_out=b_out,
-    )
+    bias = np.tile(-scale * (2 * gate + code.lo), R)
+    reads, writes = (block, neuron[:, group], weight), (neuron, readout, 1.0)
+    select = neurons(space, R * G, [reads], bias, [writes], b_out)
     return _recalling(facts, code, space, np.full(R, gate), select, readout[None], packed)
 
 
@@ -180,7 +146,7 @@ def _superposed(facts: Table, code: Code | None, gate: float | None, *, separate
     gate = code.spread / 2 if gate is None else gate
     R, m = facts.n_relations, code.length
     space = Residual(block=(R, m), **({"readout": (m,)} if separate else {}))
-    select, read = selector(space, code, 2 * gate)
+    select, read = block_selector(space, code, 2 * gate)
     return _recalling(facts, code, space, np.full(R, gate), select, read)
 
 
@@ -197,14 +163,9 @@ def _recalling(
     words, block, R = words or code, space["block"], facts.n_relations
     relations = space.zeros(R)
     relations[np.arange(R)[:, None], block] = lifts[:, None]
-    return Transformer(
-        W_E=held(BlockEmbedding(facts, code, block, relations)),
-        W_pos=space.zeros(N_CTX),
-        blocks=(Block(uniform_attention(space.d_model, 2.0), select),),
-        W_U=held(BlockUnembedding(words, read, space.d_model)),
-        b_U=nearest_neighbour_bias(words),
-        storage=Storage(block.ravel(), code.n_levels),
-    )
+    W_E = held(BlockEmbedding(facts, code, block, relations))
+    W_U = held(BlockUnembedding(words, read, space.d_model))
+    return one_hop(W_E, select, W_U, nearest_neighbour_bias(words), Storage(block.ravel(), code.n_levels))
 
 
 BUILDS = {

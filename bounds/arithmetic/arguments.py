@@ -6,7 +6,7 @@ from fractions import Fraction
 from numbers import Rational
 from typing import SupportsIndex
 
-Number = int | float | Fraction
+Real = int | float | Fraction
 """A real parameter. A float means exactly the dyadic rational that it stores: pass Fraction(1, 10) for
 1/10."""
 
@@ -18,7 +18,7 @@ class NoStatementError(ValueError):
     """
 
 
-def whole(name: str, value: SupportsIndex, *, at_least: int, at_most: int | None = None) -> int:
+def integer(name: str, value: SupportsIndex, *, at_least: int = 1, at_most: int | None = None) -> int:
     """`value` as an int within the limits.
 
     Raises:
@@ -36,7 +36,7 @@ def whole(name: str, value: SupportsIndex, *, at_least: int, at_most: int | None
 
 def rational(
     name: str,
-    value: Number,
+    value: Real,
     *,
     above: int | None = None,
     at_least: int | None = None,
@@ -72,4 +72,4 @@ def rational(
 
 def digits_wanted(digits: SupportsIndex) -> int:
     """How many digits an enclosure should carry: 1 to 10000."""
-    return whole("digits", digits, at_least=1, at_most=10_000)
+    return integer("digits", digits, at_most=10_000)

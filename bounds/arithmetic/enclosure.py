@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
-from georecall.bounds.arithmetic.arguments import Number, rational
+from georecall.bounds.arithmetic.arguments import Real, rational
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Enclosure:
             return self
         return replace(self, lower=min(self.lower, top), upper=top)
 
-    def contains(self, other: Enclosure | Number) -> bool:
+    def contains(self, other: Enclosure | Real) -> bool:
         """Whether all of `other` lies within the ends.
 
         Raises:
@@ -123,7 +123,7 @@ class Enclosure:
         low, high = self._ends(other)
         return self.lower <= low and (self.upper is None or (high is not None and high <= self.upper))
 
-    def compare(self, other: Enclosure | Number) -> int | None:
+    def compare(self, other: Enclosure | Real) -> int | None:
         """-1 if the value is below `other`, 1 if above, 0 if equal, None if the ends do not decide it.
 
         Raises:
@@ -136,14 +136,14 @@ class Enclosure:
             return 1
         return 0 if self.lower == self.upper == low == high else None
 
-    def below(self, other: Enclosure | Number) -> bool | None:
+    def below(self, other: Enclosure | Real) -> bool | None:
         """Whether the value is less than `other`; None if undecided (raises as `compare`)."""
         low, high = self._ends(other)
         if self.upper is not None and self.upper < low:
             return True
         return False if high is not None and self.lower >= high else None
 
-    def at_most(self, other: Enclosure | Number) -> bool | None:
+    def at_most(self, other: Enclosure | Real) -> bool | None:
         """Whether the value is less than or equal to `other`; None if undecided (raises as `compare`)."""
         low, high = self._ends(other)
         if self.upper is not None and self.upper <= low:
@@ -170,7 +170,7 @@ class Enclosure:
     def __repr__(self) -> str:
         return f"<Enclosure {self}>"
 
-    def _ends(self, other: Enclosure | Number) -> tuple[Fraction, Fraction | None]:
+    def _ends(self, other: Enclosure | Real) -> tuple[Fraction, Fraction | None]:
         if not isinstance(other, Enclosure):
             number = rational("the number compared with", other)
             return number, number

@@ -17,7 +17,7 @@ from georecall.bounds.walks.untyped import search
 _EXACT_SUPPORT = 64  # points moved, up to which each number of them has a term of its own
 
 
-def names(N: int, R: int, k: int, T: int, *, follow: bool) -> Any | None:
+def component_labels(N: int, R: int, k: int, T: int, *, follow: bool) -> Any | None:
     """A ball around E f(nu) or more, nu the names that "components" gives; None where nothing is gained.
 
     Statement. E f(nu) <= F(E|U'| - E|Y| + H_N), k >= 3, R >= 2: Y = L_{k-2} n L_{k-1}, H_N = 1 + 1/2 + .. +
@@ -44,7 +44,7 @@ def names(N: int, R: int, k: int, T: int, *, follow: bool) -> Any | None:
 
     @lru_cache(maxsize=1 << 12)
     def missed(n: int) -> Any:
-        return unions.binomial(N - n, T) / unions.binomial(N, T) if n <= N - T else balls.ball(0)
+        return unions.binomial_ball(N - n, T) / unions.binomial_ball(N, T) if n <= N - T else balls.ball(0)
 
     deep, last = R ** min(k - 2, N.bit_length()), R ** min(k - 1, N.bit_length())  # beyond N all the same
     if follow:

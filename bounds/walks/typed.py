@@ -130,7 +130,7 @@ def _mean(masses: Masses, value: Any) -> Any:
 def _cost_of_a_state(N: int, R: int, masses: Masses) -> int:
     """Roughly the coefficients that `union_law` handles from the likeliest size."""
     n = max(masses, key=lambda size: float(masses[size].mid()))
-    width = 2 * unions.reach(n * (1 - n / N) * (n / N), unions.negligible_bits())
+    width = 2 * unions.deviation(n * (1 - n / N) * (n / N), unions.negligible_bits())
     return max(1, R - 1) * (min(width, R * n, N - n) + 30)  # 30: what a state costs however narrow its window
 
 

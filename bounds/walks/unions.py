@@ -57,7 +57,7 @@ def union_law(population: int, subset: int, count: int, start: int) -> Distribut
         return Distribution({start: balls.ball(1)}, balls.ball(0))
     if n == P:
         return Distribution({P: balls.ball(1)}, balls.ball(0))
-    low, w = start, [1 / binomial(P, start)]
+    low, w = start, [1 / binomial_ball(P, start)]
     for _ in range(count):
         low, w = _with_one_more(P, n, low, w)
     masses = dict(enumerate(_masses(P, low, w), start=low))
@@ -74,11 +74,11 @@ def _with_one_more(P: int, n: int, low: int, w: list[Any]) -> tuple[int, list[An
     # ratio p/q both polynomials are level, which Arb multiplies much faster.
     p, q = (low + high) // 2 + 1, max(1, P - (low + high) // 2)
     level = _column(balls.ball(1), 0, len(w) - 1, lambda _: (q, p))
-    ways = _column(binomial(n, j_low), j_low, j_high, lambda j: ((n - j) * q, (j + 1) * p))  # C(n, j)
+    ways = _column(binomial_ball(n, j_low), j_low, j_high, lambda j: ((n - j) * q, (j + 1) * p))  # C(n, j)
     product = (poly([a * b for a, b in zip(w, level, strict=True)]) * poly(ways)).coeffs()
     base = low + j_low  # the size that coefficient 0 stands for
     factors = _column(  # C(u, n) / C(P, n), and the powers of p/q back
-        binomial(new_low, n) / binomial(P, n) * (balls.ball(p) / q) ** (new_low - base),
+        binomial_ball(new_low, n) / binomial_ball(P, n) * (balls.ball(p) / q) ** (new_low - base),
         new_low,
         new_high,
         lambda u: ((u + 1) * p, (u + 1 - n) * q),
@@ -95,7 +95,7 @@ def _with_one_more(P: int, n: int, low: int, w: list[Any]) -> tuple[int, list[An
 
 def _masses(P: int, low: int, w: list[Any]) -> list[Any]:
     """P(|Y| = u) = w(u) C(P, u) for u = low, low + 1, ..."""
-    sizes = _column(binomial(P, low), low, low + len(w) - 1, lambda u: (P - u, u + 1))
+    sizes = _column(binomial_ball(P, low), low, low + len(w) - 1, lambda u: (P - u, u + 1))
     return [a * b for a, b in zip(w, sizes, strict=True)]
 
 
@@ -117,7 +117,7 @@ def _threshold() -> Any:
     return balls.flint().arb(2) ** -negligible_bits()
 
 
-def binomial(a: int, b: int) -> Any:
+def binomial_ball(a: int, b: int) -> Any:
     """C(a, b) as a ball; exact while it has few factors."""
     b = min(b, a - b)
     if b <= 64:
@@ -127,7 +127,7 @@ def binomial(a: int, b: int) -> Any:
     return gamma(arb(a + 1)) / (gamma(arb(b + 1)) * gamma(arb(a - b + 1)))
 
 
-def reach(variance: float, bits: int) -> int:
+def deviation(variance: float, bits: int) -> int:
     """How far s such that P(X - E X >= s) <= 2^-bits, by Bennett: exp(-v h(s/v)), h(x) = (1+x) ln(1+x) - x.
 
     For sums of steps of size 1 at most, so for hypergeometric X (Hoeffding 1963, section 6). Floats will do:
@@ -154,8 +154,8 @@ def _window(P: int, n: int, low: int, high: int) -> tuple[int, int]:
 
     mean_low, variance_low = gain(low)
     mean_high, variance_high = gain(high)
-    new_low = math.floor(low + mean_low) - reach(variance_low, bits)
-    new_high = math.ceil(high + mean_high) + reach(variance_high, bits)
+    new_low = math.floor(low + mean_low) - deviation(variance_low, bits)
+    new_high = math.ceil(high + mean_high) + deviation(variance_high, bits)
     return max(new_low, low, n), min(new_high, high + n, P)
 
 

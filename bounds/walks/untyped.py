@@ -130,7 +130,7 @@ def _cost_of_a_state(N: int, R: int, states: dict[tuple[int, int], Any]) -> int:
         return 1
     w, d = max(states, key=lambda state: float(states[state].mid()))
     P = N - w
-    width = 2 * unions.reach(d * (1 - d / max(1, P)) * (d / max(1, P)), unions.negligible_bits())
+    width = 2 * unions.deviation(d * (1 - d / max(1, P)) * (d / max(1, P)), unions.negligible_bits())
     return R * (min(width, R * d, P - d) + 30)  # 30: what a state costs however narrow its window
 
 

@@ -14,12 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from georecall.constructions.transformer.arithmetic import dense
-from georecall.constructions.transformer.layers import (
-    MLP,
-    Attention,
-    Block,
-    Matrix,
-)
+from georecall.constructions.transformer.layers import MLP, Attention, Block, Matrix
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.tools.files import replacing
 

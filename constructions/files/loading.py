@@ -55,7 +55,7 @@ class Stored:
     facts_sha256: str | None
 
 
-def load(path: str | PathLike[str]) -> Stored:
+def load_weights(path: str | PathLike[str]) -> Stored:
     """Reads a file of weights: safetensors, or an ONNX graph that is one of ours.
 
     Raises:
@@ -77,13 +77,13 @@ def load_safetensors(path: str | PathLike[str]) -> Transformer:
     stored in less than four bytes come as float32, which holds them, and in which NumPy and SciPy can add.
 
     Raises:
-        ValueError: see `load`.
+        ValueError: see `load_weights`.
     """
     return stored_model(path, *read(path)).model
 
 
 def stored_model(path: str | PathLike[str], metadata: Mapping[str, str], weights: dict[str, Any]) -> Stored:
-    """What metadata and tensors (of heads also a tuple) make; `path` is for messages; errors as of `load`."""
+    """What metadata and tensors (of heads also a tuple) make; `path` is for messages; see `load_weights`."""
     try:
         known = _known(metadata)
         numbers = _numbers(weights)

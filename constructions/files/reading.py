@@ -21,10 +21,7 @@ _KINDS = {
     stat.S_IFSOCK: "a socket",
 }
 _MOST_ANSWERS = 1 << 33  # bytes: a billion answers
-_HEADERS = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def whole_file(path: str | PathLike[str], most: int) -> bytes:

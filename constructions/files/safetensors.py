@@ -97,11 +97,7 @@ def write(path: Path_, bits: Mapping[str, NDArray[Any]], dtype: str, metadata: M
     start = 0
     for name, array in bits.items():
         end = start + array.nbytes
-        header[name] = {
-            "dtype": DTYPES[dtype].tag,
-            "shape": list(array.shape),
-            "data_offsets": [start, end],
-        }
+        header[name] = {"dtype": DTYPES[dtype].tag, "shape": list(array.shape), "data_offsets": [start, end]}
         start = end
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)

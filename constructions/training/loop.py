@@ -17,14 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from georecall.constructions.training.model import (
-    MLP_WEIGHTS,
-    Floats32,
-    Parameters,
-    as_used,
-    initial,
-    logits,
-)
+from georecall.constructions.training.model import MLP_WEIGHTS, Floats32, Parameters, as_used, initial, logits
 from georecall.constructions.training.recipe import Recipe
 from georecall.constructions.training.state import restored, save_state
 from georecall.theory.facts.fact_table import FactTable

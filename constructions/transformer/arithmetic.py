@@ -80,7 +80,7 @@ def normalised(x: Any, eps: float, centred: bool) -> Any:
 
 
 @singledispatch
-def scaled(x: Any, w: Any) -> Any:
+def rescaled(x: Any, w: Any) -> Any:
     """X times a factor for each entry of the last axis."""
     return x * w
 

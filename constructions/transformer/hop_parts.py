@@ -1,4 +1,4 @@
-"""The pieces of C5: heads that read one position, erasure, the memory of embeddings."""
+"""The pieces of C5 and C10: prompts of several letters, heads that read one position, erasure, memories."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -10,11 +10,12 @@ from scipy.sparse import csr_array, hstack, vstack
 
 from georecall.constructions.codes.code import Code
 from georecall.constructions.codes.nearest import nearest_squared_distances
-from georecall.constructions.transformer.layers import MLP, Attention, Matrix
-from georecall.constructions.transformer.parts import covering, placed
+from georecall.constructions.transformer.layers import MLP, Attention, AttentionKind, Matrix
+from georecall.constructions.transformer.parts import covering, neurons, placed, superpose
 from georecall.constructions.transformer.residual import Residual
+from georecall.theory.claims.softmax import DEFAULT_SOFT_GATE
 from georecall.theory.facts.fact_table import FactTable
-from georecall.theory.tools.arrays import Numbers
+from georecall.theory.tools.arrays import Floats, Numbers
 
 Head = tuple[int, Matrix, Matrix]  # the position that it reads, W_V and W_O
 
@@ -30,6 +31,23 @@ def dyadic(gate: float) -> float:
         (1.5, 1.100000023841858)
     """
     return -int(-Fraction(gate) * _GATE_STEP // 1) / _GATE_STEP
+
+
+def lift_of(gate: float | None, code: Code, attention: AttentionKind) -> float:
+    """The gate, see `dyadic`; by default the least: V/2, and 5/4 where softmax needs more than 1."""
+    return dyadic(gate if gate is not None else DEFAULT_SOFT_GATE if attention == "soft" else code.spread / 2)
+
+
+def embedded(
+    space: Residual, facts: FactTable, block: NDArray[np.intp], entities: Numbers, code: Code
+) -> tuple[Floats, Floats]:
+    """W_E and W_pos of `[s, r_1, ..., r_k]`: words on a subject's blocks, a relation's letter, a position."""
+    W_E, letter = space.zeros(facts.n_subjects + facts.n_relations), np.arange(facts.n_relations)
+    superpose(W_E, block, entities, code)
+    W_E[facts.n_subjects + letter, space["relation"][letter % len(space["relation"])]] = 1
+    W_pos = space.zeros(len(space["position"]))
+    W_pos[:, space["position"]] = np.eye(len(W_pos))
+    return W_E, W_pos
 
 
 def sign_words(code: Code | None, facts: FactTable) -> Code:
@@ -89,12 +107,9 @@ def copying(
 def erasing(space: Residual, coordinates: NDArray[np.intp], lo: float) -> MLP:
     """Neurons ReLU(x - lo) that take x - lo, and a bias that takes lo, off coordinates x >= lo."""
     neuron = np.arange(len(coordinates))
-    return MLP(
-        W_in=placed((space.d_model, len(neuron)), coordinates, neuron, 1.0),
-        b_in=np.full(len(neuron), -float(lo)),
-        W_out=placed((len(neuron), space.d_model), neuron, coordinates, -1.0),
-        b_out=np.bincount(coordinates, minlength=space.d_model) * -float(lo),
-    )
+    b_out = np.bincount(coordinates, minlength=space.d_model) * -float(lo)
+    reads, writes = (coordinates, neuron, 1.0), (neuron, coordinates, -1.0)
+    return neurons(space, len(neuron), [reads], -lo, [writes], b_out)
 
 
 def silenced(space: Residual, mlp: MLP, most: float) -> MLP:
@@ -130,22 +145,18 @@ def beside(*mlps: MLP) -> MLP:
 
 def compact(mlp: MLP) -> MLP:
     """The MLP with weights dense where so many entries are not zero that products are faster so."""
-    W_in, W_out = (W.toarray() if W.nnz * _DENSE_ABOVE > prod(W.shape) else W for W in (mlp.W_in, mlp.W_out))
-    return MLP(W_in, mlp.b_in, W_out, mlp.b_out)
+
+    def compacted(W: Matrix) -> Matrix:
+        return W.toarray() if hasattr(W, "nnz") and W.nnz * _DENSE_ABOVE > prod(W.shape) else W
+
+    return MLP(compacted(mlp.W_in), mlp.b_in, compacted(mlp.W_out), mlp.b_out)
 
 
-def memory(space: Residual, code: Code, answers: Numbers) -> MLP:
+def memory_layer(space: Residual, code: Code, answers: Numbers) -> MLP:
     """Neuron x, ReLU(<u(x), readout> - (m - 1)) = 1[readout = u(x)]: writes x's embedding, takes u(x) off."""
     n_blocks, N = answers.shape
-    m, readout, words = code.length, space["readout"], code.words
-    neuron = np.arange(N)[:, None]
-    state = space["block"][:n_blocks].ravel()
+    readout, words = space["readout"], code.words
+    neuron, state = np.arange(N)[:, None], space["block"][:n_blocks].ravel()
     embedding = words[answers].swapaxes(0, 1).reshape(N, -1)
-    look_up = MLP(
-        W_in=placed((space.d_model, N), readout, neuron, words),
-        b_in=np.full(N, -float(m - 1)),
-        W_out=placed((N, space.d_model), neuron, state, embedding)
-        + placed((N, space.d_model), neuron, readout, -words),
-        b_out=np.zeros(space.d_model),
-    )
-    return compact(look_up)
+    writes = [(neuron, state, embedding), (neuron, readout, -words)]
+    return compact(neurons(space, N, [(readout, neuron, words)], 1 - code.length, writes))

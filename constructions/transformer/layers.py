@@ -16,7 +16,7 @@ from georecall.constructions.transformer.arithmetic import (
     mix,
     normalised,
     relu,
-    scaled,
+    rescaled,
     softmax,
     times,
 )
@@ -53,7 +53,7 @@ class Norm:
 
     def __call__(self, x: Matrix) -> Matrix:
         """The residuals x, shape (..., d_model), normalised."""
-        return scaled(normalised(x, self.eps, self.centred), self.w) + self.b
+        return rescaled(normalised(x, self.eps, self.centred), self.w) + self.b
 
     def map(self, function: Callable[[Matrix], Matrix]) -> "Norm":
         """The same with a function applied to both weights."""

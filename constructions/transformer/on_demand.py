@@ -56,8 +56,8 @@ class BlockEmbedding(OnDemand):
     ) -> None:
         super().__init__((facts.n_subjects + len(relations), relations.shape[1]))
         self.facts, self.code, self.relations = facts, code, relations
-        self.blocks = [run(coordinates) for coordinates in block]
-        self.bare = run(np.setdiff1d(np.arange(self.shape[1]), block))
+        self.blocks = [as_slice(coordinates) for coordinates in block]
+        self.bare = as_slice(np.setdiff1d(np.arange(self.shape[1]), block))
 
     def __getitem__(self, tokens: Any) -> NDArray[np.float64]:
         """Rows by token numbers of any shape: shape (..., d_model)."""
@@ -82,7 +82,7 @@ class BlockEmbedding(OnDemand):
                 self.code.columns(answered, out=whole[block])
             else:
                 whole[block] = self.code.columns(answered)
-        return whole if rows is None or len(rows) == len(whole) else whole[run(rows)]
+        return whole if rows is None or len(rows) == len(whole) else whole[as_slice(rows)]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         subjects = self.columns(slice(0, self.facts.n_subjects)).T
@@ -113,7 +113,7 @@ class BlockUnembedding(OnDemand):
             return words
         found = np.zeros((len(which), words.shape[1]), dtype=words.dtype)
         there = np.flatnonzero(which >= 0)
-        found[run(there)] = words[which[there]]
+        found[as_slice(there)] = words[which[there]]
         return found
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
@@ -125,7 +125,7 @@ def held(weight: OnDemand) -> Any:
     return np.asarray(weight) if weight.shape[0] * weight.shape[1] <= _HELD else weight
 
 
-def run(places: NDArray[np.integer]) -> Any:
+def as_slice(places: NDArray[np.integer]) -> Any:
     """Places as a slice, where they are one."""
     if len(places) and (np.diff(places) == 1).all():
         return slice(int(places[0]), int(places[-1]) + 1)

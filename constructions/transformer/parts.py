@@ -1,5 +1,6 @@
 """The pieces that constructions are put together from."""
 
+from collections.abc import Sequence
 from math import prod
 
 import numpy as np
@@ -7,10 +8,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import coo_array, csr_array
 
 from georecall.constructions.codes.code import Code, sign_code
-from georecall.constructions.transformer.layers import MLP, Attention, Matrix
+from georecall.constructions.transformer.layers import MLP, Attention, Block, Matrix
 from georecall.constructions.transformer.residual import Residual
+from georecall.constructions.transformer.transformer import Storage, Transformer
 from georecall.theory.facts.protocol import Table
 
+Wires = tuple[NDArray[np.intp], NDArray[np.intp], ArrayLike]  # from coordinates, to coordinates, weights
 _SMALL = 1 << 12  # entries of a weight up to which a dense product is faster than a sparse one
 _NOWHERE = np.arange(0)
 
@@ -37,6 +40,24 @@ def weight(
     return dense
 
 
+def neurons(
+    space: Residual,
+    n: int,
+    reads: Sequence[Wires],
+    bias: ArrayLike,
+    writes: Sequence[Wires],
+    b_out: Matrix = None,
+) -> MLP:
+    """An MLP of n neurons ReLU(what they read + bias), by the wires to neurons and from them."""
+    d = space.d_model
+    return MLP(
+        W_in=sum(weight((d, n), *wires) for wires in reads),
+        b_in=np.full(n, bias, dtype=np.float64),
+        W_out=sum(weight((n, d), *wires) for wires in writes),
+        b_out=np.zeros(d) if b_out is None else b_out,
+    )
+
+
 def scaled_identity(dim: int, scale: float = 1.0) -> Matrix:
     """The identity, times a scale."""
     diagonal = np.arange(dim)
@@ -46,12 +67,16 @@ def scaled_identity(dim: int, scale: float = 1.0) -> Matrix:
 def uniform_attention(d_model: int, scale: float) -> Attention:
     """One head with W_Q = W_K = 0, which averages all positions, and W_V W_O = scale x I."""
     nothing = weight((d_model, d_model), _NOWHERE, _NOWHERE, 0.0)
-    return Attention(
-        W_Q=(nothing,),
-        W_K=(nothing,),
-        W_V=(scaled_identity(d_model),),
-        W_O=(scaled_identity(d_model, scale),),
-    )
+    return Attention((nothing,), (nothing,), (scaled_identity(d_model),), (scaled_identity(d_model, scale),))
+
+
+def one_hop(
+    W_E: Matrix, mlp: MLP | None, W_U: Matrix, b_U: Matrix, storage: Storage | None = None, *further: MLP
+) -> Transformer:
+    """For prompts `[s, r]`: x = W_E[s] + 2 W_E[r] by uniform attention, then one MLP after the other."""
+    d = W_E.shape[1]
+    blocks = (Block(uniform_attention(d, 2.0), mlp), *(Block(mlp=each) for each in further))
+    return Transformer(W_E, np.zeros((2, d)), blocks, W_U, b_U, storage=storage)
 
 
 def covering(code: Code | None, facts: Table) -> Code:
@@ -64,11 +89,8 @@ def covering(code: Code | None, facts: Table) -> Code:
         return sign_code(facts.n_attributes)
     if code.n_words < facts.n_attributes:
         raise ValueError(f"the code has {code.n_words} words for {facts.n_attributes} attributes")
-    return (
-        code
-        if code.n_words == facts.n_attributes
-        else Code(code.words[: facts.n_attributes], code.lo, code.hi)
-    )
+    whole = code.n_words == facts.n_attributes
+    return code if whole else Code(code.words[: facts.n_attributes], code.lo, code.hi)
 
 
 def superpose(
@@ -86,7 +108,7 @@ def superpose(
         W_E[: answers.shape[1], block] = code.words[answered]
 
 
-def selector(
+def block_selector(
     space: Residual, code: Code, lift: float, n_blocks: int | None = None
 ) -> tuple[MLP, NDArray[np.intp]]:
     """The MLP that keeps the one block that was lifted in full, and where the answer's word is read.
@@ -116,13 +138,8 @@ def selector(
         b_out[block] = -level
         b_out[block[0]] = -lift
         read, into, sign = block, block, -1.0
-    select = MLP(
-        W_in=weight((space.d_model, block.size), block, neuron, sign),
-        b_in=np.full(block.size, -sign * level),
-        W_out=weight((block.size, space.d_model), neuron, into, 1.0),
-        b_out=b_out,
-    )
-    return select, read
+    reads, writes = (block, neuron, sign), (neuron, into, 1.0)
+    return neurons(space, block.size, [reads], -sign * level, [writes], b_out), read
 
 
 def nearest_neighbour_bias(code: Code) -> NDArray[np.float64]:

@@ -149,7 +149,7 @@ def test_components_never_charge_less_than_the_names_that_enumeration_finds(N, R
     for T in range(1, N + 1):
         needed = [math.log2(math.perm(N, components_of(table, k, T))) for table in all_tables(N, R)]
         with precision(100):
-            charged = components.names(N, R, k, T, follow=follow)
+            charged = components.component_labels(N, R, k, T, follow=follow)
             assert charged is None or charged.upper() >= np.mean(needed) - 1e-9
 
 
@@ -160,7 +160,7 @@ def test_components_are_told_by_few_names_where_many_subjects_ask(R):
     with precision(100):
         assert (
             needed
-            < float(components.names(256, R, 3, 128, follow=True))
+            < float(components.component_labels(256, R, 3, 128, follow=True))
             < 0.5 * math.log2(math.factorial(256))
         )
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from georecall import Transformer, chain_of_thought, composed_hops, generate, hybrid_hops, sequential_hops
 from georecall.constructions import CONSTRUCTIONS
 from georecall.constructions.files.weights import tensors
-from georecall.constructions.hops import dyadic, stage_lengths
+from georecall.constructions.hops import stage_lengths
+from georecall.constructions.transformer.hop_parts import dyadic
 from georecall.constructions.transformer.prompts import relations_first, subject_first
 from georecall.theory.facts.fact_table import FactsError, FactTable, random_bijections, random_functions
 from georecall.theory.facts.strings import letters, spelled

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from georecall import single_hop_split, two_sided_hops
+from georecall.constructions.sides import parts
 from georecall.constructions.transformer.prompts import subject_first
-from georecall.constructions.two_sided import parts
 from georecall.theory.facts.fact_table import FactsError, FactTable, random_bijections, random_functions
 from georecall.theory.facts.strings import letters, spelled, string_answers
 

@@ -19,10 +19,7 @@ $d$ coordinates of $b$ bits each, then $d\,b \ge R \log_2(N!) / N$. If at most $
 wrong, then $B \ge R \log_2 N! - \log_2\, [x^e] \bigl(\sum_j (N)_j x^j\bigr)^R$, where $(N)_j = N! / (N -
 j)!$.""",
     hypotheses=(ANY_SIZE, BIJECTIONS),
-    predicted={
-        "table_bits": R * LN_FACTORIAL / log(2),
-        "subject_bits": R * LN_FACTORIAL / (N * log(2)),
-    },
+    predicted={"table_bits": R * LN_FACTORIAL / log(2), "subject_bits": R * LN_FACTORIAL / (N * log(2))},
     proof=r"""There are $(N!)^R$ tables, and a model that is right for each of them is right for
 one only, so they need as many settings of the weights. With errors, choose $e$ places
 that hold all errors, $e_r$ of them in relation $r$: $\binom{N}{e_r}$ choices, and $e_r!$ orders of the values

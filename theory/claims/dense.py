@@ -9,20 +9,19 @@ import numpy as np
 from georecall.theory.claims.claim import Claim, Control, Hypothesis
 from georecall.theory.claims.formulas import Ge, Le, Lt, ceiling, log
 from georecall.theory.claims.single_hop import ALTERED_FACT, TWO_ATTRIBUTES
-from georecall.theory.claims.symbols import delta, failures, gate, levels, m, named
+from georecall.theory.claims.symbols import delta, failures, gate, levels, m, symbol
 from georecall.theory.tools.arrays import Floats
 
 _BITS = ceiling(log(levels, 2))
 
-reach = named("reach", "bound on the coordinates of embeddings: R for plain sums", positive=True)
+reach = symbol("reach", "bound on the coordinates of embeddings: R for plain sums", positive=True)
 
 GATE_HALF_SUM = Hypothesis("gate at least half the reach of a coordinate", Ge(gate, reach / 2))
 PROMISE = Hypothesis("delta below 1", Lt(delta, 1))
 FEW_FAILURES = Hypothesis("the bound on failures at most delta", Le(failures, delta))
 
 SHORT_DRAW = Control(
-    "dimension far below the bound",
-    "the promise fails, and one given competitor wins as often as p_m says",
+    "dimension far below the bound", "the promise fails, and one given competitor wins as often as p_m says"
 )
 EQUAL_DIAGONALS = Control(
     "equal diagonals D_r",

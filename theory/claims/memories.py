@@ -8,12 +8,12 @@ from georecall.theory.claims.claim import Claim, Control, Hypothesis
 from georecall.theory.claims.dense import PROMISE
 from georecall.theory.claims.formulas import Eq, Le, Max, ceiling, log
 from georecall.theory.claims.single_hop import ALTERED_FACT, INJECTIVE_CODE, SHORT_CODE, TWO_ATTRIBUTES
-from georecall.theory.claims.symbols import D, N, R, count, delta, failures, levels, m
+from georecall.theory.claims.symbols import D, N, R, delta, failures, levels, m, positive_integer
 
-q = count("q", "signs of a subject's name")
-names = count("S", "distinct names")
-width = count("w", "neurons of the memory layer, even")
-values = count("V_W", "values that an entry of the memory matrix may take")
+q = positive_integer("q", "signs of a subject's name")
+n_names = positive_integer("S", "distinct names")
+width = positive_integer("w", "neurons of the memory layer, even")
+values = positive_integer("V_W", "values that an entry of the memory matrix may take")
 
 _BITS = ceiling(log(levels, 2))
 _SOURCE = "theory/pages/c8.md, C8 (scaling: arXiv 2412.06538, Theorem {})"
@@ -25,7 +25,7 @@ $e^{-t(K_a - K_b)} \prod_c \cosh(t K_c) \le e^{-t (K_a - K_b) + t^2 \sum_c K_c^2
 Chernoff's bound over $d$ coordinates, and the union over facts and competitors."""
 
 FEW_FAILURES = Hypothesis("bound on expected failures at most delta", Le(failures, delta))
-DISTINCT_NAMES = Hypothesis("distinct names", Eq(names, N))
+DISTINCT_NAMES = Hypothesis("distinct names", Eq(n_names, N))
 
 SHORT_DRAW = Control("dimension far below the bound", "the promise fails")
 EQUAL_KEYS = Control(

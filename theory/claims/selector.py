@@ -3,10 +3,10 @@
 from georecall.theory.claims.claim import Claim, Control, Hypothesis
 from georecall.theory.claims.formulas import Ge, Gt, Min
 from georecall.theory.claims.single_hop import ALTERED_FACT
-from georecall.theory.claims.symbols import D, R, count, gate
+from georecall.theory.claims.symbols import D, R, gate, positive_integer
 
-M = count("M", "coordinates of all relations' codes together")
-largest = count("A_max", "attributes of the relation that has most")
+M = positive_integer("M", "coordinates of all relations' codes together")
+most_attributes = positive_integer("A_max", "attributes of the relation that has most")
 
 _SOURCE = "theory/pages/c11.md, C11({}) (derived there)"
 _TWO_RELATIONS = Hypothesis("at least two relations", Ge(R, 2))
@@ -71,7 +71,7 @@ $W_U$ of $a \in A_r$ is $u(a)$ on block $r$ and 1 on coordinate $r$, $b_U[a] = -
 $\min(D/2, 2\,\mathrm{gate})$, with $D$ the least squared distance of two words of one set.""",
     hypotheses=(
         _TWO_RELATIONS,
-        Hypothesis("a relation with two answers", Ge(largest, 2)),
+        Hypothesis("a relation with two answers", Ge(most_attributes, 2)),
         Hypothesis("a gate above 0", Gt(gate, 0)),
     ),
     predicted={

@@ -9,15 +9,15 @@ from georecall.theory.claims.formulas import And, Eq, Max, Mod, Piecewise, ceili
 from georecall.theory.claims.hops import SIGN_CODE, SOFT_NOTATION
 from georecall.theory.claims.single_hop import GATE_HALF_SPREAD, INJECTIVE_CODE, TWO_ATTRIBUTES
 from georecall.theory.claims.softmax import GATE_IF_SOFT, SOFT, SOFTER, margin_if_soft
-from georecall.theory.claims.symbols import N, R, c, k, layer, m, merged, named, promise, soft, typed
+from georecall.theory.claims.symbols import N, R, c, k, layer, m, merged, promise, soft, symbol, typed
 
 _SOURCE = "theory/pages/c10.md, C10 (derived there)"
-a = named("a", "hops answered by the embeddings", integer=True, nonnegative=True)
-balanced = named("balanced", "1 where the middle letter decides, else 0", integer=True, nonnegative=True)
-middle = named(
+a = symbol("a", "hops answered by the embeddings", integer=True, nonnegative=True)
+balanced = symbol("balanced", "1 where the middle letter decides, else 0", integer=True, nonnegative=True)
+middle = symbol(
     "D_z", "least squared distance from the word of an entity in the middle to another", nonnegative=True
 )
-unmet = named(
+unmet = symbol(
     "lost", "relations that W_U inverts, or r*, and that are no bijections", integer=True, nonnegative=True
 )
 
@@ -125,21 +125,11 @@ TWO_SIDED_HOPS = Claim(
         "other_bits": N
         * m
         * (
-            Piecewise(
-                (_right, And(_BALANCED, Eq(k, 1))),
-                (0, And(Eq(balanced, 0), Eq(a, k))),
-                (_B, True),
-            )
+            Piecewise((_right, And(_BALANCED, Eq(k, 1))), (0, And(Eq(balanced, 0), Eq(a, k))), (_B, True))
             + Piecewise(
                 (0, _ONE_STAGE),
-                (
-                    _N_LONG * R ** (_SHORT + 1) + (c - _N_LONG) * R**_SHORT - _A,
-                    Eq(typed, 1),
-                ),
-                (
-                    R**_SHORT + Piecewise((R ** (_SHORT + 1), _N_LONG >= 2), (0, True)),
-                    True,
-                ),
+                (_N_LONG * R ** (_SHORT + 1) + (c - _N_LONG) * R**_SHORT - _A, Eq(typed, 1)),
+                (R**_SHORT + Piecewise((R ** (_SHORT + 1), _N_LONG >= 2), (0, True)), True),
             )
         ),
     },

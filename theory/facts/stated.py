@@ -205,9 +205,5 @@ def _table(
     tell_apart(relations, lambda _: source.name)
     tell_several(attributes, lambda a: place(len(subjects) + a))
     return Stated(
-        number[cells],
-        tuple(subjects),
-        tuple(relations),
-        attributes,
-        filled if filled.any() else None,
+        number[cells], tuple(subjects), tuple(relations), attributes, filled if filled.any() else None
     )

@@ -92,10 +92,7 @@ SIGN_PRODUCT: Final = Lemma(
     claim="C5(b)",
     statement=r"""For signs, $u c = 1 - 2 \cdot 1[u \neq c]$; summed over $m$ coordinates, $\langle u, c
 \rangle = m - 2D$ with $D$ the Hamming distance.""",
-    hypotheses=(
-        Hypothesis("key is a sign", is_sign(_u)),
-        Hypothesis("code is a sign", is_sign(_code)),
-    ),
+    hypotheses=(Hypothesis("key is a sign", is_sign(_u)), Hypothesis("code is a sign", is_sign(_code))),
     conclusion=(
         sp.Implies(sp.Eq(_u, _code), sp.Eq(_u * _code, 1)),
         sp.Implies(sp.Ne(_u, _code), sp.Eq(_u * _code, -1)),
@@ -116,10 +113,7 @@ MEMORY_NEURON: Final = Lemma(
     statement=r"""For every $m$ and every integer $D \geq 0$: $\mathrm{ReLU}(\langle u, c \rangle - (m - 1))$
 with $\langle u, c \rangle = m - 2D$ is $1$ at $D = 0$ and $0$ otherwise.""",
     hypotheses=_DISTANCE,
-    conclusion=(
-        sp.Implies(sp.Eq(_D, 0), sp.Eq(_MEMORY, 1)),
-        sp.Implies(sp.Ne(_D, 0), sp.Eq(_MEMORY, 0)),
-    ),
+    conclusion=(sp.Implies(sp.Eq(_D, 0), sp.Eq(_MEMORY, 1)), sp.Implies(sp.Ne(_D, 0), sp.Eq(_MEMORY, 0))),
 )
 
 
@@ -172,9 +166,6 @@ ERASE: Final = Lemma(
     statement=r"""For every state $x \geq -1$ and every lift $\lambda \geq 0$: $\mathrm{ReLU}(x + \lambda + 1)
 - 1 = x + \lambda$, so subtracting it leaves exactly $0$: signs are erased, with whatever gate was added to
 them, and a cleared state stays cleared.""",
-    hypotheses=(
-        Hypothesis("state at least -1", _state >= -1),
-        Hypothesis("lift at least 0", _lift >= 0),
-    ),
+    hypotheses=(Hypothesis("state at least -1", _state >= -1), Hypothesis("lift at least 0", _lift >= 0)),
     conclusion=(sp.Eq(_state + _lift - (ReLU(_state + _lift + 1) - 1), 0),),
 )

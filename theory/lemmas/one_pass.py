@@ -59,10 +59,7 @@ SATURATED_PAIR: Final = Lemma(
     statement=r"""$2\mathrm{ReLU}(z - q) - 2\mathrm{ReLU}(z - 3q)$ is $0$ for $z \leq q$ and $4q$ for $z \geq
 3q$, $q \geq 0$: exact where $z$ is nearly $0$ or nearly $4q$.""",
     hypotheses=(Hypothesis("quarter at least 0", _q >= 0),),
-    conclusion=(
-        sp.Implies(_z <= _q, sp.Eq(_PAIR, 0)),
-        sp.Implies(_z >= 3 * _q, sp.Eq(_PAIR, 4 * _q)),
-    ),
+    conclusion=(sp.Implies(_z <= _q, sp.Eq(_PAIR, 0)), sp.Implies(_z >= 3 * _q, sp.Eq(_PAIR, 4 * _q))),
 )
 
 _T = Variable("T", "a coordinate of a slot of the table")
@@ -80,10 +77,7 @@ PARALLEL_NEURON: Final = Lemma(
         Hypothesis("distance is an integer", is_integer(_D)),
         Hypothesis("distance at least 0", _D >= 0),
     ),
-    conclusion=(
-        sp.Implies(sp.Eq(_D, 0), sp.Eq(_MAP, _T + 1)),
-        sp.Implies(sp.Ne(_D, 0), sp.Eq(_MAP, 0)),
-    ),
+    conclusion=(sp.Implies(sp.Eq(_D, 0), sp.Eq(_MAP, _T + 1)), sp.Implies(sp.Ne(_D, 0), sp.Eq(_MAP, 0))),
 )
 
 _m = Variable("m", "signs of a word")
@@ -140,10 +134,7 @@ OUTPUT_BLOCK_SOFT: Final = Lemma(
     statement=r"""A gate that falls short by $s \leq 1$, a sign $u$ off inwards by $d \leq 1$:
 $\mathrm{ReLU}(u(1 - d) + 1 - s) - \mathrm{ReLU}(1 - s)$ is $1 - d$ for $u = 1$ and $-1 + \max(d, s)$ for $u =
 -1$.""",
-    hypotheses=(
-        Hypothesis("short by at most 1", _s <= 1),
-        Hypothesis("off by at most 1", _d <= 1),
-    ),
+    hypotheses=(Hypothesis("short by at most 1", _s <= 1), Hypothesis("off by at most 1", _d <= 1)),
     conclusion=(
         sp.Implies(sp.Eq(_u, 1), sp.Eq(_SOFT_OUTPUT, 1 - _d)),
         sp.Implies(sp.Eq(_u, -1), sp.Eq(_SOFT_OUTPUT, -1 + sp.Max(_d, _s))),

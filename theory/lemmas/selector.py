@@ -40,9 +40,5 @@ DISJOINT_COORDINATE: Final = Lemma(
 attribute of the same set, is 2 where the words differ and 0 elsewhere; and $x y - 1 \leq 0$, so that other
 sets' logits are at most 0, and 0 for the answers there.""",
     hypotheses=(Hypothesis("x is a sign", is_sign(_x)), Hypothesis("y is a sign", is_sign(_y))),
-    conclusion=(
-        sp.Or(sp.Eq(_x, _y), sp.Eq(_x**2 - _x * _y, 2)),
-        _x * _y - 1 <= 0,
-        sp.Eq(_x**2 - 1, 0),
-    ),
+    conclusion=(sp.Or(sp.Eq(_x, _y), sp.Eq(_x**2 - _x * _y, 2)), _x * _y - 1 <= 0, sp.Eq(_x**2 - 1, 0)),
 )

@@ -23,10 +23,7 @@ $\mathrm{ReLU}(x - (2g - 1)) = 0$, and one of the block asked for passes its coo
         Hypothesis("coordinate at most 1", _x <= 1),
         _GATE_AT_LEAST_1,
     ),
-    conclusion=(
-        sp.Eq(ReLU(_x - (2 * _gate - 1)), 0),
-        sp.Eq(ReLU(_x + 2 * _gate - (2 * _gate - 1)), _x + 1),
-    ),
+    conclusion=(sp.Eq(ReLU(_x - (2 * _gate - 1)), 0), sp.Eq(ReLU(_x + 2 * _gate - (2 * _gate - 1)), _x + 1)),
 )
 
 _v = Variable("v", "a coordinate of a value code")
@@ -121,10 +118,7 @@ lifted by $2g$.""",
             *(Hypothesis(f"coordinate {j} at most 1", sign <= 1) for j, sign in enumerate(signs)),
             _GATE_AT_LEAST_1,
         ),
-        conclusion=(
-            sp.Eq(ReLU(group - threshold), 0),
-            sp.Eq(ReLU(asked - threshold), group + (2**p - 1)),
-        ),
+        conclusion=(sp.Eq(ReLU(group - threshold), 0), sp.Eq(ReLU(asked - threshold), group + (2**p - 1))),
     )
 
 

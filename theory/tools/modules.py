@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 Offered = TypeVar("Offered")
 
 
-def names(package: str) -> list[str]:
+def module_names(package: str) -> list[str]:
     """The names of the modules of a package's own folder, in order; the package may still be loading."""
     here = sys.modules.get(package) or import_module(package)
     return sorted(file.stem for file in Path(str(here.__file__)).parent.glob("[a-z]*.py"))
@@ -27,7 +27,7 @@ def modules(package: str, *, but: Container[str] = ()) -> list[ModuleType]:
         >>> [module.__name__.split(".")[-1] for module in modules("georecall.bounds.walks")]
         ['components', 'typed', 'unions', 'untyped']
     """
-    return [import_module(f"{package}.{name}") for name in names(package) if name not in but]
+    return [import_module(f"{package}.{name}") for name in module_names(package) if name not in but]
 
 
 class Offers(MutableMapping[str, Offered], Generic[Offered]):
@@ -69,7 +69,7 @@ class Offers(MutableMapping[str, Offered], Generic[Offered]):
     def __getitem__(self, name: str) -> Offered:
         if name not in self._known and not self._whole:
             home = self.home(name)
-            if home in names(self._package):
+            if home in module_names(self._package):
                 self._known = dict(self._offered(import_module(f"{self._package}.{home}"))) | self._known
         return self._known[name] if name in self._known else self._all()[name]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from georecall.constructions.dense import by_signs, dense_superposition, n_levels, reach, signs, suffices
+from georecall.constructions.dense import by_signs, dense_superposition, n_levels, reach_of, signs, suffices
 from georecall.constructions.embeddings import EMBEDDINGS
 from georecall.constructions.single_hop import in_place_superposition
 from georecall.constructions.transformer.transformer import Transformer
@@ -59,7 +59,7 @@ class Dense(Experiment):
         if own:
             require_memory(24 * facts.n_facts * length, f"the {kind} embeddings of {facts.n_facts} facts")
         embeddings = cache(lambda: drawn_embeddings(facts, length, kind, seed))
-        half = facts.n_relations / 2 if kind == "plain" else reach(embeddings(), facts.n_relations) / 2
+        half = facts.n_relations / 2 if kind == "plain" else reach_of(embeddings(), facts.n_relations) / 2
         at_gate = options.get("gate", half)
         read = readouts.dense_by(kind) if own else readouts.dense_readouts
 

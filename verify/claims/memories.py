@@ -204,7 +204,7 @@ class SignCodeMemory(Experiment):
             A: facts.n_attributes,
             m: code.length,
             claims.q: names.length,
-            claims.names: names.n_distinct,
+            claims.n_names: names.n_distinct,
             words: code.n_distinct,
             D: code.nearest_squared_distance(facts.occurring()) if facts.n_attributes > 1 else 0,
             levels: code.n_levels,

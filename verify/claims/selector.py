@@ -225,7 +225,7 @@ class Disjoint(Experiment):
             N: facts.n_subjects,
             R: facts.n_relations,
             claims.M: sum(map(code_length, sizes)),
-            claims.largest: max(sizes),
+            claims.most_attributes: max(sizes),
             D: min(distances, default=0),
             gate_symbol: Fraction(at_gate),
         }

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from georecall import bounds
 from georecall.constructions.codes.code import sign_code
 from georecall.constructions.codes.nearest import nearest_squared_distances
+from georecall.constructions.sides import inverted_relations, middle_entities, parts, sides
 from georecall.constructions.transformer.arithmetic import dense
 from georecall.constructions.transformer.hop_parts import dyadic
 from georecall.constructions.transformer.layers import Attention
-from georecall.constructions.two_sided import inverted, middle_entities, parts, sides, two_sided_hops
+from georecall.constructions.two_sided import two_sided_hops
 from georecall.theory.claims import symbols as sym
 from georecall.theory.claims import two_sided as claims
 from georecall.theory.claims.claim import Claim
@@ -70,7 +71,7 @@ class TwoSided(Experiment):
             raise UsageError(str(error)) from error
         alphabet, code = letters(facts, hops, typed=typed), code_asked(facts, **options)
         gate = gate_asked(code.spread, **options)
-        rows = inverted(alphabet, lengths, balanced=balanced)
+        rows = inverted_relations(alphabet, lengths, balanced=balanced)
         no_inverse = sum(len(np.unique(facts.answers[row])) < facts.n_subjects for row in rows)
         own = {"split": options.get("split"), "stages": stages, "typed": typed, "merged": merged}
         chosen = {name: v for name, v in ({"hops": hops} | own).items() if name in self.claim.parameters}

@@ -157,7 +157,7 @@ def _answered(path: str, facts: str | None) -> Any:
 def _check_model(
     path: str, answers: str | None, facts: Any, missing: Any, given: dict[str, Any], progress: Any
 ) -> Any:
-    from georecall.constructions.files.loading import load
+    from georecall.constructions.files.loading import load_weights
     from georecall.constructions.files.reading import load_answers
     from georecall.theory.facts.fact_table import FactTable
     from georecall.verify.recall.weights import check_recall
@@ -174,7 +174,7 @@ def _check_model(
     if (answers is None) == (facts is None):
         raise UsageError("--model needs its facts: either --answers A.npy or --facts")
     with refusals():
-        file = load(path)
+        file = load_weights(path)
         asked = file.queries
         if answers is not None:
             facts = FactTable(load_answers(answers), n_attributes=file.model.d_vocab_out)

@@ -136,13 +136,13 @@ class _Weights(NamedTuple):
 
 
 def _read(model: str, answers: str, hops: int | None, thinks: bool) -> _Weights:
-    from georecall.constructions.files.loading import load
+    from georecall.constructions.files.loading import load_weights
     from georecall.constructions.files.reading import load_answers
     from georecall.theory.facts.fact_table import FactTable
     from georecall.verify.usage import UsageError
 
     with refusals():
-        stored = load(model)
+        stored = load_weights(model)
         facts = FactTable(load_answers(answers), n_attributes=stored.model.d_vocab_out)
     N, R = facts.n_subjects, facts.n_relations
     asked = stored.queries

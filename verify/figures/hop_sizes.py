@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from georecall.constructions.codes.code import code_length
-from georecall.constructions.two_sided import parts
+from georecall.constructions.sides import parts
 from georecall.theory.claims import symbols as sym
 from georecall.theory.claims import two_sided
 from georecall.theory.claims.chain_of_thought import CHAIN_OF_THOUGHT

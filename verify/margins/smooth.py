@@ -7,7 +7,7 @@ in magnitude. In rationals none of them has a value: what floats leave open stay
 
 import numpy as np
 
-from georecall.constructions.transformer.arithmetic import GELU_NEW, gelu, normalised, scaled
+from georecall.constructions.transformer.arithmetic import GELU_NEW, gelu, normalised, rescaled
 from georecall.constructions.transformer.normal import phi
 from georecall.theory.tools.arrays import Floats
 from georecall.verify.margins.balls import TINY, Ball, U, gamma, widened
@@ -18,7 +18,7 @@ _SLOPE = 1.13
 _ERROR = 16 * U  # of Phi, or of the sigmoid, and of the product with x: see `phi` and `_sigmoid`
 
 
-@scaled.register
+@rescaled.register
 def _(x: Ball, w: Ball) -> Ball:
     mid, factor = x.mid * w.mid, w.absolute
     return _rounded(mid, x.radius * factor + U * abs(mid), x.bound * factor)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from georecall.constructions.transformer.arithmetic import dense, float64
-from georecall.constructions.transformer.on_demand import OnDemand, run
+from georecall.constructions.transformer.on_demand import OnDemand, as_slice
 from georecall.constructions.transformer.parts import weight
 from georecall.theory.tools.blocks import Fold, blocks, fold
 from georecall.verify.margins.number_formats import granule
@@ -110,8 +110,8 @@ def _identical(W_U: Any, fold: Fold) -> tuple[NDArray[np.intp], NDArray[np.intp]
 def _groups(leader: NDArray[np.intp]) -> tuple[Any, list[tuple[int, Any]]]:
     """The first row of each group; and those of several rows, with all of them."""
     leaders, sizes = np.unique(leader, return_counts=True)
-    several = [(int(at), run(np.flatnonzero(leader == at))) for at in leaders[sizes > 1]]
-    return run(leaders), several
+    several = [(int(at), as_slice(np.flatnonzero(leader == at))) for at in leaders[sizes > 1]]
+    return as_slice(leaders), several
 
 
 def _split(words: NDArray[Any], leader: NDArray[np.intp], used: NDArray[np.bool_]) -> NDArray[np.intp]:

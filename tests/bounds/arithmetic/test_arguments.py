@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from georecall import bounds
-from georecall.bounds.arithmetic.arguments import rational, whole
+from georecall.bounds.arithmetic.arguments import integer, rational
 
 GOOD = {
     "counting": {"n_subjects": 4, "n_relations": 2},
@@ -128,15 +128,15 @@ def test_enclosures_carry_30_digits_unless_asked_otherwise():
 
 
 def test_numpy_numbers_and_fractions_are_numbers():
-    assert whole("n", np.int64(3), at_least=1) == 3
+    assert integer("n", np.int64(3), at_least=1) == 3
     assert rational("x", np.float64(0.25)) == Fraction(1, 4)
     assert rational("x", 0.1) == Fraction(0.1) != Fraction(1, 10)
     assert rational("x", Fraction(1, 10)) == Fraction(1, 10)
 
 
 def test_limits_belong_to_the_range_but_for_above():
-    assert whole("n", 1, at_least=1, at_most=3) == 1
-    assert whole("n", 3, at_least=1, at_most=3) == 3
+    assert integer("n", 1, at_least=1, at_most=3) == 1
+    assert integer("n", 3, at_least=1, at_most=3) == 3
     assert rational("x", 0.5, at_least=0, at_most=2) == Fraction(1, 2)
     assert rational("x", 0, at_least=0, at_most=2) == 0
     assert rational("x", 2, at_least=0, at_most=2) == 2

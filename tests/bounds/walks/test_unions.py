@@ -79,8 +79,8 @@ def test_windows_are_means_give_or_take_what_bennett_allows(P, n, low, high):
     with precision(160):
         new_low, new_high = unions._window(P, n, low, high)
         law_low, law_high = hypergeom(P, P - low, n), hypergeom(P, P - high, n)
-        bottom = math.floor(low + law_low.mean() + 1e-9) - unions.reach(law_low.var(), 120)
-        top = math.ceil(high + law_high.mean() - 1e-9) + unions.reach(law_high.var(), 120)
+        bottom = math.floor(low + law_low.mean() + 1e-9) - unions.deviation(law_low.var(), 120)
+        top = math.ceil(high + law_high.mean() - 1e-9) + unions.deviation(law_high.var(), 120)
         assert (new_low, new_high) == (max(bottom, low, n), min(top, high + n, P))
 
 
@@ -106,6 +106,6 @@ def test_what_is_reached_almost_surely_stays_so():
 
 def test_bennett_is_met():
     for variance, bits in [(1e-9, 60), (0.5, 30), (100.0, 138)]:
-        s = unions.reach(variance, bits)
+        s = unions.deviation(variance, bits)
         x = s / variance
         assert variance * ((1 + x) * math.log1p(x) - x) >= bits * math.log(2)

@@ -10,7 +10,7 @@ import pytest
 
 from georecall import block_superposition, sequential_hops
 from georecall.constructions.files import reading
-from georecall.constructions.files.loading import load
+from georecall.constructions.files.loading import load_weights
 from georecall.constructions.files.onnx import save_onnx
 from georecall.constructions.files.reading import load_answers, whole_file
 from georecall.constructions.files.safetensors import read, write
@@ -60,7 +60,7 @@ def rewritten(path: Path, tensors: dict[str, Any], **metadata: Any) -> None:
 def test_a_tensor_that_is_not_understood_is_refused_by_name(file: Path, name: str) -> None:
     rewritten(file, {name: np.zeros(3)})
     with pytest.raises(ValueError, match=r"is not understood: names are W_E, W_pos") as refused:
-        load(file)
+        load_weights(file)
     assert repr(name) in str(refused.value)
     assert str(file) in str(refused.value)
 
@@ -68,7 +68,7 @@ def test_a_tensor_that_is_not_understood_is_refused_by_name(file: Path, name: st
 def test_w_position_beside_a_missing_w_pos_is_refused(file: Path) -> None:
     rewritten(file, {"W_pos": None, "W_position": np.ones((2, 1))})
     with pytest.raises(ValueError, match="'W_position' is not understood"):
-        load(file)
+        load_weights(file)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_metadata_that_is_not_what_it_should_be_is_refused(
 ) -> None:
     rewritten(file, {}, **{name: text})
     with pytest.raises(ValueError, match=says) as refused:
-        load(file)
+        load_weights(file)
     assert str(file) in str(refused.value)
 
 
@@ -115,13 +115,13 @@ def test_blocks_are_numbered_without_gaps(file: Path) -> None:
     moved = {name.replace("blocks.0", "blocks.1"): w for name, w in weights.items()}
     rewritten(file, dict.fromkeys(weights) | moved)
     with pytest.raises(ValueError, match="a block is numbered 1, but there is no block 0"):
-        load(file)
+        load_weights(file)
 
 
 def test_what_a_file_does_not_say_is_assumed_aloud(file: Path) -> None:
-    assert load(file).assumed == {}
+    assert load_weights(file).assumed == {}
     rewritten(file, {"W_pos": None, "b_U": None}, attention=None, attn_scale=None)
-    assert load(file).assumed == {
+    assert load_weights(file).assumed == {
         "attention": "soft",
         "attn_scale": "1",
         "W_pos": "none, positions write nothing",
@@ -131,13 +131,13 @@ def test_what_a_file_does_not_say_is_assumed_aloud(file: Path) -> None:
 
 def test_a_model_without_positions_is_asked_at_any_length(file: Path) -> None:
     rewritten(file, {"W_pos": None})
-    model, prompt = load(file).model, np.zeros((1, 100), dtype=np.int64)
+    model, prompt = load_weights(file).model, np.zeros((1, 100), dtype=np.int64)
     assert model.W_pos is None
     assert np.array_equal(model.logits(prompt), model.logits(prompt, 7 * np.arange(100)))
     assert "W_pos" not in model.weights()
     again = file.with_name("again.safetensors")
     save_safetensors(model, again, FACTS.answers, queries=[])
-    assert load(again).model.W_pos is None
+    assert load_weights(again).model.W_pos is None
 
 
 def header(text: bytes, body: bytes = b"") -> bytes:
@@ -168,7 +168,7 @@ def test_a_header_that_is_not_right_is_refused(tmp_path: Path, data: bytes, says
     path = tmp_path / "m.safetensors"
     path.write_bytes(data)
     with pytest.raises(ValueError, match=says):
-        load(path)
+        load_weights(path)
 
 
 def test_two_tensors_of_one_name_are_refused(tmp_path: Path) -> None:
@@ -177,10 +177,10 @@ def test_two_tensors_of_one_name_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     path.write_bytes(header(b"{" + one + b", " + two + b"}", bytes(16)))
     with pytest.raises(ValueError, match="'b_U' stands twice"):
-        load(path)
+        load_weights(path)
 
 
-@pytest.mark.parametrize("read_it", [load, load_answers])
+@pytest.mark.parametrize("read_it", [load_weights, load_answers])
 def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path, read_it: Any) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)  # nobody ever writes
@@ -216,7 +216,7 @@ def test_a_file_is_looked_at_before_it_is_read(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(1 << 40)  # of holes
     with pytest.raises(ValueError, match=r"it has 1024\.0 GiB, more than 16\.0"):
-        load(path)
+        load_weights(path)
     with pytest.raises(ValueError, match=r"it has 1024\.0 GiB, more than 8\.0"):
         load_answers(path)
 
@@ -253,7 +253,7 @@ def test_our_own_graph_is_read_back_and_no_other(tmp_path: Path) -> None:
     for model in (block_superposition(FACTS), sequential_hops(table, hops=2)):
         path = tmp_path / "m.onnx"
         save_onnx(model, path, FACTS.answers, queries=[QUERY])
-        file = load(path)
+        file = load_weights(path)
         assert (file.queries, file.answers_sha256) == ([QUERY], answers_digest(FACTS.answers))
         assert {name: w.shape for name, w in file.model.weights().items()} == {
             name: w.shape for name, w in model.weights().items()
@@ -265,7 +265,7 @@ def test_our_own_graph_is_read_back_and_no_other(tmp_path: Path) -> None:
     next(node for node in graph.graph.node if node.op_type == "Relu").op_type = "Sigmoid"
     onnx.save(graph, path)
     with pytest.raises(ValueError, match="another graph than georecall exports"):
-        load(path)
+        load_weights(path)
     path.write_bytes(b"none")
     with pytest.raises(ValueError, match="it is no ONNX file"):
-        load(path)
+        load_weights(path)

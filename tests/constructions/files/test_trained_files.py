@@ -9,7 +9,7 @@ import pytest
 from reference import trained_model
 
 from georecall import Attention
-from georecall.constructions.files.loading import load
+from georecall.constructions.files.loading import load_weights
 from georecall.constructions.files.onnx import onnx_graph, save_onnx
 from georecall.constructions.files.safetensors import read, write
 from georecall.constructions.files.weights import save_safetensors, tensors
@@ -35,7 +35,7 @@ def asked(model):
 def test_a_trained_model_comes_back_as_it_went(shape, tmp_path):
     model, path = trained_model(1, **shape), tmp_path / "m.safetensors"
     save_safetensors(model, path, ANSWERS, queries=[])
-    file = load(path)
+    file = load_weights(path)
     assert {name: w.tolist() for name, w in file.model.weights().items()} == {
         name: np.asarray(w).tolist() for name, w in model.weights().items()
     }
@@ -60,7 +60,7 @@ def test_a_graph_of_a_trained_model_is_read_back(tmp_path):
     for shape in SHAPES[::5]:
         model, path = trained_model(3, **shape), tmp_path / "m.onnx"
         save_onnx(model, path, ANSWERS, queries=[])
-        again = load(path).model
+        again = load_weights(path).model
         assert np.array_equal(again.logits(*asked(model)), model.logits(*asked(model)))
     with pytest.raises(ValueError, match="float32 would round"):
         onnx_graph(model, dtype="float32")
@@ -119,17 +119,17 @@ def rewritten(tmp_path):
 )
 def test_what_does_not_go_together_is_refused(rewritten, out, metadata, says):
     with pytest.raises(ValueError, match=says):
-        load(rewritten(out, **metadata))
+        load_weights(rewritten(out, **metadata))
 
 
 def test_what_a_file_of_a_trained_model_does_not_say_is_assumed_aloud(rewritten):
-    file = load(rewritten(eps=None, norm_position=None, activation=None))
+    file = load_weights(rewritten(eps=None, norm_position=None, activation=None))
     assert file.assumed == {"activation": "relu", "eps": "1e-05", "norm_position": "pre"}
 
 
 def test_folded_norms_have_no_weights_and_are_everywhere(rewritten):
     norms = ["blocks.0.ln", "blocks.1.ln", "ln_final"]
-    model = load(rewritten(norms, norm="LNPre")).model
+    model = load_weights(rewritten(norms, norm="LNPre")).model
     whole = trained_model(5)
     plain = Norm(np.ones(6), np.zeros(6), 1e-3)
     blocks = tuple(replace(block, ln1=plain, ln2=plain) for block in whole.blocks)
@@ -138,7 +138,7 @@ def test_folded_norms_have_no_weights_and_are_everywhere(rewritten):
 
 
 def test_biases_that_a_file_lacks_are_none(rewritten):
-    model = load(rewritten(["blocks.0.attn.b_Q", "blocks.1.attn.b_"])).model
+    model = load_weights(rewritten(["blocks.0.attn.b_Q", "blocks.1.attn.b_"])).model
     assert not np.any(model.blocks[0].attention.b_Q)
     assert np.any(model.blocks[0].attention.b_K)
     assert type(model.blocks[1].attention) is Attention

@@ -17,7 +17,7 @@ from safetensors.numpy import save_file
 
 from georecall import block_superposition, in_place_superposition
 from georecall.constructions import CONSTRUCTIONS
-from georecall.constructions.files.loading import load, load_safetensors
+from georecall.constructions.files.loading import load_safetensors, load_weights
 from georecall.constructions.files.reading import load_answers
 from georecall.constructions.files.safetensors import DTYPES, decoded, encoded
 from georecall.constructions.files.weights import save_safetensors, tensors
@@ -224,7 +224,7 @@ def test_a_damaged_file_is_read_or_refused_and_nothing_else(
         text = json.dumps(header).encode()
         raw = bytearray(len(text).to_bytes(8, "little") + text + raw[8 + length :])
     path.write_bytes(raw)
-    for read in (load_safetensors, load):
+    for read in (load_safetensors, load_weights):
         try:
             read(path)
         except ValueError as error:

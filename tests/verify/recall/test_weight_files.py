@@ -15,7 +15,7 @@ from scipy.special import erf
 
 from georecall import block_superposition, chain_of_thought, in_place_superposition
 from georecall.constructions.files import loading
-from georecall.constructions.files.loading import load
+from georecall.constructions.files.loading import load_weights
 from georecall.constructions.files.safetensors import write
 from georecall.constructions.files.weights import description, tensors
 from georecall.constructions.transformer.layers import Norm
@@ -222,7 +222,7 @@ def study(originals, folder, count, seed=0):
         weights, metadata, how = altered(rng, weights, metadata)
         write(path, weights, "float64", metadata)
         try:
-            file = load(path)
+            file = load_weights(path)
             status = check_recall(file.model, FACTS, asked=file.queries, typed=file.typed).status
         except ValueError:
             status = "refused"

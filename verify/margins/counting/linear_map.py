@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
 from georecall.constructions.transformer.arithmetic import dense
-from georecall.constructions.transformer.on_demand import run
+from georecall.constructions.transformer.on_demand import as_slice
 from georecall.theory.tools.arrays import Floats
 
 Integers = NDArray[np.signedinteger]
@@ -60,7 +60,7 @@ class LinearMap:
             at = columns.indptr[there] + term
             factors = entries[at]
             ones = bool((factors == 1).all())
-            terms.append((run(columns.indices[at]), run(there), None if ones else factors))
+            terms.append((as_slice(columns.indices[at]), as_slice(there), None if ones else factors))
         return cls(terms, None, n_out, reach)
 
     def restricted(self, rows: NDArray[np.intp]) -> "LinearMap":
@@ -73,7 +73,7 @@ class LinearMap:
             there = np.flatnonzero(np.append(rows, -1)[places] == indices(source))
             if len(there):
                 chosen = None if factors is None else factors[there]
-                terms.append((run(places[there]), run(indices(target)[there]), chosen))
+                terms.append((as_slice(places[there]), as_slice(indices(target)[there]), chosen))
         return LinearMap(terms, None, self.n_out, self.reach)
 
     def applied(self, x: Integers, kind: Any) -> Integers:

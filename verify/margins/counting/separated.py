@@ -27,7 +27,7 @@ from scipy.sparse import issparse
 
 from georecall.constructions.transformer.arithmetic import dense, float64, stored
 from georecall.constructions.transformer.layers import Attention
-from georecall.constructions.transformer.on_demand import OnDemand, run
+from georecall.constructions.transformer.on_demand import OnDemand, as_slice
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.tools.arrays import Floats
 from georecall.verify.margins.counting.linear_map import (
@@ -76,7 +76,7 @@ class Separated:
     def changed(self) -> list[tuple[Any, LinearMap]]:
         """For each relation the neurons that it shifts otherwise, and what of O reads them."""
         others = [np.flatnonzero(shift != self.common) for shift in self.shifts]
-        return [(run(there), self.read.restricted(there)) for there in others]
+        return [(as_slice(there), self.read.restricted(there)) for there in others]
 
     @classmethod
     def of(cls, model: Transformer, n_subjects: int, gather: Any) -> "Separated | None":
@@ -144,7 +144,7 @@ class Separated:
         if isinstance(W_E, OnDemand):
             found: Integers = W_E.columns(slice(start, stop), self.rows)
             return found
-        block = np.asarray(W_E[start:stop], dtype=np.float64)[:, run(self.rows)] * 2.0**-self.step_in
+        block = np.asarray(W_E[start:stop], dtype=np.float64)[:, as_slice(self.rows)] * 2.0**-self.step_in
         size = max(float(block.max(initial=0)), -float(block.min(initial=0)))
         return np.ascontiguousarray(block.astype(_kind(size)).T)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from georecall.constructions.files.loading import load, load_safetensors
+from georecall.constructions.files.loading import load_safetensors, load_weights
 from georecall.constructions.files.reading import load_answers
 
 
@@ -198,6 +198,6 @@ def test_the_loaders_raise_only_what_they_say(folder, exported, damaged, data):
             damaged(exported[0]) | odd_headers(exported[0]) | damaged(exported[1]) | odd_arrays(damaged)
         )
     )
-    for read in (load_safetensors, load, load_answers):
+    for read in (load_safetensors, load_weights, load_answers):
         refused = refusal(read, path)
         assert refused is None or str(path) in refused
