@@ -4,10 +4,12 @@ Every check loads this module and few ask for workers: what these need is import
 """
 
 import logging
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Executor, Future, wait
 from contextlib import contextmanager
-from typing import TypeVar
+from itertools import starmap
+from typing import Any, TypeVar
 
 from georecall.verify.usage import Option, UsageError
 
@@ -86,6 +88,54 @@ def n_workers(executor: Executor) -> int:
     if client is not None:
         return max(1, sum(int(threads) for threads in client.nthreads().values()))
     return int(getattr(executor, "_max_workers", 1))
+
+
+def in_order(
+    executor: Executor,
+    function: Callable[..., Result],
+    calls: Iterable[tuple[Any, ...]],
+    what: str | None = None,
+    *,
+    ahead: int | None = None,
+) -> Iterator[Result]:
+    """What a function gives for each of several arguments, in their order, begun a little ahead.
+
+    Args:
+        executor: whose workers call it.
+        function: picklable, where the workers are other processes.
+        calls: the arguments of each.
+        what: a call, in a word; None for threads of this process, whose errors are its own.
+        ahead: how many are begun before the first is there; default twice as many as there are workers.
+
+    Raises:
+        ChildProcessError: as of `awaited`.
+    """
+    waiting, running, begun = iter(calls), deque[Future[Result]](), False
+    most = 2 * n_workers(executor) if ahead is None else ahead
+    try:
+        while True:
+            while len(running) < most and (call := next(waiting, None)) is not None:
+                running.append(executor.submit(function, *call))
+            if not running:
+                return
+            yield running[0].result() if what is None else awaited(running[0], executor, what, begun=begun)
+            running.popleft()
+            if not begun and ahead is None:
+                most = 2 * n_workers(executor)  # some may have come meanwhile
+            begun = True
+    finally:
+        for future in running:
+            future.cancel()
+
+
+def each(
+    executor: Executor | None, function: Callable[..., Result], calls: Iterable[tuple[Any, ...]], what: str
+) -> Iterator[Result]:
+    """As `in_order`, all begun at once; without an executor this process does the work, call by call."""
+    if executor is None:
+        return starmap(function, calls)
+    several = list(calls)
+    return in_order(executor, function, several, what, ahead=len(several))
 
 
 def awaited(future: "Future[Result]", executor: Executor, what: str, *, begun: bool = True) -> Result:

@@ -129,7 +129,7 @@ def _all_have_a_neighbour(columns: Columns, n: int, spans: Spans, counts: Number
         predicted = low[: block.stop - block.start] ^ high
         return bool(np.array_equal(_keys(columns, block, spans), predicted))
 
-    return bool(fold("linear", n, _STREAM, step, True))
+    return bool(fold("linear", n, _STREAM, step, True, lambda ours, theirs: ours and theirs))
 
 
 def _made_of(basis: list[int], wanted: int) -> int | None:

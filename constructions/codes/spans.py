@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from georecall.theory.tools.arrays import Numbers
-from georecall.theory.tools.blocks import Fold, blocks, fold
+from georecall.theory.tools.blocks import Fold, fold
 
 # Some words of a codebook, by number, coordinates first: shape (m, how many). A codebook of 2^26 words is
 # never held: it is a function.
@@ -48,14 +48,18 @@ class Spans:
             used = used | np.bitwise_or.reduce(words - first, axis=1).astype(np.int64)
             return [np.minimum(low, words.min(axis=1)), np.maximum(high, words.max(axis=1)), used]
 
+        def merge(ours: list[Any], theirs: list[Any]) -> list[Any]:
+            (low, high, used), others = np.asarray(ours), np.asarray(theirs)
+            return [np.minimum(low, others[0]), np.maximum(high, others[1]), used | others[2]]
+
         start = first[:, 0].astype(np.int64)  # bits of differences that wrap around keep their lowest
-        spanned = fold("spans", n, _STREAM, step, [start, start, np.zeros(m, dtype=np.int64)])
+        spanned = fold("spans", n, _STREAM, step, [start, start, np.zeros(m, dtype=np.int64)], merge)
         low, high, used = (np.asarray(numbers, dtype=np.int64) for numbers in spanned)
         widths = (int(h) - int(lo) for h, lo in zip(high, low, strict=True))
         if sum(int(c) * w * w for c, w in zip(counts, widths, strict=True)) > LARGEST_SQUARED_DISTANCE:
             raise ValueError("words whose squared distance may pass 2^52 are not supported")
         shift = np.array([(int(b) & -int(b)).bit_length() - 1 if b else 0 for b in used])
-        return cls(low, high, shift, _least_steps(columns, n, low, high, shift))
+        return cls(low, high, shift, _least_steps(columns, n, low, high, shift, fold))
 
     @property
     def top(self) -> Numbers:
@@ -81,16 +85,29 @@ class Spans:
         return int(self.squares(counts).min()) if self.step.any() else 0
 
 
-def _least_steps(columns: Columns, n: int, low: Numbers, high: Numbers, shift: Numbers) -> Numbers:
+def _least_steps(
+    columns: Columns, n: int, low: Numbers, high: Numbers, shift: Numbers, fold: Fold
+) -> Numbers:
     """The least positive difference of two digits of each coordinate."""
     top = (high - low) >> shift
-    step = (top > 0).astype(np.int64)  # right where there are two digits; 1 is a lower bound elsewhere
+    least = (top > 0).astype(np.int64)  # right where there are two digits; 1 is a lower bound elsewhere
     wide = np.flatnonzero((top > 1) & (top < 1 << 16))
-    seen = {int(j): np.zeros(int(top[j]) + 1, dtype=bool) for j in wide}
-    for block in blocks(n, _STREAM) if len(wide) else ():
-        words = columns(block)
-        for j, there in seen.items():
-            there[(words[j].astype(np.int64) - low[j]) >> shift[j]] = True
-    for j, there in seen.items():
-        step[j] = np.diff(np.flatnonzero(there)).min()
-    return step
+    if not len(wide):
+        return least
+
+    def step(seen: list[Any], block: slice) -> list[Any]:
+        words, after = columns(block)[wide], []
+        for j, word, digits in zip(wide, words, seen, strict=True):
+            there = np.unpackbits(np.asarray(digits, dtype=np.uint8))
+            there[(word.astype(np.int64) - low[j]) >> shift[j]] = 1
+            after.append(np.packbits(there))
+        return after
+
+    def merge(ours: list[Any], theirs: list[Any]) -> list[Any]:
+        pairs = zip(ours, theirs, strict=True)
+        return [np.asarray(a, dtype=np.uint8) | np.asarray(b, dtype=np.uint8) for a, b in pairs]
+
+    none = [np.zeros(int(top[j]) // 8 + 1, dtype=np.uint8) for j in wide]  # a bit for each digit
+    for j, digits in zip(wide, fold("digits", n, _STREAM, step, none, merge), strict=True):
+        least[j] = np.diff(np.flatnonzero(np.unpackbits(np.asarray(digits, dtype=np.uint8)))).min()
+    return least

@@ -40,6 +40,10 @@ class OnDemand:
         """
         raise NotImplementedError
 
+    def alike(self) -> NDArray[np.intp]:
+        """For each row a number; rows of the same number are one, whatever is asked of them."""
+        return np.arange(self.shape[0])
+
 
 class BlockEmbedding(OnDemand):
     """C1's W_E: v(pi_1(s)), ..., v(pi_R(s)) on the blocks of subject s; then the relations' embeddings.
@@ -115,6 +119,10 @@ class BlockUnembedding(OnDemand):
         there = np.flatnonzero(which >= 0)
         found[as_slice(there)] = words[which[there]]
         return found
+
+    def alike(self) -> NDArray[np.intp]:
+        """The coordinate of the word that stands in each row."""
+        return self.coordinate
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return self.columns(slice(0, self.shape[1])).astype(dtype or np.float64)

@@ -18,7 +18,7 @@ def blocks(n: int, size: int) -> Iterator[slice]:
 
 
 # Who goes through blocks of many numbers, and knows by name how far it was: see `fold`.
-Fold = Callable[[str, int, int, Callable[[Any, slice], Any], Any], Any]
+Fold = Callable[[str, int, int, Callable[[Any, slice], Any], Any, Callable[[Any, Any], Any]], Any]
 
 
 def fold(
@@ -27,6 +27,7 @@ def fold(
     size: int,
     step: Callable[[State, slice], State],
     state: State,
+    merge: Callable[[State, State], State],  # noqa: ARG001 (for those who let several go)
 ) -> State:
     """The state after steps through all of 0..n - 1, block by block; one that JSON and NumPy can hold.
 
@@ -35,10 +36,12 @@ def fold(
         n: how many numbers.
         size: of a block.
         step: the state after one more block.
-        state: the first.
+        state: the first; it stays as it is.
+        merge: the state after two ranges, each gone through from the first state, the earlier one first.
 
     Example:
-        >>> fold("sum", 5, 2, lambda total, block: total + sum(range(block.start, block.stop)), 0)
+        >>> from operator import add
+        >>> fold("sum", 5, 2, lambda total, block: total + sum(range(block.start, block.stop)), 0, add)
         10
     """
     for block in blocks(n, size):

@@ -1,12 +1,21 @@
 """`georecall learn`: train a model and look for the structure that C9 predicts."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from georecall.verify.cli.options import answering, count, input_errors
+from georecall.verify.cli.options import SCHEDULER, answering, count, input_errors
 from georecall.verify.cli.training_options import asked, training_options
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from georecall.constructions.training.recipe import Recipe
+    from georecall.constructions.transformer.transformer import Transformer
+    from georecall.theory.facts.fact_table import FactTable
+    from georecall.theory.tools.progress import Progress
 
 
 def _show(whole: dict[str, Any]) -> None:
@@ -43,10 +52,18 @@ def _show(whole: dict[str, Any]) -> None:
 @click.command(name="learn")
 @training_options
 @count("--seeds", "Runs, at the seeds from --seed on; default 1, of a preset 3.")
+@count("--workers", "Processes that share several runs; default this one.")
+@SCHEDULER
 @click.option("--out", metavar="FILE.safetensors", help="Where the weights go; answers go beside them.")
 @answering(_show)
 def command(
-    seed: int, seeds: int | None, checkpoint: str | None, out: str | None, **training: Any
+    seed: int,
+    seeds: int | None,
+    workers: int | None,
+    scheduler: str | None,
+    checkpoint: str | None,
+    out: str | None,
+    **training: Any,
 ) -> dict[str, Any]:
     """Train on a table of facts; measure recall, superposition, selection and transfer (extra `learn`).
 
@@ -57,7 +74,7 @@ def command(
     Ctrl-C keeps the checkpoint; the same command goes on from there.
     """  # noqa: D301 (click wants the backspace)
     from georecall.verify.cli.output import progress_bar
-    from georecall.verify.learned.run import PRESETS, train_and_measure
+    from georecall.verify.learned.run import PRESETS
 
     preset = training["preset"]
     n = seeds if seeds is not None else PRESETS[preset].seeds if preset else 1
@@ -65,6 +82,8 @@ def command(
         raise click.UsageError(f"--seeds must be at least 1, got {n}")
     if n > 1 and (checkpoint is not None or out is not None):
         raise click.UsageError("--checkpoint and --out are of one run: add --seeds 1")
+    if n == 1 and (workers is not None or scheduler is not None):
+        raise click.UsageError("--workers and --scheduler share several runs: one alone is not divided")
     if out is not None and Path(out).suffix != ".safetensors":
         raise click.UsageError(f"--out must end in .safetensors, got {out}")
     if out is not None and not Path(out).parent.is_dir():  # said before the training, not after
@@ -72,19 +91,18 @@ def command(
     runs = []
     with input_errors(), progress_bar("training") as progress:
         from georecall.verify.cli.forecast import of_training, tell
+        from georecall.verify.executors import working
 
-        for i in range(n):
-            table, recipe = asked(seed + i, **training)
-            if i == 0:
-                tell(n * of_training(recipe, table.n_subjects, table.n_relations, table.n_attributes))
-
-            def report(done: int, total: int, i: int = i) -> None:
-                progress(i * total + done, n * total)
-
-            model, found = train_and_measure(table, recipe, checkpoint=checkpoint, progress=report)
-            runs.append(found)
-            if out is not None:
-                _save(model, table, recipe.described(), out)
+        settings = [asked(seed + i, **training) for i in range(n)]
+        table, recipe = settings[-1]
+        if scheduler is None:
+            one = of_training(recipe, table.n_subjects, table.n_relations, table.n_attributes)
+            tell(n * one, min(workers or 1, n))
+        with working(workers, scheduler) as executor:
+            for model, found in _runs(settings, checkpoint, executor, progress):
+                runs.append(found)
+                if out is not None:
+                    _save(model, table, recipe.described(), out)
     described = {
         "subjects": table.n_subjects,
         "relations": table.n_relations,
@@ -92,6 +110,31 @@ def command(
         **({"filled_cells": table.n_filled} if table.n_filled else {}),
     }
     return {"facts": described, "recipe": recipe.described() | {"seed": seed}, "runs": runs, "out": out}
+
+
+def _runs(
+    settings: "list[tuple[FactTable, Recipe]]",
+    checkpoint: str | None,
+    executor: "Executor | None",
+    progress: "Progress",
+) -> "Iterator[tuple[Transformer, dict[str, Any]]]":
+    """Model and measures of every run; here one after the other, or by workers."""
+    from georecall.constructions.training.loop import libraries
+    from georecall.verify.executors import each
+    from georecall.verify.learned.run import train_and_measure
+
+    libraries()
+    if executor is not None:
+        for done, found in enumerate(each(executor, train_and_measure, settings, "run"), start=1):
+            progress(done, len(settings))
+            yield found
+        return
+    for i, (table, recipe) in enumerate(settings):
+
+        def report(done: int, total: int, i: int = i) -> None:
+            progress(i * total + done, len(settings) * total)
+
+        yield train_and_measure(table, recipe, checkpoint=checkpoint, progress=report)
 
 
 def _save(model: Any, facts: Any, recipe: dict[str, Any], out: str) -> None:

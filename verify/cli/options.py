@@ -114,6 +114,9 @@ MISSING = click.option(
     help="Fill missing cells with the attribute 'unknown'; a verdict counts them.",
 )
 SEED = count("--seed", "Seed of the random draws.", default=0, show_default=True)
+SCHEDULER = click.option(
+    "--scheduler", metavar="ADDRESS", help="Let the Dask cluster at this address do it instead."
+)
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 facts_options = together(

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from georecall.verify.cli.complete import Word
-from georecall.verify.cli.options import SEED, answering, count, counts, input_errors, refusals, store_errors
+from georecall.verify.cli.options import (
+    SCHEDULER,
+    SEED,
+    answering,
+    count,
+    counts,
+    input_errors,
+    refusals,
+    store_errors,
+)
 from georecall.verify.cli.training_options import KIND
 
 if TYPE_CHECKING:
@@ -42,7 +51,7 @@ def sweeping(
         )
         @click.option("--out", required=True, metavar="FILE.sqlite", help="Results file; made, or continued.")
         @count("--workers", "Processes to use.", default=1, show_default=True)
-        @click.option("--scheduler", metavar="ADDRESS", help="Use the Dask cluster at this address instead.")
+        @SCHEDULER
         @click.option("--rows", metavar="FILE.csv", help="Also write all rows of the file, without timings.")
         @answering(_show)
         @wraps(cells_of)

@@ -140,19 +140,29 @@ class Codebook:
 
 
 def _nearest_word(b_U: Any, read: Unembedding, weights: NDArray[np.int64], fold: Fold) -> bool:
-    """Whether biases are const - <c_a, c_a>_k / 2 exactly."""
+    """Whether biases are const - <c_a, c_a>_k / 2 exactly; of words whose squares come to less than 2^50."""
+    kind: Any = np.float32 if read.largest**2 * int(weights.sum()) < 1 << 24 else np.float64
+    factors = weights.astype(kind)
 
     def step(first: Any, block: slice) -> Any:
         if first is False:
             return False
-        words = read.columns(block).astype(np.float64)
-        norms = (weights.astype(np.float64) @ (words * words)).astype(np.int64)  # below 2^50
-        found = _constant(np.asarray(b_U[block], dtype=np.float64), norms, 2 * read.step - 1)
+        words = read.columns(block).astype(kind)
+        words *= words
+        norms = (factors @ words).astype(np.int64)
+        biases = np.asarray(b_U[block], dtype=np.float64)
+        biases = biases[:1] if biases.strides == (0,) else biases  # one number, repeated
+        found = _constant(biases, norms, 2 * read.step - 1)
         if found is None or (first is not None and not _equal(first, found)):
             return False
         return first or found
 
-    return fold("biases", read.n_words, _BLOCK, step, None) is not False
+    def merge(ours: Any, theirs: Any) -> Any:
+        if ours is None or theirs is None:
+            return ours or theirs
+        return ours if ours is not False and theirs is not False and _equal(ours, theirs) else False
+
+    return fold("biases", read.n_words, _BLOCK, step, None, merge) is not False
 
 
 def _constant(biases: Floats, norms: NDArray[np.int64], step: int) -> tuple[int, int] | None:

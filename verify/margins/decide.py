@@ -61,7 +61,7 @@ def decide_recall(
                     facts,
                     begun=started,
                     keep=keeper.keep,
-                    fold=keeper.fold,
+                    gone=keeper.gone,
                     progress=progress,
                     elsewhere=elsewhere,
                 )

@@ -18,7 +18,7 @@ from georecall.theory.tools.blocks import Fold, blocks, fold
 from georecall.verify.margins.number_formats import granule
 
 _DIGITS = 24  # of the entries of C: products of two and sums of many are then exact
-_BLOCK = 1 << 21  # entries of W_U looked at together
+_BLOCK = 1 << 20  # entries of W_U looked at together: twice as many no longer fit the cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,29 +82,48 @@ class Unembedding:
 def _identical(W_U: Any, fold: Fold) -> tuple[NDArray[np.intp], NDArray[np.intp], float]:
     """For each row its group, -1 where it is all zero; for each group its first row; the largest magnitude.
 
-    Rows that agree on some columns may differ on later ones: groups are split until all have been seen.
+    Rows that agree on some columns may differ on later ones: groups are split until all have been seen. Of
+    rows that are computed as one, one is looked at.
     """
-    rows = np.arange(W_U.shape[0])
-    groups: list[Any] = []  # of the leaders seen last
+    alike = W_U.alike() if isinstance(W_U, OnDemand) else np.arange(W_U.shape[0])
+    _, looked_at, of = np.unique(alike, return_index=True, return_inverse=True)
+    order = np.argsort(looked_at)
+    place, looked_at, of = np.argsort(order), looked_at[order], of.reshape(-1)
+    rows = np.arange(len(looked_at))
+    last: list[Any] = [[None, None, None]]  # the leaders seen last, and their groups
 
     def step(state: list[Any], block: slice) -> list[Any]:
-        leader, used, most = np.asarray(state[0], dtype=np.intp), np.asarray(state[1], dtype=bool), state[2]
-        if not groups or not np.array_equal(groups[0], leader):
-            groups[:] = [leader, *_groups(leader)]
-        words = _columns(W_U, block, rows)
+        leader, used, most = *_typed(state), state[2]
+        groups = last[0]
+        if groups[0] is None or not np.array_equal(groups[0], leader):
+            groups = last[0] = [leader, *_groups(leader)]
+        words = _columns(W_U, block, looked_at)
         if not all((words[members] == words[at]).all() for at, members in groups[2]):
             leader = _split(words, leader, used)
-            groups[:] = [leader, *_groups(leader)]
-        used[groups[1]] |= words[groups[1]].any(axis=1)
-        return [leader, used, max(most, float(words.max(initial=0)), -float(words.min(initial=0)))]
+            groups = last[0] = [leader, *_groups(leader)]
+        low, high = words.min(axis=1, initial=0), words.max(axis=1, initial=0)
+        used[groups[1]] |= ((low < 0) | (high > 0))[groups[1]]
+        return [leader, used, max(most, float(high.max(initial=0)), -float(low.min(initial=0)))]
+
+    def merge(ours: list[Any], theirs: list[Any]) -> list[Any]:
+        (leader, used), (other, seen) = _typed(ours), _typed(theirs)
+        both, first, group = np.unique(leader * len(rows) + other, return_index=True, return_inverse=True)
+        there = np.zeros(len(rows), dtype=bool)
+        there[first] = used[both // len(rows)] | seen[both % len(rows)]
+        return [first[group.reshape(-1)], there, max(ours[2], theirs[2])]
 
     start: list[Any] = [np.zeros(len(rows), dtype=np.intp), np.zeros(len(rows), dtype=bool), 0.0]
-    leader, used, most = fold("rows", W_U.shape[1], _BLOCK // max(1, len(rows)), step, start)
-    leader = np.asarray(leader, dtype=np.intp)
-    first = np.flatnonzero(np.asarray(used, dtype=bool) & (leader == rows))
+    found = fold("rows", W_U.shape[1], _BLOCK // max(1, len(rows)), step, start, merge)
+    (leader, used), most = _typed(found), found[2]
+    first = np.flatnonzero(used & (leader == rows))
     group = np.full(len(rows), -1)
     group[first] = np.arange(len(first))
-    return group[leader], first, float(most)
+    return group[leader][place[of]], looked_at[first], float(most)
+
+
+def _typed(state: list[Any]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Leaders and which of them are used, of a state or its JSON; the second is a copy."""
+    return np.asarray(state[0], dtype=np.intp), np.array(state[1], dtype=bool)
 
 
 def _groups(leader: NDArray[np.intp]) -> tuple[Any, list[tuple[int, Any]]]:

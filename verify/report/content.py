@@ -1,9 +1,12 @@
 """What a report says: everything measured, nothing typeset."""
 
 import time
+from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from georecall.bounds import BOUNDS
 from georecall.constructions import CONSTRUCTIONS
@@ -11,6 +14,7 @@ from georecall.theory.claims import CLAIMS
 from georecall.theory.lemmas import LEMMAS
 from georecall.theory.lemmas.identity import Identity
 from georecall.theory.tools.progress import Progress
+from georecall.verify.executors import each
 from georecall.verify.figures import FIGURES
 from georecall.verify.report.checks import CheckedClaim, check_claim
 from georecall.verify.report.commands import command
@@ -64,7 +68,7 @@ def gather(
     results: Path | None = None,
     hops: Path | None = None,
     learned: Path | None = None,
-    workers: int = 1,
+    executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> Content:
     """Checks every claim, sweeps what the figures need, and collects the rest.
@@ -76,12 +80,13 @@ def gather(
         results: a results file of `georecall sweep capacity`, in place of a sweep.
         hops: one of `georecall sweep hops`.
         learned: one of `georecall sweep learned`; training is not swept here, and without it not drawn.
-        workers: processes for the sweeps.
+        executor: whose workers do all but draw, for example processes; the content is the same.
         progress: called with the number of steps done and of all steps.
 
     Raises:
         StoreError: a results file cannot be read or written.
         SweepError: a cell could not be measured.
+        ChildProcessError: the executor lost its workers.
     """
     start = time.perf_counter()
     files = {"capacity": results, "hops": hops}
@@ -89,10 +94,18 @@ def gather(
     for path in filter(None, (*files.values(), learned)):
         Store(path, must_exist=True).close()  # refused before hours of work, not after
     n_cells = sum(len(set(presets[kind])) for kind, given in files.items() if given is None)
-    n_rows = len(CLAIMS) + len(LEMMAS) + len(BOUNDS) + len(CONSTRUCTIONS) + 1 + len(FIGURES)
-    steps = _Steps(n_cells + n_rows, progress)
+    facts = common_table(seed)
+    rows: dict[str, list[Callable[[], Any]]] = {
+        "claims": [partial(check_claim, name, preset=preset, seed=seed) for name in CLAIMS],
+        "lemmas": [partial(lemma_row, name) for name in LEMMAS],
+        "identities": [identities],
+        "bounds": [partial(bound_row, name) for name in BOUNDS],
+        "constructions": [partial(construction_row, name, facts) for name in CONSTRUCTIONS],
+    }
+    steps = _Steps(n_cells + sum(map(len, rows.values())) + len(FIGURES), progress)
 
-    claims = tuple(steps.after(check_claim(name, preset=preset, seed=seed)) for name in CLAIMS)
+    made = each(executor, _row, ((row,) for several in rows.values() for row in several), "row")
+    found = {kind: tuple(steps.after(next(made)) for _ in several) for kind, several in rows.items()}
     sources = {}
     for kind, given in files.items():
         if given is not None:
@@ -103,18 +116,13 @@ def gather(
             sweep(
                 presets[kind],
                 store,
-                workers=workers,
+                executor=executor,
                 progress=steps.counted_from(steps.done),
             )
         again = command("sweep", kind, preset=preset, seed=seed, out=path.name)
         sources[kind] = Results(path, path.name, again)
     if learned is not None:
         sources["learned"] = Results(learned, learned.name, None)
-    facts = common_table(seed)
-    lemmas = tuple(steps.after(lemma_row(name)) for name in LEMMAS)
-    proved = tuple(steps.after(identities()))
-    evaluated = tuple(steps.after(bound_row(name)) for name in BOUNDS)
-    built = tuple(steps.after(construction_row(name, facts)) for name in CONSTRUCTIONS)
     figures = tuple(draw_all(sources))
     steps.to(steps.total)
     again = command(
@@ -129,15 +137,20 @@ def gather(
     return Content(
         preset,
         seed,
-        claims,
+        found["claims"],
         figures,
-        lemmas,
-        proved,
-        evaluated,
-        built,
+        found["lemmas"],
+        tuple(found["identities"][0]),
+        found["bounds"],
+        found["constructions"],
         again,
         time.perf_counter() - start,
     )
+
+
+def _row(make: Callable[[], _Value]) -> _Value:
+    """What a worker does."""
+    return make()
 
 
 class _Steps:

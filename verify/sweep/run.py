@@ -11,7 +11,7 @@ import pandas as pd
 
 from georecall.theory.tools.processes import processes
 from georecall.theory.tools.progress import Progress, watched
-from georecall.verify.executors import LOOK, awaited, deserted
+from georecall.verify.executors import LOOK, awaited, deserted, n_workers
 from georecall.verify.sweep.cell import Cell
 from georecall.verify.sweep.cells import Result, measure
 from georecall.verify.sweep.store import Store
@@ -95,7 +95,7 @@ def _outcomes(
         waiting = iter(missing)
         running: dict[Future[tuple[Result | str, float]], Cell] = {}
         begun = False
-        width = _AHEAD * max(workers, os.cpu_count() or 1)
+        width = _AHEAD * max(n_workers(pool), os.cpu_count() or 1)
         try:
             while True:
                 for cell in waiting:

@@ -130,3 +130,17 @@ def test_the_map_is_drawn_from_a_small_sweep(tmp_path, capsys):
     capsys.readouterr()
     line = refused(capsys, "plot", "dimensions", str(out), "--out", str(figure))
     assert "no learned-dimension cells" in line
+
+
+@pytest.mark.slow
+def test_several_runs_are_the_same_whoever_trains(capsys):
+    several = ["learn", *SMALL, "--seeds", "2", "--json"]
+    assert run(several) == 0
+    here = capsys.readouterr().out
+    assert run([*several, "--workers", "2"]) == 0
+    assert capsys.readouterr().out == here
+
+
+def test_one_run_is_not_shared(capsys):
+    for by in (["--workers", "2"], ["--scheduler", "tcp://127.0.0.1:1"]):
+        assert "one alone is not divided" in refused(capsys, "learn", *SMALL, *by)

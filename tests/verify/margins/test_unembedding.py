@@ -1,12 +1,16 @@
 """Rows of W_U that are identical are put together, however few columns are looked at together."""
 
+from functools import reduce
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from georecall import Code
+from georecall.constructions.codes.code import sign_code
 from georecall.constructions.transformer.on_demand import BlockUnembedding as OnDemand
+from georecall.theory.tools.blocks import blocks
 from georecall.verify.margins import unembedding
 from georecall.verify.margins.unembedding import Unembedding
 
@@ -47,12 +51,19 @@ def test_nothing_is_lost_at_any_block_size(pieces, n_words, columns):
     W_U = np.array([factor * (place + 1.0) * (a <= place) * (place < b) for a, b, factor in pieces])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(unembedding, "_BLOCK", columns * len(W_U))
-        read = Unembedding.of(W_U)
-    if read is None:
-        assert not W_U.any()
-        return
-    np.testing.assert_array_equal(restored(read), W_U)
-    assert read.length == len(np.unique(W_U[W_U.any(axis=1)], axis=0))
+        several = Unembedding.of(W_U), Unembedding.of(W_U, apart)
+    for read in several:
+        if read is None:
+            assert not W_U.any()
+            continue
+        np.testing.assert_array_equal(restored(read), W_U)
+        assert read.length == len(np.unique(W_U[W_U.any(axis=1)], axis=0))
+
+
+def apart(_, n, size, step, state, merge):
+    """Every block from the first state, put together from the last one on."""
+    found = [step(state, block) for block in blocks(n, size)]
+    return reduce(lambda later, earlier: merge(earlier, later), reversed(found))
 
 
 def test_entries_are_stored_in_integers_that_hold_them():
@@ -61,6 +72,14 @@ def test_entries_are_stored_in_integers_that_hold_them():
         W_U = np.array([[1.0, most], [most, 3.0]])
         np.testing.assert_array_equal(restored(Unembedding.of(W_U)), W_U)
         assert Unembedding.of(W_U).largest == abs(most)
+
+
+def test_rows_on_demand_that_are_called_alike_are_one():
+    code = sign_code(40)
+    for block in (np.array([[1, 2, 3, 4, 5, 6]]), np.array([[0, 1, 2, 3, 4, 5], [7, 8, 9, 10, 11, 12]])):
+        W_U = OnDemand(code, block, 14)
+        alike, every = W_U.alike(), np.asarray(W_U)
+        assert (alike[:, None] == alike).tolist() == (every[:, None] == every).all(axis=2).tolist()
 
 
 def test_columns_on_demand_are_read_as_those_that_are_held(monkeypatch):

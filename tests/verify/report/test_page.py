@@ -17,6 +17,7 @@ from georecall.constructions import CONSTRUCTIONS
 from georecall.theory.claims import CLAIMS
 from georecall.theory.lemmas import LEMMAS
 from georecall.verify.cli import run
+from georecall.verify.executors import working
 from georecall.verify.figures import FIGURES
 from georecall.verify.proofs.standing import standing
 from georecall.verify.report import Content, gather, page
@@ -227,3 +228,9 @@ def test_the_command_of_a_claim_gives_its_verdict(
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_page(html: str, files: tuple[Path, Path], tmp_path: Path) -> None:
     assert page(gather(tmp_path, results=files[0], hops=files[1])) == html
+
+
+@pytest.mark.slow
+def test_the_page_is_the_same_whoever_works(html: str, files: tuple[Path, Path], tmp_path: Path) -> None:
+    with working(2, None) as executor:
+        assert page(gather(tmp_path, results=files[0], hops=files[1], executor=executor)) == html

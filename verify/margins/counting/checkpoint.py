@@ -7,7 +7,6 @@ count is never carried over to other work. A fingerprint of its own shows whethe
 import hashlib
 import json
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from os import PathLike
 from pathlib import Path
@@ -16,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from georecall.constructions.transformer.transformer import Transformer
-from georecall.theory.tools.blocks import State, blocks
 from georecall.theory.tools.errors import CheckpointError
 from georecall.theory.tools.files import replacing
 from georecall.theory.tools.version import VERSION
+from georecall.verify.margins.counting.beforehand import Gone
 from georecall.verify.margins.counting.fingerprint import fingerprint
 from georecall.verify.margins.counting.partial_count import PartialCount
 
@@ -74,7 +73,7 @@ class Keeper:
     def __init__(self, path: str | PathLike[str], work: dict[str, Any]) -> None:
         self.path, self.work = path, _plain(work)
         self.tally: PartialCount | None = None
-        self.gone_through: dict[str, tuple[int, Any]] = {}  # by name: how far, and the state there
+        self.gone = Gone(note=self._write_now_and_then)
         self.written = -np.inf
 
     def __enter__(self) -> "Keeper":
@@ -82,23 +81,12 @@ class Keeper:
         if content is None:
             self._write()
         else:
-            self.gone_through = {name: tuple(far) for name, far in content["gone_through"].items()}
+            self.gone.states = {name: tuple(far) for name, far in content["gone_through"].items()}
             self.tally = begun(self.path, self.work)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._write()
-
-    def fold(
-        self, name: str, n: int, size: int, step: Callable[[State, slice], State], state: State
-    ) -> State:
-        """As `theory.tools.blocks.fold`, from where the file has it."""
-        done, state = self.gone_through.get(name, (0, state))
-        for block in blocks(n - done, size):
-            state = step(state, slice(done + block.start, done + block.stop))
-            self.gone_through[name] = (done + block.stop, state)
-            self._write_now_and_then()
-        return state
 
     def keep(self, tally: PartialCount) -> None:
         """Takes note of what has been counted."""
@@ -110,7 +98,7 @@ class Keeper:
             self._write()
 
     def _write(self) -> None:
-        gone = json.loads(json.dumps(self.gone_through, default=np.ndarray.tolist))
+        gone = json.loads(json.dumps(self.gone.states, default=np.ndarray.tolist))
         content = {"work": self.work, "tally": asdict(self.tally or PartialCount()), "gone_through": gone}
         with replacing(self.path) as temporary:
             temporary.write_text(json.dumps(content | {"sha256": _digest(content)}, indent=2), "utf-8")

@@ -6,20 +6,19 @@ be written to a file and taken up again.
 """
 
 import os
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.protocol import Table
-from georecall.theory.tools.blocks import Fold, fold
 from georecall.theory.tools.progress import Progress
-from georecall.verify.margins.counting.elsewhere import Elsewhere, in_order_elsewhere
+from georecall.verify.executors import in_order
+from georecall.verify.margins.counting.beforehand import Gone, by_threads
+from georecall.verify.margins.counting.elsewhere import Elsewhere, by_workers, in_order_elsewhere
 from georecall.verify.margins.counting.exact import ExactMargins
 from georecall.verify.margins.counting.linear_map import NotExactError
 from georecall.verify.margins.counting.partial_count import PartialCount, blas, count_piece, piece_size
@@ -96,7 +95,7 @@ def count(
     *,
     begun: PartialCount | None = None,
     keep: Callable[[PartialCount], None] | None = None,
-    fold: Fold = fold,
+    gone: Gone | None = None,
     progress: Progress | None = None,
     workers: int | None = None,
     elsewhere: Elsewhere | None = None,
@@ -108,7 +107,7 @@ def count(
         facts: asked as `[s, r]`.
         begun: what was counted before.
         keep: called with all that is counted, after every piece and when interrupted.
-        fold: goes through all attributes before the first fact; see `theory.tools.blocks`.
+        gone: how far the ways through all attributes are that come before the first fact.
         progress: called with the number of facts done and of all facts.
         workers: threads; default one per core. The outcome is the same.
         elsewhere: counts instead of threads. The outcome is the same.
@@ -119,14 +118,10 @@ def count(
     Raises:
         ChildProcessError: who counts elsewhere is lost, or has other weights.
     """
-    gone_through: dict[str, Any] = {}
-
-    def noted(name: str, *rest: Any) -> Any:
-        gone_through[name] = fold(name, *rest)
-        return gone_through[name]
-
+    gone = Gone() if gone is None else gone
+    ways = by_threads(workers) if elsewhere is None else by_workers(elsewhere, model, gone)
     with blas().limit(limits=1):  # its products are too small for threads
-        judge = ExactMargins.of(model, facts, noted)
+        judge = ExactMargins.of(model, facts, gone.folding(ways))
     if judge is None:
         return None
     total = begun or PartialCount()
@@ -135,7 +130,7 @@ def count(
         if elsewhere is None:
             parts = _in_order(judge, start, workers or os.cpu_count() or 1)
         else:
-            parts = in_order_elsewhere(judge, start, elsewhere, gone_through)
+            parts = in_order_elsewhere(judge, start, elsewhere, gone)
         for part in parts:
             total = total.plus(part)
             if keep is not None:
@@ -159,18 +154,9 @@ def _is_enough(total: PartialCount, facts: Table) -> bool:
 def _in_order(judge: ExactMargins, start: int, workers: int) -> Iterator[PartialCount]:
     """The tallies of the pieces from a subject on, each one begun a little ahead."""
     N, piece = judge.facts.n_subjects, piece_size(judge)
-    starts = iter(range(start, N, piece))
-    ahead: deque[Future[PartialCount]] = deque()
+    calls = ((judge, at, min(at + piece, N)) for at in range(start, N, piece))
     with blas().limit(limits=1 if workers > 1 else None), ThreadPoolExecutor(workers) as pool:
-        try:
-            while True:
-                while len(ahead) < 2 * workers and (at := next(starts, None)) is not None:
-                    ahead.append(pool.submit(count_piece, judge, at, min(at + piece, N)))
-                if not ahead:
-                    return
-                yield ahead.popleft().result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        yield from in_order(pool, count_piece, calls)
 
 
 def _witness(judge: ExactMargins, total: PartialCount) -> Witness:

@@ -1,9 +1,8 @@
-"""Counting by the workers of any executor: each makes the weights for itself."""
+"""Counting by the workers of any executor, and what comes before it: each makes the weights for itself."""
 
 import pickle
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
@@ -11,14 +10,16 @@ from typing import Any
 
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.protocol import Table
-from georecall.theory.tools.blocks import blocks, fold
-from georecall.verify.executors import awaited, n_workers
+from georecall.theory.tools.blocks import blocks
+from georecall.verify.executors import in_order, n_workers
+from georecall.verify.margins.counting.beforehand import Gone, Stretches, along
 from georecall.verify.margins.counting.exact import ExactMargins
 from georecall.verify.margins.counting.fingerprint import fingerprint
 from georecall.verify.margins.counting.linear_map import NotExactError
 from georecall.verify.margins.counting.partial_count import PartialCount, blas, count_piece, piece_size
 
 _HANDFUL = 512  # pieces of a task at most: what is lost with a worker is less than a minute's work ...
+_STRETCH = 1 << 25  # attributes of one at most: a second or two ...
 _TASKS = 8  # ... and there are so many for each worker, if there is work enough
 _ONE_AT_A_TIME = Lock()  # a worker of several threads makes the judge once
 
@@ -36,37 +37,42 @@ class Elsewhere:
     make: Callable[[], tuple[Transformer, Table]]
 
 
+def by_workers(elsewhere: Elsewhere, model: Transformer, gone: Gone) -> Stretches:
+    """They go through all attributes; what was found on ways before is told to them."""
+    theirs = pickle.dumps((elsewhere.make, fingerprint(model)))
+
+    def stretches(name: str, start: int, n: int, size: int, *_: Any) -> Iterator[tuple[int, Any]]:
+        n_blocks = min(_STRETCH // size, (n - start) // (size * n_workers(elsewhere.executor) * _TASKS))
+        known = pickle.dumps({way: found for way, found in gone.found.items() if way != name})
+        ranges = [(start + at.start, start + at.stop) for at in blocks(n - start, size * max(1, n_blocks))]
+        calls = ((theirs, known, name, *at) for at in ranges)
+        parts = in_order(elsewhere.executor, gone_along, calls, "stretch")
+        yield from ((stop, part) for (_, stop), part in zip(ranges, parts, strict=True))
+
+    return stretches
+
+
 def in_order_elsewhere(
-    judge: ExactMargins, start: int, elsewhere: Elsewhere, gone_through: dict[str, Any]
+    judge: ExactMargins, start: int, elsewhere: Elsewhere, gone: Gone
 ) -> Iterator[PartialCount]:
     """The same, pieces by the handful: what a scheduler does for a task takes as long as many facts."""
     N, piece = judge.facts.n_subjects, piece_size(judge)
     workers = n_workers(elsewhere.executor)
     handful = piece * min(_HANDFUL, max(1, (N - start) // (piece * workers * _TASKS)))
-    job = pickle.dumps((elsewhere.make, gone_through, fingerprint(judge.model)))
-    starts, ahead, begun = iter(range(start, N, handful)), deque[Future[list[PartialCount] | None]](), False
-    try:
-        while True:
-            while len(ahead) < 2 * workers and (at := next(starts, None)) is not None:
-                ahead.append(elsewhere.executor.submit(counted, job, at, min(at + handful, N), piece))
-            if not ahead:
-                return
-            found = awaited(ahead[0], elsewhere.executor, "piece", begun=begun)
-            if found is None:
-                raise NotExactError("no integers hold a number on the way")
-            yield from found
-            ahead.popleft()
-            begun = True
-    finally:
-        for future in ahead:
-            future.cancel()
+    theirs, known = pickle.dumps((elsewhere.make, fingerprint(judge.model))), pickle.dumps(gone.found)
+    calls = ((theirs, known, at, min(at + handful, N), piece) for at in range(start, N, handful))
+    for found in in_order(elsewhere.executor, counted, calls, "piece"):
+        if found is None:
+            raise NotExactError("no integers hold a number on the way")
+        yield from found
 
 
-def counted(job: bytes, start: int, stop: int, piece: int) -> list[PartialCount] | None:
+def counted(work: bytes, known: bytes, start: int, stop: int, piece: int) -> list[PartialCount] | None:
     """What a worker does: the tallies of some pieces; None if they are not exact in integers.
 
     Args:
-        job: pickled: how the weights and facts are made, what `fold` found before, the weights' fingerprint.
+        work: pickled: how the weights and facts are made, and the weights' fingerprint.
+        known: pickled: what every way through all attributes came to.
         start: the first subject.
         stop: the last but one.
         piece: subjects of each tally.
@@ -75,7 +81,7 @@ def counted(job: bytes, start: int, stop: int, piece: int) -> list[PartialCount]
         ValueError: the worker makes other weights, as another version would.
     """
     with _ONE_AT_A_TIME:
-        judge = _exact_margins(job)
+        judge = _exact_margins(work, known)
     with blas().limit(limits=1):
         try:
             return [
@@ -85,17 +91,49 @@ def counted(job: bytes, start: int, stop: int, piece: int) -> list[PartialCount]
             return None
 
 
+def gone_along(work: bytes, known: bytes, name: str, start: int, stop: int) -> Any:
+    """What a worker does before: what a way's first state comes to on a stretch of it; arguments as above."""
+    with _ONE_AT_A_TIME:
+        size, step, state = _way(work, known, name)
+    with blas().limit(limits=1):
+        return along(step, state, start, stop, size)
+
+
+class _Reached(Exception):  # noqa: N818 (nothing went wrong)
+    """The way that was looked for: size of a block, step, first state."""
+
+
 @lru_cache(maxsize=1)
-def _exact_margins(job: bytes) -> ExactMargins:
-    make, gone_through, theirs = pickle.loads(job)
+def _way(work: bytes, known: bytes, name: str) -> Any:
+    model, facts = _made(work)
+    found = pickle.loads(known)
+
+    def reached(way: str, n: int, size: int, step: Any, state: Any, merge: Any) -> Any:  # noqa: ARG001
+        if way == name:
+            raise _Reached(size, step, state)
+        return found[way]
+
+    try:
+        ExactMargins.of(model, facts, reached)
+    except _Reached as there:
+        return there.args
+    raise AssertionError(f"no way {name}, which who sent the job was on")
+
+
+@lru_cache(maxsize=1)
+def _exact_margins(work: bytes, known: bytes) -> ExactMargins:
+    model, facts = _made(work)
+    found = pickle.loads(known)
+    with blas().limit(limits=1):
+        judge = ExactMargins.of(model, facts, lambda name, *_: found[name])
+    assert judge is not None  # as it was not for who sent the job
+    return judge
+
+
+@lru_cache(maxsize=1)
+def _made(work: bytes) -> tuple[Transformer, Table]:
+    make, theirs = pickle.loads(work)
     model, facts = make()
     if fingerprint(model) != theirs:
         raise ValueError("this worker makes other weights: does it run the same version of georecall?")
-
-    def known(name: str, *rest: Any) -> Any:
-        return gone_through[name] if name in gone_through else fold(name, *rest)
-
-    with blas().limit(limits=1):
-        judge = ExactMargins.of(model, facts, known)
-    assert judge is not None  # as it was not for who sent the job
-    return judge
+    return model, facts

@@ -16,6 +16,8 @@ import pytest
 
 from georecall import block_superposition
 from georecall.constructions.codes import nearest, spans
+from georecall.constructions.codes.code import Numerals, quantized_code, sign_code
+from georecall.constructions.transformer import on_demand
 from georecall.theory.facts.fact_table import random_bijections
 from georecall.theory.facts.keyed import KeyedBijections
 from georecall.verify.claims.check import check
@@ -23,9 +25,10 @@ from georecall.verify.cli import run
 from georecall.verify.executors import cluster, working
 from georecall.verify.margins import codebook, unembedding
 from georecall.verify.margins.counting import checkpoint, elsewhere, partial_count
+from georecall.verify.margins.counting.beforehand import Gone, by_threads
 from georecall.verify.margins.counting.checkpoint import Keeper, begun
 from georecall.verify.margins.counting.counted import count
-from georecall.verify.margins.counting.elsewhere import Elsewhere
+from georecall.verify.margins.counting.elsewhere import Elsewhere, by_workers
 from georecall.verify.margins.counting.exact import ExactMargins
 from georecall.verify.margins.decide import decide_recall
 from georecall.verify.usage import UsageError
@@ -41,7 +44,7 @@ class Unordered(ThreadPoolExecutor):
     """Workers of very different speed."""
 
     def submit(self, fn, /, *args):
-        delay = random.Random(args[1]).random() / 50
+        delay = random.Random(repr(args[2:])).random() / 50
         return super().submit(lambda: (time.sleep(delay), fn(*args))[1])
 
 
@@ -49,7 +52,8 @@ class Unordered(ThreadPoolExecutor):
 def small_pieces(monkeypatch):
     monkeypatch.setattr(partial_count, "_PIECE_BYTES", 1)  # 256 subjects
     monkeypatch.setattr(checkpoint, "_SECONDS", 0.0)
-    elsewhere._exact_margins.cache_clear()
+    for made in (elsewhere._made, elsewhere._way, elsewhere._exact_margins):
+        made.cache_clear()
 
 
 @pytest.mark.parametrize("implicit", [False, True])
@@ -91,74 +95,156 @@ def test_a_worker_that_makes_other_weights_is_found_out(small_pieces):
             count(block_superposition(facts), facts, elsewhere=elsewhere)
 
 
-def _made(facts):
-    return block_superposition(facts), facts
+def _made(facts, code=None):
+    return block_superposition(facts, code=code), facts
+
+
+class Misspelt(Numerals):
+    """A sign code in which one attribute has the word of its neighbour."""
+
+    def __init__(self, n_words, wrong):
+        m = (n_words - 1).bit_length()
+        super().__init__(n_words, widths=(1,) * m, offsets=(-1,) * m, scale=2)
+        object.__setattr__(self, "wrong", wrong)
+
+    def columns(self, attributes, out=None):
+        return super().columns(np.where(attributes == self.wrong, self.wrong ^ 1, attributes), out)
+
+
+@pytest.fixture
+def small_blocks(small_pieces, monkeypatch):
+    """Of attributes too, 512 at a time: as many columns of the 13 rows that differ."""
+    for module, size in ((nearest, "_STREAM"), (spans, "_STREAM"), (codebook, "_BLOCK")):
+        monkeypatch.setattr(module, size, 512)
+    monkeypatch.setattr(unembedding, "_BLOCK", 512 * 13)
+    monkeypatch.setattr(on_demand, "_HELD", 0)  # nothing is: fingerprints look at both ends
 
 
 def test_a_worker_goes_through_no_attributes_that_were_gone_through():
     for facts in (KeyedBijections(3000, 2, seed=0), random_bijections(64, 2, rng=np.random.default_rng(0))):
-        model, states = block_superposition(facts), {}
-
-        def first(name, *rest, states=states):
-            states[name] = nearest.fold(name, *rest)
-            return states[name]
-
-        def again(name, *_, states=states):
-            return states[name]
-
-        judge, same = ExactMargins.of(model, facts, first), ExactMargins.of(model, facts, again)
-        assert set(states) == {"rows", "biases", "spans", "linear"}
+        model, gone = block_superposition(facts), Gone()
+        judge = ExactMargins.of(model, facts, gone.folding(by_threads(1)))
+        same = ExactMargins.of(model, facts, lambda name, *_, found=gone.found: found[name])
+        assert set(gone.found) == {"rows", "biases", "spans", "linear"}
         for ours, theirs in zip(judge.margins(0, 64), same.margins(0, 64), strict=True):
             assert np.array_equal(ours, theirs)
 
 
+CODES = [sign_code(4096), quantized_code(4096, bits=4), quantized_code(4000, bits=3), sign_code(3000)]
+
+
+@pytest.mark.parametrize("code", CODES, ids=lambda code: f"{code.n_words} words of {code.length}")
+@pytest.mark.parametrize("workers", [1, 3])
+def test_all_attributes_are_gone_through_to_the_same_states_by_whoever_goes(small_blocks, code, workers):
+    """One way after the other, block after block; threads; workers of very different speed."""
+    facts = KeyedBijections(code.n_words, 3, seed=0)
+    made = partial(_made, facts, code)
+    model, whole, here, there = made()[0], {}, Gone(), Gone()
+
+    def one_by_one(name, *rest):
+        whole[name] = nearest.fold(name, *rest)
+        return whole[name]
+
+    ExactMargins.of(model, facts, one_by_one)
+    ExactMargins.of(model, facts, here.folding(by_threads(workers)))
+    with Unordered(workers) as executor:
+        ways = by_workers(Elsewhere(executor, made), model, there)
+        ExactMargins.of(model, facts, there.folding(ways))
+    assert set(whole) >= {"rows", "biases", "spans"}
+    for gone in (here, there):
+        assert _written(gone.found) == _written(whole)
+
+
+def _written(states):
+    return json.dumps(states, default=np.ndarray.tolist, sort_keys=True)
+
+
+@pytest.mark.parametrize("place", [700, 3000])
+def test_a_wrong_word_in_a_block_that_a_worker_holds_is_found(small_blocks, place):
+    """The weights agree with the asker's where fingerprints look; here only workers' have the wrong word."""
+    facts = KeyedBijections(4096, 3, seed=0)
+    model, gone, seen = block_superposition(facts), Gone(), []
+
+    def ways(elsewhere):
+        stretches = by_workers(elsewhere, model, gone)
+
+        def noted(name, *rest):
+            for stop, part in stretches(name, *rest):
+                seen.append((name, stop, part))
+                yield stop, part
+
+        return noted
+
+    with Unordered(2) as executor:
+        wrong = Elsewhere(executor, partial(_made, facts, Misspelt(4096, place)))
+        book = ExactMargins.of(model, facts, gone.folding(ways(wrong))).codebook
+    assert gone.found["linear"] is False
+    assert [name for name, _, part in seen if part is False] == ["linear"]
+    assert book.squares.min() == 4  # the asker's own words, then, one by one
+
+
+def test_a_wrong_word_costs_the_same_facts_whoever_goes(small_blocks):
+    facts = KeyedBijections(4096, 3, seed=0)
+    made = partial(_made, facts, Misspelt(4096, 2047))
+    model, _ = made()
+    here = count(model, facts)
+    with Unordered(2) as executor:
+        assert count(model, facts, elsewhere=Elsewhere(executor, made)) == here
+    assert here.n_wrong == 6  # words 2047 and 2046 are one, in three relations
+
+
+@pytest.mark.parametrize("by", ["here", "elsewhere"])
 @pytest.mark.parametrize("after", [1, 3])
 def test_interrupts_more_frequent_than_what_comes_before_the_first_fact_let_it_end(
-    small_pieces, monkeypatch, tmp_path, after
+    small_blocks, monkeypatch, tmp_path, after, by
 ):
-    """Each time so many blocks of attributes are seen; the outcome is that of a run that nobody disturbs."""
-    for module, size in ((nearest, "_STREAM"), (spans, "_STREAM"), (codebook, "_BLOCK")):
-        monkeypatch.setattr(module, size, 512)
-    monkeypatch.setattr(unembedding, "_BLOCK", 512 * 60)
+    """Each time so many stretches are seen; the outcome is that of a run that nobody disturbs."""
+    monkeypatch.setattr(elsewhere, "_STRETCH", 512)
     facts = KeyedBijections(4096, 3, seed=0)
     model, work, file = block_superposition(facts), {"a": 1}, tmp_path / "run.json"
-    whole, steps, interrupts = count(model, facts), [], 0
-    n_blocks = 3 * 8 + -(-4096 // (512 * 60 // model.d_model))
+    whole, stretches, interrupts = count(model, facts), 0, 0
     while True:
-        left = [after]
+        left = after
 
-        def counting(step, left=left):
-            def one(state, block):
-                if not left[0]:
-                    raise KeyboardInterrupt
-                left[0] -= 1
-                steps.append(block)
-                return step(state, block)
-
-            return one
+        def note():
+            nonlocal left, stretches
+            left, stretches = left - 1, stretches + 1
+            keeper._write()
+            if not left:
+                raise KeyboardInterrupt
 
         try:
-            with Keeper(file, work) as keeper:
-
-                def fold(name, n, size, step, state, keeper=keeper, counting=counting):
-                    return keeper.fold(name, n, size, counting(step), state)
-
-                found = count(model, facts, begun=begun(file, work), keep=keeper.keep, fold=fold)
+            with Keeper(file, work) as keeper, Unordered(1) as executor:
+                keeper.gone.note = note
+                others = Elsewhere(executor, partial(_made, facts)) if by == "elsewhere" else None
+                found = count(
+                    model,
+                    facts,
+                    begun=begun(file, work),
+                    keep=keeper.keep,
+                    gone=keeper.gone,
+                    workers=1,
+                    elsewhere=others,
+                )
             break
         except KeyboardInterrupt:
             interrupts += 1
     assert found == whole
     assert interrupts >= 24 // after
-    assert len(steps) == n_blocks  # nothing is done twice
+    assert stretches == 4 * 8  # nothing is done twice
+
+
+def _thirds(facts):
+    model = block_superposition(facts)
+    return replace(model, W_E=model.W_E * (1 / 3)), facts
 
 
 def test_weights_that_are_not_counted_are_not_spread():
     with ThreadPoolExecutor(1) as executor:
         facts = random_bijections(64, 2, rng=np.random.default_rng(0))
-        model = block_superposition(facts)
-        model = replace(model, W_E=model.W_E * (1 / 3))
+        made = partial(_thirds, facts)
         with pytest.raises(UsageError, match="piece by piece"):
-            decide_recall(model, facts, lambda: None, elsewhere=Elsewhere(executor, partial(_made, facts)))
+            decide_recall(*made(), lambda: None, elsewhere=Elsewhere(executor, made))
         with pytest.raises(UsageError) as refused:
             check("composed-hops", executor=executor)
     assert "composed-hops has no option" in str(refused.value)
