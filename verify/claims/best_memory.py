@@ -72,7 +72,7 @@ class BestLinear(Experiment):
             claims.values: 2 * LEVELS + 1,
         }
         return Instance(
-            **of_facts(facts, lambda small: self.instance(small, seed=seed)),
+            **of_facts(facts, lambda small: self.instance(small, seed=seed)) | {"by_facts": False},
             values=values,
             parameters={"code_length": d},
             build=lambda: memory().model,

@@ -7,17 +7,14 @@ from functools import partial
 from os import PathLike
 from typing import Any
 
-from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims.claim import Claim
 from georecall.theory.facts.fact_table import FactTable
-from georecall.theory.facts.protocol import Table
 from georecall.theory.tools.progress import Progress, watched
 from georecall.verify.claims.controls import controlled
 from georecall.verify.claims.instance import Run
-from georecall.verify.claims.options import EXPERIMENTS, examined, no_option, prepare
+from georecall.verify.claims.options import EXPERIMENTS, Prepared, examined, no_option, prepare
 from georecall.verify.claims.path_control import path_control
 from georecall.verify.engines.engine import check_engine
-from georecall.verify.margins.counting.elsewhere import Elsewhere
 from georecall.verify.usage import Option, UsageError
 from georecall.verify.verdict.verdict import HypothesisResult, Verdict
 
@@ -54,8 +51,9 @@ def check(
             for single-hop claims about more facts than memory holds.
         checkpoint: a file that keeps what has been counted, and from which a run that was cut off goes on;
             for single-hop claims.
-        executor: whose workers count the facts, for example processes, or a Dask cluster's
-            (`verify.executors.cluster`): for single-hop claims. The verdict is the same.
+        executor: whose workers count the facts, ask them, or draw or train several times, for example
+            processes, or a Dask cluster's (`verify.executors.cluster`): not for claims of several hops, nor
+            for floors. The verdict is the same.
         engine: "numpy", or "onnxruntime" to ask an exported graph the same besides (see
             `verify.engines.engine`).
         controls: whether the negative controls run too; without them a verdict is cheaper, and worth less:
@@ -89,9 +87,10 @@ def check(
     }
     question = examined(claim, facts, **sizes, **options)
     experiment, instance = question.experiment, question.instance
-    for option, given in counting.items():
-        if given is not None and not instance.counts:
-            raise no_option(experiment.name, option)
+    if checkpoint is not None and not instance.counts:
+        raise no_option(experiment.name, "checkpoint")
+    if executor is not None and not instance.shared:
+        raise no_option(experiment.name, "workers")
     if engine != "numpy" and instance.about != "weights":
         about = f"{experiment.name} is about {instance.about}; "
         raise UsageError(about, Option("engine"), " goes with the claims that build one")
@@ -114,10 +113,8 @@ def check(
         reason = "; ".join(f"not {name}{at.get(name, '')}" for name in unmet)
         return replace(verdict, reason=reason, seconds=time.perf_counter() - start)
     try:
-        elsewhere = None
-        if executor is not None:
-            elsewhere = Elsewhere(executor, partial(_made, experiment.name, facts, **sizes, **options))
-        run = Run(engine, checkpoint, elsewhere, progress, controls)
+        again = partial(_again, experiment.name, facts, **sizes, **options)
+        run = Run(engine, checkpoint, executor, again, progress, controls)
         verdict, paths = instance.measured(experiment.claim, verdict, run)
         refuted = question.facts if verdict.status == "refuted" else None
         verdict = replace(verdict, seconds=time.perf_counter() - start, facts=refuted)
@@ -131,10 +128,9 @@ def check(
         raise UsageError(str(error)) from error
 
 
-def _made(claim: str, facts: FactTable | None, **asked: Any) -> tuple[Transformer, Table]:
-    """The weights and facts of a claim, made again by a worker."""
-    prepared = prepare(claim, facts, **asked)
-    return prepared.instance.build(), prepared.facts
+def _again(claim: str, facts: FactTable | None, **asked: Any) -> Prepared:
+    """The question, made again by a worker."""
+    return prepare(claim, facts, **asked)
 
 
 __all__ = ["EXPERIMENTS", "UsageError", "check", "prepare"]

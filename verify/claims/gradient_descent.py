@@ -24,6 +24,7 @@ from georecall.theory.tools.progress import Progress
 from georecall.verify.claims.controls import result
 from georecall.verify.claims.instance import Experiment, Instance, Paths, Run
 from georecall.verify.claims.path_control import of_facts, wrong_answer
+from georecall.verify.executors import each
 from georecall.verify.learned.all_tables import over_all_tables
 from georecall.verify.learned.selection import swapped
 from georecall.verify.learned.superposition import fit_fails, probed, superposition_r2
@@ -51,6 +52,11 @@ class _Runs(Instance):
     trials: int
     seed: int
 
+    @property
+    def shared(self) -> bool:
+        """Whether runs may be shared."""
+        return True
+
     def measured(self, claim: Claim, verdict: Verdict, run: Run) -> tuple[Verdict, Paths]:
         """Every run against every threshold; the controls are of the runs.
 
@@ -60,7 +66,9 @@ class _Runs(Instance):
         libraries()
         facts, trials = self.facts, self.trials
         predicted = claim.predict({})
-        runs = [_Run(facts, self.seed + i, trials, i, run.progress) for i in range(trials)]
+        told = run.progress if run.executor is None else None
+        calls = ((facts, self.seed + i, trials, i, told) for i in range(trials))
+        runs = list(each(run.executor, _Run, calls, "run"))
         verdict = replace(
             verdict,
             predicted=predicted,

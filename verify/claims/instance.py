@@ -1,10 +1,12 @@
 """One claim at one choice of parameters: what its symbols are worth, how to build it, how to measure it."""
 
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from os import PathLike
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims.claim import Claim
@@ -12,15 +14,20 @@ from georecall.theory.claims.formulas import Values
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.progress import Progress
 from georecall.verify.claims.controls import companion_sizes
-from georecall.verify.claims.promise import Promise, kept
+from georecall.verify.claims.promise import Promise, by_workers, kept
 from georecall.verify.engines.engine import in_engine
 from georecall.verify.margins.counting.elsewhere import Elsewhere
 from georecall.verify.margins.decide import decide_recall
 from georecall.verify.margins.found import Found, Margins
 from georecall.verify.margins.induction import PremiseError
+from georecall.verify.margins.margins import margins
 from georecall.verify.usage import require_memory_for_weights, show
+from georecall.verify.verdict.intervals import Each
 from georecall.verify.verdict.outcome import covered, quantities, recall_verdict, uncertified
 from georecall.verify.verdict.verdict import ControlResult, HypothesisResult, Mismatch, Verdict
+
+if TYPE_CHECKING:
+    from georecall.verify.claims.options import Prepared
 
 _SEEDS = 64  # tried for a draw that recalls
 
@@ -34,9 +41,37 @@ class Run:
 
     engine: str = "numpy"
     checkpoint: str | PathLike[str] | None = None
-    elsewhere: Elsewhere | None = None
+    executor: Executor | None = None
+    question: "Callable[[], Prepared] | None" = None  # what its workers make, each for itself
     progress: Progress | None = None
     controls: bool = True
+
+    @property
+    def elsewhere(self) -> Elsewhere | None:
+        """Who judges facts instead of this process, if somebody does."""
+        if self.executor is None or self.question is None:
+            return None
+        return Elsewhere(self.executor, partial(_made, self.question))
+
+    @property
+    def each(self) -> Each:
+        """Who draws."""
+        if self.executor is None or self.question is None:
+            return map
+        return by_workers(self.executor, partial(_promised, self.question))
+
+
+def _made(question: "Callable[[], Prepared]") -> tuple[Transformer, FactTable]:
+    """The weights and facts of a claim, made again by a worker."""
+    prepared = question()
+    return prepared.instance.build(), prepared.facts
+
+
+def _promised(question: "Callable[[], Prepared]") -> Promise:
+    """What is promised of its draws."""
+    draws = question().instance.draws
+    assert draws is not None
+    return draws
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +99,11 @@ class Asked:
     premises: tuple[HypothesisResult, ...] = ()
     counts: bool = False
 
+    @property
+    def shared(self) -> bool:
+        """Whether the workers of an executor may do it together."""
+        return self.counts
+
     def measured(self, claim: Claim, verdict: Verdict, run: Run) -> tuple[Verdict, Paths]:
         """The verdict before the controls of the claim and of the ways that decided, and these ways."""
         raise NotImplementedError
@@ -85,6 +125,7 @@ class Instance(Asked):
         again: decides by the way named (see `Found.path`) what the weights recall of other facts; None where
             that way does not apply.
         companion: the same claim with the same options on a small table, for a control that goes that way.
+        by_facts: whether `margins` are those of all facts, asked as `[s, r]`, which may be shared.
     """
 
     about: ClassVar[str] = "weights"
@@ -98,6 +139,12 @@ class Instance(Asked):
     lost: Callable[[Verdict], Verdict] | None = None
     again: Again | None = None
     companion: "Callable[[], Instance] | None" = None
+    by_facts: bool = False
+
+    @property
+    def shared(self) -> bool:
+        """Whether facts, or draws, may be shared."""
+        return self.counts or self.by_facts or self.draws is not None
 
     def measured(self, claim: Claim, verdict: Verdict, run: Run) -> tuple[Verdict, Paths]:
         """Builds the weights and judges their margins, then every quantity that is predicted."""
@@ -105,12 +152,12 @@ class Instance(Asked):
         require_memory_for_weights(self.facts, predicted["d_model"], on_demand=counts)
         model = self.build()
         try:
-            found = self.found(model, run, verdict) if counts else self.margins(model, run.progress)
+            found = self.found(model, run, verdict) if counts else self._margins(model, run)
         except PremiseError as error:
             reason = uncertified(self.n_queries, error)
             return replace(verdict, status="inconclusive", predicted=predicted, reason=reason), {}
         verdict = replace(verdict, predicted=predicted, measured=quantities(model, found, self.facts))
-        verdict = self._judged(verdict, found, run.progress)
+        verdict = self._judged(verdict, found, run)
         if verdict.status == "holds":
             verdict = self._as_predicted(verdict, found)
         if verdict.status == "holds":
@@ -121,7 +168,7 @@ class Instance(Asked):
     def found(self, model: Transformer, run: Run, verdict: Verdict) -> Found:
         """What counting finds of the facts, where they may be counted and that applies; or the margins."""
         if not self.counts:
-            return self.margins(model, run.progress)
+            return self._margins(model, run)
         return decide_recall(
             model,
             self.facts,
@@ -132,10 +179,16 @@ class Instance(Asked):
             progress=run.progress,
         )
 
-    def _judged(self, verdict: Verdict, found: Found, progress: Progress | None) -> Verdict:
+    def _margins(self, model: Transformer, run: Run) -> Margins:
+        """The margins, by whoever judges facts."""
+        if self.by_facts and run.executor is not None:
+            return margins(model, self.facts, elsewhere=run.elsewhere, progress=run.progress)
+        return self.margins(model, run.progress)
+
+    def _judged(self, verdict: Verdict, found: Found, run: Run) -> Verdict:
         """Whether everything is recalled, or as many draws recall everything as were promised."""
         if self.draws is not None:
-            return kept(verdict, found, self.draws, progress)
+            return kept(verdict, found, self.draws, run.progress, run.each)
         verdict = recall_verdict(verdict, found)
         return self.lost(verdict) if verdict.status == "refuted" and self.lost is not None else verdict
 

@@ -137,8 +137,9 @@ def claim_asked(claim: str | Claim) -> str:
 
 
 def no_option(claim: str, option: str) -> UsageError:
-    """The error of an option that only claims have whose facts are counted."""
-    return UsageError(f"{claim} has no option ", Option(option), "; the single-hop claims of C1 have")
+    """The error of an option that only claims have whose facts are counted, or whose work is shared."""
+    more = ", those of memories, draws and training too" if option == "workers" else ""
+    return UsageError(f"{claim} has no option ", Option(option), f"; the single-hop claims of C1 have{more}")
 
 
 def check_options(claim: Claim, options: dict[str, Any]) -> dict[str, Any]:

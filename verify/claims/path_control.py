@@ -45,6 +45,7 @@ def of_facts(facts: FactTable, companion: Callable[[FactTable], Instance] | None
         "margins": lambda model, progress: margins(model, facts, progress=progress),
         "samples": lambda: [sample(Facts(facts), r * facts.n_subjects) for r in range(facts.n_relations)],
         "again": lambda model, facts, path: decide_recall_by(path, model, facts),
+        "by_facts": True,
         "companion": (lambda: companion(small_table(facts))) if companion is not None else None,
     }
 

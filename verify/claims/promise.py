@@ -1,17 +1,24 @@
 """Claims about a share of all draws: is the promised probability of success kept?"""
 
-from collections.abc import Callable
+import pickle
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
+from georecall.theory.tools.blocks import blocks
 from georecall.theory.tools.numerals import exactly
 from georecall.theory.tools.progress import Progress
+from georecall.theory.tools.version import VERSION
+from georecall.verify.executors import in_order, n_workers
 from georecall.verify.margins.found import Found
-from georecall.verify.verdict.intervals import Estimate, looks, looks_for, sequential_test
+from georecall.verify.verdict.intervals import Each, Estimate, looks, looks_for, sequential_test
 from georecall.verify.verdict.verdict import Mismatch, Verdict
 
 ERROR = 0.01  # of the interval that a verdict rests on
+_TASKS = 4  # of each worker until the next look, if there are draws enough
 
 
 @dataclass(frozen=True)
@@ -43,18 +50,56 @@ class Promise:
         return {"trials": self.looks[-1] if self.looks else None}
 
 
-def put_to_test(promise: Promise, progress: Progress | None = None) -> Estimate:
+def put_to_test(promise: Promise, progress: Progress | None = None, each: Each = map) -> Estimate:
     """Draws until the share of successes is on one side of what is promised, or the trials are spent."""
     return sequential_test(
-        promise.trial, promise.level, trials=promise.looks, error=promise.error, progress=progress
+        promise.trial, promise.level, trials=promise.looks, error=promise.error, progress=progress, each=each
     )
 
 
-def kept(verdict: Verdict, found: Found, promise: Promise, progress: Progress | None = None) -> Verdict:
+def by_workers(executor: Executor, make: Callable[[], Promise]) -> Each:
+    """The workers of an executor draw; each makes the promise for itself. Draw 0 is the asker's."""
+    theirs = pickle.dumps((make, VERSION))
+
+    def each(trial: Callable[[int], bool], numbers: range) -> Iterator[bool]:
+        start = numbers.start
+        if start == 0 < numbers.stop:
+            yield trial(0)
+            start = 1
+        several = -(-(numbers.stop - start) // (n_workers(executor) * _TASKS))
+        calls = ((theirs, start + at.start, start + at.stop) for at in blocks(numbers.stop - start, several))
+        for drawn in in_order(executor, draws, calls, "draw"):
+            yield from drawn
+
+    return each
+
+
+def draws(theirs: bytes, start: int, stop: int) -> list[bool]:
+    """What a worker does: the outcomes of draws start..stop - 1 of a promise, pickled how it is made."""
+    promise = _promise(theirs)
+    return [promise.trial(i) for i in range(start, stop)]
+
+
+@lru_cache(maxsize=1)
+def _promise(theirs: bytes) -> Promise:
+    make, version = pickle.loads(theirs)
+    if version != VERSION:
+        raise ValueError(f"this worker runs georecall {VERSION}, the asker {version}")
+    promise: Promise = make()
+    return promise
+
+
+def kept(
+    verdict: Verdict,
+    found: Found,
+    promise: Promise,
+    progress: Progress | None = None,
+    each: Each = map,
+) -> Verdict:
     """The verdict on a promise, whose draw 0 was found to be this.
 
     `holds` if the lower end of the interval reaches it, `refuted` if the upper end falls short of it, else
-    `inconclusive`; `measured` gains the share of draws that succeeded.
+    `inconclusive`; `measured` gains the share of draws that succeeded. `each`: who draws.
     """
     if found.n_recalled + found.n_wrong < found.n_facts:
         return replace(verdict, status="inconclusive", reason="the sign of some margins is not decided")
@@ -62,7 +107,7 @@ def kept(verdict: Verdict, found: Found, promise: Promise, progress: Progress | 
         reason = f"to decide {exactly(promise.level)} takes more draws than are made without --trials"
         return replace(verdict, status="inconclusive", reason=reason)
     drawn = replace(promise, trial=lambda i: promise.trial(i) if i else found.n_wrong == 0)
-    estimate = put_to_test(drawn, progress)
+    estimate = put_to_test(drawn, progress, each)
     measured: dict[str, Any] = {
         **verdict.measured,
         "success": Fraction(estimate.successes, estimate.trials),

@@ -7,6 +7,7 @@ import click
 from georecall.verify.cli.complete import ClaimName
 from georecall.verify.cli.options import (
     JSON,
+    SCHEDULER,
     claim_options,
     count,
     facts_options,
@@ -43,8 +44,8 @@ _COUNTING = ("implicit", "checkpoint", "workers", "scheduler")  # of a claim alo
     help="Keyed bijections, computed on demand, instead of a random table: more facts than memory holds.",
 )
 @click.option("--checkpoint", metavar="FILE", help="Keep what is counted here, and go on from there.")
-@count("--workers", "Processes that count the facts; default threads of this one.")
-@click.option("--scheduler", metavar="ADDRESS", help="Let the Dask cluster at this address count the facts.")
+@count("--workers", "Processes that share facts, draws or runs; default this one.")
+@SCHEDULER
 @click.option(
     "--construction",
     metavar="MODULE:FUNCTION",

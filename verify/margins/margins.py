@@ -10,7 +10,8 @@ was taken:
 A fourth, `induction`, proves chains of any length from single steps (see `verify.margins.induction`).
 """
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,9 @@ from georecall.verify.margins.found import Margins
 from georecall.verify.margins.ledger import Ledger
 from georecall.verify.margins.queries import Chains, Facts, Queries
 
+if TYPE_CHECKING:
+    from georecall.verify.margins.counting.elsewhere import Elsewhere
+
 _METHODS = ("auto", "exhaustive", "codebook")
 
 
@@ -41,6 +45,7 @@ def margins(
     typed: bool = False,
     method: Literal["auto", "exhaustive", "codebook"] = "auto",
     residuals: Floats | None = None,
+    elsewhere: "Elsewhere | None" = None,
     progress: Progress | None = None,
 ) -> Margins:
     """The margin of every fact, asked as `[s, r]` of the model's weights, or of other queries.
@@ -60,6 +65,7 @@ def margins(
             codebook for the facts that it settles and all logits for the others.
         residuals: where they are known without error already, those before the unembedding, shape
             (queries, d_model).
+        elsewhere: who asks the facts of a table instead of this process, as far as floats decide.
         progress: called with the number of queries done and of all queries.
 
     Raises:
@@ -76,10 +82,9 @@ def margins(
     check_fits(model, queries.facts)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is decided in rationals
         ledger = Ledger(model, queries, residuals, wants_codebook=method != "exhaustive")
-        for block in ledger.blocks():
-            ledger.enter_floats(block)
+        for done in _entered(ledger, elsewhere):
             if progress is not None:
-                progress(int(block[-1]) + 1, ledger.n_queries)
+                progress(done, ledger.n_queries)
         ledger.enter_rationals()
         if method == "codebook" and not ledger.by_codebook.all():
             asked = "facts" if isinstance(queries, Facts) else "queries"
@@ -87,6 +92,18 @@ def margins(
                 f"the codebook settles {ledger.by_codebook.sum()} of {ledger.n_queries} {asked} only"
             )
         return ledger.margins()
+
+
+def _entered(ledger: Ledger, elsewhere: "Elsewhere | None") -> Iterator[int]:
+    """Enters all blocks; how many queries are done after each."""
+    if elsewhere is not None:
+        from georecall.verify.margins.shared import entered_elsewhere
+
+        yield from entered_elsewhere(ledger, elsewhere)
+        return
+    for block in ledger.blocks():
+        ledger.enter_floats(block)
+        yield int(block[-1]) + 1
 
 
 def _of_hops(

@@ -6,7 +6,7 @@ rounded outward. Looks happen at sample sizes fixed beforehand, and the error is
 the union bound all intervals of one test hold together with probability at least 1 - error.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from fractions import Fraction
@@ -15,6 +15,7 @@ from math import ceil, comb, inf, log, log1p, nextafter
 from typing import Literal
 
 _Side = Literal["above", "below"]
+Each = Callable[[Callable[[int], bool], range], Iterable[bool]]
 
 _FIRST, _DOUBLINGS, _MOST = 64, 9, 1 << 17  # looks of a test that goes on
 _DIGITS = Context(prec=60, Emax=MAX_EMAX, Emin=MIN_EMIN)
@@ -179,6 +180,7 @@ def sequential_test(
     trials: int | Sequence[int],
     error: float,
     progress: Callable[[int, int], None] | None = None,
+    each: "Each" = map,
 ) -> Estimate:
     """Draws until a look finds the interval on one side of the level, or the trials are spent.
 
@@ -188,6 +190,7 @@ def sequential_test(
         trials: the most that are drawn; `looks` says where it looks. Or the sizes at which it looks.
         error: of the whole test, split evenly over the looks.
         progress: called with the number of trials done and that of the next look.
+        each: who draws, in any order: gives the outcome of each of several numbers in theirs.
 
     Returns:
         The estimate at the look that stopped it; its error is that of the whole test.
@@ -198,8 +201,8 @@ def sequential_test(
     side: _Side | None = None
     done = 0
     for size in planned:
-        for i in range(done, size):
-            successes += bool(trial(i))
+        for i, success in enumerate(each(trial, range(done, size)), start=done):
+            successes += bool(success)
             if progress is not None:
                 progress(i + 1, size)
         done = size

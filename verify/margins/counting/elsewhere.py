@@ -39,7 +39,7 @@ class Elsewhere:
 
 def by_workers(elsewhere: Elsewhere, model: Transformer, gone: Gone) -> Stretches:
     """They go through all attributes; what was found on ways before is told to them."""
-    theirs = pickle.dumps((elsewhere.make, fingerprint(model)))
+    theirs = work(elsewhere, model)
 
     def stretches(name: str, start: int, n: int, size: int, *_: Any) -> Iterator[tuple[int, Any]]:
         n_blocks = min(_STRETCH // size, (n - start) // (size * n_workers(elsewhere.executor) * _TASKS))
@@ -59,7 +59,7 @@ def in_order_elsewhere(
     N, piece = judge.facts.n_subjects, piece_size(judge)
     workers = n_workers(elsewhere.executor)
     handful = piece * min(_HANDFUL, max(1, (N - start) // (piece * workers * _TASKS)))
-    theirs, known = pickle.dumps((elsewhere.make, fingerprint(judge.model))), pickle.dumps(gone.found)
+    theirs, known = work(elsewhere, judge.model), pickle.dumps(gone.found)
     calls = ((theirs, known, at, min(at + handful, N), piece) for at in range(start, N, handful))
     for found in in_order(elsewhere.executor, counted, calls, "piece"):
         if found is None:
@@ -67,11 +67,11 @@ def in_order_elsewhere(
         yield from found
 
 
-def counted(work: bytes, known: bytes, start: int, stop: int, piece: int) -> list[PartialCount] | None:
+def counted(theirs: bytes, known: bytes, start: int, stop: int, piece: int) -> list[PartialCount] | None:
     """What a worker does: the tallies of some pieces; None if they are not exact in integers.
 
     Args:
-        work: pickled: how the weights and facts are made, and the weights' fingerprint.
+        theirs: as of `work`.
         known: pickled: what every way through all attributes came to.
         start: the first subject.
         stop: the last but one.
@@ -81,7 +81,7 @@ def counted(work: bytes, known: bytes, start: int, stop: int, piece: int) -> lis
         ValueError: the worker makes other weights, as another version would.
     """
     with _ONE_AT_A_TIME:
-        judge = _exact_margins(work, known)
+        judge = _exact_margins(theirs, known)
     with blas().limit(limits=1):
         try:
             return [
@@ -91,10 +91,10 @@ def counted(work: bytes, known: bytes, start: int, stop: int, piece: int) -> lis
             return None
 
 
-def gone_along(work: bytes, known: bytes, name: str, start: int, stop: int) -> Any:
+def gone_along(theirs: bytes, known: bytes, name: str, start: int, stop: int) -> Any:
     """What a worker does before: what a way's first state comes to on a stretch of it; arguments as above."""
     with _ONE_AT_A_TIME:
-        size, step, state = _way(work, known, name)
+        size, step, state = _way(theirs, known, name)
     with blas().limit(limits=1):
         return along(step, state, start, stop, size)
 
@@ -104,8 +104,8 @@ class _Reached(Exception):  # noqa: N818 (nothing went wrong)
 
 
 @lru_cache(maxsize=1)
-def _way(work: bytes, known: bytes, name: str) -> Any:
-    model, facts = _made(work)
+def _way(theirs: bytes, known: bytes, name: str) -> Any:
+    model, facts = made(theirs)
     found = pickle.loads(known)
 
     def reached(way: str, n: int, size: int, step: Any, state: Any, merge: Any) -> Any:  # noqa: ARG001
@@ -121,8 +121,8 @@ def _way(work: bytes, known: bytes, name: str) -> Any:
 
 
 @lru_cache(maxsize=1)
-def _exact_margins(work: bytes, known: bytes) -> ExactMargins:
-    model, facts = _made(work)
+def _exact_margins(theirs: bytes, known: bytes) -> ExactMargins:
+    model, facts = made(theirs)
     found = pickle.loads(known)
     with blas().limit(limits=1):
         judge = ExactMargins.of(model, facts, lambda name, *_: found[name])
@@ -130,10 +130,20 @@ def _exact_margins(work: bytes, known: bytes) -> ExactMargins:
     return judge
 
 
+def work(elsewhere: Elsewhere, model: Transformer) -> bytes:
+    """How the weights and facts are made, and the weights' fingerprint, pickled."""
+    return pickle.dumps((elsewhere.make, fingerprint(model)))
+
+
 @lru_cache(maxsize=1)
-def _made(work: bytes) -> tuple[Transformer, Table]:
-    make, theirs = pickle.loads(work)
+def made(theirs: bytes) -> tuple[Transformer, Table]:
+    """The weights and facts that a worker makes of that, once.
+
+    Raises:
+        ValueError: they are other weights, as another version would make.
+    """
+    make, wanted = pickle.loads(theirs)
     model, facts = make()
-    if fingerprint(model) != theirs:
+    if fingerprint(model) != wanted:
         raise ValueError("this worker makes other weights: does it run the same version of georecall?")
     return model, facts

@@ -52,7 +52,7 @@ class Unordered(ThreadPoolExecutor):
 def small_pieces(monkeypatch):
     monkeypatch.setattr(partial_count, "_PIECE_BYTES", 1)  # 256 subjects
     monkeypatch.setattr(checkpoint, "_SECONDS", 0.0)
-    for made in (elsewhere._made, elsewhere._way, elsewhere._exact_margins):
+    for made in (elsewhere.made, elsewhere._way, elsewhere._exact_margins):
         made.cache_clear()
 
 
