@@ -7,29 +7,26 @@ underflow adds at most (d + 4) 2^-126 max(1, |y|_1, |w_a|_1). A fact whose margi
 recalled. All others, and all that could have the least margin, are done again by `verify.margins.margins`, in
 double precision and rationals, so that verdict and least margin are those of the unfiltered computation.
 
-Of one layer whose scores do not depend on the tokens, the pre-activations of a fact are a part of the subject
-plus a part of the relation: the subject's is computed once for all relations.
+What the relations of a subject share is computed once: see `verify.margins.one_layer`.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from georecall.constructions.transformer.arithmetic import float64, relu, times
+from georecall.constructions.transformer.arithmetic import times
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.arrays import Floats, Numbers
 from georecall.theory.tools.progress import Progress
 from georecall.verify.margins.balls import Ball
-from georecall.verify.margins.counting.separated import scores_vanish
 from georecall.verify.margins.found import Margins
 from georecall.verify.margins.lead import right_and_rival
 from georecall.verify.margins.ledger import signs_of_bounds
 from georecall.verify.margins.margins import float_signs, margins
-from georecall.verify.margins.number_formats import granule
+from georecall.verify.margins.one_layer import OneLayer
 from georecall.verify.margins.queries import Facts, Prompts, Queries
 
 _U = 2.0**-24
@@ -173,7 +170,7 @@ def _readouts(model: Transformer, facts: FactTable) -> Iterator[tuple[int, Numbe
     """For each block of subjects and each relation the last residual."""
     model = model.placed(2)
     certified = model.map(Ball.of)
-    shared = _Shared.of(certified, model, facts)
+    shared = OneLayer.of(certified, model, facts)
     size = max(1, _ENTRIES // max(model.d_model, model.d_mlp))
     queries = Facts(facts)
     for start in range(0, facts.n_subjects, size):
@@ -182,59 +179,7 @@ def _readouts(model: Transformer, facts: FactTable) -> Iterator[tuple[int, Numbe
             part = shared.subjects(subjects)
         for relation in range(facts.n_relations):
             if shared is not None:
-                yield relation, subjects, shared.residual(part, relation)
+                yield relation, subjects, shared.residual(part, slice(relation, relation + 1))
             else:
                 tokens, positions, _ = queries.prompts(relation * facts.n_subjects + subjects)
                 yield relation, subjects, certified.residual(tokens, positions)
-
-
-@dataclass(frozen=True, eq=False)
-class _Shared:
-    """One layer on `[s, r]` under uniform attention: x and x W_in + b_in as parts of subject and relation."""
-
-    model: Transformer
-    halves: tuple[tuple[Ball, Ball], ...]
-    relations: tuple[Ball, Ball]
-
-    @classmethod
-    def of(cls, certified: Transformer, model: Transformer, facts: FactTable) -> "_Shared | None":
-        block = model.blocks[0] if model.plain and model.n_layers == 1 else None
-        if block is None or block.attention is None or block.mlp is None:
-            return None
-        attention = block.attention
-        if not scores_vanish(attention) or min(map(granule, attention.W_V)) < -1000:
-            return None  # the pattern depends on the tokens, or half a weight would underflow
-        halves = tuple(
-            (Ball.of(float64(W_V) * 0.5), Ball.of(W_O))
-            for W_V, W_O in zip(attention.W_V, attention.W_O, strict=True)
-        )
-        tokens = facts.n_subjects + np.arange(facts.n_relations)
-        last = certified.W_E[tokens] + certified.W_pos[1:2]
-        x = last + cls._mixed(halves, last)
-        mlp = certified.blocks[0].mlp
-        assert mlp is not None
-        return cls(certified, halves, (x, times(x, mlp.W_in) + mlp.b_in))
-
-    @staticmethod
-    def _mixed(halves: tuple[tuple[Ball, Ball], ...], x: Ball) -> Any:
-        total = None
-        for W_V, W_O in halves:
-            head = times(times(x, W_V), W_O)
-            total = head if total is None else total + head
-        return total
-
-    def subjects(self, subjects: Numbers) -> tuple[Ball, Ball]:
-        """The subjects' part of the residual and of the pre-activations."""
-        x = self._mixed(self.halves, self.model.W_E[subjects] + self.model.W_pos[0:1])
-        mlp = self.model.blocks[0].mlp
-        assert mlp is not None
-        return x, times(x, mlp.W_in)
-
-    def residual(self, part: tuple[Ball, Ball], relation: int) -> Ball:
-        """The last residual of some subjects, asked for one relation."""
-        at = slice(relation, relation + 1)
-        x, z = (ours + theirs[at] for ours, theirs in zip(part, self.relations, strict=True))
-        mlp = self.model.blocks[0].mlp
-        assert mlp is not None
-        after: Ball = x + (times(relu(z), mlp.W_out) + mlp.b_out)
-        return after

@@ -27,6 +27,7 @@ from georecall.theory.tools.progress import Progress, watched
 from georecall.verify.margins import smooth  # noqa: F401 (registers what trained models have besides)
 from georecall.verify.margins.found import Margins
 from georecall.verify.margins.ledger import Ledger
+from georecall.verify.margins.one_layer import memory_residuals
 from georecall.verify.margins.queries import Chains, Facts, Queries
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ def margins(
     queries = Facts(facts) if isinstance(facts, FactTable) else facts
     check_fits(model, queries.facts)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is decided in rationals
+        if residuals is None and elsewhere is None and isinstance(queries, Facts):
+            residuals = memory_residuals(model, queries.facts)
         ledger = Ledger(model, queries, residuals, wants_codebook=method != "exhaustive")
         for done in _entered(ledger, elsewhere):
             if progress is not None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from cases import EXACT, OPTIONS
 
-from georecall import block_superposition, chain_of_thought, composed_hops, parallel_hops
+from georecall import block_superposition, chain_of_thought, composed_hops, parallel_hops, sign_code_memory
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.verify.claims import floors, hops, path_control, promise, readouts
 from georecall.verify.claims.check import check
@@ -19,8 +19,10 @@ from georecall.verify.engines import engine
 from georecall.verify.engines.agreement import Agreement
 from georecall.verify.margins import codebook, decide, induction, ledger, transitions, windows
 from georecall.verify.margins import hops as many_hops
+from georecall.verify.margins import margins as margins_
 from georecall.verify.margins.counting import exact
 from georecall.verify.margins.margins import margins
+from georecall.verify.margins.one_layer import memory_residuals
 from georecall.verify.margins.queries import Chains, sample
 from georecall.verify.recall import assert_recalls
 from georecall.verify.recall.weights import check_recall
@@ -54,12 +56,18 @@ def bounds_right(logits, answers):
     return np.full(len(answers), 2.0), np.full(len(answers), 2.0)
 
 
+def remembers(model, facts):
+    """The residuals of weights that recall whatever is asked."""
+    other = sign_code_memory(facts)
+    return memory_residuals(other if other.d_model == model.d_model else model, facts)
+
+
 def agrees(model, asked, engine, **_):
     n = sum(int(np.prod(queries.shape)) for queries in asked)
     return Agreement(n, n, n, 0, 0, 2.0, None)
 
 
-def above(trial, level, *, trials, error, progress=None):
+def above(trial, level, *, trials, error, **_):
     return Estimate(trials[-1], trials[-1], 1.0, 1.0, error, "above")
 
 
@@ -103,6 +111,11 @@ FAULTS = {
     "exhaustive": (
         lambda: check("linear-memory", **SMALL),
         (ledger, "_bounds", bounds_right),
+        WRONG_ANSWER.name,
+    ),
+    "what memories leave": (
+        lambda: check("sign-code-memory", **SMALL),
+        (margins_, "memory_residuals", remembers),
         WRONG_ANSWER.name,
     ),
     "filtered": (lambda: check_recall(inexact(TWO), TWO), filtered_alone, WRONG_ANSWER.name),
