@@ -77,14 +77,13 @@ class Timing:
         return self.facts / self.median
 
 
-def measure(case: Case) -> Timing:
-    """Times one case in a fresh interpreter; errors as of `run` and `theory.tools.processes.processes`."""
+def timed(case: Case) -> Timing:
+    """Times one case in a fresh interpreter; errors as of `timed_here` and `theory.tools.processes`."""
     with processes(1) as pool:
-        timing: Timing = pool.submit(run, case).result()
-    return timing
+        return pool.submit(timed_here, case).result()
 
 
-def run(case: Case) -> Timing:
+def timed_here(case: Case) -> Timing:
     """Times one case here.
 
     Raises:
@@ -97,7 +96,7 @@ def run(case: Case) -> Timing:
         facts = random_bijections(N, R, rng=generator(0, "bijections", N, R))
     model = CONSTRUCTIONS[case.claim](facts)
     asked = R if case.relations_asked is None else case.relations_asked
-    judged = _ways()[case.way](model, facts, asked)
+    judged = _WAYS[case.way](model, facts, asked)
     seconds, recalled = [], 0
     for _ in range(case.repeats):
         start = time.perf_counter()
@@ -105,10 +104,6 @@ def run(case: Case) -> Timing:
         seconds.append(time.perf_counter() - start)
     n_facts = facts.n_facts if case.way == "certified" else N * asked
     return Timing(case, n_facts, seconds, _peak(), recalled)
-
-
-def _ways() -> dict[str, Callable[[Transformer, FactTable, int], Callable[[], int]]]:
-    return {"certified": _certified, "brute force": _brute_force, "onnxruntime": _onnxruntime}
 
 
 def _certified(model: Transformer, facts: FactTable, _: int) -> Callable[[], int]:
@@ -124,7 +119,7 @@ def _certified(model: Transformer, facts: FactTable, _: int) -> Callable[[], int
 
 def _brute_force(model: Transformer, facts: FactTable, asked: int) -> Callable[[], int]:
     floats = model.map(lambda weight: dense(weight).astype(np.float32))
-    return lambda: _right(lambda tokens: floats.logits(tokens), facts, asked)
+    return lambda: _right(floats.logits, facts, asked)
 
 
 def _onnxruntime(model: Transformer, facts: FactTable, asked: int) -> Callable[[], int]:
@@ -141,6 +136,13 @@ def _onnxruntime(model: Transformer, facts: FactTable, asked: int) -> Callable[[
         return np.asarray(session.run(["logits"], asked)[0])
 
     return lambda: _right(logits, facts, asked)
+
+
+_WAYS: dict[str, Callable[[Transformer, FactTable, int], Callable[[], int]]] = {
+    "certified": _certified,
+    "brute force": _brute_force,
+    "onnxruntime": _onnxruntime,
+}
 
 
 def _right(logits: Callable[[np.ndarray], np.ndarray], facts: FactTable, asked: int) -> int:

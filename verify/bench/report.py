@@ -10,7 +10,7 @@ import numpy as np
 
 from georecall.constructions.codes.code import code_length
 from georecall.theory.tools.version import VERSION
-from georecall.verify.bench.cases import Case, Timing, measure
+from georecall.verify.bench.cases import Case, Timing, timed
 from georecall.verify.bench.machine import Machine
 from georecall.verify.bench.scaling import Exponent, exponent
 
@@ -68,7 +68,7 @@ def bench(preset: str = "quick", *, progress: Callable[[int, int], None] | None 
     machine = Machine.here()
     for number, case in enumerate(cases, start=1):
         if case not in done:
-            done[case] = measure(case)
+            done[case] = timed(case)
         if progress is not None:
             progress(number, len(cases))
     limits = machine.most_facts_per_second(code_length(N))

@@ -3,8 +3,7 @@
 A wait is a command as it is typed, in a process of its own: interpreter, imports, controls and all. Its time
 is processor time (user and system, of the command and the processes that it waits for), which other programs
 disturb less than the clock, with BLAS in one thread, because threads that wait for each other spend it too;
-the clock's is kept beside it. What it must at least do is counted by hand in `WAITS` and divided by rates
-that are measured in the same run.
+the clock's is kept beside it. What it must at least do is divided by rates that are measured in the same run.
 """
 
 import json
@@ -21,140 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from georecall.theory.tools.version import VERSION
+from georecall.verify.bench.commands import BATTERY, WAITS, Wait
 from georecall.verify.bench.machine import Machine
 
 _LIMIT = 600.0  # seconds after which a wait is ended
 _THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
-_STATUSES = (0, 1, 3)  # that a command ends with which did what it was asked
 
-
-@dataclass(frozen=True)
-class Work:
-    """What a command cannot do without, however it goes about it.
-
-    Args:
-        because: where the numbers come from.
-        operations: on small integers.
-        flops: of products of matrices in single precision.
-        imports: modules, whose own start-up time is measured.
-    """
-
-    because: str
-    operations: float = 0.0
-    flops: float = 0.0
-    imports: tuple[str, ...] = ("numpy", "scipy.sparse", "click", "rich")
-
-    def seconds(self, machine: Machine, flops_per_second: float, start: float) -> float:
-        """Processor seconds after a start; integers at the rate of all cores, products at that of one."""
-        return (
-            start
-            + machine.cores * self.operations / machine.operations_per_second
-            + self.flops / flops_per_second
-        )
-
-
-@dataclass(frozen=True)
-class Wait:
-    """One command.
-
-    Args:
-        name: what users call it.
-        command: what follows `georecall`; "-c": Python instead.
-        least: what it must at least do.
-        code: the Python.
-    """
-
-    name: str
-    command: str
-    least: Work
-    code: str = ""
-
-    @property
-    def arguments(self) -> list[str]:
-        """Of the process."""
-        return [*self.command.split(), *([self.code] if self.code else [])]
-
-
-_BATTERY = """
-import os
-if os.path.isdir(os.path.join(os.environ["TREE"], "georecall")):
-    from georecall import block_superposition, sign_code
-else:  # before the door
-    from constructions import block_superposition, sign_code
-
-def build(facts):
-    length = max(1000 // (facts.n_relations + 1), (facts.n_attributes - 1).bit_length())
-    return block_superposition(facts, code=sign_code(facts.n_attributes, length=length))
-"""
-
-_PROPERTY = """
-import os
-if os.path.isdir(os.path.join(os.environ["TREE"], "georecall")):
-    from georecall import check
-else:
-    from verify import check
-for seed in range(40):
-    check("single-hop", subjects=16, relations=3, seed=seed).status == "holds" or exit(1)
-"""
-
-WAITS = (
-    Wait("main command", "check single-hop --facts countries", Work("start alone")),
-    Wait("40 small checks, as in a property test", "-c", Work("start alone"), _PROPERTY),
-    Wait(
-        "battery at d = 1,000",
-        "check --construction wide:build",
-        Work("10^4 queries through 1000 neurons and back", flops=4e10),
-    ),
-    Wait(
-        "counting-bound 2^16 x 8",
-        "check counting-bound --subjects 2^16 --relations 8",
-        Work("5 models, 16 coordinates, 12 operations a fact and coordinate", operations=5 * 12 * 2**23),
-    ),
-    Wait(
-        "margin-bound 2^16 x 2",
-        "check margin-bound --subjects 2^16 --relations 2",
-        Work("codes of 200 coordinates in all, 12 operations a fact and each", operations=2400 * 2**17),
-    ),
-    Wait(
-        "sequential-hops 4000 x 3, 8 hops",
-        "check sequential-hops --subjects 4000 --relations 3 --hops 8",
-        Work("7 memories: 12,000 ways, 4000 neurons of 13 terms", flops=7 * 2 * 13 * 4.8e7),
-    ),
-    Wait(
-        "the same, merged",
-        "check sequential-hops --subjects 4000 --relations 3 --hops 8 --merged",
-        Work("as above", flops=7 * 2 * 13 * 4.8e7),
-    ),
-    Wait(
-        "sign-code-memory 4000 x 8",
-        "check sign-code-memory --subjects 4000 --relations 8",
-        Work("32,000 facts, as many neurons of 15 terms", flops=2 * 15 * 32e3**2),
-    ),
-    Wait(
-        "soft chains of 64 hops",
-        "check chain-of-thought --attention soft --hops 64",
-        Work("4000 boxes of 10 coordinates beside 1000 words", flops=2 * 4e6 * 10 * 3),
-    ),
-    Wait(
-        "single-hop-dense, 5000 subjects",
-        "check single-hop-dense --subjects 5000",
-        Work("73 draws, the fewest that decide: 2*10^4 readouts, 5000 words of 255", flops=146 * 1e8 * 255),
-    ),
-    Wait(
-        "sweep learned, three runs of the paper's map",
-        "sweep learned --subjects 256 --relations 2 --dimension 16 --out l.sqlite",
-        Work(
-            "3 runs of 1500 steps, forward and twice back: 256 prompts, 32 x 128 x 32 weights, 256 words",
-            flops=3 * 1500 * 3 * 2 * 256 * (2 * 32 * 128 + 32 * 256),
-            imports=("numpy", "jax", "optax", "scipy.stats"),
-        ),
-    ),
-    Wait(
-        "report",
-        "report --out report",
-        Work("what it draws with", imports=("numpy", "scipy.stats", "sympy", "matplotlib.pyplot")),
-    ),
-)
 
 _RUNNER = """
 import atexit, os, re, resource, sys
@@ -192,34 +63,28 @@ class Waited:
     peak_bytes: int | None
     status: int | None
 
-    @property
-    def done(self) -> bool:
-        """Whether it did what it was asked."""
-        return self.status in _STATUSES
 
-
-def run(wait: Wait, tree: Path, *, limit: float = _LIMIT) -> Waited:
+def waited(wait: Wait, tree: Path, *, limit: float = _LIMIT) -> Waited:
     """Runs one command of the source tree given, in an empty folder."""
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "wide.py").write_text(_BATTERY)
+        Path(folder, "wide.py").write_text(BATTERY)
         peak = Path(folder, "peak")
         environment = os.environ | {"PYTHONPATH": f"{tree}{os.pathsep}{folder}", "TREE": str(tree)}
         environment |= {"PEAK": str(peak)} | dict.fromkeys(_THREADS, "1")
         began = time.perf_counter()
         process = subprocess.Popen(
-            [sys.executable, "-c", _RUNNER, *wait.arguments],
+            [sys.executable, "-c", _RUNNER, *wait.command.split(), *filter(None, [wait.code])],
             cwd=folder,
             env=environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        status, usage = _waited_for(process, began + limit)
-        cpu = usage.ru_utime + usage.ru_stime
-        seconds = time.perf_counter() - began
+        status, usage = _ended(process, began + limit)
+        seconds, cpu = time.perf_counter() - began, usage.ru_utime + usage.ru_stime
         return Waited(cpu, seconds, int(peak.read_text()) if peak.exists() else None, status)
 
 
-def _waited_for(process: "subprocess.Popen[bytes]", until: float) -> tuple[int | None, Any]:
+def _ended(process: "subprocess.Popen[bytes]", until: float) -> tuple[int | None, Any]:
     """The exit status and what the process used."""
     status: int | None = 0
     while True:
@@ -269,10 +134,10 @@ def waits(
         total = len(chosen) * (1 if tree is None else 2)
         for number, wait in enumerate(chosen):
             if wait.least.imports not in starts:
-                code = f"import {', '.join(wait.least.imports)}"
-                starts[wait.least.imports] = run(Wait("start", "-c", wait.least, code), here).cpu_seconds
-            old = recorded.get(wait.name) if tree is None else asdict(run(wait, tree, limit=limit))
-            new = run(wait, here, limit=limit)
+                start = Wait("start", "-c", wait.least, f"import {', '.join(wait.least.imports)}")
+                starts[wait.least.imports] = waited(start, here).cpu_seconds
+            old = recorded.get(wait.name) if tree is None else asdict(waited(wait, tree, limit=limit))
+            new = waited(wait, here, limit=limit)
             least = wait.least.seconds(machine, flops, starts[wait.least.imports])
             row = {"name": wait.name, "command": wait.command} | asdict(new)
             row |= {"least_cpu_seconds": least, "least": wait.least.because, "before": old}

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from georecall.verify.bench import PRESETS, Case, bench, exponent, measure
+from georecall.verify.bench import PRESETS, Case, bench, exponent, timed
 from georecall.verify.bench import report as report_module
-from georecall.verify.bench.cases import run
+from georecall.verify.bench.cases import timed_here
 from georecall.verify.bench.machine import Machine
 from georecall.verify.bench.report import Sizes
 from georecall.verify.cli import run as georecall
@@ -17,25 +17,25 @@ from georecall.verify.cli import run as georecall
 def test_every_way_finds_every_fact_right(way):
     if way == "onnxruntime":
         pytest.importorskip("onnxruntime")
-    timing = run(Case(way, 300, 3, repeats=2))
+    timing = timed_here(Case(way, 300, 3, repeats=2))
     assert (timing.facts, timing.recalled, len(timing.seconds)) == (900, 900, 2)
     assert timing.rate == 900 / timing.median == 900 / timing.seconds[1]
 
 
 def test_a_way_that_asks_some_relations_counts_those_facts():
-    timing = run(Case("brute force", 50, 4, repeats=1, relations_asked=2))
+    timing = timed_here(Case("brute force", 50, 4, repeats=1, relations_asked=2))
     assert (timing.facts, timing.recalled) == (100, 100)
 
 
 def test_brute_force_sees_what_is_wrong():
     """At the same dimensions, a linear memory is far beyond its capacity; brute force says so."""
-    timing = run(Case("brute force", 300, 4, claim="linear-memory", repeats=1))
+    timing = timed_here(Case("brute force", 300, 4, claim="linear-memory", repeats=1))
     assert 0 < timing.recalled <= 1200
 
 
 def test_the_peak_is_that_of_the_case_and_not_of_its_parent():
     held = np.ones(1 << 26)  # 512 MiB here
-    small = measure(Case("certified", 200, 2, repeats=1))
+    small = timed(Case("certified", 200, 2, repeats=1))
     assert held.all()
     if small.peak_bytes is not None:
         assert 2e7 < small.peak_bytes < 4e8
@@ -65,7 +65,7 @@ def test_limits_are_positive_and_fall_with_the_length_of_the_code():
 def test_one_run_gives_one_table_and_one_file(monkeypatch, tmp_path, capsys):
     tiny = Sizes((512, 3), (128, 2), range(7, 10), (1, 2, 3), 10)
     monkeypatch.setitem(PRESETS, "quick", tiny)
-    monkeypatch.setattr(report_module, "measure", run)  # here: no interpreter for each
+    monkeypatch.setattr(report_module, "timed", timed_here)  # here: no interpreter for each
     out = tmp_path / "bench.json"
     assert georecall(["bench", "--json", "--out", str(out)]) == 0
     found = json.loads(capsys.readouterr().out)

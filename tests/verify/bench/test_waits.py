@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from georecall.verify.bench import scaling, waits
+from georecall.verify.bench.commands import WAITS, Wait, Work
 from georecall.verify.bench.machine import Machine
-from georecall.verify.bench.waits import WAITS, Wait, Work
 from georecall.verify.cli import run as georecall
 
 HERE = waits._tree()
@@ -25,22 +25,22 @@ def quick(monkeypatch):
 
 
 def test_what_a_command_takes_is_its_own_processor_time_and_memory(quick):
-    idle, spent = (waits.run(wait, HERE) for wait in waits.WAITS)
-    assert (idle.done, spent.done) == (True, True)
+    idle, spent = (waits.waited(wait, HERE) for wait in waits.WAITS)
+    assert (idle.status, spent.status) == (0, 0)
     assert idle.seconds > 0.3 > idle.cpu_seconds
     assert spent.cpu_seconds > idle.cpu_seconds + 0.02
-    large = waits.run(Wait("large", "-c", START, "held = b'x' * (1 << 28)"), HERE)
+    large = waits.waited(Wait("large", "-c", START, "held = b'x' * (1 << 28)"), HERE)
     assert large.peak_bytes > idle.peak_bytes + 2e8
 
 
 @pytest.mark.parametrize(("code", "status"), [("exit(1)", 1), ("exit(2)", 2), ("import no_such_module", 1)])
 def test_how_a_command_ended_is_kept(code, status):
-    assert waits.run(Wait("it", "-c", START, code), HERE).status == status
+    assert waits.waited(Wait("it", "-c", START, code), HERE).status == status
 
 
 def test_a_command_that_takes_too_long_is_ended_and_said_to_be_longer():
-    found = waits.run(Wait("long", "-c", START, "while True: pass"), HERE, limit=0.5)
-    assert (found.status, found.done) == (None, False)
+    found = waits.waited(Wait("long", "-c", START, "while True: pass"), HERE, limit=0.5)
+    assert found.status is None
     assert 0.5 < found.seconds < 20
 
 
