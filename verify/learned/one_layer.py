@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from georecall.constructions.transformer.arithmetic import dense
 from georecall.constructions.transformer.layers import MLP
@@ -16,6 +17,8 @@ from georecall.theory.tools.arrays import Floats
 from georecall.verify.learned.counted import Operations
 from georecall.verify.learned.superposition import Superposition
 from georecall.verify.learned.vectors import Parts
+
+Labels = NDArray[np.intp]
 
 _U = 2.0**-53
 
@@ -122,3 +125,23 @@ class OneLayer:
             if i < 5:
                 G = count.times(G, G)
         return float(np.exp(log / 2) * (1 + 2.0**-20))
+
+    def divided(self, fitted: Superposition, size: int) -> Labels:
+        """For each relation and attribute the block it is in, of about equally many: shape (R, |A|).
+
+        The largest block is halved along its leading direction in front of the neurons, again and again.
+        """
+        found = []
+        for M in fitted.maps:
+            z = fitted.attributes @ M @ self.W
+            blocks = [np.arange(len(z))]
+            while len(blocks) < size:
+                block = blocks.pop(int(np.argmax([len(block) for block in blocks])))
+                spread = z[block] - z[block].mean(axis=0)
+                along = spread @ np.linalg.svd(spread, full_matrices=False)[2][0]
+                blocks += np.array_split(block[np.argsort(along)], 2)
+            label = np.empty(len(z), dtype=np.intp)
+            for number, block in enumerate(blocks):
+                label[block] = number
+            found.append(label)
+        return np.array(found)

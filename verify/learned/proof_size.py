@@ -10,12 +10,11 @@ q, an MLP sees z = b_q + sum_r p_r(a_r), p_r(a) = u_a M_r W.
   one block of all attributes this is the selector's own statement: whatever else a subject is, it answers a.
 - *Residual norm.* The MLP is Lipschitz: e_s costs the lead at most |e_s| |W| |V_a - V_b|.
 - *Norm.* The same for everything but the answer's own vector: the cheapest.
-
-Source: theory/pages/c9.md, Proof size (derived there).
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 from typing import Literal
 
@@ -26,12 +25,11 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.arrays import Floats
 from georecall.verify.learned.counted import Operations
-from georecall.verify.learned.one_layer import OneLayer
+from georecall.verify.learned.one_layer import Labels, OneLayer
 from georecall.verify.learned.superposition import Superposition, superposition
 from georecall.verify.learned.vectors import Parts
 
 Mask = NDArray[np.bool_]
-Labels = NDArray[np.intp]
 Hull = Callable[[int, int], tuple[Floats, Floats]]  # of relation and answer: the ends of z, block by block
 
 About = Literal["tuples", "facts"]
@@ -82,10 +80,10 @@ def proof_sizes(model: Transformer, facts: FactTable) -> list[SizedProof]:
 
     Source: theory/pages/c9.md, Proof size.
     """
-    return [proof for proof, _ in certified(model, facts)]
+    return [proof for proof, _ in certified_answers(model, facts)]
 
 
-def certified(model: Transformer, facts: FactTable) -> list[tuple[SizedProof, Mask]]:
+def certified_answers(model: Transformer, facts: FactTable) -> list[tuple[SizedProof, Mask]]:
     """The same with what each proves: by relation and subject, or relation, its answer and the others'."""
     if facts.n_relations * facts.n_attributes**facts.n_relations > MOST:
         raise ValueError(f"brute force over all tuples is for at most {MOST} answers")
@@ -96,33 +94,12 @@ def certified(model: Transformer, facts: FactTable) -> list[tuple[SizedProof, Ma
     found, possible = about.brute_force()
     found += about.by_norm()
     for power in range((facts.n_attributes - 1).bit_length()):
-        labels = divided(fitted, layer, 2**power)
+        labels = layer.divided(fitted, 2**power)
         found += [*about.by_intervals(labels), about.by_subjects(labels)]
     for proof, mask in found:
         if (mask & ~possible[proof.about]).any():
             raise ArithmeticError(f"{proof.method} certifies {proof.about} that brute force refutes")
     return found
-
-
-def divided(fitted: Superposition, layer: OneLayer, size: int) -> Labels:
-    """For each relation and attribute the block it is in, of about equally many: shape (R, |A|).
-
-    The largest block is halved along its leading direction in front of the neurons, again and again.
-    """
-    found = []
-    for M in fitted.maps:
-        z = fitted.attributes @ M @ layer.W
-        blocks = [np.arange(len(z))]
-        while len(blocks) < size:
-            block = blocks.pop(int(np.argmax([len(block) for block in blocks])))
-            spread = z[block] - z[block].mean(axis=0)
-            along = spread @ np.linalg.svd(spread, full_matrices=False)[2][0]
-            blocks += np.array_split(block[np.argsort(along)], 2)
-        label = np.empty(len(z), dtype=np.intp)
-        for number, block in enumerate(blocks):
-            label[block] = number
-        found.append(label)
-    return np.array(found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +118,7 @@ class _Questions:
         hull = self._tuples(np.tile(np.arange(A), (R, 1)), count)
         found = np.array([lead for _, _, lead, _ in self._leads(hull, count)])
         tuples = np.moveaxis(found.reshape((A, R) + (A,) * (R - 1)), 1, 0)
-        proofs = [(self._proof("tuples", "brute force", A, tuples > 0, count), tuples > 0)]
+        proofs = [self._proof("tuples", "brute force", A, tuples > 0, count)]
         count = Operations()
         z = count.times(self.subjects, self.layer.W)
         facts = np.empty(self.facts.answers.shape)
@@ -151,8 +128,7 @@ class _Questions:
             right = logits[rows, answers].copy()
             logits[rows, answers] = -np.inf
             facts[q] = right - count.each(logits).max(axis=1) - self.layer.slack
-        every = self._proof("facts", "brute force", self.facts.n_subjects, facts > 0, count)
-        proofs.append((every, facts > 0))
+        proofs.append(self._proof("facts", "brute force", self.facts.n_subjects, facts > 0, count))
         never = 2 * self.layer.slack  # a lead below minus that is negative, however it was rounded
         return proofs, {"tuples": tuples > -never, "facts": facts > -never}
 
@@ -163,25 +139,21 @@ class _Questions:
         found = list(self._leads(self._tuples(labels, count), count))
         lead = np.array([lead for _, _, lead, _ in found]).reshape(shape)
         room = np.array([room for _, _, _, room in found]).reshape(shape)
-        tuples = np.array(
-            [lead[:, q][np.ix_(range(A), *(labels[r] for r in self._others(q)))] > 0 for q in range(R)]
-        )
-        proofs = [(self._proof("tuples", "intervals", size, tuples, count), tuples)]
-        norms = self._residuals(count)
-        at = self.facts.answers
-        held = np.array(
-            [room[(at[q], q, *(labels[r, at[r]] for r in self._others(q)))] > norms for q in range(R)]
-        )
-        proof = self._proof("facts", "residual norm", size, held, count)
-        return [*proofs, (replace(proof, room=_share(room.max(), norms)), held)]
+        blocks = [np.ix_(range(A), *(labels[r] for r in self._others(q))) for q in range(R)]
+        tuples = np.array([lead[:, q][blocks[q]] > 0 for q in range(R)])
+        proofs = [self._proof("tuples", "intervals", size, tuples, count)]
+        norms, at = self._residuals(count), self.facts.answers
+        of_facts = [(at[q], q, *(labels[r, at[r]] for r in self._others(q))) for q in range(R)]
+        held = np.array([room[block] > norms for block in of_facts])
+        most = _share(room.max(), norms)
+        return [*proofs, self._proof("facts", "residual norm", size, held, count, most)]
 
     def by_subjects(self, labels: Labels) -> tuple[SizedProof, Mask]:
         """The facts, in blocks of subjects that share the answer and the blocks of the others."""
         count, size = Operations(), int(labels.max()) + 1
         z = count.times(self.subjects, self.layer.W)
         certified = np.zeros(self.facts.answers.shape, dtype=bool)
-        ends: dict[tuple[int, int], list[tuple[Floats, Floats]]] = {}
-        members: dict[tuple[int, int], list[Labels]] = {}
+        blocks = defaultdict[tuple[int, int], list[tuple[Labels, Floats, Floats]]](list)
         for q, answers in enumerate(self.facts.answers):
             key = answers.copy()
             for r in self._others(q):
@@ -191,29 +163,24 @@ class _Questions:
             z_q = count.each(z[order] + self.layer.base[q])
             low, high = count.ends(z_q, starts)
             for block, of_it in enumerate(np.split(order, starts[1:])):
-                a = int(answers[of_it[0]])
-                ends.setdefault((q, a), []).append((low[block], high[block]))
-                members.setdefault((q, a), []).append(of_it)
+                blocks[q, int(answers[of_it[0]])].append((of_it, low[block], high[block]))
 
         def hull(q: int, a: int) -> tuple[Floats, Floats]:
-            blocks = ends.get((q, a), [])
-            both = np.array(blocks).reshape(len(blocks), 2, -1) if blocks else np.zeros((0, 2, z.shape[1]))
-            return both[:, 0], both[:, 1]
+            ends = np.array([both for _, *both in blocks[q, a]]).reshape(-1, 2, z.shape[1])
+            return ends[:, 0], ends[:, 1]
 
         for a, q, lead, _ in self._leads(hull, count):
-            for of_it, leads in zip(members.get((q, a), []), lead, strict=True):
+            for (of_it, *_), leads in zip(blocks[q, a], lead, strict=True):
                 certified[q, of_it] = leads > 0
-        return self._proof("facts", "intervals", size, certified, count), certified
+        return self._proof("facts", "intervals", size, certified, count)
 
     def by_norm(self) -> list[tuple[SizedProof, Mask]]:
         """Everything but the answer's own vector is only known to be so long."""
         A, R, count = self.facts.n_attributes, self.facts.n_relations, Operations()
         turned = [count.times(self.fitted.attributes, M) for M in self.fitted.maps]
         means = [count.each(c).mean(axis=0) for c in turned]
-        away = [
-            float(np.sqrt(count.each(count.each(c - mean) ** 2).sum(axis=1)).max())
-            for c, mean in zip(turned, means, strict=True)
-        ]
+        apart = (count.each(c - mean) for c, mean in zip(turned, means, strict=True))
+        away = [float(np.sqrt(count.each(c**2).sum(axis=1)).max()) for c in apart]
 
         def hull(q: int, a: int) -> tuple[Floats, Floats]:
             at = self.fitted.offset + turned[q][a] + sum(means[r] for r in self._others(q))
@@ -227,11 +194,11 @@ class _Questions:
         radius += self._rounding()
         fine = (room > radius[:, None]).reshape((R, A) + (1,) * (R - 1))
         tuples = np.broadcast_to(fine, (R,) + (A,) * R)
-        proofs = [(self._proof("tuples", "norm", 1, tuples, count), tuples)]
+        proofs = [self._proof("tuples", "norm", 1, tuples, count)]
         norms = self._residuals(count)
         held = np.array([room[q, self.facts.answers[q]] > radius[q] + norms for q in range(R)])
-        proof = self._proof("facts", "norm", 1, held, count)
-        return [*proofs, (replace(proof, room=_share((room - radius[:, None]).max(), norms)), held)]
+        most = _share((room - radius[:, None]).max(), norms)
+        return [*proofs, self._proof("facts", "norm", 1, held, count, most)]
 
     def _tuples(self, labels: Labels, count: Operations) -> Hull:
         """The ends of z over blocks of the other relations' attributes."""
@@ -298,20 +265,18 @@ class _Questions:
     def _rounding(self) -> float:
         """More than float64 rounds of an embedding, in Euclidean norm."""
         R, m, d = self.fitted.maps.shape
-        sizes = (
-            self.subjects,
-            self.fitted.offset,
-            *(abs(self.fitted.attributes) @ abs(M) for M in self.fitted.maps),
-        )
-        return float((2 * R + m + 8) * 2.0**-52 * np.sqrt(d) * sum(np.abs(size).max() for size in sizes))
+        turned = (abs(self.fitted.attributes) @ abs(M) for M in self.fitted.maps)
+        sizes = sum(np.abs(x).max() for x in (self.subjects, self.fitted.offset, *turned))
+        return float((2 * R + m + 8) * 2.0**-52 * np.sqrt(d) * sizes)
 
     def _others(self, q: int) -> list[int]:
         return [r for r in range(self.facts.n_relations) if r != q]
 
-    def _proof(self, about: About, method: Method, groups: int, mask: Mask, count: Operations) -> SizedProof:
-        return SizedProof(
-            about, method, groups, int(mask.sum()), prod(mask.shape), count.operations, count.seconds
-        )
+    def _proof(
+        self, about: About, method: Method, groups: int, mask: Mask, count: Operations, room: float = 0.0
+    ) -> tuple[SizedProof, Mask]:
+        certified, spent = int(mask.sum()), (count.operations, count.seconds)
+        return SizedProof(about, method, groups, certified, prod(mask.shape), *spent, room), mask
 
 
 def _share(room: float, norms: Floats) -> float:

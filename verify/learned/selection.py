@@ -13,8 +13,8 @@ from georecall.verify.learned.superposition import superposition
 from georecall.verify.learned.vectors import (
     Parts,
     Vectors,
+    all_prompts,
     folds,
-    prompts,
     right,
 )
 
@@ -105,7 +105,7 @@ def _gated(parts: Parts, facts: FactTable) -> dict[str, float]:
     if model.n_layers != 1 or model.blocks[0].mlp is None:
         raise ValueError("neurons are asked of one layer that has an MLP")
     block, mlp = model.blocks[0], model.blocks[0].mlp
-    read = replace(model, blocks=(replace(block, mlp=None),), ln_final=None).residual(prompts(facts))
+    read = replace(model, blocks=(replace(block, mlp=None),), ln_final=None).residual(all_prompts(facts))
     norm = None if getattr(block, "post", False) else getattr(block, "ln2", None)
     hidden = mlp.activated((norm(read) if norm else read) @ mlp.W_in + mlp.b_in)
     hidden = hidden.reshape(facts.n_relations, facts.n_subjects, -1)

@@ -20,7 +20,7 @@ from georecall.verify.learned.superposition import matched, superposition
 from georecall.verify.learned.train_subjects import train_subjects
 from georecall.verify.learned.vectors import (
     Parts,
-    prompts,
+    all_prompts,
     right,
     shuffled,
 )
@@ -57,7 +57,7 @@ def by_inverse(parts: Parts, facts: FactTable, new: FactTable) -> Transformer:
     assert mlp is not None
     readout = np.flatnonzero((U != 0).any(axis=1))
     u = U[readout].T
-    before = np.asarray(model.residual(prompts(facts)))[:, readout]
+    before = np.asarray(model.residual(all_prompts(facts)))[:, readout]
     length = np.sqrt((before**2).sum(axis=1).mean() / (u**2).sum(axis=1).mean())
     wanted = length * u[new.answers]  # (R, N, m)
     W_out, linear = np.asarray(mlp.W_out)[:, readout], into[:, readout]

@@ -103,7 +103,7 @@ class Parts(Vectors):
         return replace(self, model=replace(self.model, blocks=blocks))
 
 
-def prompts(facts: FactTable) -> NDArray[np.intp]:
+def all_prompts(facts: FactTable) -> NDArray[np.intp]:
     """All `[s, r]`: shape (R N, 2), relation by relation."""
     N, R = facts.n_subjects, facts.n_relations
     return np.column_stack([np.tile(np.arange(N), R), np.repeat(np.arange(N, N + R), N)])
@@ -114,7 +114,7 @@ def right(model: Transformer, facts: FactTable) -> NDArray[np.bool_]:
 
     For shares and maps. A verdict takes `verify.margins`, which proves its signs.
     """
-    tokens, answers = prompts(facts), facts.answers.ravel()
+    tokens, answers = all_prompts(facts), facts.answers.ravel()
     found = np.empty(len(tokens), dtype=bool)
     step = max(1, _BLOCK // max(model.d_vocab_out, model.d_mlp))
     for i in range(0, len(tokens), step):

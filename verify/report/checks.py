@@ -7,7 +7,7 @@ from typing import Any
 from georecall.theory.claims import CLAIMS
 from georecall.theory.claims.claim import Claim
 from georecall.verify.claims.check import check
-from georecall.verify.report.commands import command
+from georecall.verify.report.commands import command_line
 from georecall.verify.report.settings import parameters
 from georecall.verify.usage import UsageError
 from georecall.verify.verdict.verdict import Verdict
@@ -52,4 +52,4 @@ def check_claim(name: str, *, preset: str = "quick", seed: int = 0) -> CheckedCl
     except (UsageError, ImportError) as error:
         missing = str(error).partition("; there are ")[0].replace(f"{name!r} is stated, but has", "it has")
     seconds = time.perf_counter() - start
-    return CheckedClaim(CLAIMS[name], given, verdict, missing, command("check", name, **given), seconds)
+    return CheckedClaim(CLAIMS[name], given, verdict, missing, command_line("check", name, **given), seconds)

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 
-def command(*words: str, flags: Mapping[str, str] | None = None, **options: Any) -> str:
+def command_line(*words: str, flags: Mapping[str, str] | None = None, **options: Any) -> str:
     """`georecall WORDS --option value ...`, quoted for a shell.
 
     Args:
@@ -15,7 +15,7 @@ def command(*words: str, flags: Mapping[str, str] | None = None, **options: Any)
         options: values; True is a flag of its own, None and False leave an option out.
 
     Example:
-        >>> command("check", "single-hop-packed", subjects=1000, bits=4)
+        >>> command_line("check", "single-hop-packed", subjects=1000, bits=4)
         'georecall check single-hop-packed --subjects 1000 --bits 4'
     """
     spelled = ["georecall", *words]

@@ -17,7 +17,7 @@ from georecall.theory.tools.progress import Progress
 from georecall.verify.executors import each
 from georecall.verify.figures import FIGURES
 from georecall.verify.report.checks import CheckedClaim, check_claim
-from georecall.verify.report.commands import command
+from georecall.verify.report.commands import command_line
 from georecall.verify.report.figures import Drawn, Results, draw_all
 from georecall.verify.report.summaries import (
     BoundRow,
@@ -113,39 +113,19 @@ def gather(
             continue
         path = folder / f"{kind}-{preset}-seed{seed}.sqlite"  # a file of its own: figures show all of it
         with Store(path) as store:
-            sweep(
-                presets[kind],
-                store,
-                executor=executor,
-                progress=steps.counted_from(steps.done),
-            )
-        again = command("sweep", kind, preset=preset, seed=seed, out=path.name)
+            sweep(presets[kind], store, executor=executor, progress=steps.counted_from(steps.done))
+        again = command_line("sweep", kind, preset=preset, seed=seed, out=path.name)
         sources[kind] = Results(path, path.name, again)
     if learned is not None:
         sources["learned"] = Results(learned, learned.name, None)
     figures = tuple(draw_all(sources))
     steps.to(steps.total)
-    again = command(
-        "report",
-        preset=preset,
-        seed=seed,
-        results=results and results.name,
-        hops=hops and hops.name,
-        learned=learned and learned.name,
-        out="report",
-    )
-    return Content(
-        preset,
-        seed,
-        found["claims"],
-        figures,
-        found["lemmas"],
-        tuple(found["identities"][0]),
-        found["bounds"],
-        found["constructions"],
-        again,
-        time.perf_counter() - start,
-    )
+    swept = {"results": results, "hops": hops, "learned": learned}
+    named: dict[str, Any] = {name: path and path.name for name, path in swept.items()}
+    again = command_line("report", preset=preset, seed=seed, **named, out="report")
+    found["identities"] = found["identities"][0]
+    seconds = time.perf_counter() - start
+    return Content(preset, seed, figures=figures, again=again, seconds=seconds, **found)
 
 
 def _row(make: Callable[[], _Value]) -> _Value:

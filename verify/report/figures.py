@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from georecall.verify.figures import FIGURES, PlotError, plot
 from georecall.verify.figures.style import COLOURS
-from georecall.verify.report.commands import command
+from georecall.verify.report.commands import command_line
 
 _THEMED = {COLOURS["black"]: "ink", COLOURS["grey"]: "grey", "#ffffff": "paper", "#e4e4e4": "grid"}
 _SVG = "{http://www.w3.org/2000/svg}"
@@ -66,16 +66,8 @@ def draw(name: str, results: Results) -> Drawn:
             missing = str(error).replace(str(results.path), results.called)
         else:
             svg = inlined(path.read_text(encoding="utf-8"), name, title)
-    again = (results.swept_by, command("plot", name, results.called, out=f"{name}.svg"))
-    return Drawn(
-        name,
-        title,
-        FIGURES[name].caption,
-        svg,
-        missing,
-        tuple(line for line in again if line),
-        FIGURES[name].claims,
-    )
+    again = filter(None, (results.swept_by, command_line("plot", name, results.called, out=f"{name}.svg")))
+    return Drawn(name, title, FIGURES[name].caption, svg, missing, tuple(again), FIGURES[name].claims)
 
 
 def draw_all(files: Mapping[str, Results]) -> list[Drawn]:
@@ -90,8 +82,8 @@ def _without_results(name: str, sweep: str) -> Drawn:
     title = FIGURES[name].title
     missing = f"no results file of `georecall sweep {sweep}` was given (--{sweep})"
     again = (
-        command("sweep", sweep, preset="quick", out=f"{sweep}.sqlite"),
-        command("plot", name, f"{sweep}.sqlite", out=f"{name}.svg"),
+        command_line("sweep", sweep, preset="quick", out=f"{sweep}.sqlite"),
+        command_line("plot", name, f"{sweep}.sqlite", out=f"{name}.svg"),
     )
     return Drawn(name, title, FIGURES[name].caption, None, missing, again, FIGURES[name].claims)
 

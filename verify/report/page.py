@@ -48,7 +48,7 @@ def _templates() -> Environment:
         "VERSION": VERSION,
         "SUBJECTS": summaries.SUBJECTS,
         "RELATIONS": summaries.RELATIONS,
-        "counted": prose.counted,
+        "how_many": prose.how_many,
         "hypotheses": rows.hypothesis_rows,
         "quantities": rows.quantity_rows,
         "standing": standing,

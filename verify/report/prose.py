@@ -75,6 +75,6 @@ def listed(parameters: Mapping[str, Any]) -> Markup:
     return Markup(", ".join(shown))
 
 
-def counted(n: int, noun: str, plural: str | None = None) -> str:
+def how_many(n: int, noun: str, plural: str | None = None) -> str:
     """'1 claim', '2 claims'."""
     return f"{grouped(n)} {noun if n == 1 else plural or noun + 's'}"

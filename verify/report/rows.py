@@ -45,16 +45,10 @@ def families(lemmas: Sequence[LemmaRow]) -> list[Family]:
         members = list(group)
         shown = next((row.lemma for row in members if row.lemma.name == name), members[-1].lemma)
         statuses = {row.status for row in members}
-        rows.append(
-            Family(
-                name,
-                shown,
-                len(members),
-                statuses.pop() if len(statuses) == 1 else "inconclusive",
-                sum(row.n_needed for row in members),
-                sum(len(row.lemma.hypotheses) for row in members),
-            )
-        )
+        outcome = statuses.pop() if len(statuses) == 1 else "inconclusive"
+        needed = sum(row.n_needed for row in members)
+        hypotheses = sum(len(row.lemma.hypotheses) for row in members)
+        rows.append(Family(name, shown, len(members), outcome, needed, hypotheses))
     return rows
 
 
@@ -86,11 +80,8 @@ def quantity_rows(checked: CheckedClaim) -> dict[str, Any]:
         for name, quantity in claim.predicted.items()
         if not (name == "d_mlp_per_layer" and claim.predicted.get("n_layers") == 1)  # the same as d_mlp
     ]
-    rows += [
-        row(name)
-        for name, value in measured.items()
-        if valued and name not in claim.predicted and value is not None
-    ]
+    further = measured.keys() - claim.predicted.keys() if valued else ()
+    rows += [row(name) for name, value in measured.items() if name in further and value is not None]
     return {
         "title": "Predicted and measured" if measured else "Predicted",
         "heads": ["quantity", *(["predicted", "measured"] if valued else []), "unit", "formula"],

@@ -12,16 +12,14 @@ _ONE_HOP = {"subjects": 1000, "relations": 8}
 _HOPS = {"subjects": 64, "relations": 3}
 _MEMORY = {"subjects": 250, "relations": 4, "delta": 0.1, "trials": 512}
 _LARGE = {"subjects": 1 << 16, "relations": 8}
+_SIZED = ("single-hop", "single-hop-in-place", "single-hop-narrow", "counting-bound")
 
 _QUICK: Mapping[str, dict[str, Any]] = {
-    "single-hop": _ONE_HOP,
-    "single-hop-in-place": _ONE_HOP,
-    "single-hop-narrow": _ONE_HOP,
+    **dict.fromkeys(_SIZED, _ONE_HOP),
     "single-hop-quantized": {**_ONE_HOP, "bits": 4},
     "single-hop-packed": {**_ONE_HOP, "bits": 4},
     "single-hop-dense": {"subjects": 128, "relations": 4, "delta": 0.1, "trials": 512},
     "chain-of-thought": {"subjects": 1000, "relations": 4, "hops": 16},
-    "counting-bound": _ONE_HOP,
     "composed-hops": {**_HOPS, "hops": 3},
     "sequential-hops": {**_HOPS, "hops": 4},
     "hybrid-hops": {**_HOPS, "hops": 4, "stages": 2},
@@ -40,14 +38,11 @@ _QUICK: Mapping[str, dict[str, Any]] = {
 }
 _PAPER: Mapping[str, dict[str, Any]] = {
     **_QUICK,
-    "single-hop": _LARGE,
-    "single-hop-in-place": _LARGE,
-    "single-hop-narrow": _LARGE,
+    **dict.fromkeys(_SIZED, _LARGE),
     "single-hop-quantized": {**_LARGE, "bits": 4},
     "single-hop-packed": {**_LARGE, "bits": 4},
     "single-hop-dense": {"subjects": 256, "relations": 4, "delta": 0.1, "trials": 512},
     "chain-of-thought": {"subjects": 1 << 16, "relations": 4, "hops": 16},
-    "counting-bound": _LARGE,
     "gradient-descent": {"subjects": 512, "relations": 2, "trials": 3},
 }
 

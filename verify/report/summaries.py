@@ -15,7 +15,7 @@ from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.options import EXPERIMENTS, prepare
 from georecall.verify.margins.found import Margins
 from georecall.verify.margins.margins import margins
-from georecall.verify.report.commands import command
+from georecall.verify.report.commands import command_line
 
 SUBJECTS, RELATIONS = 8, 3  # of the one table that every construction is built on
 
@@ -70,7 +70,7 @@ def lemma_row(name: str) -> LemmaRow:
     return LemmaRow(lemma, proof.status, needed, proof.reason)
 
 
-def identities() -> list[Identity]:
+def identities() -> tuple[Identity, ...]:
     """The identities that SymPy reduces, each just checked.
 
     Raises:
@@ -78,7 +78,7 @@ def identities() -> list[Identity]:
     """
     from georecall.theory.lemmas.analysis import IDENTITIES
 
-    return [identity() for identity in IDENTITIES]
+    return tuple(identity() for identity in IDENTITIES)
 
 
 def bound_row(name: str) -> BoundRow:
@@ -86,9 +86,8 @@ def bound_row(name: str) -> BoundRow:
     bound = BOUNDS[name]
     says = _first_line(bound)
     given = example(name, bound)
-    again = command(
-        "bound", name, flags={parameter.name: parameter.option for parameter in PARAMETERS}, **given
-    )
+    flags = {parameter.name: parameter.option for parameter in PARAMETERS}
+    again = command_line("bound", name, flags=flags, **given)
     try:
         return BoundRow(name, says, given, bound(**given), None, again)
     except (ValueError, MissingExtraError) as error:
@@ -114,12 +113,7 @@ def construction_row(name: str, facts: FactTable) -> ConstructionRow:
             found = margins(model, facts)
     except (ValueError, ImportError) as error:
         return ConstructionRow(name, says, {}, None, str(error))
-    shape = {
-        "d_model": model.d_model,
-        "d_mlp": model.d_mlp,
-        "n_layers": model.n_layers,
-        "n_parameters": model.n_parameters,
-    }
+    shape = {size: getattr(model, size) for size in ("d_model", "d_mlp", "n_layers", "n_parameters")}
     return ConstructionRow(name, says, shape, found, None)
 
 

@@ -15,7 +15,7 @@ from georecall.verify.learned.proof_size import proof_sizes
 from georecall.verify.learned.selection import alignment, gating, swaps
 from georecall.verify.learned.superposition import probes, superposition_r2
 from georecall.verify.learned.transfer import transfer
-from georecall.verify.learned.vectors import Parts, prompts, right
+from georecall.verify.learned.vectors import Parts, all_prompts, right
 
 _DIGITS = 4  # of what is not a share of counts: the rest differs between machines
 
@@ -107,6 +107,6 @@ def proof_size_cell(**parameters: Any) -> dict[str, Any]:
 
 def cross_entropy(parts: Parts, facts: FactTable) -> dict[str, float]:
     """Mean loss of all facts in nats."""
-    logits = parts.model.logits(prompts(facts))
+    logits = parts.model.logits(all_prompts(facts))
     right = np.take_along_axis(logits, facts.answers.reshape(-1, 1), 1)[:, 0]
     return {"cross_entropy": float((logsumexp(logits, axis=1) - right).mean())}

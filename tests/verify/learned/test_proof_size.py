@@ -14,7 +14,7 @@ from georecall.verify.learned import Parts
 from georecall.verify.learned import proof_size as module
 from georecall.verify.learned.counted import Operations
 from georecall.verify.learned.one_layer import OneLayer
-from georecall.verify.learned.proof_size import certified, proof_sizes
+from georecall.verify.learned.proof_size import certified_answers, proof_sizes
 from georecall.verify.learned.superposition import superposition
 from georecall.verify.margins.margins import margins
 
@@ -67,7 +67,7 @@ def test_no_proof_certifies_what_the_forward_pass_refutes(size: float) -> None:
     for seed in range(3):
         model = perturbed(size, seed)
         wrong = refuted(model, FACTS)
-        found = certified(model, FACTS)
+        found = certified_answers(model, FACTS)
         most = {p.about: p.certified for p, _ in found if p.method == "brute force"}
         for proof, mask in found:
             assert not (mask & wrong[proof.about]).any(), proof
@@ -88,7 +88,7 @@ def test_an_altered_answer_is_certified_by_no_proof() -> None:
     answers = FACTS.answers.copy()
     answers[1, 5] = (answers[1, 5] + 1) % 8
     altered = FactTable(answers, n_attributes=8)
-    for proof, mask in certified(block_superposition(FACTS), altered):
+    for proof, mask in certified_answers(block_superposition(FACTS), altered):
         if proof.about == "facts":
             assert not mask[1, 5], proof
             assert proof.certified < proof.asked
@@ -101,7 +101,7 @@ def test_a_lead_that_rounding_could_have_made_is_certified_by_no_proof() -> None
     lead = logits[answer] - np.delete(logits, answer).max()
     b_U = np.array(model.b_U)
     b_U[answer] -= lead * (1 - 1e-13)  # what is left is far below the largest logit's last digits
-    found = certified(replace(model, b_U=b_U), FACTS)
+    found = certified_answers(replace(model, b_U=b_U), FACTS)
     assert any(proof.certified for proof, _ in found if proof.about == "facts")
     assert not any(mask[0, 7] for proof, mask in found if proof.about == "facts")
 
@@ -111,11 +111,13 @@ def test_a_residual_that_is_understated_is_caught(monkeypatch: pytest.MonkeyPatc
     W_E = np.array(model.dense().W_E)
     W_E[3] = W_E[4]  # subject 3 gives the answers of subject 4
     moved = replace(model, W_E=W_E)
-    held = {p.method: mask for p, mask in certified(moved, FACTS) if p.about == "facts" and p.groups <= 1}
+    held = {
+        p.method: mask for p, mask in certified_answers(moved, FACTS) if p.about == "facts" and p.groups <= 1
+    }
     assert not held["residual norm"][:, 3].all()
     monkeypatch.setattr(module._Questions, "_residuals", lambda self, _: np.zeros(len(self.subjects)))
     with pytest.raises(ArithmeticError, match="residual norm certifies facts that brute force refutes"):
-        certified(moved, FACTS)
+        certified_answers(moved, FACTS)
 
 
 def test_blocks_narrower_than_their_members_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,10 +126,10 @@ def test_blocks_narrower_than_their_members_are_caught(monkeypatch: pytest.Monke
         return (low + high) / 2, (low + high) / 2
 
     model = perturbed(1.0)
-    certified(model, FACTS)
+    certified_answers(model, FACTS)
     monkeypatch.setattr(Operations, "ends", middle)
     with pytest.raises(ArithmeticError, match="that brute force refutes"):
-        certified(model, FACTS)
+        certified_answers(model, FACTS)
 
 
 def test_operations_are_those_carried_out() -> None:

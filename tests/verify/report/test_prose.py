@@ -7,9 +7,9 @@ import pytest
 
 from georecall.theory.claims import CLAIMS
 from georecall.verify.report import settings
-from georecall.verify.report.commands import command
+from georecall.verify.report.commands import command_line
 from georecall.verify.report.page import template
-from georecall.verify.report.prose import counted, listed, number, pretty, sentence
+from georecall.verify.report.prose import how_many, listed, number, pretty, sentence
 
 
 @pytest.mark.parametrize(
@@ -58,15 +58,15 @@ def test_parameters_and_counts() -> None:
     assert listed({"n_subjects": 12000, "typed": False, "gate": None, "facts_sha256": "ab", "hops": 2}) == (
         "subjects 12\u202f000, hops 2"
     )
-    assert (counted(1, "claim"), counted(2, "query", "queries")) == ("1 claim", "2 queries")
+    assert (how_many(1, "claim"), how_many(2, "query", "queries")) == ("1 claim", "2 queries")
 
 
 def test_commands_are_what_a_shell_reads() -> None:
-    line = command(
+    line = command_line(
         "check", "x", subjects=10, margin=Fraction(1, 10), third=Fraction(1, 3), typed=True, gate=None
     )
     assert line == "georecall check x --subjects 10 --margin 0.1 --third 1/3 --typed"
-    assert shlex.split(command("plot", "k", "a b.sqlite"))[-1] == "a b.sqlite"
+    assert shlex.split(command_line("plot", "k", "a b.sqlite"))[-1] == "a b.sqlite"
     assert template("parts.html").module.commanded("georecall bound x --length 3") == (
         '<code>georecall bound x <span class="kept">--length 3</span></code>'
     )
