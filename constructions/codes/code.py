@@ -108,6 +108,11 @@ class Code:
     def _planes(self) -> NDArray[Any]:
         return np.ascontiguousarray(self.words.T, dtype=self.kind)
 
+    @property
+    def digits(self) -> NDArray[np.int64] | None:
+        """Rows low, mask, scale, offset, if v(a)_j = scale_j ((a >> low_j) & mask_j) + offset_j; or None."""
+        return None
+
     def nearest_squared_distance(self, of: NDArray[np.int64] | None = None) -> int:
         """The least squared distance from one of some words (default: any) to another word.
 
@@ -172,6 +177,13 @@ class Numerals(Code):
     def length(self) -> int:
         """The number of coordinates, m."""
         return len(self._widths)
+
+    @property
+    def digits(self) -> NDArray[np.int64]:
+        """Rows low, mask, scale, offset: shape (4, m)."""
+        widths = np.array(self._widths)
+        scales = np.full(self.length, self._scale)
+        return np.stack([self._widths[0] * np.arange(self.length), (1 << widths) - 1, scales, self._offsets])
 
     @cached_property
     def words(self) -> NDArray[np.int64]:

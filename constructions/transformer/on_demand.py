@@ -44,6 +44,14 @@ class OnDemand:
         """For each row a number; rows of the same number are one, whatever is asked of them."""
         return np.arange(self.shape[0])
 
+    def digits(self) -> NDArray[np.int64] | None:
+        """Rows of, low, mask, scale, offset; None where entries are not of this form.
+
+        Coordinate i of a subject s is scale_i ((a >> low_i) & mask_i) + offset_i, a being the answer of
+        relation of_i in the weight's own `facts`; of attribute a's column of W_U it is the same of a itself.
+        """
+        return None
+
 
 class BlockEmbedding(OnDemand):
     """C1's W_E: v(pi_1(s)), ..., v(pi_R(s)) on the blocks of subject s; then the relations' embeddings.
@@ -88,6 +96,15 @@ class BlockEmbedding(OnDemand):
                 whole[block] = self.code.columns(answered)
         return whole if rows is None or len(rows) == len(whole) else whole[as_slice(rows)]
 
+    def digits(self) -> NDArray[np.int64] | None:
+        """Of each block's answer those of the code."""
+        if (digits := self.code.digits) is None:
+            return None
+        found = np.zeros((5, self.shape[1]), dtype=np.int64)
+        for r, block in enumerate(self.blocks):
+            found[0, block], found[1:, block] = r, digits
+        return found
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         subjects = self.columns(slice(0, self.facts.n_subjects)).T
         return np.concatenate([subjects, self.relations]).astype(dtype or np.float64)
@@ -123,6 +140,14 @@ class BlockUnembedding(OnDemand):
     def alike(self) -> NDArray[np.intp]:
         """The coordinate of the word that stands in each row."""
         return self.coordinate
+
+    def digits(self) -> NDArray[np.int64] | None:
+        """Those of the code, on its rows."""
+        if (digits := self.code.digits) is None:
+            return None
+        found, there = np.zeros((5, self.shape[0]), dtype=np.int64), self.coordinate >= 0
+        found[1:, there] = digits[:, self.coordinate[there]]
+        return found
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return self.columns(slice(0, self.shape[1])).astype(dtype or np.float64)

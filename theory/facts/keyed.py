@@ -18,10 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from georecall.theory.facts.protocol import Attributes
+from georecall.theory.tools.fast import is_fast
 from georecall.theory.tools.randomness import generator
 
 _ROUNDS = 6
 _LARGEST = 1 << 62
+_MANY = 1 << 12  # subjects of a block of those who go through all; whoever wants a few waits for no compiler
 _KEPT = 1 << 21  # facts of a block that is kept for each core: 8 MiB
 
 
@@ -93,8 +95,19 @@ class KeyedBijections:
         return self._recent(start, stop) if small else self._block(start, stop)
 
     def _block(self, start: int, stop: int) -> Attributes:
-        answers = self.answers_of(np.arange(start, stop, dtype=self._kind))
+        if is_fast(self.n_facts if stop - start >= _MANY else 0):
+            answers = self._compiled(start, stop)
+        else:
+            answers = self.answers_of(np.arange(start, stop, dtype=self._kind))
         answers.setflags(write=False)
+        return answers
+
+    def _compiled(self, start: int, stop: int) -> Attributes:
+        from georecall.theory.facts.keyed_kernel import answer
+
+        answers = np.empty((self.n_relations, stop - start), dtype=self._wide)
+        for answered, keys in zip(answers, self._keys, strict=True):
+            answer(answered, start, keys, self._low, self._high, self.n_subjects)
         return answers
 
     def answers_of(self, subjects: NDArray[np.integer]) -> Attributes:
@@ -121,6 +134,10 @@ class KeyedBijections:
     def _kind(self) -> type[np.signedinteger]:
         return np.int32 if self.n_subjects <= 1 << 31 else np.int64
 
+    @property
+    def _wide(self) -> type[np.signedinteger]:
+        return np.int64 if self._low + self._high > 30 else np.int32
+
     def _walk(self, keys: NDArray[np.uint32], numbers: NDArray[np.integer], rounds: range) -> Attributes:
         """The permutation, applied until each number is back in 0..N-1."""
         found = self._permute(keys, np.asarray(numbers), rounds)
@@ -139,8 +156,7 @@ class KeyedBijections:
                 low ^= _mixed(high, keys[i]) >> np.uint32(32 - self._low)
             else:
                 high ^= _mixed(low, keys[i]) >> np.uint32(32 - self._high)
-        wide: Any = np.int64 if self._low + self._high > 30 else np.int32
-        whole: Attributes = (high.astype(wide) << self._low) | low.astype(wide)
+        whole: Attributes = (high.astype(self._wide) << self._low) | low.astype(self._wide)
         return whole
 
 

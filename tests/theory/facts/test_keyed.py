@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.keyed import KeyedBijections
+from georecall.theory.tools.fast import SWITCH
 
 
 @pytest.mark.parametrize("N", [*range(1, 40), 63, 64, 65, 1000, 4095, 4096, 4097, 70000])
@@ -18,6 +19,50 @@ def test_every_relation_is_a_bijection_and_its_inverse_undoes_it(N):
     assert (np.sort(answers, axis=1) == np.arange(N)).all()
     for r in range(3):
         assert (facts.subject_of(r, answers[r]) == np.arange(N)).all()
+
+
+@pytest.mark.parametrize(
+    "N",
+    [
+        *range(1, 9),
+        63,
+        1000,
+        4097,
+        2**20,
+        2**26 - 5,
+        3 << 24,
+        2**30,
+        2**31,
+        2**31 + 1,
+        2**34,
+        2**62 - 3,
+        2**62,
+    ],
+)
+def test_compiled_answers_are_those_of_numpy(monkeypatch, N):
+    """In the same type; many, and walks of several steps, are among them; no other key gives them."""
+    pytest.importorskip("numba")
+    monkeypatch.setenv(SWITCH, "always")
+    for start in {0, N // 3, max(0, N - 500)}:
+        stop = min(N, start + 500)
+        found, numbers = KeyedBijections(N, 2, seed=1).block(start, stop), np.arange(start, stop)
+        want = KeyedBijections(N, 2, seed=1).answers_of(numbers.astype(np.int32 if N <= 2**31 else np.int64))
+        assert found.dtype == want.dtype
+        assert found.tolist() == want.tolist()
+        assert not found.flags.writeable
+    assert N < 9 or found.tolist() != KeyedBijections(N, 2, seed=2).answers_of(numbers).tolist()
+
+
+def test_blocks_of_a_few_subjects_of_many_load_no_compiler(monkeypatch):
+    monkeypatch.delenv(SWITCH, raising=False)
+    facts, asked = KeyedBijections(2**40, 2, seed=0), []
+    monkeypatch.setattr(KeyedBijections, "_compiled", lambda self, *block: asked.append(block) or np.zeros(1))
+    facts.block(0, 64)
+    KeyedBijections(2**24, 2, seed=0).block(0, 5000)
+    assert asked == []
+    pytest.importorskip("numba")
+    facts.block(0, 5000)
+    assert asked == [(0, 5000)]
 
 
 @given(

@@ -6,7 +6,7 @@ the margins are those of the plain forward pass to the last bit.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,7 +17,9 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.protocol import Table
 from georecall.theory.tools.arrays import Floats
 from georecall.theory.tools.blocks import Fold, fold
+from georecall.theory.tools.fast import is_fast
 from georecall.verify.margins.codebook import Codebook
+from georecall.verify.margins.counting.compiled import Compiled
 from georecall.verify.margins.counting.linear_map import Integers, NotExactError, largest_magnitude
 from georecall.verify.margins.counting.separated import Separated
 from georecall.verify.margins.number_formats import granule
@@ -37,6 +39,7 @@ class ExactMargins:
         read: W_U, identical rows put together.
         separated: the readout as a function of subject and relation.
         codebook: what a readout that is its answer's word is worth; None if that proves nothing.
+        compiled: tells pieces of words alone; None where NumPy does.
     """
 
     model: Transformer
@@ -44,6 +47,7 @@ class ExactMargins:
     read: Unembedding
     separated: Separated
     codebook: Codebook | None
+    compiled: Compiled | None = None
 
     @classmethod
     def of(cls, model: Transformer, facts: Table, fold: Fold = fold) -> "ExactMargins | None":
@@ -68,7 +72,8 @@ class ExactMargins:
         readouts, answers = np.ldexp(y.T.astype(np.float64), separated.step), facts.block(0, some)[0]
         asked = None if facts.onto else np.asarray(facts.occurring(), dtype=np.int64)
         book = Codebook.behind(read, model.b_U, readouts, answers, asked=asked, fold=fold)
-        return cls(model, facts, read, separated, book)
+        judge = cls(model, facts, read, separated, book)
+        return replace(judge, compiled=judge._compiled(some)) if book and is_fast(facts.n_facts) else judge
 
     def margins(self, start: int, stop: int) -> tuple[Floats, int]:
         """The margins of all facts about subjects start..stop - 1, and how many of them the codebook settled.
@@ -94,6 +99,9 @@ class ExactMargins:
             NotExactError: as above.
         """
         answers = self.facts.block(start, stop)
+        if self.compiled is not None and self.compiled.all_words(start, stop, answers):
+            yield from ((self._worth(answered), stop - start) for answered in answers)
+            return
         x = self.separated.subjects(self.model.W_E, start, stop)
         for answered, y in zip(answers, self.separated.readouts(x), strict=True):
             left = np.arange(stop - start)
@@ -107,6 +115,21 @@ class ExactMargins:
                 found[there], left = self._worth(answered[there]), np.flatnonzero(~there)
             found[left], _ = self.by_logits(y[:, left], answered[left])
             yield found, stop - start - len(left)
+
+    def _compiled(self, some: int) -> Compiled | None:
+        """The compiled loop, if it applies and sees one altered answer, as NumPy does: its control."""
+        assert self.codebook is not None
+        found = Compiled.of(self.model.W_E, self.facts, self.separated, self.codebook)
+        if found is None:
+            return None
+        answers, x = self.facts.block(0, some), self.separated.subjects(self.model.W_E, 0, some)
+        altered = answers.copy()
+        altered[-1, -1] = (altered[-1, -1] + 1) % self.facts.n_attributes
+        for asked in (answers, altered):
+            pairs = zip(self.separated.readouts(x), asked, strict=True)
+            if found.all_words(0, some, asked) != all((y == self._words(a)).all() for y, a in pairs):
+                return None
+        return found
 
     def rival(self, subject: int, relation: int) -> int:
         """The attribute with the largest logit among those that are not the answer."""

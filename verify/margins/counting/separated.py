@@ -146,7 +146,13 @@ class Separated:
             return found
         block = np.asarray(W_E[start:stop], dtype=np.float64)[:, as_slice(self.rows)] * 2.0**-self.step_in
         size = max(float(block.max(initial=0)), -float(block.min(initial=0)))
-        return np.ascontiguousarray(block.astype(_kind(size)).T)
+        return np.ascontiguousarray(block.astype(narrowest(size)).T)
+
+    def bounds(self, size: int) -> tuple[int, int]:
+        """What neurons and readouts, and sums on the way, never exceed if no coordinate exceeds `size`."""
+        neuron = self.into.reach * size + largest_magnitude(self.shifts)
+        shared = self.through.reach * size + largest_magnitude(self.adds)
+        return neuron, shared + 3 * self.read.reach * neuron
 
     def readouts(self, x: Integers) -> Iterator[Integers]:
         """For each relation in turn what is read, in units: shape (m, subjects).
@@ -158,10 +164,7 @@ class Separated:
             NotExactError: no integer type holds a number on the way.
         """
         size = largest_magnitude(x)
-        neuron = self.into.reach * size + largest_magnitude(self.shifts)
-        hidden = _kind(neuron)
-        bound = self.through.reach * size + 3 * self.read.reach * neuron + largest_magnitude(self.adds)
-        kind = _kind(bound)
+        hidden, kind = map(narrowest, self.bounds(size))
         z, shared = self.into.applied(x, hidden), self.through.applied(x, kind)
         zeros = np.zeros(x.shape[1], dtype=hidden)  # NumPy's maximum of an array and a number is slow
         fires = bool((self.common > -self.into.reach * size).any())
@@ -230,7 +233,7 @@ def _rows_in_use(W: Any) -> NDArray[np.bool_]:
     return np.asarray(abs(W).sum(axis=1) > 0).ravel()
 
 
-def _kind(bound: float) -> Any:
+def narrowest(bound: float) -> Any:
     """The narrowest signed integers that hold -bound..bound.
 
     Raises:

@@ -39,6 +39,7 @@ def stopping(after):
     return report
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("implicit", [False, True])
 @pytest.mark.parametrize("gate", [1.0, 0.25])
 def test_a_run_that_was_interrupted_goes_on_to_the_same_verdict(tmp_path, implicit, gate):
@@ -57,6 +58,7 @@ def test_a_run_that_was_interrupted_goes_on_to_the_same_verdict(tmp_path, implic
     assert lasting(check(name, implicit=implicit, checkpoint=file, **SETTING)) == lasting(whole)
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("implicit", [False, True])
 def test_an_interrupted_run_is_refuted_by_as_many_facts_as_an_uninterrupted_one(tmp_path, hopeless, implicit):
     whole = check("single-hop", implicit=implicit, **SETTING)

@@ -122,6 +122,7 @@ def test_one_wrong_coordinate_among_many_facts_is_found(name, seed):
     assert_agree(replace(model, W_E=W_E), facts)
 
 
+@pytest.mark.usefixtures("either_way")
 def test_an_altered_fact_is_refuted_with_a_witness_and_the_others_are_recalled():
     facts = table(1, 3000, 4)
     model = in_place_superposition(facts)
@@ -133,6 +134,7 @@ def test_an_altered_fact_is_refuted_with_a_witness_and_the_others_are_recalled()
     )
 
 
+@pytest.mark.usefixtures("either_way")
 def test_the_outcome_does_not_depend_on_threads_or_pieces(monkeypatch):
     facts = table(2, 2000, 3)
     model = block_superposition(facts, gate=0.75)
@@ -143,6 +145,7 @@ def test_the_outcome_does_not_depend_on_threads_or_pieces(monkeypatch):
         assert count(model, facts, workers=workers) == whole
 
 
+@pytest.mark.usefixtures("either_way")
 def test_counting_stops_once_a_hopeless_table_is_refuted(monkeypatch):
     facts = table(2, 2000, 3)
     model = block_superposition(facts, gate=0.75)
@@ -155,6 +158,7 @@ def test_counting_stops_once_a_hopeless_table_is_refuted(monkeypatch):
     assert not counted.exact  # the least margin may be another fact's
 
 
+@pytest.mark.usefixtures("either_way")
 def test_one_wrong_fact_is_enough(monkeypatch):
     monkeypatch.setattr(counted_module, "_ENOUGH", 0)
     monkeypatch.setattr(partial_count, "_PIECE_BYTES", 1)
@@ -163,6 +167,7 @@ def test_one_wrong_fact_is_enough(monkeypatch):
     assert (counted.n_wrong, counted.tally.n_subjects, counted.complete) == (1, 256, False)
 
 
+@pytest.mark.usefixtures("either_way")
 def test_what_was_begun_is_finished_to_the_same_tally(monkeypatch):
     facts = table(3, 1500, 2)
     model = block_superposition(facts, gate=0.75)

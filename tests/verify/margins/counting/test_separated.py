@@ -76,9 +76,9 @@ def test_entries_beyond_2_to_the_53_units_are_refused():
 def test_integers_are_the_narrowest_that_hold_a_bound():
     widths = {127: np.int8, 128: np.int16, 2**15 - 1: np.int16, 2**15: np.int32, 2**31: np.int64}
     for bound, kind in (widths | {2**62 - 1: np.int64}).items():
-        assert separated._kind(bound) == kind
+        assert separated.narrowest(bound) == kind
     with pytest.raises(NotExactError, match="2\\^62"):
-        separated._kind(2**62)
+        separated.narrowest(2**62)
 
 
 def model_of(W_E, W_V=1.0, W_in=1.0, b_in=0.0, W_out=1.0, b_out=0.0, W_U=(1.0, -1.0), at=(0.0, 0.0)):

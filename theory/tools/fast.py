@@ -1,0 +1,35 @@
+"""Loops compiled by numba (extra `fast`) in place of NumPy's passes: the same numbers, if they are many."""
+
+import os
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any, TypeVar, cast
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+SWITCH = "GEORECALL_FAST"  # of the environment: "always" or "never", to compare
+_REPAID = 1 << 26  # facts on which is saved what numba takes to load
+
+
+def is_fast(n_facts: int) -> bool:
+    """Whether to run compiled loops for so many facts.
+
+    Raises:
+        ValueError: the environment asks for something else than always or never.
+    """
+    asked = os.environ.get(SWITCH) or None
+    if asked not in (None, "always", "never"):
+        raise ValueError(f"{SWITCH} is always or never, got {asked!r}")
+    wanted = n_facts >= _REPAID if asked is None else asked == "always"
+    return wanted and find_spec("numba") is not None
+
+
+def jit(function: F) -> F:
+    """Compiled when first called, beside other threads; kept on disk, where numba finds a place to write."""
+    from numba import njit
+
+    try:
+        compiled: Any = njit(nogil=True, cache=True)(function)
+    except RuntimeError:
+        compiled = njit(nogil=True)(function)
+    return cast(F, compiled)
