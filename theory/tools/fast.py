@@ -1,7 +1,8 @@
 """Loops compiled by numba (extra `fast`) in place of NumPy's passes: the same numbers, if they are many."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any, TypeVar, cast
 
@@ -24,8 +25,22 @@ def is_fast(n_facts: int) -> bool:
     return wanted and find_spec("numba") is not None
 
 
+@contextmanager
+def switched(*, on: bool) -> Iterator[None]:
+    """Compiled loops always or never, within the block."""
+    before = os.environ.get(SWITCH)
+    os.environ[SWITCH] = "always" if on else "never"
+    try:
+        yield
+    finally:
+        os.environ.pop(SWITCH)
+        if before is not None:
+            os.environ[SWITCH] = before
+
+
 def jit(function: F) -> F:
     """Compiled when first called, beside other threads; kept on disk, where numba finds a place to write."""
+    os.environ.setdefault("NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING", "1")  # which takes hold of all streams
     from numba import njit
 
     try:

@@ -17,6 +17,7 @@ from georecall.constructions.transformer.prompts import subject_first
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.facts.keyed import KeyedBijections
+from georecall.theory.tools.fast import switched
 from georecall.theory.tools.processes import processes
 from georecall.theory.tools.randomness import generator
 
@@ -35,6 +36,7 @@ class Case:
         claim: the construction.
         implicit: keyed bijections instead of a random table.
         repeats: timings; the first of several is a warm-up.
+        compiled: by compiled loops (extra `fast`) instead of NumPy alone; it takes the warm-up to load them.
         relations_asked: brute force and onnxruntime ask the first relations only; default all.
     """
 
@@ -44,6 +46,7 @@ class Case:
     claim: str = "single-hop"
     implicit: bool = False
     repeats: int = 3
+    compiled: bool = False
     relations_asked: int | None = None
 
 
@@ -98,10 +101,11 @@ def timed_here(case: Case) -> Timing:
     asked = R if case.relations_asked is None else case.relations_asked
     judged = _WAYS[case.way](model, facts, asked)
     seconds, recalled = [], 0
-    for _ in range(case.repeats):
-        start = time.perf_counter()
-        recalled = judged()
-        seconds.append(time.perf_counter() - start)
+    with switched(on=case.compiled):
+        for _ in range(case.repeats):
+            start = time.perf_counter()
+            recalled = judged()
+            seconds.append(time.perf_counter() - start)
     n_facts = facts.n_facts if case.way == "certified" else N * asked
     return Timing(case, n_facts, seconds, _peak(), recalled)
 

@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from typing import Any
 
@@ -63,7 +63,8 @@ def bench(preset: str = "quick", *, progress: Callable[[int, int], None] | None 
     by_N = [Case("certified", 1 << n, _R, implicit=True, repeats=4) for n in sizes.powers]
     by_R = [Case("certified", min(_N, N), r, implicit=True, repeats=4) for r in sizes.relations]
     largest = Case("certified", 1 << sizes.largest, _R, implicit=True, repeats=1)
-    cases = [main, certified, *others, *by_N, *by_R, largest]
+    compiled = [replace(case, compiled=True) for case in (main, largest) if find_spec("numba")]
+    cases = [main, *compiled[:1], certified, *others, *by_N, *by_R, largest, *compiled[1:]]
     done: dict[Case, Timing] = {}
     machine = Machine.here()
     for number, case in enumerate(cases, start=1):
@@ -72,6 +73,8 @@ def bench(preset: str = "quick", *, progress: Callable[[int, int], None] | None 
         if progress is not None:
             progress(number, len(cases))
     limits = machine.most_facts_per_second(code_length(N))
+    most = min(limits.values())
+    share = {"share_compiled": done[compiled[0]].rate / most} if compiled else {}
     exponents = {
         "N R ceil(log2 N), over N": _fitted([done[case] for case in by_N], _work),
         "R, over R": _fitted([done[case] for case in by_R], lambda case: case.relations),
@@ -79,7 +82,7 @@ def bench(preset: str = "quick", *, progress: Callable[[int, int], None] | None 
     return {
         "preset": preset,
         "machine": asdict(machine) | {"processor": platform.processor() or platform.machine()},
-        "limits": limits | {"share": done[main].rate / min(limits.values())},
+        "limits": limits | {"share": done[main].rate / most} | share,
         "timings": [_row(timing) for timing in done.values()],
         "exponents": {name: asdict(fit) for name, fit in exponents.items()},
         "ratios": {case.way: done[certified].rate / done[case].rate for case in others},

@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 
+from georecall.theory.tools.fast import is_fast
 from georecall.theory.tools.names import inert, no_such
 from georecall.theory.tools.version import VERSION
 from georecall.verify.cli.streams import Held, deliver, held_streams
@@ -118,6 +119,10 @@ def georecall() -> None:
 
     Names are completed after `eval "$(_GEORECALL_COMPLETE=bash_source georecall)"` (or zsh, fish).
     """  # noqa: D301 (click wants the backspace)
+    try:
+        is_fast(0)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -81,7 +81,7 @@ def _show_rates(found: dict[str, Any]) -> None:
 
     to, shown = console(), table("way", "N", "R", "facts", "seconds", "facts/s", "peak MB", numbers=True)
     for row in found["timings"]:
-        way = row["way"] + (" (implicit)" if row["implicit"] else "")
+        way = row["way"] + ", compiled" * row["compiled"] + " (implicit)" * row["implicit"]
         numbers = (row["subjects"], row["relations"], row["facts"], f"{row['median_seconds']:.3g}")
         shown.add_row(way, *map(str, numbers), f"{row['facts_per_second']:.3g}", _peak(row))
     to.print(shown)
@@ -96,6 +96,7 @@ def _show_rates(found: dict[str, Any]) -> None:
         f"{machine['cores']} cores: {machine['bytes_per_second'] / 1e9:.3g} GB/s and "
         f"{machine['operations_per_second'] / 1e9:.3g} G int8 operations/s; at most {most:.0f} M facts/s, "
         f"of which the first row reached {100 * limits['share']:.0f}%"
+        + (f", compiled {100 * limits['share_compiled']:.0f}%" if "share_compiled" in limits else "")
     )
 
 

@@ -12,7 +12,7 @@ from georecall.verify.cli.options import answering
 DEPENDENCIES = (
     *("numpy", "scipy", "sympy", "matplotlib", "hypothesis", "pandas", "rich", "click", "safetensors"),
     *("latex2mathml", "python-flint", "z3-solver", "jax", "optax", "onnx", "onnxruntime"),
-    *("dask", "distributed"),
+    *("dask", "distributed", "numba"),
 )
 
 

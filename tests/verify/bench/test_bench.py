@@ -1,11 +1,14 @@
 """The benchmark measures what it says: right answers by every way, exponents of known laws, real peaks."""
 
 import json
+import os
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 
-from georecall.verify.bench import PRESETS, Case, bench, exponent, timed
+from georecall.theory.tools import fast
+from georecall.verify.bench import PRESETS, Case, bench, cases, exponent, timed
 from georecall.verify.bench import report as report_module
 from georecall.verify.bench.cases import timed_here
 from georecall.verify.bench.machine import Machine
@@ -20,6 +23,19 @@ def test_every_way_finds_every_fact_right(way):
     timing = timed_here(Case(way, 300, 3, repeats=2))
     assert (timing.facts, timing.recalled, len(timing.seconds)) == (900, 900, 2)
     assert timing.rate == 900 / timing.median == 900 / timing.seconds[1]
+
+
+def test_compiled_loops_are_switched_within_a_case_alone(monkeypatch):
+    monkeypatch.setenv(fast.SWITCH, "always")
+    seen = []
+    way = {"certified": lambda *_: lambda: seen.append(os.environ[fast.SWITCH]) or 0}
+    monkeypatch.setattr(cases, "_ways", lambda: way)
+    for compiled in (False, True):
+        timed_here(Case("certified", 9, 2, repeats=1, compiled=compiled))
+    assert (seen, os.environ[fast.SWITCH]) == (["never", "always"], "always")
+    monkeypatch.delenv(fast.SWITCH)
+    timed_here(Case("certified", 9, 2, repeats=1))
+    assert fast.SWITCH not in os.environ
 
 
 def test_a_way_that_asks_some_relations_counts_those_facts():
@@ -73,6 +89,8 @@ def test_one_run_gives_one_table_and_one_file(monkeypatch, tmp_path, capsys):
     assert {"machine", "limits", "timings", "exponents", "ratios", "versions"} <= found.keys()
     assert all(row["recalled"] == row["facts"] for row in found["timings"])
     assert found["timings"][0]["facts"] == 512 * 3
+    compiled = [row["subjects"] for row in found["timings"] if row["compiled"]]
+    assert compiled == ([512, 1024] if find_spec("numba") else [])
     assert georecall(["bench"]) == 0
     shown = capsys.readouterr().out
     assert "times as fast as brute force" in shown

@@ -17,6 +17,7 @@ from georecall.constructions.transformer.arithmetic import dense
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.facts.keyed import KeyedBijections
 from georecall.theory.tools.fast import SWITCH, is_fast
+from georecall.verify.cli import run
 from georecall.verify.margins.codebook import Codebook
 from georecall.verify.margins.counting import linear_map
 from georecall.verify.margins.counting.compiled import Compiled
@@ -207,7 +208,7 @@ def test_a_loop_that_finds_everything_right_is_not_believed(monkeypatch):
         assert count(model, altered).n_wrong == 1
 
 
-def test_loops_run_where_they_pay_or_as_the_environment_says(monkeypatch):
+def test_loops_run_where_they_pay_or_as_the_environment_says(monkeypatch, capsys):
     monkeypatch.delenv(SWITCH, raising=False)
     assert not is_fast((1 << 26) - 1)
     assert is_fast(1 << 26)
@@ -218,6 +219,8 @@ def test_loops_run_where_they_pay_or_as_the_environment_says(monkeypatch):
     monkeypatch.setenv(SWITCH, "on")
     with pytest.raises(ValueError, match="GEORECALL_FAST is always or never, got 'on'"):
         is_fast(1)
+    assert run(["claims"]) == 2
+    assert "GEORECALL_FAST is always or never" in capsys.readouterr().err
 
 
 def test_neither_help_nor_a_small_check_waits_for_a_compiler():
