@@ -1,8 +1,11 @@
 """How little could ever do: rigorous floors.
 
 Every bound returns an `Enclosure`, a number between two exact rationals, so that a comparison with it is
-decided, or says that it is not. Logarithms need python-flint (the extra `certified`), which is imported when
-first used; code bounds, `rankin`, `welch` and `selector_width` are exact without it.
+decided, or says that it is not. What its parameters mean says `bounds.parameters`; counts are at least 1, and
+of what is left out the default, or the best, is taken. An enclosure is at most 10^-digits max(1, value) wide,
+wider only where a docstring says so. All raise ValueError for an argument out of range. Logarithms need
+python-flint (the extra `certified`), which is imported when first used, or a MissingExtraError says so; code
+bounds, `rankin`, `welch` and `selector_width` are exact without it.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,24 +26,12 @@ from georecall.bounds.width import selector_width, selector_width_closed_form
 from georecall.theory.tools.errors import MissingExtraError
 from georecall.theory.tools.names import no_such
 
+_FUNCTIONS = (
+    *(counting, approximate_counting, bits_per_subject, margin, selector, selector_width, multi_hop),
+    *(multi_hop_untyped, two_sided, hamming, plotkin, gilbert_varshamov, welch, rankin, readout_dimension),
+)
 BOUNDS: Mapping[str, Callable[..., Enclosure]] = MappingProxyType(
-    {
-        "counting": counting,
-        "approximate-counting": approximate_counting,
-        "bits-per-subject": bits_per_subject,
-        "margin": margin,
-        "selector": selector,
-        "selector-width": selector_width,
-        "multi-hop": multi_hop,
-        "multi-hop-untyped": multi_hop_untyped,
-        "two-sided": two_sided,
-        "hamming": hamming,
-        "plotkin": plotkin,
-        "gilbert-varshamov": gilbert_varshamov,
-        "welch": welch,
-        "rankin": rankin,
-        "readout-dimension": readout_dimension,
-    }
+    {function.__name__.replace("_", "-"): function for function in _FUNCTIONS}
 )
 """The bounds that `georecall bound NAME` knows; their parameters are whole numbers, other numbers and
 flags."""

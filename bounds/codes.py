@@ -2,8 +2,8 @@
 
 A code is a set of words in {-1,+1}^m, any two of which differ in at least h coordinates; one word alone has
 every distance. A(m, h) is the largest number of words. `hamming` and `plotkin` bound it above,
-`gilbert_varshamov` below. Each takes two of `length` (m), `distance` (h) and `n_attributes` (N words) and
-returns what it says of the third.
+`gilbert_varshamov` below. Each takes two of `length` (m), `distance` (h) and `n_attributes` (N words), else
+raises ValueError, and returns exactly what it says of the third.
 """
 
 from __future__ import annotations
@@ -24,17 +24,11 @@ def hamming(
     Equality: perfect codes (Hamming m = 2^j - 1, h = 3; Golay m = 23, h = 7; repetition h = m odd).
     For even h the bound at (m-1, h-1) holds too, and is at least as sharp: drop a coordinate.
 
-    Args:
-        length: m >= 1.
-        distance: h >= 1.
-        n_attributes: N >= 1; exactly two of the three are given.
-
     Returns:
-        Exact: the largest N allowed, in codewords; or the smallest m allowed, in dimensions; or the largest
-        h allowed, in coordinates.
+        The largest N allowed, in codewords; or the smallest m allowed, in dimensions; or the largest h
+        allowed, in coordinates.
 
     Raises:
-        ValueError: not two arguments, or one out of range.
         NoStatementError: no h is allowed (N > 2^m), or none is excluded (N = 1).
 
     Source: theory/pages/c7.md, C7 (codes); Hamming, Bell System Technical Journal 29 (1950).
@@ -68,18 +62,11 @@ def plotkin(
     m = 2h (h even; m = 2h + 1, h odd), so that every length has a bound.
     Equality: the repetition, simplex and Hadamard codes.
 
-    Args:
-        length: m >= 1.
-        distance: h >= 1.
-        n_attributes: N >= 1; exactly two of the three are given.
-        shortened: also bound codes longer than Plotkin's theorem reaches.
-
     Returns:
-        Exact: the largest N allowed, in codewords; or the smallest m not excluded, in dimensions; or the
-        largest h not excluded, in coordinates.
+        The largest N allowed, in codewords; or the smallest m not excluded, in dimensions; or the largest h
+        not excluded, in coordinates.
 
     Raises:
-        ValueError: not two arguments, or one out of range.
         NoStatementError: asked for N where 2h < m (h even) or 2h + 1 < m (h odd) without `shortened`; no h
             is allowed (N > 2^m), or none is excluded (N = 1).
 
@@ -119,17 +106,11 @@ def gilbert_varshamov(
     distance h - 1 of one of them; if that is below 2^m, another can be added. QED
     (N sum <= 2^m is enough, but sometimes one word short.)
 
-    Args:
-        length: m >= 1.
-        distance: h >= 1.
-        n_attributes: N >= 1; exactly two of the three are given.
-
     Returns:
-        Exact: the largest N promised, in codewords; or the smallest m that is certainly enough, in
-        dimensions; or the largest h promised, in coordinates. A guarantee: codes may do better.
+        The largest N promised, in codewords; or the smallest m that is certainly enough, in dimensions; or
+        the largest h promised, in coordinates. A guarantee: codes may do better.
 
     Raises:
-        ValueError: not two arguments, or one out of range.
         NoStatementError: no h is possible (N > 2^m), or every h is (N = 1).
 
     Source: theory/pages/c7.md, C7 (codes); Gilbert, Bell System Technical Journal 31 (1952).

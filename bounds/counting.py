@@ -22,17 +22,8 @@ def counting(n_subjects: int, n_relations: int, *, digits: int = 30) -> Enclosur
     Proof. There are (N!)^R bijection tables. The N R answers determine the table, and the parameters
     determine the answers: tables map injectively to parameter values, so 2^B >= (N!)^R. QED
 
-    Args:
-        n_subjects: N >= 1.
-        n_relations: R >= 1.
-        digits: relative precision asked of the enclosure.
-
     Returns:
         An enclosure of R log2(N!), in bits.
-
-    Raises:
-        ValueError: an argument is out of range.
-        MissingExtraError: python-flint is not installed.
 
     Source: theory/pages/c4.md, C4 (derived there).
 
@@ -55,19 +46,9 @@ def bits_per_subject(
     Tightness: C1' (`in_place_superposition`) uses R ceil(log2 N) bits a subject, at most
     R (log2 e + ceil(log2 N) - log2 N) more, because log2(N!) >= N log2 N - N log2 e.
 
-    Args:
-        n_subjects: N >= 1.
-        n_relations: R >= 1.
-        bits: b >= 1, bits of one coordinate; if given, the answer is the floor on d itself.
-        digits: relative precision asked of the enclosure.
-
     Returns:
         An enclosure of R log2(N!) / N, in bits per subject; with `bits`, of R log2(N!) / (N b), in
         dimensions (its `ceiling()` is the least d that the floor allows).
-
-    Raises:
-        ValueError: an argument is out of range.
-        MissingExtraError: python-flint is not installed.
 
     Source: theory/pages/c4.md, C4 (derived there).
     """
@@ -102,19 +83,9 @@ def approximate_counting(
     log2(N!) - sum_r log2 (N)_{e_r} - log2 C(e+R-1, R-1), each e_r = floor or ceiling of e/R. Where the
     difference is negative the floor is 0.
 
-    Args:
-        n_subjects: N >= 1.
-        n_relations: R >= 1.
-        n_errors: e, from 0 to N R.
-        error_rate: eps from 0 to 1, instead of n_errors: e = floor(eps N R).
-        digits: precision asked of the enclosure: width at most 10^-digits max(1, value).
-
     Returns:
-        An enclosure of the floor, in bits; at e = 0 it is that of `counting`.
-
-    Raises:
-        ValueError: an argument is out of range, or not one of n_errors and error_rate is given.
-        MissingExtraError: python-flint is not installed.
+        An enclosure of the floor, in bits; at e = 0 it is that of `counting`. Given is e, from 0 to N R, or
+        error_rate, eps from 0 to 1: e = floor(eps N R).
 
     Source: C4 (theory/pages/c4.md).
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from georecall.bounds.arithmetic import balls
 from georecall.bounds.arithmetic.enclosure import Enclosure
+from georecall.theory.tools.search import peak
 
 _AFFORDABLE = 100_000
 """Products of whole numbers that an exact count may take: about a tenth of a second's worth."""
@@ -123,11 +124,7 @@ def places(N: int, value: Callable[[int], float], kinks: Iterable[int] = ()) -> 
     """Some T from 1 to N where `value` may be largest: all of few; as if it had one peak; and at kinks."""
     if N <= 16:
         return list(range(1, N + 1))
-    low, high = 1, N
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (middle + 1, high) if value(middle) < value(middle + 1) else (low, middle)
-    return sorted({low, N, *kinks})
+    return sorted({peak(value, N), N, *kinks})
 
 
 def full(N: int, R: int, k: int) -> list[int]:

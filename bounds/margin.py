@@ -9,13 +9,14 @@ from typing import Any
 from georecall.bounds.arithmetic import balls
 from georecall.bounds.arithmetic.arguments import NoStatementError, Real, digits_wanted, integer, rational
 from georecall.bounds.arithmetic.enclosure import Enclosure
+from georecall.theory.tools.search import least
 
 
 def margin(n_attributes: int, margin: Real, *, digits: int = 30) -> Enclosure:
     """C7(i): the dimension that N attributes need at a normalised margin mu.
 
-    Statement. If |W_U[:, a]| <= 1, the readouts have |y_a| <= 1 and every margin is >= mu > 0, then the
-    readout dimension is at least ln N / ln(1 + sqrt(2 / mu)).
+    Statement. If each of N attributes answers some query, |W_U[:, a]| <= 1, the readouts have |y_a| <= 1 and
+    every margin is >= mu > 0, then the readout dimension is at least ln N / ln(1 + sqrt(2 / mu)).
     Proof. Let u_a = W_U[:, a]. Adding the margins of a over b and of b over a, in which the biases cancel,
     <u_a - u_b, y_a - y_b> >= 2 mu. So p_a = u_a + y_a, which lies in the ball of radius 2, has
     |p_a - p_b|^2 = |(u_a - u_b) - (y_a - y_b)|^2 + 4 <u_a - u_b, y_a - y_b> >= 8 mu. The N balls of radius
@@ -24,19 +25,12 @@ def margin(n_attributes: int, margin: Real, *, digits: int = 30) -> Enclosure:
     Sharp in dimension 1: u_a = y_a equally spaced on [-1, 1] with bias -u_a^2 / 2 has mu = 2 / (N-1)^2.
     `packing_dimension` says more in high dimension.
 
-    Args:
-        n_attributes: N >= 1, each the answer to some query.
-        margin: mu > 0, of unit vectors; at most N / (N-1) (Rankin), beyond which no dimension is enough.
-        digits: precision asked of the enclosure: width at most 10^-digits max(1, value).
-
     Returns:
         An enclosure of the floor, in dimensions; its `ceiling()` is the least dimension that the floor
         allows, and is decided: where the floor is an integer the enclosure is exact.
 
     Raises:
-        ValueError: an argument is out of range.
-        NoStatementError: mu > N / (N-1): nothing has such a margin.
-        MissingExtraError: python-flint is not installed.
+        NoStatementError: mu > N / (N-1): nothing has such a margin (Rankin).
 
     Source: theory/pages/c7.md, C7(i) (derived there).
 
@@ -70,21 +64,11 @@ def selector(
     are at least mu / L apart. N^R points mu / L apart in a ball of radius rho: disjoint balls of radius
     mu / (2L) in one of radius rho + mu / (2L), hence N^R <= (1 + 2 rho L / mu)^d. QED
 
-    Args:
-        n_attributes: N >= 1.
-        n_relations: R >= 1.
-        margin: mu > 0.
-        radius: rho > 0, of a ball that contains the embeddings.
-        lipschitz: L > 0.
-        digits: precision asked of the enclosure: width at most 10^-digits max(1, value).
-
     Returns:
         An enclosure of the floor, in dimensions; its `ceiling()` is decided, as for `margin`.
 
     Raises:
-        ValueError: an argument is out of range.
         NoStatementError: mu > 2 rho L with N > 1: two readouts cannot even be mu apart.
-        MissingExtraError: python-flint is not installed.
 
     Source: theory/pages/c7.md, C7(ii) (derived there).
     """
@@ -153,8 +137,4 @@ def _whole_logarithm(N: int, R: int, base: Fraction) -> int | None:
 
 def integer_root(n: int, s: int) -> int:
     """floor(n^(1/s)) of a positive integer, by bisection in integers."""
-    low, high = 1, 1 << (n.bit_length() // s + 1)  # high^s > n
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if middle**s <= n else (low, middle)
-    return low
+    return least(lambda root: root**s > n, start=1 << n.bit_length() // s) - 1

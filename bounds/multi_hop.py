@@ -13,6 +13,7 @@ from georecall.bounds.arithmetic.arguments import Real, digits_wanted, integer, 
 from georecall.bounds.arithmetic.enclosure import Enclosure
 from georecall.bounds.counts import full, places, typed_counted, typed_most, typed_path
 from georecall.bounds.walks.typed import expected_labels
+from georecall.theory.tools.search import peak
 
 
 def multi_hop(
@@ -39,23 +40,10 @@ def multi_hop(
     rises and then falls, since T (H_k(T+1) - H_k(T)) - H_k(T) + B, which has the sign of its increment, never
     increases. A T that is no worse than its two neighbours is therefore best; for B = 0 it is T = 1.
 
-    Args:
-        n_subjects: N >= 1 entities.
-        n_relations: R >= 1 relations at each hop.
-        hops: k >= 1.
-        subjects_asked: T, from 1 to N; left out: the best T.
-        other_bits: B >= 0; taken as 0 if subject_bits is left out too.
-        subject_bits: d b >= 0, instead of other_bits.
-        digits: precision asked of the entropy; `multi_hop_entropy` says at which sizes it is met. Beyond
-            them the enclosure is wider, never wrong.
-
     Returns:
-        An enclosure of the floor on d b given B, in bits per subject; or of the floor on B given d b, in
-        bits; its `argument` says whether counting or entropy gave it. A floor below 0 is 0.
-
-    Raises:
-        ValueError: an argument is out of range, or both other_bits and subject_bits are given.
-        MissingExtraError: python-flint is not installed.
+        An enclosure of the floor on d b given B (default 0), in bits per subject; or of the floor on B given
+        d b, in bits; its `argument` says whether counting or entropy gave it. A floor below 0 is 0.
+        `multi_hop_entropy` says at which sizes the digits are met. Beyond them it is wider, never wrong.
 
     Source: theory/pages/c6.md, C6 (derived there); concavity: Han, Information and Control 36 (1978).
 
@@ -113,19 +101,8 @@ def multi_hop_entropy(
     walks hardly collide (R^(k-1) T far below N). Beyond, the relative width is of the order of (log N) / N
     per hop.
 
-    Args:
-        n_subjects: N >= 1.
-        n_relations: R >= 1.
-        hops: k >= 1.
-        subjects_asked: T, from 0 to N.
-        digits: precision asked of the enclosure: width at most 10^-digits max(1, value).
-
     Returns:
-        An enclosure of H_k(T), in bits.
-
-    Raises:
-        ValueError: an argument is out of range.
-        MissingExtraError: python-flint is not installed.
+        An enclosure of H_k(T), T from 0 to N, in bits.
 
     Source: theory/pages/c6.md, C6 (derived there).
 
@@ -200,11 +177,7 @@ def _mean_field_best(N: int, R: int, k: int, known: Fraction, unit: str) -> int:
         total += (k - 1 - hops) * (R - 1) * _f(N, n)
         return (total - bits) / T if unit == "bits per subject" else total - T * bits
 
-    low, high = 1, N
-    while low < high:  # unimodal, as the entropy itself
-        middle = (low + high) // 2
-        low, high = (middle + 1, high) if about(middle) < about(middle + 1) else (low, middle)
-    return low
+    return peak(about, N)  # it has one, as the entropy itself
 
 
 def _f(N: int, n: float) -> float:

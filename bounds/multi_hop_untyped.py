@@ -41,22 +41,8 @@ def multi_hop_untyped(
     "trees" is best, and, by halving steps on either side of the best of these, any T; brackets
     tell which three are worth following.
 
-    Args:
-        n_subjects: N >= 1 entities.
-        n_relations: R >= 1.
-        hops: k >= 1.
-        subjects_asked: T, from 1 to N; left out: the best of those named above.
-        other_bits: B >= 0; taken as 0 if subject_bits is left out too.
-        subject_bits: d b >= 0, instead of other_bits.
-        digits: precision asked of the enclosures; `untyped_floors` says at which sizes it is met.
-
     Returns:
-        An enclosure of the floor on d b given B, in bits per subject; or of the floor on B given d b, in
-        bits. A floor below 0 is 0.
-
-    Raises:
-        ValueError: an argument is out of range, or both other_bits and subject_bits are given.
-        MissingExtraError: python-flint is not installed.
+        An enclosure as of `multi_hop`; `untyped_floors` says at which sizes the digits are met.
 
     Source: theory/pages/c6.md, C6 (derived there), sharpened here.
 
@@ -167,22 +153,11 @@ def untyped_floors(
     The largest of the floors is near the truth at both ends: R^k log2 N for T = 1 and R^(k-1) << N, and
     R log2 N! (all there is to know) within O(log N)^2 bits at T = N, where it was once (R-1) log2 N!.
 
-    Args:
-        n_subjects: N >= 1.
-        n_relations: R >= 1.
-        hops: k >= 1.
-        subjects_asked: T, from 1 to N.
-        digits: precision asked: width at most 10^-digits max(1, value). It is met while the chain of
-            `untyped_walks` has few likely states: k <= 3 and N up to some thousands, k = 2 at any N, T = 1
-            while walks hardly collide. Beyond, unlikely states are dropped (and accounted for), and beyond
-            that Hoeffding's inequality brackets the sizes; the enclosures are wider, never wrong.
-
     Returns:
         Enclosures of the floors, in bits, by name; those that apply. Some may be below 0, and say nothing.
-
-    Raises:
-        ValueError: an argument is out of range.
-        MissingExtraError: python-flint is not installed.
+        Digits are met while the chain of `walks.untyped` has few likely states: k <= 3 and N up to some
+        thousands, k = 2 at any N, T = 1 while walks hardly collide. Beyond, unlikely states are dropped (and
+        accounted for), and beyond that Hoeffding's inequality brackets the sizes: wider, never wrong.
 
     Source: "walks": theory/pages/c6.md, C6; the others are derived here.
     """

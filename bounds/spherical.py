@@ -31,19 +31,12 @@ def welch(
     j = 1 gives c = sqrt((N-d) / (d (N-1))). It bounds |<u_a, u_b>|, which is not what the margin of C7 is
     about: there large negative products are welcome (`rankin`).
 
-    Args:
-        n_attributes: N >= 2 vectors.
-        dimension: d >= 1.
-        coherence: c from 0 to 1; exactly two of the three are given.
-        order: j >= 1.
-        digits: precision asked of a coherence: width at most 10^-digits.
-
     Returns:
         The coherence that some pair has (unit "1", 0 where the bound is void); or, exactly, the smallest d
         (dimensions) or the largest N (codewords) that the bound leaves possible at coherence c.
 
     Raises:
-        ValueError: not two arguments, or one out of range.
+        ValueError: not two of n_attributes (N >= 2), dimension and coherence are given, or one out of range.
         NoStatementError: asked for N where c^2j C(d+j-1, j) >= 1: the bound allows any number.
 
     Source: theory/pages/c7.md, C7; Welch, IEEE Transactions on Information Theory 20 (1974).
@@ -85,11 +78,6 @@ def rankin(
     is reached (points sqrt(2 mu) apart in the unit ball have margin mu, with biases: `readout_dimension`).
     In dimension 1 both are 2 / (N-1)^2.
 
-    Args:
-        n_attributes: N >= 2.
-        dimension: d >= 1 of the readout; may be left out where the answer does not need it.
-        margin: mu > 0; at least one of n_attributes and margin is given, not all three.
-
     Returns:
         Without `margin`: the largest mu that N attributes have in R^d (in any dimension, without
         `dimension`), unit "1"; exact but for N > 2d >= 4, where it is between two ends. Without
@@ -97,7 +85,7 @@ def rankin(
         dimensions, exact.
 
     Raises:
-        ValueError: the wrong arguments together, or one out of range.
+        ValueError: neither n_attributes (N >= 2) nor margin is given, or both with dimension.
         NoStatementError: the margin is below 1, or is 1 with neither dimension nor n_attributes, or is
         above N / (N-1).
 
@@ -159,18 +147,11 @@ def readout_dimension(n_attributes: int, margin: Real, *, digits: int = 30) -> E
     ln N >= (d/2) ln(1 / (mu (2 - mu))) is reached, up to O(ln d). In dimension 1, with biases, exactly
     N <= 1 + sqrt(2 / mu) fit.
 
-    Args:
-        n_attributes: N >= 1.
-        margin: mu > 0; at most N / (N-1).
-        digits: precision asked of the volume floor, of no consequence otherwise.
-
     Returns:
         An enclosure of the least dimension itself (not of a bound on it), in dimensions, ends integer.
 
     Raises:
-        ValueError: an argument is out of range.
         NoStatementError: mu > N / (N-1).
-        MissingExtraError: python-flint is not installed.
 
     Source: derived here; Rankin (1955) for the cap bound, Chabauty and Shannon for the greedy one.
     """

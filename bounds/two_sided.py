@@ -13,6 +13,7 @@ from georecall.bounds.arithmetic.enclosure import Enclosure
 from georecall.bounds.counts import places
 from georecall.bounds.multi_hop import largest_of, sizes
 from georecall.bounds.multi_hop_untyped import untyped_floors
+from georecall.theory.tools.search import least
 
 
 class _Counted(NamedTuple):
@@ -57,25 +58,13 @@ def two_sided(
     the k - 1 middle levels are renamed; untyped `multi_hop_untyped`'s "full table" and "labels" take its
     place. Attention, depth and activation do not enter.
 
-    Args:
-        n_subjects: N >= 1 entities.
-        n_relations: R >= 1, typed: at each hop.
-        hops: k >= 1.
-        untyped: whether the same R relations serve at every hop.
-        split: a, from 0 to k - 1; left out: the best.
-        subjects_asked: T; left out: the best of some, those where the floor is expected to be largest.
-        outputs_asked: U; left out: as many as fit.
-        other_bits: B >= 0, default 0.
-        subject_bits: L_1 >= 0; given, the floor is on L_2.
-        digits: precision asked of the enclosure: width at most 10^-digits max(1, value).
-
     Returns:
-        An enclosure of the floor on max(L_1, L_2), or on L_2, in bits (of one subject, or one output); its
-        `argument` says which a, T and U gave it. A floor below 0 is 0.
+        An enclosure of the floor on max(L_1, L_2), or given subject_bits, L_1, on L_2, in bits (of one
+        subject, or one output); its `argument` says which a, T and U gave it: those asked for, else as many
+        U as fit, and the best of some a and T, where the floor is expected to be largest. Below 0 it is 0.
 
     Raises:
         ValueError: an argument is out of range, or a, T or U given do not fit.
-        MissingExtraError: python-flint is not installed.
 
     Source: C10 (theory/pages/c10.md).
 
@@ -175,11 +164,8 @@ def _most_outputs(N: int, R: int, a: int, b: int, T: int, untyped: bool) -> int:
 
 def _most_subjects(N: int, R: int, a: int, b: int, untyped: bool) -> int:
     """The most T for which n = T R^(a-b) <= U can be."""
-    low, high = 0, N // R**a
-    while low < high:
-        T = (low + high + 1) // 2
-        low, high = (T, high) if T * R**a <= R**b * _most_outputs(N, R, a, b, T, untyped) else (low, T - 1)
-    return low
+    most = N // R**a
+    return least(lambda T: most < T or T * R**a > R**b * _most_outputs(N, R, a, b, T, untyped)) - 1
 
 
 def _everything(

@@ -145,16 +145,8 @@ def selector_width_closed_form(n_relations: int, *, digits: int = 30) -> Enclosu
     make at most (R+1)^(w+1) cells; all 2^R sign vectors must occur, so 2^R <= (R+1)^(2w+1). QED
     `selector_width` counts more carefully.
 
-    Args:
-        n_relations: R >= 1.
-        digits: precision asked of the enclosure: width at most 10^-digits max(1, value).
-
     Returns:
         An enclosure of the floor, in neurons, not rounded up.
-
-    Raises:
-        ValueError: n_relations is out of range.
-        MissingExtraError: python-flint is not installed.
 
     Source: theory/pages/c1.md, C1-w (derived there).
     """

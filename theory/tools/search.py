@@ -1,4 +1,4 @@
-"""The least whole number at which a condition begins to hold."""
+"""The least whole number at which a condition begins to hold, and where a function is largest."""
 
 from collections.abc import Callable
 
@@ -21,3 +21,17 @@ def least(holds: Callable[[int], bool], *, start: int = 1) -> int:
         middle = (low + high) // 2
         low, high = (low, middle) if holds(middle) else (middle, high)
     return high
+
+
+def peak(value: Callable[[int], float], most: int) -> int:
+    """Where in 1..most a function is largest that first rises and then falls, by halving.
+
+    Example:
+        >>> peak(lambda n: -((n - 7) ** 2), 100)
+        7
+    """
+    low, high = 1, most
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (middle + 1, high) if value(middle) < value(middle + 1) else (low, middle)
+    return low

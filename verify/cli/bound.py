@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
@@ -85,7 +86,7 @@ def command(name: str | None, as_json: bool, **options: Any) -> int:
 
 def _stated(name: str, bound: Callable[..., Any]) -> str:
     """What a bound says and why, and the options that it takes."""
-    text = (inspect.getdoc(bound) or "").split("\nArgs:")[0].split("\n>>>")[0].rstrip()
+    text = re.split(r"\n(?:Args:|Returns:|>>>)", inspect.getdoc(bound) or "")[0].rstrip()
     meanings = {parameter.name: parameter.meaning for parameter in PARAMETERS}
     takes = "\n".join(
         f"  {FLAGS[p.name]:20} {meanings[p.name]}{' Needed.' if p.default is p.empty else ''}"
