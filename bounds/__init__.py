@@ -1,11 +1,10 @@
 """How little could ever do: rigorous floors.
 
 Every bound returns an `Enclosure`, a number between two exact rationals, so that a comparison with it is
-decided, or says that it is not. What its parameters mean says `bounds.parameters`; counts are at least 1, and
-of what is left out the default, or the best, is taken. An enclosure is at most 10^-digits max(1, value) wide,
-wider only where a docstring says so. All raise ValueError for an argument out of range. Logarithms need
-python-flint (the extra `certified`), which is imported when first used, or a MissingExtraError says so; code
-bounds, `rankin`, `welch` and `selector_width` are exact without it.
+decided, or says that it is not. What parameters mean is said once, in `bounds.parameters`, which adds it to
+the docstrings; counts are at least 1. An enclosure is at most 10^-digits max(1, value) wide, but where a
+docstring says otherwise. Logarithms need python-flint (the extra `certified`), which is imported when first
+used; code bounds, `rankin`, `welch` and `selector_width` are exact without it.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,6 +19,7 @@ from georecall.bounds.counting import approximate_counting, bits_per_subject, co
 from georecall.bounds.margin import margin, selector
 from georecall.bounds.multi_hop import multi_hop, multi_hop_entropy
 from georecall.bounds.multi_hop_untyped import multi_hop_untyped, untyped_floors
+from georecall.bounds.parameters import documented
 from georecall.bounds.spherical import rankin, readout_dimension, welch
 from georecall.bounds.two_sided import two_sided
 from georecall.bounds.width import selector_width, selector_width_closed_form
@@ -30,6 +30,9 @@ _FUNCTIONS = (
     *(counting, approximate_counting, bits_per_subject, margin, selector, selector_width, multi_hop),
     *(multi_hop_untyped, two_sided, hamming, plotkin, gilbert_varshamov, welch, rankin, readout_dimension),
 )
+for _function in _FUNCTIONS:
+    documented(_function)
+
 BOUNDS: Mapping[str, Callable[..., Enclosure]] = MappingProxyType(
     {function.__name__.replace("_", "-"): function for function in _FUNCTIONS}
 )

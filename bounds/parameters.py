@@ -55,6 +55,20 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter("digits", "whole", "Decimal digits asked of the enclosure; default 30.", 30),
 )
 
+_RAISES = """
+    Raises:
+        ValueError: an argument is out of range.
+        MissingExtraError: a logarithm is asked for, and python-flint is not installed.
+"""
+
+
+def documented(bound: Callable[..., Any]) -> None:
+    """Adds to a bound's docstring what its parameters mean, and which errors all bounds raise."""
+    own, taken = bound.__doc__ or "", inspect.signature(bound).parameters
+    meanings = "".join(f"        {p.name}: {p.meaning}\n" for p in PARAMETERS if p.name in taken)
+    bound.__doc__ = f"{own.rstrip()}\n\n    Args:\n{meanings}{'' if 'Raises:' in own else _RAISES}"
+
+
 _BESIDE: dict[str, tuple[str, ...]] = {  # where any two of three are enough, or one of two
     "approximate-counting": ("error_rate",),
     "hamming": ("length", "distance"),

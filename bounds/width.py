@@ -68,16 +68,11 @@ def selector_width(
     than (R-1) m neurons, R w hinges, leave a cell uncut, whose corners fix
     the affine map. QED Two values a coordinate do not force it.
 
-    Args:
-        n_relations: R >= 1.
-        n_attributes: |A| >= 2, default 2. A selector for |A| attributes is one for any A of them; tried are
-            A = |A| and the powers of 2 below.
-        dimension: a bound on q other than A - 1, such as d_model.
-        length: m, coordinates of a code that the selector outputs exactly; goes with neither of these two.
-        values: of a coordinate of that code; default: those of an open set.
-
     Returns:
-        Exact: the least w that the inequality allows, in neurons (0 for R = 1).
+        Exactly the least w that the inequality allows, in neurons (0 for R = 1). A selector for |A| attributes
+        (default 2) is one for any A of them: tried are A = |A| and the powers of 2 below. The dimension is
+        a bound on q other than A - 1, such as d_model; the length, m, goes with neither of these two, and
+        values, of a coordinate, with it alone: by default those of an open set.
 
     Raises:
         ValueError: an argument is out of range, or goes with another one.

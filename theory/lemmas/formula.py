@@ -73,6 +73,11 @@ def is_integer(term: Term) -> Proposition:
     return sp.Contains(term, sp.S.Integers)
 
 
+def by_case(condition: Proposition, then: Proposition, otherwise: Proposition) -> tuple[Proposition, ...]:
+    """What follows where a condition is met, and where it is not."""
+    return sp.Implies(condition, then), sp.Implies(sp.to_nnf(~condition, simplify=False), otherwise)
+
+
 def variables(*formulas: Proposition) -> tuple[Variable, ...]:
     """The variables of the formulas, each name once, in order of first appearance."""
     found: dict[str, Variable] = {}

@@ -4,8 +4,8 @@ from typing import Final
 
 import sympy as sp
 
-from georecall.theory.lemmas.formula import ReLU, Variable, is_bit, is_integer, is_sign
-from georecall.theory.lemmas.lemma import Hypothesis, Lemma
+from georecall.theory.lemmas.formula import ReLU, Variable, by_case, is_bit, is_integer, is_sign
+from georecall.theory.lemmas.lemma import Hypothesis, Lemma, between
 
 _gate = Variable("gate", "half of what one matching relation token adds to a block")
 _u = Variable("u", "a coordinate of a block before the gates are added")
@@ -16,10 +16,7 @@ _GATE_AT_LEAST_1: Final = Hypothesis("gate at least 1", _gate >= 1)
 _WHOLE_MATCHES: Final = Hypothesis(
     "k matches, or at most k - 1", sp.Or(sp.Eq(_matches, _k), _matches <= _k - 1)
 )
-_CODE_IN_RANGE: Final = (
-    Hypothesis("coordinate at least -1", _u >= -1),
-    Hypothesis("coordinate at most 1", _u <= 1),
-)
+_CODE_IN_RANGE: Final = between("coordinate", -1, _u, 1)
 
 _NEURON: Final = ReLU(_u + 2 * _gate * _matches - (2 * _gate * _k - 1))
 
@@ -29,10 +26,7 @@ COMPOSED_GATE: Final = Lemma(
     statement=r"""For all $u \in [-1, 1]$, all $g \geq 1$ and all $k$: $\mathrm{ReLU}(u + 2gc - (2gk - 1))$ is
 $u + 1$ when all $c = k$ relations match and $0$ when $c \leq k - 1$ do.""",
     hypotheses=(*_CODE_IN_RANGE, _GATE_AT_LEAST_1, _WHOLE_MATCHES),
-    conclusion=(
-        sp.Implies(sp.Eq(_matches, _k), sp.Eq(_NEURON, _u + 1)),
-        sp.Implies(sp.Ne(_matches, _k), sp.Eq(_NEURON, 0)),
-    ),
+    conclusion=by_case(sp.Eq(_matches, _k), sp.Eq(_NEURON, _u + 1), sp.Eq(_NEURON, 0)),
 )
 
 
@@ -52,9 +46,8 @@ def composed_gate(k: int) -> Lemma:
             _GATE_AT_LEAST_1,
             *(Hypothesis(f"token {t} matches or not", is_bit(match)) for t, match in enumerate(matches, 1)),
         ),
-        conclusion=(
-            sp.Implies(sp.And(*(sp.Eq(match, 1) for match in matches)), sp.Eq(neuron, _u + 1)),
-            sp.Implies(sp.Or(*(sp.Ne(match, 1) for match in matches)), sp.Eq(neuron, 0)),
+        conclusion=by_case(
+            sp.And(*(sp.Eq(match, 1) for match in matches)), sp.Eq(neuron, _u + 1), sp.Eq(neuron, 0)
         ),
     )
 
@@ -74,14 +67,14 @@ COMPOSED_GATE_IN_PLACE: Final = Lemma(
 \mathrm{ReLU}(\ell - z) = \max(z, \ell)$ is $v + 2gk$ when all $c = k$ relations match and $\ell$ when $c \leq
 k - 1$ do. At $k = 1$ it is the neuron of C1'.""",
     hypotheses=(
-        Hypothesis("value at least lo", _lo <= _v),
-        Hypothesis("value at most hi", _v <= _hi),
+        *between("value", _lo, _v, _hi),
         Hypothesis("2 gate at least the spread", _hi - _lo <= 2 * _gate),
         _WHOLE_MATCHES,
     ),
-    conclusion=(
-        sp.Implies(sp.Eq(_matches, _k), sp.Eq(_z + ReLU(_LEVEL - _z), _v + 2 * _gate * _k)),
-        sp.Implies(sp.Ne(_matches, _k), sp.Eq(_z + ReLU(_LEVEL - _z), _LEVEL)),
+    conclusion=by_case(
+        sp.Eq(_matches, _k),
+        sp.Eq(_z + ReLU(_LEVEL - _z), _v + 2 * _gate * _k),
+        sp.Eq(_z + ReLU(_LEVEL - _z), _LEVEL),
     ),
 )
 
@@ -93,10 +86,7 @@ SIGN_PRODUCT: Final = Lemma(
     statement=r"""For signs, $u c = 1 - 2 \cdot 1[u \neq c]$; summed over $m$ coordinates, $\langle u, c
 \rangle = m - 2D$ with $D$ the Hamming distance.""",
     hypotheses=(Hypothesis("key is a sign", is_sign(_u)), Hypothesis("code is a sign", is_sign(_code))),
-    conclusion=(
-        sp.Implies(sp.Eq(_u, _code), sp.Eq(_u * _code, 1)),
-        sp.Implies(sp.Ne(_u, _code), sp.Eq(_u * _code, -1)),
-    ),
+    conclusion=by_case(sp.Eq(_u, _code), sp.Eq(_u * _code, 1), sp.Eq(_u * _code, -1)),
 )
 
 _m = Variable("m", "length of the code")
@@ -113,7 +103,7 @@ MEMORY_NEURON: Final = Lemma(
     statement=r"""For every $m$ and every integer $D \geq 0$: $\mathrm{ReLU}(\langle u, c \rangle - (m - 1))$
 with $\langle u, c \rangle = m - 2D$ is $1$ at $D = 0$ and $0$ otherwise.""",
     hypotheses=_DISTANCE,
-    conclusion=(sp.Implies(sp.Eq(_D, 0), sp.Eq(_MEMORY, 1)), sp.Implies(sp.Ne(_D, 0), sp.Eq(_MEMORY, 0))),
+    conclusion=by_case(sp.Eq(_D, 0), sp.Eq(_MEMORY, 1), sp.Eq(_MEMORY, 0)),
 )
 
 
@@ -132,10 +122,7 @@ def memory_neuron(m: int) -> Lemma:
             *(Hypothesis(f"key {j} is a sign", is_sign(a)) for j, a in enumerate(key)),
             *(Hypothesis(f"code {j} is a sign", is_sign(b)) for j, b in enumerate(code)),
         ),
-        conclusion=(
-            sp.Implies(sp.And(*(sp.Eq(a, b) for a, b in pairs)), sp.Eq(neuron, 1)),
-            sp.Implies(sp.Or(*(sp.Ne(a, b) for a, b in pairs)), sp.Eq(neuron, 0)),
-        ),
+        conclusion=by_case(sp.And(*(sp.Eq(a, b) for a, b in pairs)), sp.Eq(neuron, 1), sp.Eq(neuron, 0)),
     )
 
 
@@ -151,10 +138,7 @@ MERGED_NEURON: Final = Lemma(
 \mathrm{block}_r \rangle + b - m)$ with inner product $m - 2D$ is $1$ if $D = 0$ and $b = 1$, and $0$
 otherwise.""",
     hypotheses=(*_DISTANCE, Hypothesis("asked or not", is_bit(_asked))),
-    conclusion=(
-        sp.Implies(sp.And(sp.Eq(_D, 0), sp.Eq(_asked, 1)), sp.Eq(_MERGED, 1)),
-        sp.Implies(sp.Or(sp.Ne(_D, 0), sp.Ne(_asked, 1)), sp.Eq(_MERGED, 0)),
-    ),
+    conclusion=by_case(sp.And(sp.Eq(_D, 0), sp.Eq(_asked, 1)), sp.Eq(_MERGED, 1), sp.Eq(_MERGED, 0)),
 )
 
 _state = Variable("x", "a coordinate of the state: a sign, or 0 where it was cleared")

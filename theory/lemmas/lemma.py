@@ -9,6 +9,7 @@ import sympy as sp
 
 from georecall.theory.lemmas.formula import (
     Proposition,
+    Term,
     Variable,
     evaluate,
     false_atoms,
@@ -28,6 +29,13 @@ class Hypothesis:
 
     def __str__(self) -> str:
         return f"{self.name}: {self.formula}"
+
+
+def between(what: str, low: Term, term: Term, high: Term) -> tuple[Hypothesis, Hypothesis]:
+    """Two hypotheses: the term is at least `low`, and at most `high`."""
+    return Hypothesis(f"{what} at least {low}", low <= term), Hypothesis(
+        f"{what} at most {high}", term <= high
+    )
 
 
 @dataclass(frozen=True)

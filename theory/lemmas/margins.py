@@ -4,7 +4,7 @@ from typing import Final
 
 import sympy as sp
 
-from georecall.theory.lemmas.formula import Variable, is_integer, is_sign
+from georecall.theory.lemmas.formula import Variable, by_case, is_integer, is_sign
 from georecall.theory.lemmas.lemma import Hypothesis, Lemma
 
 _u = Variable("u", "a coordinate of the answer's code")
@@ -21,10 +21,7 @@ logit difference of the answer and a competitor, so the margin is twice the Hamm
         Hypothesis("competitor's code is a sign", is_sign(_w)),
         Hypothesis("readout is the answer's code", sp.Eq(_y, _u)),
     ),
-    conclusion=(
-        sp.Implies(sp.Eq(_u, _w), sp.Eq((_u - _w) * _y, 0)),
-        sp.Implies(sp.Ne(_u, _w), sp.Eq((_u - _w) * _y, 2)),
-    ),
+    conclusion=by_case(sp.Eq(_u, _w), sp.Eq((_u - _w) * _y, 0), sp.Eq((_u - _w) * _y, 2)),
 )
 
 _v = Variable("v", "a coordinate of the answer's value code")
