@@ -91,9 +91,6 @@ def additive(answers: _Table) -> AdditiveCertificate | Additive | None:
     an edge p(s) -> q(s) for every s (loops dropped) has no directed cycle. Else a linear program finds
     weights or a model in floats, which are made whole numbers and checked as such.
 
-    Args:
-        answers: pi_r(s), R rows of N whole numbers.
-
     Source: theory/pages/c11.md, C11(a) (derived there).
 
     >>> additive([[0, 1, 2], [1, 2, 0]]).argument

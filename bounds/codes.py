@@ -36,7 +36,7 @@ def hamming(
     >>> print(hamming(length=23, distance=7))
     4096 codewords
     """
-    return _two_of_three(_sphere_packing, length, distance, n_attributes)
+    return _two_of_three(lambda m, h: (1 << m) // _ball(m, (h - 1) // 2), length, distance, n_attributes)
 
 
 def plotkin(
@@ -119,10 +119,6 @@ def gilbert_varshamov(
     19 codewords
     """
     return _two_of_three(lambda m, h: -(-(1 << m) // _ball(m, h - 1)), length, distance, n_attributes)
-
-
-def _sphere_packing(m: int, h: int) -> int:
-    return (1 << m) // _ball(m, (h - 1) // 2)
 
 
 def _ball(m: int, radius: int) -> int:

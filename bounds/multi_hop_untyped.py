@@ -58,6 +58,10 @@ def multi_hop_untyped(
         floors = _floors(N, R, k, T, digits, follow)
         return largest_of([spare(e.by(name), T, known, unit) for name, e in floors.items()])
 
+    def fitting(T: int) -> Any:
+        counted = untyped_counted(N, R, k, T)
+        return balls.ball(0) if counted is None else counted
+
     if subjects_asked is not None:
         return floor(integer("subjects_asked", subjects_asked, at_most=N), True).positive_part()
     if N <= 16:
@@ -66,7 +70,7 @@ def multi_hop_untyped(
         asked = [1, N]
     else:
         asked = [*(2**i for i in range(N.bit_length())), N]
-        asked += places(N, in_floats(lambda T: _trees_or_nothing(N, R, k, T), known, unit))
+        asked += places(N, in_floats(fitting, known, unit))
     follow = N * (k - 1) <= _SMALL
     if N > 16 and len(asked) > 2:  # climb from the best of these, by halving steps
         T = max(asked, key=lambda T: floor(T, follow).lower)
@@ -83,11 +87,6 @@ def multi_hop_untyped(
             best = largest_of([floor(T, True), *([] if best is None else [best])])
     assert best is not None
     return best.positive_part()
-
-
-def _trees_or_nothing(N: int, R: int, k: int, T: int) -> Any:
-    counted = untyped_counted(N, R, k, T)
-    return balls.ball(0) if counted is None else counted
 
 
 def untyped_floors(

@@ -69,10 +69,10 @@ def selector_width(
     the affine map. QED Two values a coordinate do not force it.
 
     Returns:
-        Exactly the least w that the inequality allows, in neurons (0 for R = 1). A selector for |A| attributes
-        (default 2) is one for any A of them: tried are A = |A| and the powers of 2 below. The dimension is
-        a bound on q other than A - 1, such as d_model; the length, m, goes with neither of these two, and
-        values, of a coordinate, with it alone: by default those of an open set.
+        Exactly the least w that the inequality allows, in neurons (0 for R = 1). A selector for |A|
+        attributes (default 2) is one for any A of them: tried are A = |A| and the powers of 2 below. The
+        dimension is a bound on q other than A - 1, such as d_model; the length, m, goes with neither of
+        these two, and values, of a coordinate, with it alone: by default those of an open set.
 
     Raises:
         ValueError: an argument is out of range, or goes with another one.

@@ -107,14 +107,8 @@ def separated(
     and the softmax probabilities are nonnegative multipliers with sum lambda_{x,b} e_x^T (u_f(x) - u_b)
     near 0.
 
-    Args:
-        keys: shape (n, d).
-        answers: shape (n,).
-        u: shape (|A|, d).
-        iterations: of L-BFGS, at most; it stops as soon as W, in whole numbers, separates.
-
-    Returns:
-        W, whole numbers, shape (d, d); multipliers, shape (n, |A|), 0 at the answers.
+    Keys have shape (n, d), answers (n,), u (|A|, d). L-BFGS stops as soon as W, in whole numbers, separates.
+    Returned are W, whole numbers, shape (d, d), and multipliers, shape (n, |A|), 0 at the answers.
     """
     from scipy.optimize import minimize
 

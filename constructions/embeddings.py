@@ -72,11 +72,7 @@ def separating(answers: NDArray[np.int64], u: Floats, D: Floats, start: Floats) 
     what leads lack at the minimum are multipliers whose sum of constraints is the gradient, 0: there is no w
     (Gordan).
 
-    Args:
-        answers: a_r, shape (R,).
-        u: words, shape (|A|, m).
-        D: diagonals, shape (R, m).
-        start: shape (m,).
+    The answers a_r have shape (R,), words u (|A|, m), diagonals D (R, m), and where it starts (m,).
     """
     own, R, w, square = u[answers], np.arange(len(answers)), start, np.inf
     step, size = np.zeros_like(start), 1.0

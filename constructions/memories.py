@@ -174,12 +174,7 @@ def frozen(
 def remembering(e: Floats, D: Floats, u: Floats, W: Floats, *, other_bits: int) -> Transformer:
     """The linear memory's weights for any matrix W: the readout of (s, r) is D_r e_s W.
 
-    Args:
-        e: keys of the subjects, signs, shape (N, d).
-        D: diagonals of the relations, signs, shape (R, d).
-        u: words of the attributes, signs, shape (|A|, d).
-        W: shape (d, d).
-        other_bits: what W holds.
+    Of signs e, shape (N, d), D, (R, d), and u, (|A|, d), and W of shape (d, d), which holds other_bits.
     """
     d = W.shape[0]
     identity = np.eye(d)
@@ -232,13 +227,8 @@ def mean_of_feature(d: int) -> float:
 def hebbian(keys: Iterable[Floats], facts: FactTable, u: Floats) -> Floats:
     """sum_x phi(x)^T u_{f(x)}.
 
-    Args:
-        keys: for each relation the phi of every subject, shape (N, k).
-        facts: which words they call.
-        u: the words, shape (|A|, d).
-
-    Returns:
-        Shape (k, d). Facts with the same answer are added up first.
+    Keys are for each relation the phi of every subject, shape (N, k); u has shape (|A|, d), the sum (k, d).
+    Facts with the same answer are added up first.
     """
     total: Floats | float = 0.0
     for phi, answers in zip(keys, facts.answers, strict=True):

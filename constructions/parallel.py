@@ -16,7 +16,7 @@ from georecall.constructions.transformer.parts import neurons, placed
 from georecall.constructions.transformer.residual import Residual
 from georecall.constructions.transformer.transformer import Storage, Transformer
 from georecall.theory.claims.softmax import bearable_parallel, position_scale
-from georecall.theory.facts.fact_table import FactsError, FactTable
+from georecall.theory.facts.fact_table import NO_ENTITIES, FactsError, FactTable
 from georecall.theory.facts.strings import letters
 
 
@@ -39,7 +39,7 @@ def parallel_hops(
     Source: theory/pages/c5.md, C5(d); arXiv 2210.10749 (log-depth simulation of automata).
     """
     if not facts.of_entities:
-        raise FactsError("relations compose only where the attributes are the subjects: use to_entities()")
+        raise FactsError(NO_ENTITIES)
     letters(facts, hops, typed=typed)  # whether they divide
     code = sign_words(code, facts)
     N, m = facts.n_subjects, code.length

@@ -91,9 +91,7 @@ def selecting_heads(facts: FactTable, *, code: Code | None = None) -> Transforme
 def additive_logits(f: NDArray[Any], g: NDArray[Any]) -> Transformer:
     """The transformer without MLP whose logits are f(s, a) + g(r, a): every additive model is one.
 
-    Args:
-        f: shape (N, |A|).
-        g: shape (R, |A|).
+    f has shape (N, |A|), g (R, |A|).
     """
     W_U = np.concatenate([f, np.asarray(g) / 2]).astype(np.float64)
     return one_hop(np.eye(len(W_U)), None, W_U, np.zeros(f.shape[1]))

@@ -64,13 +64,8 @@ class Rough:
 def refine(compute: Callable[[], Any], *, digits: int, unit: str) -> Enclosure:
     """Enclose a number by raising the precision until the ball is narrow.
 
-    Args:
-        compute: returns a ball that contains the number, at the precision then in force; or `Rough(ball)`.
-        digits: stop when the width is at most 10^-digits times max(1, |lower end|).
-        unit: the unit of the enclosure.
-
-    Returns:
-        The intersection of the balls computed, up to the first that is narrow enough, or rough.
+    Until the width is at most 10^-digits times max(1, |lower end|), or the ball is `Rough`; the enclosure is
+    the intersection of all balls, each of which contains the number.
 
     Raises:
         ArithmeticError: `compute` gave no finite ball at any precision tried.

@@ -32,12 +32,7 @@ def component_labels(N: int, R: int, k: int, T: int, *, follow: bool) -> Any | N
     or B_{k-1}. |B_t| grows with t and has the law of what t steps reach from one subject: at least the
     points that are new at step t. QED
 
-    Args:
-        N: entities.
-        R: relations.
-        k: hops.
-        T: subjects.
-        follow: whether |B_t| is followed step by step, or only told to be R^t if no two walks meet.
+    With `follow` |B_t| is followed step by step, else only told to be R^t if no two walks meet.
     """
     if k < 3 or R < 2:
         return None

@@ -16,12 +16,7 @@ from georecall.bounds.arithmetic import balls
 
 @dataclass(frozen=True)
 class Distribution:
-    """A law on the integers, nearly: the probability of each size kept, and of all the others together.
-
-    Args:
-        masses: a ball for the probability of each size kept.
-        lost: a ball for the probability of the sizes left out.
-    """
+    """A law on the integers, nearly: the probability of each size kept, and of all the others together."""
 
     masses: Mapping[int, Any]
     lost: Any
@@ -42,15 +37,6 @@ def union_law(population: int, subset: int, count: int, start: int) -> Distribut
     w'(u') = C(u', n) / C(P, n) sum_j C(n, j) w(u' - j). A product of polynomials, then a factor for each
     coefficient. All terms are positive: nothing cancels. QED
     Windows: the number of new points is hypergeometric, so Bennett's inequality says where it is negligible.
-
-    Args:
-        population: P.
-        subset: n, 0 <= n <= P.
-        count: c >= 0.
-        start: s, 0 <= s <= P.
-
-    Returns:
-        The law of the size.
     """
     P, n = population, subset
     if n == 0 or count == 0 or start == P:

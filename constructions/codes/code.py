@@ -46,10 +46,8 @@ class Code:
         if words.min() < self.lo or words.max() > self.hi:
             raise ValueError(f"entries must lie in {self.lo}..{self.hi}, got {words.min()}..{words.max()}")
         if words.shape[1] * (2 * max(abs(self.lo), abs(self.hi))) ** 2 > LARGEST_SQUARED_DISTANCE:
-            raise ValueError(
-                f"{words.shape[1]} coordinates in {self.lo}..{self.hi} have squared distances beyond 2^52, "
-                "which are not compared exactly"
-            )
+            size = f"{words.shape[1]} coordinates in {self.lo}..{self.hi}"
+            raise ValueError(f"{size} have squared distances beyond 2^52, which are not compared exactly")
         words = np.array(words, dtype=np.int64)
         words.setflags(write=False)
         object.__setattr__(self, "words", words)
@@ -94,9 +92,7 @@ class Code:
     def columns(self, attributes: Any, out: NDArray[Any] | None = None) -> NDArray[Any]:
         """The words of some attributes, coordinates first: shape (m, how many), small integers.
 
-        Args:
-            attributes: their numbers.
-            out: of `kind`; where to put them, instead of a new array.
+        They are put into `out`, of `kind`, or into a new array.
         """
         found: NDArray[Any] = self._planes[:, attributes]
         if out is None:
@@ -123,13 +119,9 @@ class Code:
     def packed(self, bits: int) -> "Code":
         """Groups of `bits` coordinates summed with weights 1, 2, 4, ...; a short last group stays short."""
         groups = [self.words[:, j : j + bits] for j in range(0, self.length, bits)]
-        sums = [group @ (1 << np.arange(group.shape[1])) for group in groups]
+        sums = np.column_stack([group @ (1 << np.arange(group.shape[1])) for group in groups])
         scales = [(1 << group.shape[1]) - 1 for group in groups]
-        return Code(
-            np.column_stack(sums),
-            lo=min(scale * self.lo for scale in scales),
-            hi=max(scale * self.hi for scale in scales),
-        )
+        return Code(sums, min(scale * self.lo for scale in scales), max(scale * self.hi for scale in scales))
 
 
 class Numerals(Code):
@@ -291,12 +283,12 @@ def quantized_code(n_attributes: int, *, bits: int, length: int | None = None) -
 
 
 def _length(n_attributes: int, bits: int, length: int | None) -> int:
-    if n_attributes < 1:
-        raise ValueError(f"a code needs at least one attribute, got {n_attributes}")
     least = code_length(n_attributes, bits)
-    if length is not None and length < 1:
-        raise ValueError(f"a code needs at least one coordinate, got {length}")
-    return least if length is None else length
+    m = least if length is None else length
+    for what, count in (("attribute", n_attributes), ("coordinate", m)):
+        if count < 1:
+            raise ValueError(f"a code needs at least one {what}, got {count}")
+    return m
 
 
 def _digits(numbers: NDArray[np.integer], widths: tuple[int, ...], out: NDArray[Any]) -> None:

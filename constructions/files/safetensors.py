@@ -39,18 +39,8 @@ DTYPES = {
     "bfloat16": DType("BF16", np.dtype("<u2")),  # the upper half of a float32
     "int8": DType("I8", np.dtype("i1")),
 }
-_READ = {kind.tag: kind.bits for kind in DTYPES.values()} | {
-    tag: np.dtype(name)
-    for tag, name in {
-        "I16": "<i2",
-        "I32": "<i4",
-        "I64": "<i8",
-        "U8": "u1",
-        "U16": "<u2",
-        "U32": "<u4",
-        "U64": "<u8",
-    }.items()
-}
+_WHOLE = {"I16": "<i2", "I32": "<i4", "I64": "<i8", "U8": "u1", "U16": "<u2", "U32": "<u4", "U64": "<u8"}
+_READ = {kind.tag: kind.bits for kind in DTYPES.values()} | {t: np.dtype(name) for t, name in _WHOLE.items()}
 _MOST = 1 << 34  # bytes of a file
 
 

@@ -45,73 +45,6 @@ class Trained:
     losses: tuple[float, ...]
 
 
-def train(
-    facts: FactTable,
-    recipe: Recipe,
-    *,
-    asked: NDArray[np.bool_] | None = None,
-    checkpoint: str | os.PathLike[str] | None = None,
-    progress: Progress | None = None,
-) -> Trained:
-    """Trains a model, or goes on where a checkpoint of the same run stands.
-
-    Args:
-        facts: any table of functions.
-        recipe: the settings.
-        asked: shape (R, N), which facts are trained on; default: all.
-        checkpoint: a file that holds the state after every chunk; made, or continued.
-        progress: called with the number of steps done and of all steps.
-
-    Raises:
-        MissingExtraError: JAX or optax is not installed.
-        CheckpointError: the file is of another run, or cannot be read or written.
-    """
-    with _as_shipped():
-        return _train(facts, recipe, asked, checkpoint, progress)
-
-
-def _train(
-    facts: FactTable,
-    recipe: Recipe,
-    asked: NDArray[np.bool_] | None,
-    checkpoint: str | os.PathLike[str] | None,
-    progress: Progress | None,
-) -> Trained:
-    jax, _ = libraries()
-    learned = initial(facts, recipe)
-    frozen = [name for name in ("attributes", "subjects") if getattr(recipe, name) == "frozen"]
-    frozen += MLP_WEIGHTS if recipe.mlp == "frozen" else ()
-    kept = {name: learned.pop(name) for name in frozen}
-    key = jax.random.key(_key(facts, recipe), impl="unsafe_rbg")
-    state: State = {
-        "step": np.int32(0),
-        "key": jax.random.key_data(key),
-        "learned": learned,
-        "optimiser": _optimiser(recipe).init(learned),
-    }
-    losses: list[float] = []
-    about = {**recipe.described(), "facts": facts.digest, "jax": jax.__version__}
-    if asked is not None:
-        about["asked"] = hashlib.sha256(np.packbits(asked).tobytes()).hexdigest()
-    if checkpoint is not None and Path(checkpoint).exists():
-        leaves, tree = jax.tree.flatten(state)
-        leaves, losses = restored(Path(checkpoint), about, len(leaves))
-        state = jax.tree.unflatten(tree, leaves)
-    chunk = _chunk(replace(recipe, seed=0), asked is not None)
-    answers = np.asarray(facts.answers if asked is None else np.where(asked, facts.answers, -1), np.int32)
-    while (done := int(state["step"])) < recipe.steps:
-        if progress is not None:
-            progress(done, recipe.steps)
-        state, loss = chunk(state, kept, answers)
-        losses.append(float(loss))
-        if checkpoint is not None:
-            save_state(Path(checkpoint), about, jax.tree.leaves(state), losses)
-    if progress is not None:
-        progress(recipe.steps, recipe.steps)
-    final = {name: np.asarray(value) for name, value in (kept | state["learned"]).items()}
-    return Trained(dict(sorted(final.items())), tuple(losses))
-
-
 def libraries() -> tuple[Any, Any]:
     """JAX and optax.
 
@@ -160,6 +93,63 @@ def _as_shipped() -> Iterator[None]:
             jax.config.update(name, value)
 
 
+@_as_shipped()
+def train(
+    facts: FactTable,
+    recipe: Recipe,
+    *,
+    asked: NDArray[np.bool_] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> Trained:
+    """Trains a model, or goes on where a checkpoint of the same run stands.
+
+    Args:
+        facts: any table of functions.
+        recipe: the settings.
+        asked: shape (R, N), which facts are trained on; default: all.
+        checkpoint: a file that holds the state after every chunk; made, or continued.
+        progress: called with the number of steps done and of all steps.
+
+    Raises:
+        MissingExtraError: JAX or optax is not installed.
+        CheckpointError: the file is of another run, or cannot be read or written.
+    """
+    jax, _ = libraries()
+    learned = initial(facts, recipe)
+    frozen = [name for name in ("attributes", "subjects") if getattr(recipe, name) == "frozen"]
+    frozen += MLP_WEIGHTS if recipe.mlp == "frozen" else ()
+    kept = {name: learned.pop(name) for name in frozen}
+    key = jax.random.key(_key(facts, recipe), impl="unsafe_rbg")
+    state: State = {
+        "step": np.int32(0),
+        "key": jax.random.key_data(key),
+        "learned": learned,
+        "optimiser": _optimiser(recipe).init(learned),
+    }
+    losses: list[float] = []
+    about = {**recipe.described(), "facts": facts.digest, "jax": jax.__version__}
+    if asked is not None:
+        about["asked"] = hashlib.sha256(np.packbits(asked).tobytes()).hexdigest()
+    if checkpoint is not None and Path(checkpoint).exists():
+        leaves, tree = jax.tree.flatten(state)
+        leaves, losses = restored(Path(checkpoint), about, len(leaves))
+        state = jax.tree.unflatten(tree, leaves)
+    chunk = _chunk(replace(recipe, seed=0), asked is not None)
+    answers = np.asarray(facts.answers if asked is None else np.where(asked, facts.answers, -1), np.int32)
+    while (done := int(state["step"])) < recipe.steps:
+        if progress is not None:
+            progress(done, recipe.steps)
+        state, loss = chunk(state, kept, answers)
+        losses.append(float(loss))
+        if checkpoint is not None:
+            save_state(Path(checkpoint), about, jax.tree.leaves(state), losses)
+    if progress is not None:
+        progress(recipe.steps, recipe.steps)
+    final = {name: np.asarray(value) for name, value in (kept | state["learned"]).items()}
+    return Trained(dict(sorted(final.items())), tuple(losses))
+
+
 def _key(facts: FactTable, recipe: Recipe) -> int:
     """The seed of batches and noise."""
     rng = generator(recipe.seed, "gradient-descent noise", facts.digest, recipe.dimension, recipe.width)
@@ -188,9 +178,7 @@ def _optimiser(recipe: Recipe) -> Any:
 def _chunk(recipe: Recipe, some: bool) -> Chunk:
     """CHUNK steps, compiled; steps beyond the last one change nothing. The seed is not looked at.
 
-    Args:
-        recipe: the settings.
-        some: whether answers of -1 are left out.
+    Where `some` is asked, answers of -1 are left out.
     """
     jax, optax = libraries()
     jnp = jax.numpy

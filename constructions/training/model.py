@@ -77,13 +77,7 @@ def strings(relations: Any, hops: int) -> Any:
 def logits(parameters: Parameters, subjects: Any, recipe: Recipe) -> Any:
     """The logits of all relations of some subjects.
 
-    Args:
-        parameters: see `initial`.
-        subjects: their embeddings as they are used, shape (B, d).
-        recipe: says which attention, residual and attributes.
-
-    Returns:
-        Shape (R, B, |A|).
+    Their embeddings as they are used have shape (B, d); logits (R, B, |A|).
     """
     import jax
 

@@ -1,12 +1,11 @@
 """How a model is trained: the controlled setting of C9, and its defaults, here and nowhere else."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, get_type_hints
 
 from georecall.theory.facts.fact_table import FactTable
 
 Kind = Literal["learned", "sphere", "frozen"]  # of vectors: learned freely, at length sqrt(d), not at all
-AttentionLearned = Literal["uniform", "trained"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +51,7 @@ class Recipe:
     learning_rate: float = 0.01
     steps: int = 2000
     batch: int = 0
-    attention: AttentionLearned = "uniform"
+    attention: Literal["uniform", "trained"] = "uniform"
     residual: bool = False
     mlp: Literal["learned", "frozen", "none"] = "learned"
     activation: Literal["relu", "gelu"] = "relu"
@@ -70,11 +69,8 @@ class Recipe:
         for name in ("learning_rate", "initial"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        kinds = {"attributes": Kind, "subjects": Kind, "attention": AttentionLearned}
-        choices: dict[str, tuple[str, ...]] = {name: get_args(kind) for name, kind in kinds.items()}
-        choices |= {"mlp": ("learned", "frozen", "none"), "activation": ("relu", "gelu")}
-        for name, known in choices.items():
-            if getattr(self, name) not in known:
+        for name, kind in get_type_hints(Recipe).items():
+            if (known := get_args(kind)) and getattr(self, name) not in known:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
         if self.norm and not (self.residual and self.attention == "trained"):
             raise ValueError("norm needs residual and attention 'trained': the sum e_s + e_r has no norms")

@@ -91,12 +91,7 @@ def copying(
 ) -> Head:
     """A head that reads coordinates of position t and adds them to coordinates here.
 
-    Args:
-        space: the residual stream.
-        t: the position.
-        source: shape (n,).
-        target: shape (n,), or (n, copies).
-        scale: a factor.
+    The source has shape (n,), the target (n,) or (n, copies); they are added times a scale.
     """
     component = np.arange(len(source))
     W_V = placed((space.d_model, len(source)), source, component, 1.0)

@@ -27,6 +27,7 @@ Matrix = Any
 AttentionKind = Literal["soft", "hard"]
 
 _HEADS = ("W_Q", "W_K", "W_V", "W_O")
+OF_ALL = "b_O"  # the weight of attention that is not one per head
 _PART = {"attention": "attn"}  # fields that the field's names spell otherwise
 Shapes = tuple[tuple[int, ...], tuple[int, ...]]  # what a weight has, and must have
 
@@ -97,11 +98,13 @@ class Attention:
 
     def map(self, function: Callable[[Matrix], Matrix]) -> "Attention":
         """The same heads with a function applied to every weight of each."""
-        return replace(self, **{name: tuple(map(function, heads)) for name, heads in vars(self).items()})
+        weights = {n: function(w) if n == OF_ALL else tuple(map(function, w)) for n, w in vars(self).items()}
+        return replace(self, **weights)
 
     def weights(self) -> dict[str, Matrix]:
-        """All weights by name, one entry per head: `W_Q.0` and so on."""
-        return {f"{name}.{h}": head for name, heads in vars(self).items() for h, head in enumerate(heads)}
+        """All weights by name, one entry per head: `W_Q.0` and so on; `b_O` is of all."""
+        heads = {f"{n}.{h}": w for n, ws in vars(self).items() if n != OF_ALL for h, w in enumerate(ws)}
+        return heads | {n: w for n, w in vars(self).items() if n == OF_ALL}
 
     def shapes(self, d: int) -> dict[str, Shapes]:
         """For each weight its shape and the shape that it must have."""

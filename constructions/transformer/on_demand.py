@@ -19,11 +19,7 @@ _HELD = 1 << 19  # entries up to which a matrix is simply held: 4 MiB of float64
 
 
 class OnDemand:
-    """A matrix with one row of W_E, or one column of W_U, for each token: computed when it is asked for.
-
-    Args:
-        shape: as the weight's.
-    """
+    """A matrix with one row of W_E, or one column of W_U, for each token: computed when it is asked for."""
 
     dtype = np.dtype(np.float64)
     ndim = 2
@@ -56,11 +52,7 @@ class OnDemand:
 class BlockEmbedding(OnDemand):
     """C1's W_E: v(pi_1(s)), ..., v(pi_R(s)) on the blocks of subject s; then the relations' embeddings.
 
-    Args:
-        facts: the table.
-        code: the value code of the attributes.
-        block: the coordinates of each block, shape (R, m).
-        relations: shape (R, d_model).
+    The block has shape (R, m), the relations' own embeddings (R, d_model).
     """
 
     def __init__(
@@ -113,10 +105,7 @@ class BlockEmbedding(OnDemand):
 class BlockUnembedding(OnDemand):
     """C1's W_U: column a has the word of attribute a on some blocks of rows, and zeros elsewhere.
 
-    Args:
-        code: the value code of the attributes.
-        block: the rows of each copy of the words, shape (copies, m).
-        d_model: the number of rows.
+    The block has the rows of each copy of the words, shape (copies, m).
     """
 
     def __init__(self, code: Code, block: NDArray[np.intp], d_model: int) -> None:

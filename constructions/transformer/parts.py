@@ -98,11 +98,8 @@ def superpose(
 ) -> None:
     """Writes v(answers[b, s]) on block b of subject s: the direct-sum superposition.
 
-    Args:
-        W_E: shape (tokens, d_model), subjects first; written to.
-        blocks: the coordinates of each block, shape (blocks, m).
-        answers: shape (blocks, N).
-        code: the value code of the attributes.
+    W_E, shape (tokens, d_model), subjects first, is written to; blocks has shape (blocks, m), answers
+    (blocks, N).
     """
     for block, answered in zip(blocks, answers, strict=True):
         W_E[: answers.shape[1], block] = code.words[answered]
@@ -118,14 +115,8 @@ def block_selector(
     bias is lo. In place (C1'), the neurons turn z into max(z, lift + lo), the same for every other block,
     and the biases make the sum of the blocks v.
 
-    Args:
-        space: with `block`, shape (blocks, m), and perhaps `readout`, shape (m,).
-        code: the value code that the blocks hold.
-        lift: what is added to the block asked for.
-        n_blocks: how many blocks are in use, the first ones; default: all.
-
-    Returns:
-        The MLP, and the coordinates whose copies sum to the word, shape (copies, m): see `Unembedding`.
+    The space has `block`, shape (blocks, m), of which the first n_blocks are in use, and perhaps `readout`,
+    shape (m,). The word is read where copies sum to it, at coordinates of shape (copies, m).
     """
     block = space["block"][:n_blocks]
     level = lift + code.lo

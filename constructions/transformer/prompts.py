@@ -7,13 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 def subject_first(n_subjects: int, subjects: ArrayLike, *relations: ArrayLike) -> NDArray[np.int64]:
     """The prompts `[s, r_1, ..., r_k]`, at positions 0..k.
 
-    Args:
-        n_subjects: N.
-        subjects: subject numbers, shape (batch,) or a scalar.
-        relations: for each hop the relation numbers, likewise.
-
-    Returns:
-        Tokens, shape (batch, k + 1).
+    Subjects and, for each hop, relations are numbers, shape (batch,) or scalars; tokens have shape (batch, k
+    + 1).
 
     Example:
         >>> subject_first(10, [3, 4], [0, 1]).tolist()
@@ -30,14 +25,8 @@ def relations_first(
 
     Relation t stands at position t - 1, the t-th entity at position K + t - 1.
 
-    Args:
-        n_entities: N.
-        relations: relation numbers, shape (batch, k), k <= K.
-        entities: the subject and the entities generated so far, shape (batch, i).
-        max_hops: K.
-
-    Returns:
-        Tokens, shape (batch, k + i), and their positions, shape (k + i,).
+    Relations have shape (batch, k), k <= K, the subject and the entities so far (batch, i), tokens (batch, k
+    + i), and their positions (k + i,).
 
     Example:
         >>> tokens, positions = relations_first(10, np.array([[0, 1]]), np.array([[7, 8]]), max_hops=4)

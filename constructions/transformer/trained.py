@@ -3,12 +3,13 @@
 Such models are decided in floats with proved error (see `verify.margins.smooth`), never in exact arithmetic.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from georecall.constructions.transformer.arithmetic import gelu, hardmax, inner, mix, softmax, times
 from georecall.constructions.transformer.layers import (
     MLP,
+    OF_ALL,
     Attention,
     AttentionKind,
     Block,
@@ -39,28 +40,14 @@ class BiasedAttention(Attention):
         """What the heads add at the last positions of a context, given the residuals there."""
         ahead = future(queries.shape[-2], context.shape[-2])
         out = None
-        for W_Q, W_K, W_V, W_O, b_Q, b_K, b_V in zip(*self._heads().values(), strict=True):
+        heads = (several for name, several in vars(self).items() if name != OF_ALL)
+        for W_Q, W_K, W_V, W_O, b_Q, b_K, b_V in zip(*heads, strict=True):
             q, k, v = times(queries, W_Q) + b_Q, times(context, W_K) + b_K, times(context, W_V) + b_V
             scores = inner(q, k, scale)
             pattern = softmax(scores, ahead) if kind == "soft" else hardmax(scores, ahead)
             head = times(mix(pattern, v), W_O)
             out = head if out is None else out + head
         return out + self.b_O
-
-    def _heads(self) -> dict[str, Sequence[Matrix]]:
-        return {name: weight for name, weight in vars(self).items() if name != "b_O"}
-
-    def map(self, function: Callable[[Matrix], Matrix]) -> "BiasedAttention":
-        """The same heads with a function applied to every weight of each."""
-        heads = {name: tuple(map(function, several)) for name, several in self._heads().items()}
-        return replace(self, **heads, b_O=function(self.b_O))
-
-    def weights(self) -> dict[str, Matrix]:
-        """All weights by name, one entry per head: `W_Q.0` and so on; `b_O` is of all."""
-        heads = self._heads().items()
-        return {f"{name}.{h}": w for name, several in heads for h, w in enumerate(several)} | {
-            "b_O": self.b_O
-        }
 
     def shapes(self, d: int) -> dict[str, Shapes]:
         """For each weight its shape and the shape that it must have."""

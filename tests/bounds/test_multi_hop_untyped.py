@@ -258,8 +258,8 @@ def test_the_closed_sets_expected_are_enclosed(N, R, T):
 
 def test_the_largest_of_floors_is_unbounded_if_one_is():
     floors = [Enclosure(Fraction(1), Fraction(3), "bits"), Enclosure(Fraction(2), Fraction(2), "bits")]
-    assert untyped.largest(floors) == Enclosure(Fraction(2), Fraction(3), "bits")
-    assert untyped.largest([*floors, Enclosure(Fraction(0), None, "bits")]).upper is None
+    assert untyped.largest_of(floors) == Enclosure(Fraction(2), Fraction(3), "bits")
+    assert untyped.largest_of([*floors, Enclosure(Fraction(0), None, "bits")]).upper is None
 
 
 def test_what_brackets_may_miss_is_charged_to_both_ends(monkeypatch):

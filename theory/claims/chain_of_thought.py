@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from georecall.theory.claims.claim import Claim, Control, Hypothesis
+from georecall.theory.claims.claim import Claim, Control, Hypothesis, one_layer
 from georecall.theory.claims.formulas import Eq, Max, Min, Piecewise, ceiling, evaluated, log
 from georecall.theory.claims.single_hop import GATE_HALF_SPREAD, INJECTIVE_CODE, TWO_ATTRIBUTES
 from georecall.theory.claims.softmax import GATE_IF_SOFT, SIGNS_IF_SOFT, SOFT, least_scale, margin_if_soft
@@ -76,15 +76,12 @@ word, at least $D/2$. With softmax, sign codes, gate $> 1$, $\varepsilon^* = \mi
         GATE_IF_SOFT,
         margin_if_soft(),
     ),
-    predicted={
-        "d_model": (R + separate) * m + 2 * _POSITION,
-        "d_mlp": R * m,
-        "d_mlp_per_layer": [R * m],
-        "n_layers": 1,
-        "min_margin": Piecewise((promise, SOFT), (D / 2, True)),
-        "subject_bits": R * m * ceiling(log(levels, 2)),
-        "other_bits": 0,
-    },
+    predicted=one_layer(
+        (R + separate) * m + 2 * _POSITION,
+        R * m,
+        min_margin=Piecewise((promise, SOFT), (D / 2, True)),
+        subject_bits=R * m * ceiling(log(levels, 2)),
+    ),
     proof=r"""Tokens write to neither keys nor queries; relation $t$ has key $p_t$, the $i$-th entity
 query $p_i$. At step $i$ relation $t$ scores $\beta \langle p_i, p_t \rangle$ and entities $0$: relation
 $i$ leads by at least $\beta \min(2, q)$. Hard attention adds twice its gate to the current entity, and
@@ -127,11 +124,7 @@ def inverse_temperature(margin: float, *, distance: int, gate: float, max_hops: 
     It makes S(beta) = min((1 + e^(-2 beta))^q - 1, (K-1) e^(-2 beta)) + K e^(-beta q), the weight off the
     relation asked for against its own, at most eps*/(1 - eps*).
 
-    Args:
-        margin: mu.
-        distance: D, the least squared distance from an answer's word to another word; sign codes.
-        gate: more than 1.
-        max_hops: K.
+    The margin is mu, distance D, the least squared distance from an answer's word to another; sign codes.
 
     Raises:
         ValueError: a margin that is not between 0 and D/2, or a gate of at most 1.
@@ -160,9 +153,7 @@ def readout_shared_positions(v: Floats, gate: float) -> Floats:
 
     The head averages the two: it adds gate to the block asked for and the entity's own signs to all.
 
-    Args:
-        v: the words of the facts, shape (R, N, m).
-        gate: half the lift that hard attention would give.
+    Of v, the words of the facts, shape (R, N, m), at half the lift that hard attention would give.
     """
     level = 2 * gate - 1
     others = np.maximum(0.0, 2 * v - level)
@@ -177,13 +168,8 @@ def readout_contiguous(v: Floats, gate: float, asked: NDArray[np.int64]) -> Floa
     The head averages the k + 1 tokens: blocks hold v (1 + 2/(k+1)), and for every relation token of their own
     2 gate/(k+1) more.
 
-    Args:
-        v: the words of the facts, shape (R, N, m).
-        gate: half the lift that hard attention would give.
-        asked: the relations of each query, shape (queries, k).
-
-    Returns:
-        Shape (queries, N, m).
+    Of v, the words of the facts, shape (R, N, m), at half the lift that hard attention would give; asked are
+    the relations of each query, shape (queries, k). Shape (queries, N, m).
     """
     share = 2 / (asked.shape[1] + 1)
     level = 2 * gate - 1

@@ -192,6 +192,21 @@ class Claim:
         return f"<p>{head} {escape(self.statement)}</p><ul>{met}</ul><table>{rows}</table>"
 
 
+def one_layer(
+    d_model: Any,
+    d_mlp: Any,
+    *,
+    min_margin: Any = None,
+    subject_bits: Any = 0,
+    other_bits: Any = 0,
+    **promised: Any,
+) -> dict[str, Any]:
+    """The predictions of a claim about one layer, in their usual order."""
+    sizes = {"d_model": d_model, "d_mlp": d_mlp, "d_mlp_per_layer": [d_mlp], "n_layers": 1}
+    margin = {} if min_margin is None else {"min_margin": min_margin}
+    return {**sizes, **margin, "subject_bits": subject_bits, "other_bits": other_bits, **promised}
+
+
 def _formulas(quantity: Any) -> list[Any]:
     if isinstance(quantity, PerLayer):
         return [quantity.expression, quantity.n_layers]

@@ -6,13 +6,11 @@ often as promised. `theory.numbers.dense` computes the numbers.
 
 import numpy as np
 
-from georecall.theory.claims.claim import Claim, Control, Hypothesis
+from georecall.theory.claims.claim import Claim, Control, Hypothesis, one_layer
 from georecall.theory.claims.formulas import Ge, Le, Lt, ceiling, log
 from georecall.theory.claims.single_hop import ALTERED_FACT, TWO_ATTRIBUTES
 from georecall.theory.claims.symbols import delta, failures, gate, levels, m, symbol
 from georecall.theory.tools.arrays import Floats
-
-_BITS = ceiling(log(levels, 2))
 
 reach = symbol("reach", "bound on the coordinates of embeddings: R for plain sums", positive=True)
 
@@ -54,15 +52,7 @@ updates from the zero-forced ones, succeed wherever those do. Stated as variants
 promised: Gaussian or orthogonal matrices $M_r$ in place of the $D_r$, with a neuron for each relation and
 coordinate as selector, in $m + R$ dimensions and width $(R+1) m$.""",
     hypotheses=(TWO_ATTRIBUTES, GATE_HALF_SUM, PROMISE, FEW_FAILURES),
-    predicted={
-        "d_model": m,
-        "d_mlp": m,
-        "d_mlp_per_layer": [m],
-        "n_layers": 1,
-        "subject_bits": m * _BITS,
-        "other_bits": 0,
-        "success": 1 - delta,
-    },
+    predicted=one_layer(m, m, subject_bits=m * ceiling(log(levels, 2)), success=1 - delta),
     proof=r"""At the last position $x = W_E[s] + 2\,\mathrm{gate}\,D_r$ and $x + 2\mathrm{ReLU}(-x) -
 2\,\mathrm{gate} = |x| - 2\,\mathrm{gate} = D_r W_E[s]$, since $|W_E[s]_j| \le R \le 2\,\mathrm{gate}$. The
 logit of the answer $a$ less that of $b$ is $\sum_j (1 - w_j)(1 + z_j)$ with $w_j = u(a)_j u(b)_j$ uniform

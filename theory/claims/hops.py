@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from georecall.theory.claims.chain_of_thought import ENTITIES
-from georecall.theory.claims.claim import Claim, Control, Hypothesis, PerLayer
+from georecall.theory.claims.claim import Claim, Control, Hypothesis, PerLayer, one_layer
 from georecall.theory.claims.formulas import And, Eq, Max, Min, Mod, Piecewise, ceiling, floor, log
 from georecall.theory.claims.single_hop import GATE_HALF_SPREAD, INJECTIVE_CODE, TWO_ATTRIBUTES
 from georecall.theory.claims.softmax import GATE_IF_SOFT, SIGNS_IF_SOFT, SOFT, SOFTER, margin_if_soft
@@ -103,15 +103,9 @@ the least is $D/2$. With softmax, signs and gate $> 1$, scores $-\beta |j - t|$ 
 $S/(1+S)$ of a head's weight strays; if that is at most $\varepsilon^* = \min((1 -
 2\mu/D)/(1 + 2\,\mathrm{gate}\,k), 1 - 1/\mathrm{gate})$, every margin is at least $\mu$.""",
     hypotheses=(TWO_ATTRIBUTES, ENTITIES, INJECTIVE_CODE, GATE_HALF_SPREAD, *_SOFT),
-    predicted={
-        "d_model": (R**k + separate) * m + R + k + 1,
-        "d_mlp": R**k * m,
-        "d_mlp_per_layer": [R**k * m],
-        "n_layers": 1,
-        "min_margin": KEPT,
-        "subject_bits": R**k * m * _BITS,
-        "other_bits": 0,
-    },
+    predicted=one_layer(
+        (R**k + separate) * m + R + k + 1, R**k * m, min_margin=KEPT, subject_bits=R**k * m * _BITS
+    ),
     proof=r"""A block that at most $k - 1$ letters match holds at most $hi + 2\,\mathrm{gate}(k-1) \le
 2\,\mathrm{gate}\,k + lo$: its neurons are silent. The one that all match gives $v - lo$; the bias adds
 $lo$. In place the neurons turn $z$ into $\max(z, 2\,\mathrm{gate}\,k + lo)$, which is the same for all
@@ -256,15 +250,7 @@ def matches(R: int, hops: int) -> NDArray[np.int64]:
 def readout_composed(v: Floats, gate: float, *, R: int, hops: int, lo: float) -> Floats:
     """What C5(a) reads at any gate: from block w, max(0, v_w + 2 gate (matches - hops) - lo), plus lo.
 
-    Args:
-        v: the words of the answers, shape (R^hops, N, m).
-        gate: half the lift per match.
-        R: relations per hop.
-        hops: k.
-        lo: least value of the code.
-
-    Returns:
-        Shape (R^hops, N, m), the string asked for first.
+    Of v, the words of the answers, shape (R^hops, N, m), comes the same, the string asked for first.
     """
     lifts = 2 * gate * (matches(R, hops) - hops)[:, :, None, None]
     total: Floats = np.maximum(0.0, v + lifts - lo).sum(axis=1) + lo

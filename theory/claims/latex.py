@@ -15,8 +15,7 @@ _GREEK = frozenset(("alpha", "beta", "gamma", "delta", "epsilon", "lambda", "mu"
 def latex_of(quantity: Any) -> str:
     r"""LaTeX as the pages write it: words upright, natural logarithms ln, log x / log 2 as log_2 x.
 
-    Args:
-        quantity: a formula, an expression or relation of SymPy, a list of them, or a `PerLayer`.
+    Of a formula, an expression or relation of SymPy, a list of them, or a `PerLayer`.
 
     Example:
         >>> latex_of(sympy.log(sympy.Symbol("K"), 2))

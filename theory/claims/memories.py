@@ -4,7 +4,7 @@ The two Hebbian memories are probabilistic claims: keys and features are drawn o
 the words u_a the table is recalled at least as often as promised. `theory.numbers.memories` bounds how often.
 """
 
-from georecall.theory.claims.claim import Claim, Control, Hypothesis
+from georecall.theory.claims.claim import Claim, Control, Hypothesis, one_layer
 from georecall.theory.claims.dense import PROMISE
 from georecall.theory.claims.formulas import Eq, Le, Max, ceiling, log
 from georecall.theory.claims.single_hop import ALTERED_FACT, INJECTIVE_CODE, SHORT_CODE, TWO_ATTRIBUTES
@@ -15,7 +15,6 @@ n_names = positive_integer("S", "distinct names")
 width = positive_integer("w", "neurons of the memory layer, even")
 values = positive_integer("V_W", "values that an entry of the memory matrix may take")
 
-_BITS = ceiling(log(levels, 2))
 _SOURCE = "theory/pages/c8.md, C8 (scaling: arXiv 2412.06538, Theorem {})"
 _BOUND = r"""\sum_x \sum_{b \ne f(x)} \left(\tfrac12 + \tfrac12 \exp\left(-\frac{(K_a - K_b)_+^2}{2 \sum_{c
 \ne a, b} K_c^2}\right)\right)^d \le \delta"""
@@ -64,15 +63,7 @@ $b_{{out}} = -\sum_j W_j$; $W_U[:, a] = u_a$, $b_U = 0$. It recalls a table that
 of the words with probability at least $1 - \delta$ if $F = {_BOUND}$. {_ZERO_OVER_ZERO}. For random keys,
 one fact to an answer and $d \ll n = N R$ that is $d^2 \ge 4 n \ln(n |A| / \delta)$, asymptotically.""",
     hypotheses=(TWO_ATTRIBUTES, PROMISE, FEW_FAILURES),
-    predicted={
-        "d_model": m,
-        "d_mlp": 2 * m,
-        "d_mlp_per_layer": [2 * m],
-        "n_layers": 1,
-        "subject_bits": 0,
-        "other_bits": m**2 * ceiling(log(values, 2)),
-        "success": 1 - delta,
-    },
+    predicted=one_layer(m, 2 * m, other_bits=m**2 * ceiling(log(values, 2)), success=1 - delta),
     proof=rf"""$|e_s + D_r| - 1 = D_r e_s$ in each coordinate, so that the residual is $e_x W$. {_PROOF}""",
     source=_SOURCE.format(1),
     controls=(SHORT_DRAW, EQUAL_KEYS, ALTERED_FACT),
@@ -135,15 +126,7 @@ c(s), x \rangle + [r \text{ asked}] - q)$ per fact $(s, r)$, which writes $v(\pi
 $b_{out} = 0$, and $W_U$ and $b_U$ as C1, every table of functions is recalled. The margin of a fact is half
 the squared distance from its answer's word to the nearest other word, the least is $D/2$.""",
     hypotheses=(TWO_ATTRIBUTES, INJECTIVE_CODE, DISTINCT_NAMES),
-    predicted={
-        "d_model": q + R + m,
-        "d_mlp": N * R,
-        "d_mlp_per_layer": [N * R],
-        "n_layers": 1,
-        "min_margin": D / 2,
-        "subject_bits": 0,
-        "other_bits": N * R * m * _BITS,
-    },
+    predicted=one_layer(q + R + m, N * R, min_margin=D / 2, other_bits=N * R * m * ceiling(log(levels, 2))),
     proof=r"""$\langle c(s), c(s') \rangle$ is $q$ for $s' = s$ and at most $q - 2$ else, so that with the
 gate exactly the neuron of the query is positive, and it is 1. The readout is $v(\pi_r(s))$; then as C1.""",
     source="theory/pages/c8.md, C8 and C5(b) (derived there)",
@@ -162,14 +145,7 @@ $x$, that is $\langle W, e_x^\top (u_{f(x)} - u_b) \rangle > 0$ for every $b \ne
 $\lambda \ge 0$, not all 0, with $\sum \lambda_{x,b}\, e_x^\top (u_{f(x)} - u_b) = 0$ prove that none does,
 and then the claim is refuted at this $d$.""",
     hypotheses=(TWO_ATTRIBUTES,),
-    predicted={
-        "d_model": m,
-        "d_mlp": 2 * m,
-        "d_mlp_per_layer": [2 * m],
-        "n_layers": 1,
-        "subject_bits": 0,
-        "other_bits": m**2 * ceiling(log(values, 2)),
-    },
+    predicted=one_layer(m, 2 * m, other_bits=m**2 * ceiling(log(values, 2))),
     proof=r"""Gordan's alternative. A $W$ that training ends at is rounded to whole numbers and judged
 by its margins. One that fails leaves multipliers whose sum $E$ is nearly 0; where the rows of the largest
 ones have rank $d^2$ and least singular value $\sigma$, and each of those exceeds $|E| / \sigma$, they can

@@ -1,7 +1,6 @@
 """What the letters in a claim's statement mean: those that mean the same wherever they stand."""
 
 import re
-from collections.abc import Iterator
 
 COMMON: dict[str, str] = {
     r"\pi": "relations, as functions of a subject; their values are the answers",
@@ -49,14 +48,11 @@ def letters_used(text: str) -> set[str]:
         >>> sorted(letters_used(r"If $W_E[s] = v(\pi_r(s))$ and $\mathrm{gate} \ge V/2$, no letter is here."))
         ['V', 'W_E', '\\pi', 'gate', 'r', 's', 'v']
     """
-    return set(_letters(text))
-
-
-def _letters(text: str) -> Iterator[str]:
+    found = set[str]()
     for math in re.findall(r"\$\$?(.+?)\$\$?", text, flags=re.DOTALL):
         if r"\mathrm{gate}" in math:
-            yield "gate"
+            found.add("gate")
         bare = re.sub(r"\\(?:mathrm|text|texttt|mathbb|operatorname)\{[^{}]*\}", " ", math)
-        for letter in _LETTER.findall(bare):
-            if not letter.startswith("\\") or re.fullmatch(_GREEK, letter):
-                yield letter
+        letters = _LETTER.findall(bare)
+        found |= {a for a in letters if not a.startswith("\\") or re.fullmatch(_GREEK, a)}
+    return found

@@ -1,6 +1,6 @@
 """C11: why there is an MLP. Shared attributes need a selector; disjoint ones are recalled without any."""
 
-from georecall.theory.claims.claim import Claim, Control, Hypothesis
+from georecall.theory.claims.claim import Claim, Control, Hypothesis, one_layer
 from georecall.theory.claims.formulas import Ge, Gt, Min
 from georecall.theory.claims.single_hop import ALTERED_FACT
 from georecall.theory.claims.symbols import D, R, gate, positive_integer
@@ -74,15 +74,7 @@ $\min(D/2, 2\,\mathrm{gate})$, with $D$ the least squared distance of two words 
         Hypothesis("a relation with two answers", Ge(most_attributes, 2)),
         Hypothesis("a gate above 0", Gt(gate, 0)),
     ),
-    predicted={
-        "d_model": M + R,
-        "d_mlp": 0,
-        "d_mlp_per_layer": [0],
-        "n_layers": 1,
-        "min_margin": Min(D / 2, 2 * gate),
-        "subject_bits": M,
-        "other_bits": 0,
-    },
+    predicted=one_layer(M + R, 0, min_margin=Min(D / 2, 2 * gate), subject_bits=M),
     proof=r"""The logit of $a$ in the set of $r'$ is $\langle u(a), u(\pi_{r'}(s)) \rangle - m_{r'}$, and
 $2\,\mathrm{gate}$ more if $r'$ is asked for: $2\,\mathrm{gate}$ for the answer, $D/2$ less at least for
 others of its set, and at most 0 elsewhere, attained by the answer of $r'$.""",

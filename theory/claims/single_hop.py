@@ -6,7 +6,7 @@ The controls compare every margin with it. `v[r, s]` is the word of pi_r(s), sha
 
 import numpy as np
 
-from georecall.theory.claims.claim import Claim, Control, Hypothesis
+from georecall.theory.claims.claim import Claim, Control, Hypothesis, one_layer
 from georecall.theory.claims.formulas import Eq, Ge, ceiling, log
 from georecall.theory.claims.symbols import A, D, R, V, gate, levels, m, p, words
 from georecall.theory.tools.arrays import Floats
@@ -45,15 +45,7 @@ $W_U[:, a] = (0, \dots, 0, v_a)$ and $b_U[a] = -|v_a|^2/2$, or 0 where all $|v_a
 fact is half the squared distance from its answer's word to the nearest other word, and the least is $D/2$;
 for sign codes a margin is twice the Hamming distance.""",
     hypotheses=(TWO_ATTRIBUTES, INJECTIVE_CODE, GATE_HALF_SPREAD),
-    predicted={
-        "d_model": (R + 1) * m,
-        "d_mlp": R * m,
-        "d_mlp_per_layer": [R * m],
-        "n_layers": 1,
-        "min_margin": D / 2,
-        "subject_bits": R * m * _BITS,
-        "other_bits": 0,
-    },
+    predicted=one_layer((R + 1) * m, R * m, min_margin=D / 2, subject_bits=R * m * _BITS),
     proof=r"""A block that was not asked for holds $v_j \le hi \le 2\,\mathrm{gate} + lo$, so its
 neurons are silent. The block asked for holds $v_j + 2\,\mathrm{gate}$, and its neurons give $v_j - lo
 \ge 0$. With the bias $lo$ the readout is $v(\pi_r(s))$, and $\langle v_a, v_a - v_b\rangle - (|v_a|^2 -
@@ -75,7 +67,7 @@ $-2\, \mathrm{gate}$ on block 1. $W_U[:, a] = (v_a, \dots, v_a)$, $b_U$ as C1. E
 recalled. The margin of a fact is half the squared distance from its answer's word to the nearest other word,
 the least is $D/2$.""",
     hypotheses=(TWO_ATTRIBUTES, INJECTIVE_CODE, GATE_HALF_SPREAD),
-    predicted={**SINGLE_HOP.predicted, "d_model": R * m},
+    predicted=one_layer(R * m, R * m, min_margin=D / 2, subject_bits=R * m * _BITS),
     proof=r"""With $2\,\mathrm{gate} + lo \ge hi$, $\max(z, 2\,\mathrm{gate} + lo)$ is the second, the level,
 where $z = v \le hi$, and $z$ where $z = v + 2\,\mathrm{gate} \ge lo + 2\,\mathrm{gate}$. The biases
 take the level off every block but the first, and $2\,\mathrm{gate}$ off that: the blocks sum to
@@ -96,12 +88,7 @@ coordinate $\mathrm{ReLU}(x_r - x_R - V)$, are written to block $R$, where $b_{o
 $W_U$ reads $v_a$ off block $R$, $b_U$ as C1. Every table of functions is recalled. The margin of a fact is
 half the squared distance from its answer's word to the nearest other word, the least is $D/2$.""",
     hypotheses=(TWO_ATTRIBUTES, INJECTIVE_CODE, GATE_SPREAD),
-    predicted={
-        **SINGLE_HOP.predicted,
-        "d_model": R * m,
-        "d_mlp": (R - 1) * m,
-        "d_mlp_per_layer": [(R - 1) * m],
-    },
+    predicted=one_layer(R * m, (R - 1) * m, min_margin=D / 2, subject_bits=R * m * _BITS),
     proof=r"""Asked for $r < R$: the neurons of other blocks are silent, for $v_{r'} - v_R \le V$;
 those of block $r$ give $v_r - v_R + 2\,\mathrm{gate} - V \ge 0$, so that block $R$ becomes $v_r$. Asked
 for $R$: all are silent, for $v_r - v_R - (2\,\mathrm{gate} - V) \le V$, and the bias undoes the lift.""",
@@ -140,12 +127,9 @@ of functions is recalled with $R \lceil m/p \rceil$ neurons in $R m + \lceil m/p
 margin of a fact is half the squared distance from its answer's packed word to the nearest other one, the
 least is $D/2$, at least 2.""",
     hypotheses=(TWO_ATTRIBUTES, INJECTIVE_CODE, GATE_HALF_SPREAD),
-    predicted={
-        **SINGLE_HOP.predicted,
-        "d_model": R * m + ceiling(m / p),
-        "d_mlp": R * ceiling(m / p),
-        "d_mlp_per_layer": [R * ceiling(m / p)],
-    },
+    predicted=one_layer(
+        R * m + ceiling(m / p), R * ceiling(m / p), min_margin=D / 2, subject_bits=R * m * _BITS
+    ),
     proof=r"""As C1, for the sum of a group: it lies between $\pm(2^p - 1)$, and the lift adds
 $2\,\mathrm{gate}\,(2^p - 1)$. Distinct sums of a group differ by at least 2, so $D \ge 4$.""",
     source=_DERIVED.format("C1-w"),

@@ -44,12 +44,8 @@ def bearable(margin: float, distance: float, gate: float, lengths: Sequence[int]
     most 1/2; what the last one reads is off by at most 2 gate eps a letter (and eps more if it reads the
     subject's copy), and the margin shrinks by that share.
 
-    Args:
-        margin: mu.
-        distance: least squared distance between the words whose margin it is.
-        gate: more than 1.
-        lengths: letters of each stage, the longest first.
-        after: letters that open an output block (C10).
+    The margin is mu, the distance the least squared one between the words whose margin it is; lengths are the
+    letters of each stage, the longest first; after, those that open an output block (C10).
 
     Raises:
         ValueError: a margin that is not between 0 and distance/2, or a gate of at most 1.

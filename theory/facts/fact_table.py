@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from functools import partial, reduce
 from os import PathLike
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from georecall.theory.facts.entities import identified
 from georecall.theory.facts.files import stated_in
+from georecall.theory.facts.named import Named
 from georecall.theory.facts.python import (
     answers_in_numbers,
     mask_of,
@@ -22,14 +23,14 @@ from georecall.theory.facts.python import (
 from georecall.theory.facts.spelling import FactsError as FactsError
 from georecall.theory.facts.stated import UNKNOWN as UNKNOWN
 from georecall.theory.facts.stated import Source, Stated, long
-from georecall.theory.tools.names import inert
 from georecall.theory.tools.randomness import generator
 
 Missing = Literal["unknown"] | None
+NO_ENTITIES = "relations compose only where the attributes are the subjects: use to_entities()"
 _FEW = 64  # facts that a repr writes out
 
 
-class FactTable:
+class FactTable(Named):
     """R functions from N subjects to |A| attributes: `answers[r, s]` is the attribute pi_r(s).
 
     Immutable. Names are optional; without them subjects are called s0, s1, ..., relations r0, ...,
@@ -57,12 +58,8 @@ class FactTable:
     """
 
     answers: NDArray[np.int64]
-    subjects: tuple[str, ...] | None
-    relations: tuple[str, ...] | None
-    attributes: tuple[str, ...] | None
     n_attributes: int
     filled: NDArray[np.bool_] | None
-
     __slots__ = ("answers", "attributes", "filled", "n_attributes", "relations", "subjects")
 
     def __init__(
@@ -87,10 +84,10 @@ class FactTable:
         table.setflags(write=False)
         fields = {
             "answers": table,
-            "n_attributes": n_attributes,
             "subjects": names_of(subjects, table.shape[1], "subjects"),
             "relations": names_of(relations, table.shape[0], "relations"),
             "attributes": names_of(attributes, n_attributes, "attributes"),
+            "n_attributes": n_attributes,
             "filled": mask_of(filled, table.shape),
         }
         for field, value in fields.items():
@@ -108,10 +105,8 @@ class FactTable:
 
     def __repr__(self) -> str:
         if self.n_facts > _FEW or self.n_attributes > _FEW or self.filled is not None:
-            return (
-                f"<FactTable: {self.n_relations} relations over {self.n_subjects} subjects, "
-                f"{self.n_attributes} attributes>"
-            )
+            (R, N), A = self.answers.shape, self.n_attributes
+            return f"<FactTable: {R} relations over {N} subjects, {A} attributes>"
         given = {"subjects": self.subjects, "relations": self.relations, "attributes": self.attributes}
         parts = [f"{name}={list(names)!r}" for name, names in given.items() if names is not None]
         if self.attributes is None and self.n_attributes != self.answers.max() + 1:
@@ -147,19 +142,13 @@ class FactTable:
     @property
     def disjoint_attributes(self) -> bool:
         """Whether no attribute answers two relations."""
-        owner = np.full(self.n_attributes, -1)
-        for r, answers in enumerate(self.answers):
-            if (owner[answers] >= 0).any():
-                return False
-            owner[answers] = r
-        return True
+        return sum(len(np.unique(answers)) for answers in self.answers) == len(self.occurring())
 
     @property
     def bijective(self) -> bool:
         """Whether |A| = N and every relation is a bijection (the hypothesis of C4 and C6)."""
-        if self.n_attributes != self.n_subjects:
-            return False
-        return bool((np.sort(self.answers, axis=1) == np.arange(self.n_subjects)).all())
+        each = np.arange(self.n_subjects)
+        return self.n_attributes == len(each) and bool((np.sort(self.answers, axis=1) == each).all())
 
     @property
     def digest(self) -> str:
@@ -168,23 +157,6 @@ class FactTable:
         content.update(self.answers.astype("<i8").tobytes())
         content.update(repr((self.subjects, self.relations, self.attributes)).encode())
         return content.hexdigest()
-
-    def subject_name(self, subject: int) -> str:
-        """The name of a subject, given its number."""
-        return self.subjects[subject] if self.subjects else f"s{subject}"
-
-    def relation_name(self, relation: int) -> str:
-        """The name of a relation, given its number."""
-        return self.relations[relation] if self.relations else f"r{relation}"
-
-    def attribute_name(self, attribute: int) -> str:
-        """The name of an attribute, given its number."""
-        return self.attributes[attribute] if self.attributes else f"a{attribute}"
-
-    def question(self, subject: int, *relations: int) -> str:
-        """A query in words, to be read: the last hop first, 'r1 of r0 of s5'."""
-        names = [*map(self.relation_name, reversed(relations)), self.subject_name(subject)]
-        return " of ".join(map(inert, names))
 
     def block(self, start: int, stop: int) -> NDArray[np.int64]:
         """The answers about subjects start..stop - 1, shape (R, stop - start)."""
@@ -197,12 +169,7 @@ class FactTable:
     @property
     def onto(self) -> bool:
         """Whether every attribute is the answer to some query."""
-        seen = np.zeros(self.n_attributes, dtype=bool)
-        for answers in self.answers:
-            seen[answers] = True
-            if seen.all():
-                return True
-        return False
+        return len(self.occurring()) == self.n_attributes
 
     def occurring(self) -> NDArray[np.int64]:
         """The attributes that are the answer to some query, in increasing order."""
@@ -224,22 +191,14 @@ class FactTable:
             array([0, 1, 0])
         """
         if not self.of_entities:
-            raise FactsError(
-                "relations compose only where the attributes are the subjects: use to_entities()"
-            )
-        reached = np.arange(self.n_subjects)
-        for r in relations:
-            reached = self.answers[r, reached]
-        return reached
+            raise FactsError(NO_ENTITIES)
+        return reduce(lambda reached, r: self.answers[r, reached], relations, np.arange(self.n_subjects))
 
     def to_entities(self, *, missing: Missing = None) -> "FactTable":
         """The same facts with attributes identified with subjects, for multi-hop queries.
 
-        By name; where neither have names, by number.
-
-        Args:
-            missing: "unknown" makes entities of attributes that are no subject, whose own relations all lead
-                to the entity "unknown", as that one's do; such cells count as filled.
+        By name, or by number where neither have names. With `missing` attributes that are no subject become
+        entities, whose own relations all lead to the entity "unknown", as that one's do: filled cells.
 
         Raises:
             FactsError: an attribute that occurs is no subject, and `missing` is not given; or "unknown" has
@@ -250,20 +209,19 @@ class FactTable:
         unnamed = self.subjects is None and self.attributes is None
         if unnamed and self.n_attributes <= self.n_subjects:
             return FactTable(**{**self._fields(), "n_attributes": self.n_subjects})
-        subjects = tuple(map(self.subject_name, range(self.n_subjects)))
-        name = self.subject_name if unnamed else self.attribute_name
-        attributes = tuple(map(name, range(self.n_attributes)))
-        relations = tuple(map(self.relation_name, range(self.n_relations)))
+        (R, N), answer = self.answers.shape, self.subject_name if unnamed else self.attribute_name
+        named = ((self.subject_name, N), (self.relation_name, R), (answer, self.n_attributes))
+        subjects, relations, attributes = (tuple(map(name, range(count))) for name, count in named)
         stated = Stated(self.answers, subjects, relations, attributes, self.filled)
-        found = vars(identified(stated, missing, lambda s, r: self.question(s, r)))
+        found = vars(identified(stated, missing, self.question))
         return FactTable(**{**found, "relations": self.relations and found["relations"]})
 
     def restricted(
         self, *, subjects: Sequence[int] | None = None, relations: Sequence[int] | None = None
     ) -> "FactTable":
         """The sub-table of some subjects and relations, with all attributes kept."""
-        s = np.arange(self.n_subjects) if subjects is None else np.asarray(subjects)
-        r = np.arange(self.n_relations) if relations is None else np.asarray(relations)
+        s = range(self.n_subjects) if subjects is None else subjects
+        r = range(self.n_relations) if relations is None else relations
         chosen = {
             "answers": self.answers[np.ix_(r, s)],
             "subjects": [self.subjects[i] for i in s] if self.subjects else None,
@@ -289,10 +247,7 @@ class FactTable:
 
     @staticmethod
     def from_triples(triples: Iterable[tuple[str, str, str]], *, missing: Missing = None) -> "FactTable":
-        """Facts from (subject, relation, attribute), in text.
-
-        Raises:
-            FactsError: as of a file in the long form.
+        """Facts from (subject, relation, attribute), in text; errors as of a file in the long form.
 
         Example:
             >>> FactTable.from_triples([("ann", "boss", "bob"), ("bob", "boss", "bob")])
@@ -303,10 +258,7 @@ class FactTable:
 
     @staticmethod
     def from_dict(facts: Mapping[str, Mapping[str, str]], *, missing: Missing = None) -> "FactTable":
-        """Facts from {relation: {subject: attribute}}, in text.
-
-        Raises:
-            FactsError: as of a file in the long form.
+        """Facts from {relation: {subject: attribute}}, in text; errors as of a file in the long form.
 
         Example:
             >>> FactTable.from_dict({"boss": {"ann": "bob", "bob": "bob"}}).question(0, 0)
@@ -335,17 +287,13 @@ def random_functions(
     n_subjects: int, n_relations: int, n_attributes: int | None = None, *, rng: np.random.Generator
 ) -> FactTable:
     """R independent, uniform functions from N subjects to |A| attributes (default: N)."""
-    n_attributes = n_subjects if n_attributes is None else n_attributes
-    answers = rng.integers(n_attributes, size=(n_relations, n_subjects))
-    return FactTable(answers, n_attributes=n_attributes)
+    A = n_subjects if n_attributes is None else n_attributes
+    return FactTable(rng.integers(A, size=(n_relations, n_subjects)), n_attributes=A)
 
 
 def several_bijections(n_attributes: int, n_relations: int, tables: int, *, seed: int) -> FactTable:
     """Random tables of bijections onto the same attributes, side by side: N = tables |A| subjects."""
-    several = [
-        random_bijections(
-            n_attributes, n_relations, rng=generator(seed, "bijections", n_attributes, n_relations, i)
-        )
-        for i in range(tables)
-    ]
-    return FactTable(np.concatenate([table.answers for table in several], axis=1), n_attributes=n_attributes)
+    sizes = n_attributes, n_relations
+    rngs = [generator(seed, "bijections", *sizes, i) for i in range(tables)]
+    several = [random_bijections(*sizes, rng=rng).answers for rng in rngs]
+    return FactTable(np.concatenate(several, axis=1), n_attributes=n_attributes)

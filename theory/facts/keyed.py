@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from georecall.theory.facts.named import Named
 from georecall.theory.facts.protocol import Attributes
 from georecall.theory.tools.fast import is_fast
 from georecall.theory.tools.randomness import generator
@@ -27,7 +28,7 @@ _MANY = 1 << 12  # subjects of a block of those who go through all; whoever want
 _KEPT = 1 << 21  # facts of a block that is kept for each core: 8 MiB
 
 
-class KeyedBijections:
+class KeyedBijections(Named):
     """R bijections of N subjects to N attributes, evaluated on demand; nothing of size N is held.
 
     Args:
@@ -46,8 +47,8 @@ class KeyedBijections:
         [7, 8]
     """
 
-    onto = True
-    bijective = True
+    onto = bijective = True
+    subjects = relations = attributes = None
 
     def __init__(self, n_subjects: int, n_relations: int, *, seed: int) -> None:
         if not 1 <= n_subjects <= _LARGEST or n_relations < 1:
@@ -121,14 +122,6 @@ class KeyedBijections:
     def subject_of(self, relation: int, attributes: NDArray[np.integer]) -> Attributes:
         """The subjects that have some attributes: the inverse of pi_r."""
         return self._walk(self._keys[relation], attributes, range(_ROUNDS - 1, -1, -1))
-
-    def question(self, subject: int, *relations: int) -> str:
-        """A query in words, the last hop first."""
-        return " of ".join([*(f"r{r}" for r in reversed(relations)), f"s{subject}"])
-
-    def attribute_name(self, attribute: int) -> str:
-        """The name of an attribute, given its number."""
-        return f"a{attribute}"
 
     @property
     def _kind(self) -> type[np.signedinteger]:

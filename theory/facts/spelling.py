@@ -51,9 +51,7 @@ def name_in(cell: str) -> str:
 def tell_apart(names: Sequence[str], place: Callable[[int], str]) -> None:
     """Refuses names that look the same but are two; warns of those that differ in case or script alone.
 
-    Args:
-        names: the names.
-        place: where one stands, given its number.
+    `place` says where a name stands, given its number.
 
     Raises:
         FactsError: the message names the two.

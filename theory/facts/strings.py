@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from georecall.theory.facts.fact_table import FactsError, FactTable
+from georecall.theory.facts.fact_table import NO_ENTITIES, FactsError, FactTable
 from georecall.theory.tools.arrays import Numbers
 
 
@@ -104,4 +104,4 @@ def stated_queries(facts: FactTable, alphabet: Numbers) -> int:
 
 def _check_entities(facts: FactTable) -> None:
     if not facts.of_entities:
-        raise FactsError("relations compose only where the attributes are the subjects: use to_entities()")
+        raise FactsError(NO_ENTITIES)

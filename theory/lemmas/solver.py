@@ -36,12 +36,8 @@ class NoCounterexampleError(LookupError):
 def prove(lemma: Lemma, *, timeout: float = 20.0) -> Proof:
     """Proves the lemma for all real inputs, or refutes it, or says why not.
 
-    Args:
-        lemma: the lemma.
-        timeout: seconds for each question to z3.
-
-    Returns:
-        A `Proof`. A lemma whose hypotheses contradict one another is `unknown`: it would claim nothing.
+    A lemma whose hypotheses contradict one another is `unknown`: it would claim nothing. Each question to z3
+    may take `timeout` seconds.
 
     Raises:
         ImportError: z3 is not installed.
@@ -70,11 +66,7 @@ def counterexample(
 ) -> Counterexample:
     """Exact rationals that refute the lemma once the hypothesis named `without` is dropped.
 
-    Args:
-        lemma: the lemma.
-        without: the name of the hypothesis to drop.
-        where: what else the counterexample must satisfy, to land inside a model at hand: a sign, a width.
-        timeout: seconds for each question to z3.
+    `where` says what else it must satisfy, to land inside a model at hand: a sign, a width.
 
     Raises:
         ValueError: the lemma has no such hypothesis.

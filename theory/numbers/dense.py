@@ -24,10 +24,6 @@ def pair_failure(m: int, R: int) -> Fraction:
     or later. The tails F_D = P(Bin(D (R-1), 1/2) <= D (R-2)/2) are counted by going from one D to the next:
     sum_{k <= K} C(n+1, k) = 2 sum_{k <= K} C(n, k) - C(n, K), so that p_m costs O(m R) integer operations.
 
-    Args:
-        m: length of the code, >= 1.
-        R: number of relations, >= 1.
-
     Source: theory/pages/c2.md, C2.
 
     Example:

@@ -28,14 +28,8 @@ _SLACK = 1 + 1e-6  # far above the rounding of the dozen float operations of eac
 def memory_failure(kernel: Floats, answers: NDArray[np.int64], d: int) -> float:
     """A bound on the expected number of (fact, competitor) pairs that go wrong, over the draw of the words.
 
-    Args:
-        kernel: K_c(x), shape (facts, |A|).
-        answers: f(x), shape (facts,).
-        d: length of the words.
-
-    Returns:
-        The bound, at most the number of pairs: if it is at most delta, a share of at least 1 - delta of
-        all draws recalls every fact. Rounded up.
+    Of K_c(x), shape (facts, |A|), and the answers f(x), shape (facts,), with words of length d. If it is at
+    most delta, a share of at least 1 - delta of all draws recalls every fact. Rounded up.
 
     Source: derived above.
     """
@@ -88,10 +82,7 @@ def expected_failure(pairs: int, d: int, noise: float) -> float:
 def memory_dimension(pairs: int, delta: float, noise: Callable[[int], float]) -> int:
     """The least dimension at which the guide expects at most delta pairs to go wrong.
 
-    Args:
-        pairs: the number of (fact, competitor) pairs.
-        delta: failure probability.
-        noise: from a dimension to crosstalk over signal, squared.
+    The noise at a dimension is crosstalk over signal, squared.
 
     Raises:
         ValueError: delta does not lie between 0 and 1.

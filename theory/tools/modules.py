@@ -19,10 +19,6 @@ def module_names(package: str) -> list[str]:
 def modules(package: str, *, but: Container[str] = ()) -> list[ModuleType]:
     """The modules of a package's own folder, in the order of their names.
 
-    Args:
-        package: its name; it may still be loading.
-        but: modules that are left out.
-
     Example:
         >>> [module.__name__.split(".")[-1] for module in modules("georecall.bounds.walks")]
         ['components', 'typed', 'unions', 'untyped']

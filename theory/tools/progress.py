@@ -17,11 +17,7 @@ _watched = ContextVar("watched", default=False)  # a bar stands for all that is 
 
 
 def watched(what: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """For functions that take `progress`: without one, in a notebook, a bar tells it.
-
-    Args:
-        what: what the bar says is done.
-    """
+    """For functions that take `progress`: without one, in a notebook, a bar tells it."""
 
     def decorated(function: Callable[P, T]) -> Callable[P, T]:
         @wraps(function)
