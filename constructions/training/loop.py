@@ -7,8 +7,7 @@ with the same versions. JAX and optax are imported when a run begins (extra `lea
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -22,6 +21,7 @@ from georecall.constructions.training.recipe import Recipe
 from georecall.constructions.training.state import restored, save_state
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.errors import MissingExtraError
+from georecall.theory.tools.jax_as_shipped import as_shipped, started
 from georecall.theory.tools.progress import Progress
 from georecall.theory.tools.randomness import generator
 
@@ -52,48 +52,15 @@ def libraries() -> tuple[Any, Any]:
         MissingExtraError: one of them is not installed.
     """
     try:
-        import jax
-        import optax
-
-        jax.devices()
+        import optax  # which imports JAX
     except ImportError as error:
         raise MissingExtraError(
-            f"training needs {error.name or 'JAX'}, which is not installed: pip install 'georecall[learn]'"
+            f"training needs {error.name or 'optax'}, which is not installed: pip install 'georecall[learn]'"
         ) from error
-    except (RuntimeError, ValueError) as error:  # JAX_PLATFORMS=nonesuch, JAX_ENABLE_X64=perhaps
-        raise MissingExtraError(f"JAX does not start as its environment variables ask: {error}") from error
-    return jax, optax
+    return started(), optax
 
 
-_SHIPPED = {
-    "jax_enable_x64": False,
-    "jax_numpy_rank_promotion": "allow",
-    "jax_numpy_dtype_promotion": "standard",
-    "jax_default_matmul_precision": None,
-    "jax_debug_nans": False,
-    "jax_debug_infs": False,
-    "jax_disable_jit": False,
-    "jax_random_seed_offset": 0,
-    "jax_transfer_guard": None,
-}
-"""What decides numbers or refuses operations, as JAX has it where no environment variable says otherwise."""
-
-
-@contextmanager
-def _as_shipped() -> Iterator[None]:
-    """JAX as it is shipped, whatever the environment says; afterwards as it was."""
-    jax, _ = libraries()
-    before = {name: getattr(jax.config, name) for name in _SHIPPED}
-    for name, value in _SHIPPED.items():
-        jax.config.update(name, value)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            jax.config.update(name, value)
-
-
-@_as_shipped()
+@as_shipped()
 def train(
     facts: FactTable,
     recipe: Recipe,

@@ -1,10 +1,12 @@
-"""The operations of a forward pass that are not operators, for NumPy arrays.
+"""The operations of a forward pass that are not operators, for arrays.
 
-Each is a generic function: a type of another arithmetic registers its own version. Besides these, a forward
-pass needs x + y, x[tokens], x[:, -1:] and `shape`.
+Each asks an array for its namespace, as the array API has it, so that NumPy's and JAX's are computed with
+alike. Each is a generic function: a type of another arithmetic registers its own version. Besides these, a
+forward pass needs x + y, x[tokens], x[:, -1:] and `shape`.
 """
 
 from functools import singledispatch
+from importlib import import_module
 from math import pi, prod, sqrt
 from typing import Any
 
@@ -20,7 +22,7 @@ _AS_STORED = ("bsr", "coo", "csc", "csr")  # sparse formats of which csr takes o
 @singledispatch
 def times(x: Any, W: Any) -> Any:
     """The product x @ W for a batch x of shape (..., n) and one dense or sparse matrix W of shape (n, k)."""
-    if isinstance(W, np.ndarray):
+    if hasattr(W, "__array_namespace__"):
         return _flat_product(x, W)
     if not hasattr(W, "tocsc"):  # entries on demand, of which all are asked for
         return _flat_product(x, np.asarray(W))
@@ -57,18 +59,17 @@ def mix(pattern: Any, values: Any) -> Any:
 @singledispatch
 def relu(x: Any) -> Any:
     """max(x, 0), entry by entry."""
-    return np.maximum(x, 0)
+    return _of(x).maximum(x, 0)
 
 
 @singledispatch
 def gelu(x: Any, form: str) -> Any:
     """Entry by entry x Phi(x), form "gelu"; or "gelu_new", which has a sigmoid of x and x^3 for Phi."""
     if form == "gelu":
-        from scipy.special import ndtr
-
-        return x * ndtr(x)
+        special = import_module(_of(x).__name__.replace("numpy", "scipy.special"))  # SciPy's, or JAX's
+        return x * special.ndtr(x)
     with np.errstate(over="ignore"):  # far below 0 it is 0
-        return x / (1 + np.exp(-x * (GELU_NEW[0] + GELU_NEW[1] * (x * x))))
+        return x / (1 + _of(x).exp(-x * (GELU_NEW[0] + GELU_NEW[1] * (x * x))))
 
 
 @singledispatch
@@ -76,7 +77,7 @@ def normalised(x: Any, eps: float, centred: bool) -> Any:
     """X over the root of its mean square plus eps, along the last axis; centred, its mean is taken off."""
     if centred:
         x = x - x.mean(axis=-1, keepdims=True)
-    return x / np.sqrt((x * x).mean(axis=-1, keepdims=True) + eps)
+    return x / _of(x).sqrt((x * x).mean(axis=-1, keepdims=True) + eps)
 
 
 @singledispatch
@@ -88,15 +89,15 @@ def rescaled(x: Any, w: Any) -> Any:
 @singledispatch
 def softmax(scores: Any, masked: NDArray[np.bool_]) -> Any:
     """Softmax over the last axis; masked entries get weight 0. Equal scores get equal weights."""
-    scores = np.where(masked, -np.inf, scores)
-    exps = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    scores = _of(scores).where(masked, -np.inf, scores)
+    exps = _of(scores).exp(scores - scores.max(axis=-1, keepdims=True))
     return exps / exps.sum(axis=-1, keepdims=True)
 
 
 @singledispatch
 def hardmax(scores: Any, masked: NDArray[np.bool_]) -> Any:
     """The limit of softmax for large scores: uniform over the largest entries of the last axis."""
-    scores = np.where(masked, -np.inf, scores)
+    scores = _of(scores).where(masked, -np.inf, scores)
     largest = scores == scores.max(axis=-1, keepdims=True)
     return largest / largest.sum(axis=-1, keepdims=True)
 
@@ -145,6 +146,11 @@ def _fits_float64(values: NDArray[Any]) -> bool:
 def stored(weight: Any) -> NDArray[Any]:
     """The stored entries of a weight, flat; those of a sparse one that may be non-zero."""
     return np.asarray(weight.tocsr().data if hasattr(weight, "tocsr") else weight).ravel()
+
+
+def _of(x: Any) -> Any:
+    """The namespace of an array's functions: `numpy`, or `jax.numpy`."""
+    return x.__array_namespace__()
 
 
 def _flat_product(x: Any, W: Any) -> Any:

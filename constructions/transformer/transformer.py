@@ -6,7 +6,8 @@ x_last W_U + b_U. There are no layer norms, and scores are q.k times `attn_scale
 models have besides is in `constructions.transformer.trained`.
 
 The forward pass is written once. The type of the weights decides the arithmetic: NumPy arrays compute in
-floats; `verify` maps the same model to floats with proved errors, or to rationals, and runs it again.
+floats; `verify` maps the same model to floats with proved errors, to rationals or to JAX's arrays, and runs
+it again.
 """
 
 from collections.abc import Callable
@@ -128,7 +129,8 @@ class Transformer:
             raise ValueError(f"W_pos has {self.n_ctx} rows; there is no position {np.max(positions)}")
         if self.bos is not None:
             first = np.full((len(tokens), 1), self.bos)
-            tokens, positions = np.hstack([first, tokens]), _after_first(positions, len(tokens))
+            positions = _after_first(positions, len(tokens))
+            tokens = tokens.__array_namespace__().concat([first, tokens], axis=1)
         x = self.W_E[tokens] if self.W_pos is None else self.W_E[tokens] + self.W_pos[positions]
         for number, block in enumerate(self.blocks, start=1):
             last = x if number < len(self.blocks) else x[:, -1:]  # only the last position is read out

@@ -21,7 +21,7 @@ from georecall.theory.tools.fast import switched
 from georecall.theory.tools.processes import processes
 from georecall.theory.tools.randomness import generator
 
-_ROWS = 1024  # queries asked together by brute force and by onnxruntime
+_ROWS = 1024  # queries asked together by brute force, onnxruntime and JAX
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,15 @@ class Case:
 
     Args:
         way: "certified" (exact margins), "brute force" (dense float32 products and an argmax over all
-            logits) or "onnxruntime" (the exported float32 graph and the same argmax).
+            logits), "onnxruntime" (the exported float32 graph and the same argmax) or "jax" (the float32
+            products and the argmax compiled, on JAX's device).
         subjects: N.
         relations: R.
         claim: the construction.
         implicit: keyed bijections instead of a random table.
         repeats: timings; the first of several is a warm-up.
         compiled: by compiled loops (extra `fast`) instead of NumPy alone; it takes the warm-up to load them.
-        relations_asked: brute force and onnxruntime ask the first relations only; default all.
+        relations_asked: all but "certified" ask the first relations only; default all.
     """
 
     way: str
@@ -90,7 +91,7 @@ def timed_here(case: Case) -> Timing:
     """Times one case here.
 
     Raises:
-        ImportError: onnxruntime is not installed.
+        ImportError: onnxruntime or JAX is not installed.
     """
     N, R = case.subjects, case.relations
     if case.implicit:
@@ -142,14 +143,22 @@ def _onnxruntime(model: Transformer, facts: FactTable, asked: int) -> Callable[[
     return lambda: _right(logits, facts, asked)
 
 
+def _jax(model: Transformer, facts: FactTable, asked: int) -> Callable[[], int]:
+    from georecall.verify.engines.in_jax import compiled
+
+    logits, positions = compiled(model, dtype="float32"), np.arange(2)
+    return lambda: _right(lambda tokens: logits(tokens, positions), facts, asked)
+
+
 _WAYS: dict[str, Callable[[Transformer, FactTable, int], Callable[[], int]]] = {
     "certified": _certified,
     "brute force": _brute_force,
     "onnxruntime": _onnxruntime,
+    "jax": _jax,
 }
 
 
-def _right(logits: Callable[[np.ndarray], np.ndarray], facts: FactTable, asked: int) -> int:
+def _right(logits: Callable[[np.ndarray], Any], facts: FactTable, asked: int) -> int:
     """How many facts the largest logit gets right."""
     right = 0
     for r in range(asked):

@@ -21,7 +21,7 @@ class Sizes:
 
     Args:
         main: N and R of the first case.
-        brute: N and R at which brute force and onnxruntime are timed.
+        brute: N and R at which brute force, onnxruntime and JAX are timed.
         powers: log2 N of the scaling in N.
         relations: R of the scaling in R.
         largest: log2 N of the last case.
@@ -40,7 +40,7 @@ PRESETS = {
 }
 _R = 16  # of the scaling in N
 _N = 1 << 17  # of the scaling in R
-_ASKED = 2  # relations asked of onnxruntime, which takes the same time for each
+_ASKED = 2  # relations asked of the other engines, which take the same time for each
 
 
 def bench(preset: str = "quick", *, progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
@@ -58,8 +58,9 @@ def bench(preset: str = "quick", *, progress: Callable[[int, int], None] | None 
     main = Case("certified", N, R, repeats=5)
     certified = Case("certified", *sizes.brute, repeats=9)
     others = [Case("brute force", *sizes.brute, repeats=2)]
-    if find_spec("onnxruntime") and find_spec("onnx"):
-        others.append(Case("onnxruntime", *sizes.brute, repeats=2, relations_asked=min(_ASKED, R)))
+    for way, *modules in (("onnxruntime", "onnx", "onnxruntime"), ("jax", "jax")):
+        if all(map(find_spec, modules)):
+            others.append(Case(way, *sizes.brute, repeats=2, relations_asked=min(_ASKED, R)))
     by_N = [Case("certified", 1 << n, _R, implicit=True, repeats=4) for n in sizes.powers]
     by_R = [Case("certified", min(_N, N), r, implicit=True, repeats=4) for r in sizes.relations]
     largest = Case("certified", 1 << sizes.largest, _R, implicit=True, repeats=1)

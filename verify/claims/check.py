@@ -54,8 +54,8 @@ def check(
         executor: whose workers count the facts, ask them, or draw or train several times, for example
             processes, or a Dask cluster's (`verify.executors.cluster`): not for claims of several hops, nor
             for floors. The verdict is the same.
-        engine: "numpy", or "onnxruntime" to ask an exported graph the same besides (see
-            `verify.engines.engine`).
+        engine: "numpy", or "onnxruntime" (an exported graph) or "jax" (the forward pass, on JAX's device) to
+            ask that the same besides (see `verify.engines.engine`).
         controls: whether the negative controls run too; without them a verdict is cheaper, and worth less:
             for property tests, which bring their own.
         options: what the claim's `parameters` name (gate, code_length, bits, ...), and `code`.

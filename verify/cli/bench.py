@@ -32,7 +32,7 @@ def _show(found: dict[str, Any]) -> None:
 @click.option("--out", metavar="FILE.json", help="Write the figures here, too; in a folder, by revision.")
 @answering(_show)
 def command(preset: str, against: str | None, only: Sequence[str], out: str | None) -> dict[str, Any]:
-    """Time certified recall against brute force, onnxruntime and the machine's limits, in one run.
+    """Time certified recall against brute force, onnxruntime, JAX and the machine's limits, in one run.
 
     Timings go from weights to verdict, every fact through the weights; each case runs in an interpreter of
     its own. Close other programs first. Waits are told in processor time, which other programs disturb less.

@@ -32,10 +32,11 @@ _COUNTING = ("implicit", "checkpoint", "workers", "scheduler")  # of a claim alo
 @click.option("--answers", metavar="A.npy", help="With --model or --construction: in numbers, shape (R, N).")
 @click.option(
     "--engine",
-    type=click.Choice(["numpy", "onnxruntime"]),
+    type=click.Choice(["numpy", "onnxruntime", "jax"]),
     default="numpy",
     show_default=True,
-    help="Ask the exported graph in onnxruntime the same besides.",
+    help="Ask the exported graph in onnxruntime, or the forward pass in JAX (on its GPU if it has one), the "
+    "same besides.",
 )
 @click.option(
     "--implicit",

@@ -1,8 +1,9 @@
-"""Another engine: the exported graph, run by onnxruntime, against what is proved of every query.
+"""Another engine against what is proved of every query: onnxruntime, or JAX.
 
 The verdict on a claim rests on NumPy's arithmetic and its audit. Here the same weights go through an ONNX
 graph and an engine that nobody here wrote, with its optimisations off so that it computes what the graph
-says; `verify.engines.agreement` compares every logit of every query.
+says; or through the forward pass as XLA compiles it (`verify.engines.in_jax`).
+`verify.engines.agreement` compares every logit of every query.
 """
 
 from collections.abc import Callable
@@ -18,8 +19,10 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.strings import letters
 from georecall.theory.tools.arrays import Floats, Numbers
 from georecall.theory.tools.errors import MissingExtraError
+from georecall.theory.tools.jax_as_shipped import started
 from georecall.theory.tools.progress import Progress
 from georecall.verify.engines.agreement import Engine, agreement
+from georecall.verify.engines.in_jax import jax_engine
 from georecall.verify.margins.balls import Ball
 from georecall.verify.margins.filtered import Some
 from georecall.verify.margins.found import Found, Margins
@@ -27,8 +30,9 @@ from georecall.verify.margins.queries import Chains, Queries, SingleSteps, UpTo
 from georecall.verify.usage import UsageError
 from georecall.verify.verdict.verdict import ControlResult, Status, Verdict
 
-ENGINES = ("numpy", "onnxruntime")
+ENGINES = ("numpy", "onnxruntime", "jax")
 
+_NEEDS = {"onnxruntime": ("export", "onnx", "onnxruntime"), "jax": ("learn", "jax")}  # extra, then modules
 _SAMPLE = 64  # queries of the control
 
 
@@ -37,15 +41,18 @@ def require(name: str) -> None:
 
     Raises:
         ValueError: no such engine.
-        ImportError: it is not installed; the message names the extra.
+        ImportError: it is not installed, the message names the extra; or JAX does not start.
     """
     if name not in ENGINES:
         raise ValueError(f"engine must be one of {', '.join(ENGINES)}, got {name!r}")
-    for module in ("onnx", "onnxruntime") if name == "onnxruntime" else ():
+    extra, *modules = _NEEDS.get(name, ("",))
+    for module in modules:
         try:
             import_module(module)
         except ImportError as error:
-            raise MissingExtraError(f"{module} is not installed: pip install 'georecall[export]'") from error
+            raise MissingExtraError(f"{module} is not installed: pip install 'georecall[{extra}]'") from error
+    if name == "jax":
+        started()
 
 
 def onnxruntime_engine(model: Transformer, *, dtype: str = "float64") -> Engine:
@@ -108,7 +115,7 @@ def in_engine(
     """The verdict, after an engine has been asked the same.
 
     Where the engine's answer is wrong and a right one is proved, the claim is refuted in that engine; any
-    other disagreement, queries that are too many to compare, a model that is too large for a graph, and a
+    other disagreement, queries that are too many to compare, a model that is too large for the engine, and a
     control that is not seen make it inconclusive. `measured` gains `engine_queries` and `engine_min_margin`.
 
     Args:
@@ -117,20 +124,21 @@ def in_engine(
         found: their margins; facts that were counted are asked of NumPy alone.
         name: of `ENGINES`.
         progress: see `agreement`.
-        controls: whether the engine is given a graph that it must disagree with.
+        controls: whether the engine is given weights that it must disagree with.
 
     Raises:
-        ImportError: see `onnxruntime_engine`.
+        ImportError: see `require`.
     """
     if name == "numpy" or not isinstance(found, Margins) or verdict.status != "holds":
         return verdict
     asked = everything_asked(found)
+    start: Callable[[Transformer], Engine] = {"onnxruntime": onnxruntime_engine, "jax": jax_engine}[name]
     try:
-        engine = onnxruntime_engine(model)
-    except ValueError as error:  # a model that no graph can hold
+        engine = start(model)
+    except ValueError as error:  # a model that no graph, or no device, can hold
         return replace(verdict, status="inconclusive", reason=f"{name} was not asked: {error}")
     result = agreement(model, asked, engine, progress=progress)
-    own = (altered_weight(model, asked[0], onnxruntime_engine),) if controls else ()
+    own = (altered_weight(model, asked[0], start),) if controls else ()
     verdict = replace(
         verdict,
         measured={

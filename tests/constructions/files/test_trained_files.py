@@ -17,6 +17,7 @@ from georecall.constructions.transformer.layers import Norm
 from georecall.constructions.transformer.trained import ACTIVATIONS
 from georecall.verify.engines.engine import onnxruntime_engine
 from georecall.verify.engines.formats import what_rounds
+from georecall.verify.engines.in_jax import jax_engine
 from georecall.verify.margins import margins  # noqa: F401 (norms of balls)
 from georecall.verify.margins.balls import Ball
 
@@ -44,13 +45,17 @@ def test_a_trained_model_comes_back_as_it_went(shape, tmp_path):
     assert what_rounds(model, [{"tokens": [0, 3], "positions": [0, 1]}], "float64") is not None
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=lambda s: " ".join(map(str, s.values())))
-def test_onnxruntime_agrees_within_the_proved_bounds(shape):
-    pytest.importorskip("onnxruntime")
+@pytest.mark.parametrize(
+    ("engine", "shape"),
+    [*product([onnxruntime_engine], SHAPES), *product([jax_engine], SHAPES[::5])],  # which takes longer
+    ids=lambda given: " ".join(map(str, given.values())) if isinstance(given, dict) else given.__name__,
+)
+def test_engines_agree_within_the_proved_bounds(shape, engine):
+    pytest.importorskip(engine.__name__.removesuffix("_engine"))
     model = trained_model(2, **shape)
     proved = model.map(Ball.of).logits(*asked(model))
     tokens, positions = asked(model)
-    computed = onnxruntime_engine(model)(tokens, np.broadcast_to(positions, tokens.shape))
+    computed = engine(model)(tokens, np.broadcast_to(positions, tokens.shape))
     assert (np.abs(computed - proved.mid) <= 2 * proved.radius).all()
     assert np.allclose(computed, proved.mid, rtol=1e-10, atol=1e-11)
 

@@ -16,10 +16,10 @@ from georecall.verify.bench.report import Sizes
 from georecall.verify.cli import run as georecall
 
 
-@pytest.mark.parametrize("way", ["certified", "brute force", "onnxruntime"])
+@pytest.mark.parametrize("way", ["certified", "brute force", "onnxruntime", "jax"])
 def test_every_way_finds_every_fact_right(way):
-    if way == "onnxruntime":
-        pytest.importorskip("onnxruntime")
+    if way in ("onnxruntime", "jax"):
+        pytest.importorskip(way)
     timing = timed_here(Case(way, 300, 3, repeats=2))
     assert (timing.facts, timing.recalled, len(timing.seconds)) == (900, 900, 2)
     assert timing.rate == 900 / timing.median == 900 / timing.seconds[1]

@@ -1,4 +1,4 @@
-"""Onnxruntime against what is proved, query by query, for every construction; and faults that it must see."""
+"""Engines against what is proved, query by query, for every construction; and faults that they must see."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -25,6 +25,7 @@ from georecall.verify.engines.engine import (
     onnxruntime_engine,
     require,
 )
+from georecall.verify.engines.in_jax import jax_engine
 from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import Chains, Facts
 from georecall.verify.recall.weights import check_recall
@@ -34,6 +35,14 @@ onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
 SMALL = {"subjects": 12, "relations": 3}
+STARTS = {"onnxruntime": onnxruntime_engine, "jax": jax_engine}
+
+
+@pytest.fixture(params=STARTS)
+def start(request):
+    """What makes an engine of a model."""
+    pytest.importorskip(request.param)
+    return STARTS[request.param]
 
 
 def run_graph(graph):
@@ -48,10 +57,10 @@ def run_graph(graph):
 
 
 @pytest.mark.parametrize("name", CONSTRUCTIONS)
-def test_onnxruntime_agrees_on_every_query_of_every_construction(name):
+def test_an_engine_agrees_on_every_query_of_every_construction(name, start):
     """On the very logits, but for trained weights, which round: there within what is proved."""
     _, model, asked = built(name)
-    found = agreement(model, asked, onnxruntime_engine(model))
+    found = agreement(model, asked, start(model))
     hops = OPTIONS.get(name, {}).get("hops", 1)
     # of a chain of thought every step of every chain of at most 3 hops
     n_all = sum(k * 12 * 3**k for k in (1, 2, 3)) if name == "chain-of-thought" else 12 * 3**hops
@@ -61,13 +70,18 @@ def test_onnxruntime_agrees_on_every_query_of_every_construction(name):
         assert found.least > 0
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_and_at_other_options(variant):
+@pytest.mark.parametrize(
+    ("variant", "start"),
+    [(variant, "onnxruntime") for variant in VARIANTS]
+    + [(variant, "jax") for variant in VARIANTS if "softmax" in variant],  # which compiles for each
+    indirect=["start"],
+)
+def test_and_at_other_options(variant, start):
     name, options = VARIANTS[variant]
     prepared = prepare(name, subjects=7, relations=2, **options)
     model = prepared.instance.build()
     asked = everything_asked(prepared.instance.margins(model, None))
-    found = agreement(model, asked, onnxruntime_engine(model))
+    found = agreement(model, asked, start(model))
     assert (found.n_different, found.n_open) == (0, 0)
     assert found.n_compared == sum(prod(queries.shape) for queries in asked)
     assert found.n_exact == found.n_compared or options.get("attention") == "soft"
@@ -212,9 +226,11 @@ def judged(model, facts, engine=None, monkeypatch=None, **options):
     return check_recall(model, facts, engine="onnxruntime", **options)
 
 
-def test_a_verdict_says_which_engine_and_how_many_queries():
-    verdict = check("single-hop", **SMALL, engine="onnxruntime")
-    assert (verdict.status, verdict.parameters["engine"]) == ("holds", "onnxruntime")
+@pytest.mark.parametrize("name", STARTS)
+def test_a_verdict_says_which_engine_and_how_many_queries(name):
+    pytest.importorskip(name)
+    verdict = check("single-hop", **SMALL, engine=name)
+    assert (verdict.status, verdict.parameters["engine"]) == ("holds", name)
     assert (verdict.measured["engine_queries"], verdict.measured["engine_min_margin"]) == (36, 2)
     assert verdict.controls[0].name == "one weight of the graph negated"
     assert verdict.controls[0].ok
@@ -332,7 +348,7 @@ def test_chains_of_thought_of_anyones_weights_are_asked_step_by_step():
 
 
 def test_engines_that_are_not_there(monkeypatch):
-    with pytest.raises(UsageError, match="engine must be one of numpy, onnxruntime, got 'abacus'"):
+    with pytest.raises(UsageError, match="engine must be one of numpy, onnxruntime, jax, got 'abacus'"):
         check("single-hop", **SMALL, engine="abacus")
     with pytest.raises(UsageError, match="counting-bound is about all models"):
         check("counting-bound", **SMALL, engine="onnxruntime")
@@ -348,6 +364,8 @@ def test_engines_that_are_not_there(monkeypatch):
         require("onnxruntime")
     with pytest.raises(UsageError, match=r"georecall\[export\]"):
         check("single-hop", **SMALL, engine="onnxruntime")
+    with pytest.raises(UsageError, match=r"jax is not installed: pip install 'georecall\[learn\]'"):
+        check("single-hop", **SMALL, engine="jax")
     require("numpy")
 
 

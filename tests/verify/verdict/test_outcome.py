@@ -191,7 +191,7 @@ def test_an_engine_that_is_not_there_is_refused_before_the_work():
         lambda: check("single-hop", FACTS, engine="abacus"),
         lambda: check_recall(in_place_superposition(FACTS), FACTS, engine="abacus"),
     ):
-        with pytest.raises(UsageError, match="engine must be one of numpy, onnxruntime, got 'abacus'"):
+        with pytest.raises(UsageError, match="engine must be one of numpy, onnxruntime, jax, got 'abacus'"):
             ask()
 
 
