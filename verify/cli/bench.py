@@ -132,10 +132,12 @@ def _peak(row: dict[str, Any]) -> str:
 def _show_scaling(found: dict[str, Any]) -> None:
     """Exponents beside what theory has."""
     from georecall.verify.cli.terminal import console, table
+    from georecall.verify.usage import show
 
-    shown = table("method", "in", "from", "to", "exponent", "95% interval", "theory", numbers=True)
+    shown = table("method", "claim", "along", "exponent", "95% interval", "theory", numbers=True)
     for row in found["exponents"]:
         measured = f"{row['estimate']:.2f}", f"{row['lower']:.2f} to {row['upper']:.2f}"
-        cells = (row["method"], row["in"], row["from"], row["to"], *measured, row["theory"])
-        shown.add_row(*map(str, cells))
+        along = f"{row['in']} {row['sizes'][0]} to {row['sizes'][-1]}"
+        what = f"{row['claim']}, {show(row['fixed'])}"
+        shown.add_row(row["method"], what, along, *measured, row["theory"])
     console().print(shown)

@@ -97,12 +97,30 @@ def test_every_wait_is_a_command_that_there_is():
     assert len({wait.name for wait in WAITS}) == len(WAITS)
 
 
+@pytest.mark.parametrize("method", scaling.METHODS, ids=lambda m: f"{m.name} {m.claim} {m.along}")
+def test_what_decides_is_the_method_that_is_named_and_recalls_every_fact(method):
+    size = min(method.sizes[0], 512)  # what is smaller may be decided otherwise
+    assert scaling.decision(method, size)() == method.name
+
+
+def test_a_fact_that_is_not_recalled_has_no_timing():
+    short = scaling.Method(
+        "codebook", "single-hop", "subjects", (64,), {"relations": 2, "code_length": 3}, ""
+    )
+    decide = scaling.decision(short, 64)
+    with pytest.raises(AssertionError, match="wrong"):
+        decide()
+    with pytest.raises(AssertionError, match="codebook"):
+        scaling._seconds(replace(scaling.METHODS[0], name="induction"), 64)
+
+
 def test_every_method_has_its_exponents_beside_theory(monkeypatch, capsys):
     tiny = {"subjects": (20, 30, 40), "relations": (2, 3, 4), "hops": (2, 3, 4)}
     fixed = {"subjects": 16, "relations": 2, "hops": 2}
     small = tuple(
         replace(m, sizes=tiny[m.along], fixed={n: fixed.get(n, v) for n, v in m.fixed.items()})
         for m in scaling.METHODS
+        if m.name in ("codebook", "induction")
     )
     monkeypatch.setattr(scaling, "METHODS", small)
     monkeypatch.setattr(scaling, "_REPEATS", 1)
