@@ -3,11 +3,14 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import stats
 from threadpoolctl import threadpool_limits
+
+if TYPE_CHECKING:
+    from georecall.verify.margins.found import Found
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,8 @@ class Method:
 METHODS = (
     Method("codebook", "single-hop", "subjects", (1 << 16, 1 << 17, 1 << 18, 1 << 19, 1 << 20),
            {"relations": 8}, "1.08: N R facts, each a word of m = ceil(log2 N)"),
-    Method("codebook", "single-hop", "relations", (8, 16, 32, 64, 128), {"subjects": 1 << 15}, "1: N R facts"),
+    Method("codebook", "single-hop", "relations", (8, 16, 32, 64, 128), {"subjects": 1 << 15},
+           "1: N R facts"),
     Method("codebook", "sign-code-memory", "subjects", (500, 750, 1000, 1500, 2000, 3000), {"relations": 4},
            "2.1: N R facts, each asks N R neurons of log2 N names"),
     Method("codebook", "sign-code-memory", "relations", (8, 16, 24, 32, 48, 64), {"subjects": 250},
@@ -139,6 +143,7 @@ def decision(method: Method, size: int) -> Callable[[], str]:
         model = model.map(lambda w: dense(w) / 3 if any(w is p for p in passed_on) else w)
 
     def decided() -> str:
+        found: Found | None
         if method.name == "a draw" and instance.draws is not None:
             assert instance.draws.trial(1)
             return method.name
