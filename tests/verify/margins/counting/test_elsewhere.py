@@ -302,6 +302,27 @@ def test_a_cluster_counts_the_same_although_a_worker_is_killed(undisturbed):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
+def test_a_worker_killed_before_the_first_fact_costs_a_stretch(undisturbed, monkeypatch, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as local:
+        killed, noted = [], []
+
+        def kill(keeper):
+            noted.append(set(keeper.gone.states))
+            if not killed:
+                killed.append(next(iter(local.workers.values())).process.pid)
+                os.kill(killed[0], signal.SIGKILL)
+
+        monkeypatch.setattr(Keeper, "_write_now_and_then", kill)
+        with cluster(local.scheduler_address) as executor:
+            at = {"checkpoint": tmp_path / "run.json", "executor": executor}
+            found = check("single-hop", controls=False, **at, **LARGE)
+    assert noted[0] == {"rows"}  # it was the first of the ways
+    assert lasting(found) == undisturbed
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
 def test_a_scheduler_that_is_restarted_costs_what_was_not_counted_and_no_more(undisturbed, tmp_path):
     pytest.importorskip("distributed")
     file = tmp_path / "run.json"
