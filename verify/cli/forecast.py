@@ -24,6 +24,14 @@ _DRAWS = 300  # that usually decide a promise
 _TRAINED, _RUN = 0.22 * _NS, 4.0  # a product of training; compiling and measuring one run
 _LAYER, _MODEL = 0.7, 25.0  # probes of a language model's layer; reading and asking it
 _HOPS = 30e-6  # a query of several hops, in composed and hybrid constructions
+_CLAIMS = {  # seconds by N and R of claims about one model, or none
+    "best-linear-memory": lambda N, R: 1.7e-6 * (N * R) ** 2,
+    "chain-of-thought": lambda N, R: 9e3 * _NS * N * R,
+    "disjoint-attributes": lambda N, R: 10 * _NS * (N * R) ** 2,
+    "margin-bound": lambda N, R: 5e4 * _NS * N * R,
+    "sign-code-memory": lambda N, R: 2.2 * _NS * (N * R) ** 2,
+    "single-hop-split": lambda N, R: 12 * _NS * N**2 * R,
+}
 _REPORT = {"quick": 45.0, "paper": 240.0}  # beside its sweeps
 
 
@@ -83,6 +91,8 @@ def of_check(claim: str, table: Any, given: dict[str, Any]) -> float:
         facts = table if table is not None else FactTable([range(min(N, 1 << 16))] * R)
         one = of_training(recipe_for(facts), N, R, facts.n_attributes)
         return float((given.get("trials", 3) + 2) * one)  # two controls are trained too
+    if claim in _CLAIMS and given.get("attention") != "soft":
+        return float(_CLAIMS[claim](N, R))
     if family(claim) in ("dense", "memories"):  # what draws takes long to load
         from georecall.verify.claims.readouts import READOUTS
 
@@ -130,7 +140,7 @@ def _draw(construction: str, N: int, R: int, d: float) -> float:
     if construction.endswith("optimised"):
         return 2.3e-5 * N * R * R
     if construction.startswith("best"):
-        return 1.7e-6 * (N * R) ** 2
+        return float(_CLAIMS["best-linear-memory"](N, R))
     if construction.startswith("single-hop"):
         return _DRAW + 0.025 * _NS * N * N * R * d  # most are given up at the first wrong fact
     return _DRAW + 0.12 * _NS * (N * R) ** 2 * d

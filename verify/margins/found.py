@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -92,6 +92,10 @@ class Margins:
         """The query with the least margin."""
         return self.show()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """To other processes goes the witness, not the way to it."""
+        return self.__dict__ | {"show": partial(_found, self.worst)}
+
     @property
     def n_facts(self) -> int:
         """How many queries there are: N R at one hop."""
@@ -142,6 +146,10 @@ class Margins:
         low, high = self.minimum
         least = f"{float(low):g}" if low == high else f"in [{float(low):.17g}, {float(high):.17g}]"
         return f"Margins({self.n_recalled} of {self.n_facts} recalled, least {least}, {self.method})"
+
+
+def _found(witness: Witness) -> Witness:
+    return witness
 
 
 def _together(

@@ -120,6 +120,33 @@ def test_learning_says_it_before_it_begins(monkeypatch, capsys):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
+    ("claim", "N", "R"),
+    [
+        ("best-linear-memory", 250, 4),
+        ("chain-of-thought", 1 << 15, 4),
+        ("disjoint-attributes", 1000, 8),
+        ("disjoint-attributes", 2000, 8),
+        ("linear-memory", 200, 4),
+        ("margin-bound", 1 << 14, 2),
+        ("margin-bound", 1 << 16, 2),
+        ("random-feature-memory", 100, 4),
+        ("sign-code-memory", 3000, 8),
+        ("single-hop", 1 << 18, 8),
+        ("single-hop-dense", 256, 4),
+        ("single-hop-split", 4000, 8),
+        ("single-hop-split", 8000, 8),
+    ],
+)
+def test_a_claims_forecast_is_right_within_a_factor_of_ten(claim, N, R):
+    """At sizes that take a second or more: what is the same at every size is not told."""
+    start = time.process_time()
+    check(claim, subjects=N, relations=R)
+    told = of_check(claim, None, {"subjects": N, "relations": R})
+    assert 0.1 < told / (time.process_time() - start) < 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
     ("construction", "N", "R"), [("single-hop-dense", 256, 4), ("linear-memory", 400, 1)]
 )
 def test_a_forecast_is_right_within_a_factor_of_ten(tmp_path, construction, N, R):

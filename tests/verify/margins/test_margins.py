@@ -1,5 +1,6 @@
 """Margins: bounds that hold, against the forward pass in fractions; every way to them says the same."""
 
+import pickle
 from dataclasses import replace
 from fractions import Fraction
 
@@ -626,3 +627,12 @@ def test_ties_by_the_thousand_stop_early_once_one_is_refuted(monkeypatch):
     assert some.worst.margin == 0
     right = margins(model, facts, method="exhaustive")  # nothing refutes it: all is decided
     assert (right.n_wrong, right.n_recalled) == (0, 12)
+
+
+def test_margins_travel_to_other_processes_with_their_witness():
+    facts = random_bijections(9, 2, rng=np.random.default_rng(0))
+    for asked in (facts, facts.altered(3, 1, int(facts.answers[1, 4]))):
+        found = margins(block_superposition(facts), asked)
+        there = pickle.loads(pickle.dumps(found))
+        assert (there.worst, there.minimum) == (found.worst, found.minimum)
+        assert (there.signs == found.signs).all()
