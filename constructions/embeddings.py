@@ -20,7 +20,7 @@ GRAIN = 2.0**-20
 RIDGE = 1e-9  # of the least squares, so that they have one solution: leads are whole numbers of order m
 TRIES = 200  # of steps and halved steps; some ten are taken
 LEAST_STEP = 1e-6
-LARGEST = 8.0  # coordinate of an optimised embedding: its leads stand far above the grain
+LARGEST_COORDINATE = 8.0  # coordinate of an optimised embedding: its leads stand far above the grain
 
 
 def plain(facts: FactTable, u: Floats, D: Floats) -> Floats:
@@ -60,7 +60,7 @@ def optimised(facts: FactTable, u: Floats, D: Floats) -> Floats:
         losing |= right <= logits.max(axis=1)
     for s in np.flatnonzero(losing):
         w[s] = separating(facts.answers[:, s], u, D, w[s])
-        w[s] *= LARGEST / max(1e-300, np.abs(w[s]).max())
+        w[s] *= LARGEST_COORDINATE / max(1e-300, np.abs(w[s]).max())
     return np.asarray(np.rint(w / GRAIN) * GRAIN)
 
 

@@ -28,7 +28,7 @@ from georecall.theory.tools.arrays import Floats
 from georecall.theory.tools.randomness import generator
 
 _NOTHING: NDArray[np.intp] = np.arange(0)
-GRAIN = 1 / 1024  # of the features: a power of two
+FEATURE_GRAIN = 1 / 1024  # of the features: a power of two
 
 
 def linear_associative_memory(
@@ -212,7 +212,7 @@ def features(keys: Floats, w: Floats) -> Floats:
 def n_feature_values(facts: FactTable, d: int) -> int:
     """How many values an entry of the random-feature memory may take: n features of either sign."""
     c = mean_of_feature(d)
-    return 2 * facts.n_facts * round(max(d - c, c) / GRAIN) + 1
+    return 2 * facts.n_facts * round(max(d - c, c) / FEATURE_GRAIN) + 1
 
 
 def mean_of_feature(d: int) -> float:
@@ -221,7 +221,7 @@ def mean_of_feature(d: int) -> float:
     E|S_1| = 1, E|S_{n+2}| = E|S_n| (n + 2)/(n + 1) for odd n, and E|S_{n+1}| = E|S_n|.
     """
     odd = np.arange(1, d - 1, 2)
-    return round(float(np.prod((odd + 2) / (odd + 1))) / GRAIN) * GRAIN
+    return round(float(np.prod((odd + 2) / (odd + 1))) / FEATURE_GRAIN) * FEATURE_GRAIN
 
 
 def hebbian(keys: Iterable[Floats], facts: FactTable, u: Floats) -> Floats:

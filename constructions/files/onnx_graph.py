@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from georecall.constructions.files.safetensors import encoded
 from georecall.constructions.transformer.arithmetic import GELU_NEW, dense
 from georecall.constructions.transformer.layers import MLP, Attention, Norm
-from georecall.constructions.transformer.normal import LAST, STEPS, phi_table
+from georecall.constructions.transformer.normal import LAST, NODES_PER_UNIT, phi_table
 from georecall.constructions.transformer.trained import BiasedAttention, GeluMLP, GeluNewMLP, NormedBlock
 from georecall.constructions.transformer.transformer import Transformer
 
@@ -184,11 +184,11 @@ class Graph:
     def _phi(self, at: str, x: str) -> str:
         """Phi as of `constructions.transformer.normal`: engines have no erf of doubles."""
         low, high = (self._number(f"phi.{name}", end) for name, end in (("low", -LAST), ("high", LAST)))
-        steps = self._number("phi.steps", STEPS)
+        steps = self._number("phi.steps", NODES_PER_UNIT)
         within = self._node("Clip", f"{at}.within", x, low, high)
         node = self._node("Round", f"{at}.node", self._node("Mul", f"{at}.steps", within, steps))
         step = self._node("Sub", f"{at}.step", within, self._node("Div", f"{at}.at", node, steps))
-        moved = self._node("Add", f"{at}.moved", node, self._number("phi.nodes", LAST * STEPS))
+        moved = self._node("Add", f"{at}.moved", node, self._number("phi.nodes", LAST * NODES_PER_UNIT))
         row = self._node("Cast", f"{at}.row", moved, to=7)  # int64, of TensorProto's types
         at_node, *derivatives = (
             self._node(

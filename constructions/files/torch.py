@@ -20,7 +20,7 @@ from georecall.constructions.files.transformer_lens import transformer_lens
 from georecall.constructions.transformer.trained import ACTIVATIONS
 from georecall.constructions.transformer.transformer import Transformer
 
-Array = NDArray[Any]
+Tensor = NDArray[Any]
 _PROMPTS, _LONGEST, _SEED = 16, 4, 0  # how many prompts of how many tokens a module is asked
 _TOLERANCES = {"double": 1e-8, "float": 1e-3}  # of its logits, relative to the largest
 
@@ -93,7 +93,7 @@ def _state(source: Any) -> Mapping[str, Any]:
     return found
 
 
-def _array(tensor: Any) -> Array:
+def _array(tensor: Any) -> Tensor:
     """A tensor of any real dtype, on any device, with or without grad, in float64, which holds it."""
     if hasattr(tensor, "detach"):
         tensor = tensor.detach().cpu()

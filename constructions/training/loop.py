@@ -25,8 +25,8 @@ from georecall.theory.tools.jax_as_shipped import as_shipped, started
 from georecall.theory.tools.progress import Progress
 from georecall.theory.tools.randomness import generator
 
-State = dict[str, Any]  # step, key, learned parameters, optimiser
-Chunk = Callable[[State, Parameters, NDArray[np.int32]], tuple[State, Any]]
+TrainingState = dict[str, Any]  # step, key, learned parameters, optimiser
+Chunk = Callable[[TrainingState, Parameters, NDArray[np.int32]], tuple[TrainingState, Any]]
 
 CHUNK = 250  # steps between two looks at progress and checkpoint
 _UNDECAYED = ("b_in", "b_out")
@@ -88,7 +88,7 @@ def train(
     frozen += MLP_WEIGHTS if recipe.mlp == "frozen" else ()
     kept = {name: learned.pop(name) for name in frozen}
     key = jax.random.key(_key(facts, recipe), impl="unsafe_rbg")
-    state: State = {
+    state: TrainingState = {
         "step": np.int32(0),
         "key": jax.random.key_data(key),
         "learned": learned,
@@ -164,7 +164,7 @@ def _chunk(recipe: Recipe, some: bool) -> Chunk:
             return jnp.where(wanted >= 0, lost, 0.0).sum() / jnp.maximum((wanted >= 0).sum(), 1)
         return -jnp.take_along_axis(z, wanted[..., None], -1).mean()
 
-    def update(state: State, kept: Parameters, answers: Any) -> tuple[State, Any]:
+    def update(state: TrainingState, kept: Parameters, answers: Any) -> tuple[TrainingState, Any]:
         learned, moments = state["learned"], state["optimiser"]
         N, d = answers.shape[1], recipe.dimension
         key, *keys = jax.random.split(jax.random.wrap_key_data(state["key"], impl="unsafe_rbg"), 3)
@@ -180,13 +180,13 @@ def _chunk(recipe: Recipe, some: bool) -> Chunk:
             "optimiser": moments,
         }, value
 
-    def chunk(state: State, kept: Parameters, answers: Any) -> tuple[State, Any]:
-        def one(state: State, _: None) -> tuple[State, Any]:
-            def rest(state: State) -> tuple[State, Any]:
+    def chunk(state: TrainingState, kept: Parameters, answers: Any) -> tuple[TrainingState, Any]:
+        def one(state: TrainingState, _: None) -> tuple[TrainingState, Any]:
+            def rest(state: TrainingState) -> tuple[TrainingState, Any]:
                 return state, jnp.float32(jnp.nan)
 
             going = state["step"] < recipe.steps
-            after: tuple[State, Any] = jax.lax.cond(
+            after: tuple[TrainingState, Any] = jax.lax.cond(
                 going, lambda state: update(state, kept, answers), rest, state
             )
             return after

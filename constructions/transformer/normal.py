@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-STEPS = 16  # nodes per unit
+NODES_PER_UNIT = 16  # nodes per unit
 LAST = 9  # beyond, |x| Phi(-|x|) < exp(-81 / 2) / sqrt(2 pi) < 2^-59
 _TERMS = 8
 
@@ -18,9 +18,11 @@ _TERMS = 8
 def phi(x: NDArray[np.float64]) -> NDArray[np.float64]:
     """Phi within 8 u: half a rounding of the value at the node, and of the rest, which is small, a few."""
     within = np.nan_to_num(np.clip(x, -LAST, LAST))
-    node = np.rint(within * STEPS)
-    step = within - node / STEPS  # exact: they are within a factor of two of each other, or node is 0
-    rows = node.astype(np.intp) + LAST * STEPS
+    node = np.rint(within * NODES_PER_UNIT)
+    step = (
+        within - node / NODES_PER_UNIT
+    )  # exact: they are within a factor of two of each other, or node is 0
+    rows = node.astype(np.intp) + LAST * NODES_PER_UNIT
     at_node, *derivatives = phi_table()
     total = np.zeros(x.shape)
     for derivative in reversed(derivatives):
@@ -35,8 +37,8 @@ def phi_table() -> NDArray[np.float64]:
 
     with mp.workdps(40):
         rows = []
-        for node in range(-LAST * STEPS, LAST * STEPS + 1):
-            t = mp.mpf(node) / STEPS
+        for node in range(-LAST * NODES_PER_UNIT, LAST * NODES_PER_UNIT + 1):
+            t = mp.mpf(node) / NODES_PER_UNIT
             hermite = [mp.mpf(1), t]
             for n in range(1, _TERMS):
                 hermite.append(t * hermite[n] - n * hermite[n - 1])

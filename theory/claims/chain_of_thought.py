@@ -24,7 +24,7 @@ LEAK = Min((1 - 2 * promise / D) / (2 * (1 + gate)), 1 - 1 / gate)  # eps*
 
 ENTITIES = Hypothesis("every attribute a subject", Eq(strangers, 0))
 
-WEAK_GATE = Control("weak gate", "every step's margin is the predicted one, some are not positive")
+WEAK_GATE_OF_STEPS = Control("weak gate", "every step's margin is the predicted one, some are not positive")
 SHARED_POSITIONS = Control(
     "one position code for keys and queries",
     "relation i and entity i tie; every step's margin is the predicted one, some are not positive",
@@ -41,8 +41,8 @@ CORRUPTED_TOKENS = Control(
     "one relation's token given a key",
     "every single step passes, chains fail, and the induction certificate refuses",
 )
-ALTERED_FACT = Control("one fact altered after building", "exactly that step is wrong")
-SOFTER = Control(
+ALTERED_STEP = Control("one fact altered after building", "exactly that step is wrong")
+SOFTER_CONTEXT = Control(
     "softmax at half the scale",
     "the certificate falls short of the promise, and so does a context that the model is shown",
 )
@@ -95,13 +95,13 @@ $+1$ reads at least $1 - 2\varepsilon(1+\mathrm{gate})$. Answers are tokens, emb
 step: errors do not accumulate.""",
     source="theory/pages/c3.md, C3 (derived there; in place with the level 2 gate + lo)",
     controls=(
-        WEAK_GATE,
+        WEAK_GATE_OF_STEPS,
         SHARED_POSITIONS,
         CONTIGUOUS,
         CORRUPTED_KEYS,
         CORRUPTED_TOKENS,
-        ALTERED_FACT,
-        SOFTER,
+        ALTERED_STEP,
+        SOFTER_CONTEXT,
     ),
     parameters=("hops", "attention", "margin", "gate", "code_length", "readout"),
     notation={

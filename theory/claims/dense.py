@@ -29,7 +29,9 @@ GENERIC = Control(
     "tables chosen after the draw",
     "of all tuples of attributes at once the plain draw loses some, at its own length; C1' none",
 )
-WEAK_GATE = Control("gate below half the reach", "every margin is the predicted one, some are not positive")
+GATE_BELOW_REACH = Control(
+    "gate below half the reach", "every margin is the predicted one, some are not positive"
+)
 
 SINGLE_HOP_DENSE = Claim(
     name="single-hop-dense",
@@ -60,7 +62,7 @@ signs and $z_j$ a sum of $R-1$ uniform signs (given all codes, the $D_r D_{r'}$,
 independent), independent over $j$. On the $D$ coordinates with $w_j = -1$ it is $2(D + Z)$, which is not
 positive with probability $P(\mathrm{Bin}(D(R-1), 1/2) \le D(R-2)/2)$. Union over facts and competitors.""",
     source="theory/pages/c2.md, C2 (derived there)",
-    controls=(SHORT_DRAW, EQUAL_DIAGONALS, WEAK_GATE, ALTERED_FACT, GENERIC),
+    controls=(SHORT_DRAW, EQUAL_DIAGONALS, GATE_BELOW_REACH, ALTERED_FACT, GENERIC),
     parameters=("delta", "code_length", "gate", "trials", "embedding"),
     units={"subject_bits": "bits per subject", "other_bits": "bits", "success": "probability, at least"},
     notation={

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from georecall.theory.claims.chain_of_thought import ENTITIES
 from georecall.theory.claims.claim import Claim, Control, Hypothesis, PerLayer, one_layer
 from georecall.theory.claims.formulas import And, Eq, Max, Min, Mod, Piecewise, ceiling, floor, log
-from georecall.theory.claims.single_hop import GATE_HALF_SPREAD, INJECTIVE_CODE, TWO_ATTRIBUTES
+from georecall.theory.claims.single_hop import GATE_HALF_SPREAD, INJECTIVE_CODE, TWO_ATTRIBUTES, WEAK_GATE
 from georecall.theory.claims.softmax import GATE_IF_SOFT, SIGNS_IF_SOFT, SOFT, SOFTER, margin_if_soft
 from georecall.theory.claims.symbols import (
     D,
@@ -50,12 +50,11 @@ def _if(condition: Any, value: Any) -> Any:
 
 SIGN_CODE = Hypothesis("a sign code", And(Eq(V, 2), Eq(levels, 2)))
 
-WEAK_GATE = Control("weak gate", "every margin is the predicted one, some are not positive")
 DROPPED_BLOCK = Control(
     "one block of the subjects' embeddings dropped",
     "exactly the queries whose first letters are that block's string are wrong, with margin 0",
 )
-CORRUPTED_WEIGHT = Control(
+CORRUPTED_BLOCK = Control(
     "one embedding coordinate moved to a neighbouring word",
     "exactly that query is wrong, and its answer is the neighbour",
 )
@@ -114,7 +113,7 @@ others by as much more, the copy is off by $\varepsilon$; a block that a letter 
 below the level if $\mathrm{gate}(1 - \varepsilon) \ge 1$, and the one asked for reads its signs, off
 inwards by at most $\varepsilon(1 + 2\,\mathrm{gate}\,k)$: so much of the margin, as a share, is lost.""",
     source=_DERIVED.format("C5(a)"),
-    controls=(WEAK_GATE, DROPPED_BLOCK, CORRUPTED_WEIGHT, SOFTER),
+    controls=(WEAK_GATE, DROPPED_BLOCK, CORRUPTED_BLOCK, SOFTER),
     parameters=("hops", "typed", "attention", "margin", "gate", "code_length", "readout"),
     notation=SOFT_NOTATION | {"j": "a position"},
 )

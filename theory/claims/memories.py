@@ -23,14 +23,16 @@ probability $1/2$; there the other $u_c$ are independent signs, so that its mome
 $e^{-t(K_a - K_b)} \prod_c \cosh(t K_c) \le e^{-t (K_a - K_b) + t^2 \sum_c K_c^2 / 2}$. Take the best $t$,
 Chernoff's bound over $d$ coordinates, and the union over facts and competitors."""
 
-FEW_FAILURES = Hypothesis("bound on expected failures at most delta", Le(failures, delta))
+FEW_EXPECTED_FAILURES = Hypothesis("bound on expected failures at most delta", Le(failures, delta))
 DISTINCT_NAMES = Hypothesis("distinct names", Eq(n_names, N))
 
-SHORT_DRAW = Control("dimension far below the bound", "the promise fails")
+SHORT_KEYS = Control("dimension far below the bound", "the promise fails")
 EQUAL_KEYS = Control(
     "two subjects with one key", "they get the same logits, so that of each pair of facts one is wrong"
 )
-LOW_THRESHOLD = Control("threshold one too low", "every margin is the predicted one, some are not positive")
+THRESHOLD_TOO_LOW = Control(
+    "threshold one too low", "every margin is the predicted one, some are not positive"
+)
 
 TOO_FEW = Control(
     "d below the threshold", "refuted: the multipliers of a failed training prove that no W recalls"
@@ -62,11 +64,11 @@ layer on the prompt $[s, r]$: $W_E[s] = e_s$, $W_E[r] = D_r/2$, one head with $W
 $b_{{out}} = -\sum_j W_j$; $W_U[:, a] = u_a$, $b_U = 0$. It recalls a table that was fixed before the draw
 of the words with probability at least $1 - \delta$ if $F = {_BOUND}$. {_ZERO_OVER_ZERO}. For random keys,
 one fact to an answer and $d \ll n = N R$ that is $d^2 \ge 4 n \ln(n |A| / \delta)$, asymptotically.""",
-    hypotheses=(TWO_ATTRIBUTES, PROMISE, FEW_FAILURES),
+    hypotheses=(TWO_ATTRIBUTES, PROMISE, FEW_EXPECTED_FAILURES),
     predicted=one_layer(m, 2 * m, other_bits=m**2 * ceiling(log(values, 2)), success=1 - delta),
     proof=rf"""$|e_s + D_r| - 1 = D_r e_s$ in each coordinate, so that the residual is $e_x W$. {_PROOF}""",
     source=_SOURCE.format(1),
-    controls=(SHORT_DRAW, EQUAL_KEYS, ALTERED_FACT),
+    controls=(SHORT_KEYS, EQUAL_KEYS, ALTERED_FACT),
     parameters=("delta", "code_length", "trials"),
     notation=_KERNEL
     | {
@@ -91,7 +93,7 @@ to the value with row $i$ of $\sum_x \phi(x)^\top u_{{f(x)}}$, and takes $\mu$ t
 off. $W_U$ reads $u_a$ off the value. A table that was fixed before the draw of the words is recalled with
 probability at least $1 - \delta$ if $F = {_BOUND}$. {_ZERO_OVER_ZERO}. Even features have no linear part:
 between random keys $K(x, x')^2 / K(x, x)^2$ is about $2/w + 3/((\pi - 2) d)^2$, not $1/d$.""",
-    hypotheses=(TWO_ATTRIBUTES, PROMISE, FEW_FAILURES),
+    hypotheses=(TWO_ATTRIBUTES, PROMISE, FEW_EXPECTED_FAILURES),
     predicted={
         "d_model": 2 * m,
         "d_mlp": Max(m, width),
@@ -104,7 +106,7 @@ between random keys $K(x, x')^2 / K(x, x)^2$ is about $2/w + 3/((\pi - 2) d)^2$,
     proof=rf"""The first layer makes $e_x$ as in the linear memory; $|z| = \mathrm{{ReLU}}(z) +
 \mathrm{{ReLU}}(-z)$. {_PROOF}""",
     source=_SOURCE.format(2),
-    controls=(SHORT_DRAW, EQUAL_KEYS, ALTERED_FACT),
+    controls=(SHORT_KEYS, EQUAL_KEYS, ALTERED_FACT),
     parameters=("delta", "code_length", "trials"),
     notation=_KERNEL
     | {
@@ -130,7 +132,7 @@ the squared distance from its answer's word to the nearest other word, the least
     proof=r"""$\langle c(s), c(s') \rangle$ is $q$ for $s' = s$ and at most $q - 2$ else, so that with the
 gate exactly the neuron of the query is positive, and it is 1. The readout is $v(\pi_r(s))$; then as C1.""",
     source="theory/pages/c8.md, C8 and C5(b) (derived there)",
-    controls=(LOW_THRESHOLD, SHORT_CODE, ALTERED_FACT),
+    controls=(THRESHOLD_TOO_LOW, SHORT_CODE, ALTERED_FACT),
     parameters=("code_length",),
     notation={"c": "c(s): name of subject s"},
 )

@@ -39,12 +39,12 @@ def chain_controls(facts: FactTable = COMPANION, readout: Readout = "in-place") 
         "shared": nearest_word_margins(chain.readout_shared_positions(words, 1.0), CODE, facts.answers),
     }
     return [
-        as_predicted(chain.WEAK_GATE, _steps(weak, facts), predicted["weak"], fails=True),
+        as_predicted(chain.WEAK_GATE_OF_STEPS, _steps(weak, facts), predicted["weak"], fails=True),
         as_predicted(chain.SHARED_POSITIONS, _steps(_shared(model), facts), predicted["shared"], fails=True),
         _contiguous(model, facts, words),
         _uncaught_by_single_steps(chain.CORRUPTED_KEYS, _without_a_key(model), facts),
         _uncaught_by_single_steps(chain.CORRUPTED_TOKENS, _with_a_loud_token(model, facts), facts),
-        altered_fact(model, facts, control=chain.ALTERED_FACT, ask=certify),
+        altered_fact(model, facts, control=chain.ALTERED_STEP, ask=certify),
         _softer(facts, readout),
     ]
 
@@ -143,4 +143,4 @@ def _softer(facts: FactTable, readout: Readout) -> ControlResult:
         f"promised {promised:g}; certified {float(kept):.3g} at the scale, {float(bound):.3g} at half of it, "
         f"where a chain has margin {float(shown):.3g}"
     )
-    return result(chain.SOFTER, got, bound <= shown < promised <= kept)
+    return result(chain.SOFTER_CONTEXT, got, bound <= shown < promised <= kept)

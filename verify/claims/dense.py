@@ -158,7 +158,9 @@ class Dense(Experiment):
         embeddings = EMBEDDINGS[kind](facts, u, D)
         weak = facts.n_relations / 8 if kind == "plain" else 0.0
         read = readouts.Readouts(u, (claims.readout_dense(embeddings * turn, weak) for turn in D))
-        return self._as_predicted(claims.WEAK_GATE, facts, by_signs(facts, u, D, weak, embeddings), read)
+        return self._as_predicted(
+            claims.GATE_BELOW_REACH, facts, by_signs(facts, u, D, weak, embeddings), read
+        )
 
     def _altered_fact(self, facts: FactTable, kind: str) -> ControlResult:
         u, D = self._draw(facts)

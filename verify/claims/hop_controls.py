@@ -13,6 +13,7 @@ from georecall.constructions.transformer.layers import MLP
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims import hops as claims
 from georecall.theory.claims.claim import Claim
+from georecall.theory.claims.single_hop import WEAK_GATE
 from georecall.theory.claims.softmax import SOFTER
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.facts.strings import letters, spelled, string_answers
@@ -43,9 +44,9 @@ def hop_controls(
         asked["stages"] = len(lengths)
     companion = _Companion(facts, tuple(lengths), construct, asked)
     found = {
-        claims.WEAK_GATE.name: companion.weak_gate,
+        WEAK_GATE.name: companion.weak_gate,
         claims.DROPPED_BLOCK.name: companion.dropped_block,
-        claims.CORRUPTED_WEIGHT.name: companion.moved_coordinate,
+        claims.CORRUPTED_BLOCK.name: companion.moved_coordinate,
         claims.SILENT_MEMORY.name: companion.silent_memory,
         claims.LOW_THRESHOLD.name: companion.low_threshold,
         claims.STATE_KEPT.name: companion.state_kept,
@@ -111,7 +112,7 @@ class _Companion:
     def weak_gate(self) -> ControlResult:
         """The leak of a gate below 1."""
         found = self.margins(self.model(WEAK))
-        return as_predicted(claims.WEAK_GATE, found, self.predicted(gate=WEAK), fails=True)
+        return as_predicted(WEAK_GATE, found, self.predicted(gate=WEAK), fails=True)
 
     def dropped_block(self) -> ControlResult:
         """One string of the first stage without a block: all logits of its queries tie."""
@@ -141,7 +142,7 @@ class _Companion:
         query = (subject, *map(int, spelled(np.array([string]), self.alphabet)[0]))
         got = f"wrong: {questions(found, self.facts)}, answered {found.worst.got_name}"
         ok = found.wrong == [query] and found.worst.got == other and set(found.minimum) == {-2}
-        return result(claims.CORRUPTED_WEIGHT, got, ok)
+        return result(claims.CORRUPTED_BLOCK, got, ok)
 
     def silent_memory(self) -> ControlResult:
         """A memory that never fires: the readout keeps what the first stage reached."""

@@ -12,7 +12,7 @@ from georecall.constructions import memories as build
 from georecall.constructions.codes.code import Code, sign_code
 from georecall.constructions.dense import signs
 from georecall.constructions.memories import (
-    GRAIN,
+    FEATURE_GRAIN,
     feature_dimension,
     feature_width,
     features,
@@ -168,7 +168,7 @@ class HebbianMemory(Experiment):
             return readouts.n_wrong(frozen.readouts(u), facts) == 0
 
         found = put_to_test(Promise(Fraction(9, 10), trial))
-        return result(claims.SHORT_DRAW, f"{found} of the draws succeed", found.side == "below")
+        return result(claims.SHORT_KEYS, f"{found} of the draws succeed", found.side == "below")
 
     def _equal_keys(self, facts: FactTable, model: Transformer) -> ControlResult:
         W_E = model.W_E.copy()
@@ -230,7 +230,7 @@ class SignCodeMemory(Experiment):
         active = np.maximum(0.0, near[None] + asked)
         readout = np.einsum("asrt,rtm->asm", active, code.words[facts.answers].astype(float))
         predicted = nearest_word_margins(readout, code, facts.answers)
-        return as_predicted(claims.LOW_THRESHOLD, found, predicted, fails=True)
+        return as_predicted(claims.THRESHOLD_TOO_LOW, found, predicted, fails=True)
 
 
 def _linear(facts: FactTable, d: int, rng: np.random.Generator) -> Frozen:
@@ -239,7 +239,7 @@ def _linear(facts: FactTable, d: int, rng: np.random.Generator) -> Frozen:
 
 def _features(facts: FactTable, d: int, rng: np.random.Generator) -> Frozen:
     keys = _keys(facts, d, rng)
-    return Frozen(features(keys, signs(rng, feature_width(d) // 2, d)), facts, GRAIN**2)
+    return Frozen(features(keys, signs(rng, feature_width(d) // 2, d)), facts, FEATURE_GRAIN**2)
 
 
 def _keys(facts: FactTable, d: int, rng: np.random.Generator) -> Floats:

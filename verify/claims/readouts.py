@@ -19,7 +19,14 @@ from georecall.constructions.best_memory import keys, separated
 from georecall.constructions.dense import bound_sum, gaussian_maps, orthogonal_maps, signs
 from georecall.constructions.embeddings import EMBEDDINGS
 from georecall.constructions.embeddings import GRAIN as GRAIN_OF_EMBEDDINGS
-from georecall.constructions.memories import GRAIN, feature_width, features, frozen, hebbian, mean_of_feature
+from georecall.constructions.memories import (
+    FEATURE_GRAIN,
+    feature_width,
+    features,
+    frozen,
+    hebbian,
+    mean_of_feature,
+)
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.arrays import Floats
 from georecall.verify.margins.lead import right_and_rival
@@ -102,7 +109,7 @@ def random_feature_memory(facts: FactTable, d: int, rng: np.random.Generator) ->
     u = signs(rng, facts.n_attributes, d)
     W = hebbian((features(e * turn, w) for turn in D), facts, u)
     strength = len(w) * (d - mean_of_feature(d) ** 2)  # of k features of that variance, on average
-    return Readouts(u, (features(e * turn, w) @ W for turn in D), grain=GRAIN**2, strength=strength)
+    return Readouts(u, (features(e * turn, w) @ W for turn in D), grain=FEATURE_GRAIN**2, strength=strength)
 
 
 READOUTS: dict[str, Read] = {
