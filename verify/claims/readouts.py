@@ -29,6 +29,7 @@ from georecall.constructions.memories import (
 )
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.arrays import Floats
+from georecall.verify.claims.packed import n_wrong_of_turns
 from georecall.verify.margins.lead import right_and_rival
 
 _WORTH_THREADS = 1 << 20  # logits of a product below which threads of their own wait for each other
@@ -45,6 +46,7 @@ class Readouts:
         grain: a power of two that all readouts are whole multiples of, computed without rounding.
         error: where they are not: a bound on the Euclidean norm of a readout's error; grain is then 0.
         strength: how many times a readout holds its answer's word, crosstalk apart.
+        turned: where the readouts of relation r are x D_r, in small whole numbers: x, shape (N, d), and D.
     """
 
     words: Floats
@@ -52,6 +54,7 @@ class Readouts:
     grain: float = 1.0
     error: float = 0.0
     strength: float = 1.0
+    turned: tuple[Floats, Floats] | None = None
 
 
 Read = Callable[[FactTable, int, np.random.Generator], Readouts]
@@ -60,8 +63,8 @@ Read = Callable[[FactTable, int, np.random.Generator], Readouts]
 def dense_readouts(facts: FactTable, m: int, rng: np.random.Generator) -> Readouts:
     """C2: D_r W_E[s]."""
     u, D = signs(rng, facts.n_attributes, m), signs(rng, facts.n_relations, m)
-    total = bound_sum(facts, u, D)
-    return Readouts(u, (total * turn for turn in D))
+    total = bound_sum(facts, u.astype(np.int8), D.astype(np.int8))  # less to move
+    return Readouts(u, (total * turn for turn in D), turned=(total, D))
 
 
 def dense_by(embedding: str) -> Read:
@@ -129,8 +132,12 @@ def n_wrong(drawn: Readouts, facts: FactTable, *, allowed: int = 0) -> int:
 
     Exact where the readouts are; else a margin that rounding leaves open counts as wrong.
     """
-    words = drawn.words.astype(np.float32)
-    wrong = 0
+    if drawn.turned is not None:
+        with _blas().limit(limits=1):  # its products are too small for threads
+            counted = n_wrong_of_turns(drawn.words, *drawn.turned, facts.answers, allowed=allowed)
+        if counted is not None:
+            return counted
+    words, wrong = drawn.words.astype(np.float32), 0
     small = facts.n_subjects * facts.n_attributes < _WORTH_THREADS
     with _blas().limit(limits=1 if small else None):
         for y, answers in zip(drawn.each, facts.answers, strict=True):

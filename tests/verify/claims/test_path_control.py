@@ -160,6 +160,11 @@ FAULTS = {
         (readouts, "n_wrong", lambda *_, **__: 0),
         "dimension far below the bound",
     ),
+    "what draws read, packed": (
+        lambda: check("single-hop-dense", subjects=16, relations=2),
+        (readouts, "n_wrong_of_turns", lambda *_, **__: 0),
+        "dimension far below the bound",
+    ),
     "the search over draws": (
         lambda: check("single-hop-dense", subjects=16, relations=2),
         (promise, "sequential_test", above),
