@@ -55,10 +55,7 @@ class Machine:
         offset), twice, for the embedding and for the comparison; and 4 to add the relation's part, rectify,
         add to the readout and compare: 12 m in all. Of memory it takes the 8 bytes of the answer.
         """
-        return {
-            "arithmetic": self.operations_per_second / (12 * m),
-            "memory": self.bytes_per_second / 8,
-        }
+        return {"arithmetic": self.operations_per_second / (12 * m), "memory": self.bytes_per_second / 8}
 
 
 def _rate(cores: int, work: Callable[[], Callable[[], None]]) -> float:

@@ -44,15 +44,7 @@ _ASKED = 2  # relations asked of the other engines, which take the same time for
 
 
 def bench(preset: str = "quick", *, progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
-    """Measures everything in one run.
-
-    Args:
-        preset: "quick", or "paper": the sizes of the README's table.
-        progress: called with the number of cases done and of all.
-
-    Returns:
-        In JSON's types: `machine`, `limits`, `timings`, `exponents`, `ratios`, `versions`.
-    """
+    """Measures everything in one run, at the sizes of a preset; in JSON's types."""
     sizes = PRESETS[preset]
     N, R = sizes.main
     main = Case("certified", N, R, repeats=5)

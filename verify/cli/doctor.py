@@ -1,12 +1,12 @@
 """`georecall doctor`: is the installation one piece, and what does it stand on?"""
 
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import click
 
 import georecall
+from georecall.theory.tools.version import VERSION, installed
 from georecall.verify.cli.options import answering
 
 DEPENDENCIES = (
@@ -47,28 +47,18 @@ def examine() -> dict[str, Any]:
     """Origins, versions and threads, as `doctor --json` prints them."""
     import platform
 
-    from georecall.theory.tools.version import VERSION
-
-    installed = _version("georecall")
     problems = []
-    if installed is not None and installed != VERSION:
-        problems.append(f"the installed distribution is {installed}, the code is {VERSION}: install again")
+    if (there := installed("georecall")) not in (None, VERSION):
+        problems.append(f"the installed distribution is {there}, the code is {VERSION}: install again")
     return {
         "ok": not problems,
         "problems": problems,
         "version": VERSION,
         "origin": str(Path(georecall.__file__).resolve().parent),
         "python": platform.python_version(),
-        "dependencies": {name: _version(name) for name in DEPENDENCIES},
+        "dependencies": {name: installed(name) for name in DEPENDENCIES},
         "blas": _blas(),
     }
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _blas() -> list[dict[str, Any]]:

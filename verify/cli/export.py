@@ -7,13 +7,7 @@ from typing import Any
 import click
 
 from georecall.verify.cli.complete import ClaimName
-from georecall.verify.cli.options import (
-    answering,
-    claim_options,
-    facts_options,
-    input_errors,
-    read_facts,
-)
+from georecall.verify.cli.options import answering, claim_options, facts_options, input_errors, read_facts
 
 
 def _show(report: dict[str, Any]) -> None:

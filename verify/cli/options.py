@@ -159,13 +159,15 @@ claim_options = together(
 """What single claims take; each takes those options that mean something to it."""
 
 
-def answering(show: Callable[[dict[str, Any]], None]) -> Decorator:
+def answering(
+    show: Callable[[dict[str, Any]], None], status: Callable[[dict[str, Any]], int] = lambda _: 0
+) -> Decorator:
     """Adds --json to a command, whose answer is printed as one JSON object or as `show` does."""
 
     def commanded(answer: Callable[..., dict[str, Any]]) -> Function:
         @JSON
         @wraps(answer)
-        def command(*, as_json: bool, **given: Any) -> None:
+        def command(*, as_json: bool, **given: Any) -> int:
             found = answer(**given)
             if as_json:
                 from georecall.verify.cli.output import print_json
@@ -173,6 +175,7 @@ def answering(show: Callable[[dict[str, Any]], None]) -> Decorator:
                 print_json(found)
             else:
                 show(found)
+            return status(found)
 
         return command
 

@@ -10,15 +10,7 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
 from rich.text import Text
 
 from georecall.theory.tools.names import acts
@@ -96,14 +88,8 @@ def progress_bar(what: str) -> Iterator[Report]:
     a line every ten seconds, of what is done and about how long the rest takes, or how long it has taken.
     """
     to = Console(file=sys.stderr, emoji=False)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeRemainingColumn(),
-    )
-    bar = Progress(*columns, console=to, transient=True)
+    columns = (BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+    bar = Progress("{task.description}", *columns, console=to, transient=True)
     task = bar.add_task(what, total=None)
     begun, over, told = time.monotonic(), threading.Event(), (0, 0)
 

@@ -11,7 +11,7 @@ import click
 from georecall.theory.tools.names import no_such
 from georecall.verify.cli.complete import ClaimName
 from georecall.verify.cli.options import (
-    JSON,
+    answering,
     claim_options,
     facts_options,
     input_errors,
@@ -19,6 +19,48 @@ from georecall.verify.cli.options import (
     read_facts,
     refusals,
 )
+
+
+def _show(report: dict[str, Any]) -> None:
+    if "theorems" in report:
+        _show_theorems(report)
+    elif report["accepted"]:
+        chains = f"every chain of at most {report['chains']} hops, " if report["chains"] else ""
+        click.echo(
+            f"certified by Coq: {report['n_facts']} facts, {chains}every margin >= {report['margin']}"
+            f", by {report['by']}, {report['assumptions']} ({report['seconds']} s)"
+        )
+    elif report["witness"] is None:
+        click.echo(f"refused by Coq: {report['reason']}")
+    else:
+        click.echo(f"refused by Coq: not every margin is >= {report['margin']}; {report['witness']}")
+
+
+def _show_theorems(report: dict[str, Any]) -> None:
+    from georecall.verify.cli.terminal import console, escape
+
+    to, in_full = console(), len(report["claims"]) == 1
+    for answer in report["theorems"]:
+        to.print(f"[bold]{answer['theorem']}[/bold]")
+        if in_full:
+            for line in answer["statement"].splitlines():
+                to.print(f"  {escape(line)}", soft_wrap=True)
+        to.print(f"  {escape(answer['assumptions'])}\n" if in_full else f"  {escape(answer['assumptions'])}")
+    for name, found in report["claims"].items():
+        to.print(f"[bold]{name}[/bold]: {found['checked']}", soft_wrap=True)
+        for heading, steps in ("with a theorem", found["steps"]), ("without a theorem", found["missing"]):
+            if steps and found["checked"] != "in full":
+                to.print(f"  {heading}: {escape('; '.join(steps))}", soft_wrap=True)
+    to.print(f"\n{len(report['theorems'])} theorems in {report['seconds']} s")
+
+
+def _status(report: dict[str, Any]) -> int:
+    if "theorems" in report:
+        from georecall.verify.proofs.coq import CLOSED
+
+        rests_on = {theorem["assumptions"] for theorem in report["theorems"]}
+        return 3 if not rests_on else 0 if rests_on == {CLOSED} else 1
+    return 0 if report["accepted"] else 1 if report["witness"] else 3
 
 
 @click.command(name="prove")
@@ -34,7 +76,7 @@ from georecall.verify.cli.options import (
 @click.option("--out", metavar="DIR", help="Keep the certificate, a Coq development of its own.")
 @facts_options
 @claim_options
-@JSON
+@answering(_show, _status)
 def command(
     claim: str | None,
     model: str | None,
@@ -44,9 +86,8 @@ def command(
     out: str | None,
     facts: str | None,
     missing: Any,
-    as_json: bool,
     **options: Any,
-) -> int:
+) -> dict[str, Any]:
     """Compile the theorems behind CLAIM with Coq; or certify weights at hand, of CLAIM or --model.
 
     \b
@@ -74,7 +115,7 @@ def command(
     elif claim is None or not asks:
         if asks:
             raise click.UsageError("whose weights? give a claim, or --model and --answers")
-        return _theorems(claim, as_json)
+        return _theorems(claim)
     if chain_of_thought and (model is None or "hops" not in given):
         raise click.UsageError("--chain-of-thought goes with --model and --hops")
     with input_errors():
@@ -82,25 +123,10 @@ def command(
             weights = _read(model, str(answers), given.get("hops"), chain_of_thought)
         else:
             weights = _built(str(claim), facts, missing, given)
-        report = _certified(weights, at_least, out)
-    if as_json:
-        from georecall.verify.cli.output import print_json
-
-        print_json(report)
-    elif report["accepted"]:
-        chains = f"every chain of at most {report['chains']} hops, " if report["chains"] else ""
-        click.echo(
-            f"certified by Coq: {report['n_facts']} facts, {chains}every margin >= {report['margin']}"
-            f", by {report['by']}, {report['assumptions']} ({report['seconds']} s)"
-        )
-    elif report["witness"] is None:
-        click.echo(f"refused by Coq: {report['reason']}")
-    else:
-        click.echo(f"refused by Coq: not every margin is >= {report['margin']}; {report['witness']}")
-    return 0 if report["accepted"] else 1 if report["witness"] else 3
+        return _certified(weights, at_least, out)
 
 
-def _theorems(claim: str | None, as_json: bool) -> int:
+def _theorems(claim: str | None) -> dict[str, Any]:
     from georecall.theory.claims import CLAIMS
     from georecall.verify.proofs import compiled, proved, standing
 
@@ -112,18 +138,11 @@ def _theorems(claim: str | None, as_json: bool) -> int:
     began = time.perf_counter()
     with input_errors(), compiled([theorem.split(".")[0] for theorem in theorems]) as folder:
         answers = proved(theorems, folder)
-    report = {
+    return {
         "claims": {name: vars(found) for name, found in stand.items()},
         "theorems": [vars(answer) for answer in answers],
         "seconds": round(time.perf_counter() - began, 2),
     }
-    if as_json:
-        from georecall.verify.cli.output import print_json
-
-        print_json(report)
-    else:
-        _print(report, in_full=claim is not None)
-    return 3 if not answers else 0 if all(answer.closed for answer in answers) else 1
 
 
 class _Weights(NamedTuple):
@@ -232,21 +251,3 @@ def _why(found: Any, verdict: Any) -> str:
     if found.chains:
         return "every single step is right, but the positions do not make chains of them"
     return "the ordinary checker finds every margin as large as that all the same"
-
-
-def _print(report: dict[str, Any], in_full: bool) -> None:
-    from georecall.verify.cli.terminal import console, escape
-
-    to = console()
-    for answer in report["theorems"]:
-        to.print(f"[bold]{answer['theorem']}[/bold]")
-        if in_full:
-            for line in answer["statement"].splitlines():
-                to.print(f"  {escape(line)}", soft_wrap=True)
-        to.print(f"  {escape(answer['assumptions'])}\n" if in_full else f"  {escape(answer['assumptions'])}")
-    for name, found in report["claims"].items():
-        to.print(f"[bold]{name}[/bold]: {found['checked']}", soft_wrap=True)
-        for heading, steps in ("with a theorem", found["steps"]), ("without a theorem", found["missing"]):
-            if steps and found["checked"] != "in full":
-                to.print(f"  {heading}: {escape('; '.join(steps))}", soft_wrap=True)
-    to.print(f"\n{len(report['theorems'])} theorems in {report['seconds']} s")

@@ -5,12 +5,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from georecall.verify.cli.options import JSON, SCHEDULER, SEED, count, input_errors, store_errors
+from georecall.verify.cli.options import SCHEDULER, SEED, answering, count, input_errors, store_errors
 
 if TYPE_CHECKING:
     from georecall.verify.report import Content
 
-_REFUTED, _OPEN = 1, 3
+
+def _show(report: dict[str, Any]) -> None:
+    for name, claim in report["claims"].items():
+        click.echo(f"{name}: {claim['status']}" + (f" ({claim['reason']})" if claim["reason"] else ""))
+    for name, figure in report["figures"].items():
+        if not figure["drawn"]:
+            click.echo(f"figure {name}: not drawn ({figure['reason']})")
+    click.echo(f"wrote {report['out']}")
+
+
+def _status(report: dict[str, Any]) -> int:
+    statuses = {claim["status"] for claim in report["claims"].values()}
+    return 1 if "refuted" in statuses else 0 if statuses <= {"holds", "stated"} else 3
 
 
 @click.command(name="report")
@@ -28,18 +40,10 @@ _REFUTED, _OPEN = 1, 3
 @SEED
 @count("--workers", "Processes that share the work; default this one.")
 @SCHEDULER
-@JSON
+@answering(_show, _status)
 def command(
-    out: str,
-    preset: str,
-    results: str | None,
-    hops: str | None,
-    learned: str | None,
-    seed: int,
-    workers: int | None,
-    scheduler: str | None,
-    as_json: bool,
-) -> int:
+    out: str, preset: str, seed: int, workers: int | None, scheduler: str | None, **files: str | None
+) -> dict[str, Any]:
     """Check every claim and write DIR/index.html, one page that needs no network and no other file.
 
     \b
@@ -52,7 +56,7 @@ def command(
     Exit status: 0; 1 if a claim is refuted; 3 if one is inconclusive or its hypotheses are not met. The page
     is written in any case.
     """  # noqa: D301 (click wants the backspace)
-    from georecall.verify.cli.output import print_json, progress_bar
+    from georecall.verify.cli.output import progress_bar
 
     if seed < 0:
         raise click.UsageError(f"--seed must be at least 0, got {seed}")
@@ -65,30 +69,17 @@ def command(
         from georecall.verify.report import gather, page
         from georecall.verify.sweep import HOP_PRESETS, PRESETS
 
-        swept = (results, PRESETS), (hops, HOP_PRESETS)
-        cells = [cell for given, presets in swept if given is None for cell in presets[preset](seed)]
+        given = {kind: Path(file) for kind, file in files.items() if file}
+        swept = ("results", PRESETS), ("hops", HOP_PRESETS)
+        cells = [cell for kind, presets in swept if kind not in given for cell in presets[preset](seed)]
         if scheduler is None:
             tell(of_report(preset, cells), workers or 1)
         with working(workers, scheduler) as executor:
-            content = gather(
-                folder,
-                preset=preset,
-                seed=seed,
-                results=Path(results) if results else None,
-                hops=Path(hops) if hops else None,
-                learned=Path(learned) if learned else None,
-                executor=executor,
-                progress=progress,
-            )
+            content = gather(folder, preset=preset, seed=seed, executor=executor, progress=progress, **given)
         path = folder / "index.html"
         with replacing(path) as temporary:
             temporary.write_text(page(content), encoding="utf-8")
-    if as_json:
-        print_json(_described(content, path))
-    else:
-        _print(content, path)
-    statuses = {checked.status for checked in content.claims}
-    return _REFUTED if "refuted" in statuses else 0 if statuses <= {"holds", "stated"} else _OPEN
+    return _described(content, path)
 
 
 def _require_writable(folder: Path) -> None:
@@ -122,13 +113,3 @@ def _described(content: "Content", path: Path) -> dict[str, Any]:
         "lemmas": {row.lemma.name: row.status for row in content.lemmas},
         "seconds": content.seconds,
     }
-
-
-def _print(content: "Content", path: Path) -> None:
-    for checked in content.claims:
-        reason = checked.missing if checked.verdict is None else checked.verdict.reason
-        click.echo(f"{checked.claim.name}: {checked.status}{f' ({reason})' if reason else ''}")
-    for figure in content.figures:
-        if figure.svg is None:
-            click.echo(f"figure {figure.name}: not drawn ({figure.missing})")
-    click.echo(f"wrote {path}")

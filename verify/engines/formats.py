@@ -34,10 +34,7 @@ def arithmetic(dtype: str) -> str:
 def what_rounds(model: Transformer, queries: Sequence[Mapping[str, Any]], dtype: str) -> str | None:
     """The first prompt on which the forward pass may round in a dtype, and why; None if there is none.
 
-    Args:
-        model: the weights.
-        queries: prompts, one per prompt length at least: `tokens` and `positions`.
-        dtype: of the stored weights.
+    Of the prompts (`tokens` and `positions`) there must be one of every length.
     """
     name = arithmetic(dtype)
     has = FORMATS[name]

@@ -31,11 +31,7 @@ def draw_capacity(frame: pd.DataFrame, *, relations: int | None = None) -> Figur
     """N R facts against d_model, for one R; a linear memory holds n facts of one relation.
 
     Drawn is what the file holds: thresholds of random constructions with their intervals, verified instances
-    of any construction, and beside them the curves of the theory.
-
-    Args:
-        frame: rows of `sweep capacity`.
-        relations: R; default: that of most rows.
+    of any construction, and beside them the curves of the theory; by default for the R of most rows.
 
     Raises:
         PlotError: nothing of that R is in the file.

@@ -20,12 +20,7 @@ def slopes(frame: pd.DataFrame, relations: int) -> tuple[float, float]:
 
 
 def draw_comparison(frame: pd.DataFrame, *, relations: int = 16) -> Figure:
-    """Left: log2 N against d, with the slope 1/R. Right: log n against log d.
-
-    Args:
-        frame: rows of `sweep capacity`.
-        relations: R, of the left panel.
-    """
+    """Left: log2 N against d, with the slope 1/R. Right: log n against log d."""
     R = relations
     exact, linear = _exact(frame, R), _linear(frame)
     geometric, power = slopes(frame, R)

@@ -11,12 +11,7 @@ from georecall.verify.figures.style import COLOURS, axes
 
 
 def draw_phase(frame: pd.DataFrame, *, relations: int | None = None) -> Figure:
-    """Colour: the share of draws that recall every fact; lines: the two bounds of C2.
-
-    Args:
-        frame: rows of `sweep capacity --dimension ...`.
-        relations: R; default: that of most rows.
-    """
+    """Colour: the share of draws that recall every fact; lines: C2's bounds; R of most rows by default."""
     rows = needed(frame, "success", construction="single-hop-dense")
     R = relations or int(rows["n_relations"].mode().max())
     rows = needed(rows, "success", n_relations=R)

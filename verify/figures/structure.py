@@ -10,11 +10,7 @@ from georecall.verify.learned.measured import MEASURES
 
 
 def draw_structure(found: Mapping[str, Any]) -> Figure:
-    """Bars: what `verify.learned.structure` measured, enclosures as lines; marks: controls.
-
-    Args:
-        found: what it returned; measures that did not apply are left out.
-    """
+    """Bars: what `verify.learned.structure` measured, enclosures as lines; marks: controls."""
     shown = [name for name in reversed(MEASURES) if name in found]
     with style():
         figure, (ax,) = axes()

@@ -144,15 +144,7 @@ def save(
     sheet: Sheet | None = None,
     ending: str | None = None,
 ) -> None:
-    """Writes a figure, with its parameters and seeds in the file's metadata and no date.
-
-    Args:
-        figure: what to write.
-        path: ends in .svg, .pdf or .png, unless `ending` says which.
-        title: the figure's name.
-        about: parameters and seeds, in JSON's own types.
-        sheet: what it was drawn on.
-        ending: svg, pdf or png.
+    """Writes a figure in the format of its ending, with what it is about (JSON) as metadata and no date.
 
     Raises:
         ValueError: another ending.

@@ -94,17 +94,9 @@ def over_all_tables(parts: Parts, facts: FactTable, *, seed: int = 0, error: flo
 def right_counts(
     parts: Parts, fitted: Superposition, answers: _Counts, relation: int, n_attributes: int
 ) -> tuple[_Counts, _Counts]:
-    """How many answers are right if the relation's answer of subject s were b, for all s and b.
+    """How many answers, shape (R, N), are right if the relation's answer of s were b: shape (N, |A|).
 
-    Args:
-        parts: of the model.
-        fitted: makes the embeddings.
-        answers: shape (R, N).
-        relation: the one whose answer varies.
-        n_attributes: |A|.
-
-    Returns:
-        Certainly right, and not certainly wrong: both of shape (N, |A|).
+    Certainly right, and not certainly wrong.
     """
     low, high = [], []
     step = max(1, _BLOCK // n_attributes)
@@ -170,13 +162,12 @@ def _every_pair(parts: Parts, fitted: Superposition, often: _Counts, table: _Cou
     A, n = often.shape[1], table.shape[1]
     both = right_counts(parts, fitted, np.tile(np.arange(A), (2, 1)), 1, A)
     weights = often[0][:, None] * often[1]
-    means = [Fraction(int((weights * c).sum()), 2 * n * n) for c in both]
-    costs = [c[table[0]][:, table[1]] for c in both]
-    low, high = (least_matching(c) for c in costs)
+    low_mean, high_mean = (Fraction(int((weights * c).sum()), 2 * n * n) for c in both)
+    low, high = (least_matching(c[table[0]][:, table[1]]) for c in both)
     worst = (Fraction(low.total, 2 * n), Fraction(high.total, 2 * n))
     found = np.stack([table[0], table[1][high.columns]])
     undecided = int((both[1] - both[0]).sum())
-    return AllTables((means[0], means[1]), worst, "all tuples", A * A, undecided, found)
+    return AllTables((low_mean, high_mean), worst, "all tuples", A * A, undecided, found)
 
 
 def _sampled(

@@ -100,14 +100,7 @@ def residuals(
 ) -> tuple[Floats, NDArray[np.intp]]:
     """Residuals at the last token of each name, by layer, and the token predicted after each whole prompt.
 
-    Args:
-        model: what is asked.
-        tokenizer: see `load_gguf`.
-        template: with {} for the name.
-        names: what stands there.
-
-    Returns:
-        Shapes (n_layers + 1, n, d_model) and (n,).
+    Names stand where the template has {}; shapes (n_layers + 1, n, d_model) and (n,).
     """
     prompts = [tokenizer.encode(template.format(name)).ids for name in names]
     ends = np.array([len(tokenizer.encode(template.partition("{}")[0] + name).ids) - 1 for name in names])

@@ -19,15 +19,8 @@ from georecall.verify.verdict.intervals import clopper_pearson
 
 SHOWN = (
     *("recall", "min_margin", "r2", "r2_shuffled", "r2_random", "probe", "probe_shuffled"),
-    *(
-        "swap",
-        "swap_random",
-        "swap_untrained",
-        "exclusive",
-        "exclusive_untrained",
-        "gated",
-        "gated_untrained",
-    ),
+    *("swap", "swap_random", "swap_untrained"),
+    *("exclusive", "exclusive_untrained", "gated", "gated_untrained"),
     *("rank", "overlap", "overlap_random", "angle", "cosine"),
     *("transfer", "transfer_untrained", "transfer_shuffled", "transfer_random"),
     *("expected_transfer", "worst_transfer"),

@@ -10,13 +10,7 @@ from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.arrays import Floats
 from georecall.theory.tools.randomness import generator
 from georecall.verify.learned.superposition import superposition
-from georecall.verify.learned.vectors import (
-    Parts,
-    Vectors,
-    all_prompts,
-    folds,
-    right,
-)
+from georecall.verify.learned.vectors import Parts, Vectors, all_prompts, folds, right
 
 ENERGY = 0.9  # of a map: the share of its squared singular values that its subspace must hold
 
@@ -132,13 +126,13 @@ def alignment(parts: Vectors, facts: FactTable) -> dict[str, Any]:
         `overlap_random`: what random subspaces of these dimensions would have; `angle`: the mean principal
         angle in degrees; `cosine`: mean |<M_r, M_q>| / (|M_r| |M_q|). With one relation the last four are 0.
     """
-    fitted = superposition(parts, facts)
+    fitted, tiny = superposition(parts, facts), np.finfo(np.float64).tiny
     spans, values = [], []
     for M in fitted.maps:
         _, s, vectors = np.linalg.svd(M, full_matrices=False)
-        energy = np.cumsum(s**2) / max(float((s**2).sum()), np.finfo(np.float64).tiny)
+        energy = np.cumsum(s**2) / max(float((s**2).sum()), tiny)
         spans.append(vectors[: 1 + int(np.searchsorted(energy, ENERGY))])
-        values.append((s / max(float(s[0]), np.finfo(np.float64).tiny)).tolist())
+        values.append((s / max(float(s[0]), tiny)).tolist())
     overlaps, chances, angles, cosines = [], [], [], []
     d = fitted.maps.shape[2]
     for r in range(len(spans)):
@@ -147,7 +141,8 @@ def alignment(parts: Vectors, facts: FactTable) -> dict[str, Any]:
             overlaps.append((cosine**2).mean())
             chances.append(max(len(spans[r]), len(spans[q])) / d)
             angles.append(np.degrees(np.arccos(cosine)).mean())
-            cosines.append(abs(_cosine(fitted.maps[r], fitted.maps[q])))
+            M, K = fitted.maps[r], fitted.maps[q]
+            cosines.append(abs(float((M * K).sum() / max(np.linalg.norm(M) * np.linalg.norm(K), tiny))))
     return {
         "singular_values": values,
         "rank": float(np.mean([len(span) for span in spans])),
@@ -156,7 +151,3 @@ def alignment(parts: Vectors, facts: FactTable) -> dict[str, Any]:
         "angle": float(np.mean(angles or [0.0])),
         "cosine": float(np.mean(cosines or [0.0])),
     }
-
-
-def _cosine(M: Floats, K: Floats) -> float:
-    return float((M * K).sum() / max(np.linalg.norm(M) * np.linalg.norm(K), np.finfo(np.float64).tiny))

@@ -90,11 +90,8 @@ def selector_rank(model: Transformer, n_subjects: int, n_relations: int, *, seed
         (8, 8, 8, 4, True)
     """
     moved, mlp = moved_by(model)
-    W_E, W_in, where = (
-        dense(model.W_E),
-        dense(mlp.W_in),
-        np.zeros((2, model.d_model)) if model.W_pos is None else model.W_pos,
-    )
+    W_E, W_in = dense(model.W_E), dense(mlp.W_in)
+    where = np.zeros((2, model.d_model)) if model.W_pos is None else model.W_pos
     rng = generator(seed, "selector rank", n_subjects, n_relations)
     points = W_E[rng.integers(n_subjects, size=(_POINTS, _MIXED))].mean(axis=1)
     points[::2] *= 15 / 16  # off the hinges of a coordinate that all subjects share

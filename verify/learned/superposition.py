@@ -16,12 +16,7 @@ from numpy.typing import NDArray
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.arrays import Floats
 from georecall.theory.tools.randomness import generator
-from georecall.verify.learned.vectors import (
-    Rows,
-    Vectors,
-    folds,
-    shuffled,
-)
+from georecall.verify.learned.vectors import Rows, Vectors, folds, shuffled
 
 PENALTIES = (1e-9, 1e-6, *(10.0**k for k in range(-4, 3)))  # in units of the mean squared singular value
 LEAST_CONTROL = -1.0  # a control whose R^2 is below it shows that the fit is at fault
@@ -45,12 +40,7 @@ class Linear:
 
 
 def ridge(x: Floats, y: Floats) -> Linear:
-    """Ridge regression with an offset; the penalty by leave-one-out.
-
-    Args:
-        x: shape (k, n_in).
-        y: shape (k, n_out).
-    """
+    """Ridge regression of y, shape (k, n_out), on x, shape (k, n_in); the penalty by leave-one-out."""
     mean_x, mean_y = x.mean(axis=0), y.mean(axis=0)
     left, s, right_ = np.linalg.svd(x - mean_x, full_matrices=False)
     rank = int((s > max(x.shape) * np.finfo(np.float64).eps * s[0]).sum())
@@ -171,12 +161,11 @@ def probes(parts: Vectors, facts: FactTable, *, seed: int = 0, near: bool = Fals
         embeddings belong to other subjects.
     """
     moved = generator(seed, "probe control", facts.n_subjects).permutation(facts.n_subjects)
-    return {
-        "probe": float(probed(parts.subjects, parts, facts, seed=seed, near=near).mean(axis=1).min()),
-        "probe_shuffled": float(
-            probed(parts.subjects[moved], parts, facts, seed=seed, near=near).mean(axis=1).max()
-        ),
-    }
+    read, shuffled_ = (
+        probed(embeddings, parts, facts, seed=seed, near=near).mean(axis=1)
+        for embeddings in (parts.subjects, parts.subjects[moved])
+    )
+    return {"probe": float(read.min()), "probe_shuffled": float(shuffled_.max())}
 
 
 def matched(embeddings: Floats, count: int, rng: np.random.Generator) -> Floats:

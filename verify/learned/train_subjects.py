@@ -33,7 +33,7 @@ def train_subjects(parts: Parts, facts: FactTable, *, steps: int, seed: int = 0)
     hard, scale = parts.model.attention == "hard", parts.model.attn_scale
 
     def loss(e: Any, w: Any, answers: Any) -> Any:
-        x_s = _placed(jnp, w["shared"], e, parts)
+        x_s = jnp.tile(w["shared"], (len(e), 1)).at[:, parts.coordinates].add(e)[None]
         x_r = w["relations"][:, None]
         x = x_r
         for h in heads:
@@ -59,8 +59,3 @@ def train_subjects(parts: Parts, facts: FactTable, *, steps: int, seed: int = 0)
 
     answers = np.asarray(facts.answers, dtype=np.int32)
     return np.asarray(jax.jit(run)(np.asarray(start, np.float32), frozen, answers), dtype=np.float64)
-
-
-def _placed(jnp: Any, shared: Any, e: Any, parts: Parts) -> Any:
-    """The residuals at the subjects' position, shape (1, N, d_model)."""
-    return jnp.tile(shared, (len(e), 1)).at[:, parts.coordinates].add(e)[None]

@@ -18,12 +18,7 @@ from georecall.theory.tools.arrays import Floats
 from georecall.theory.tools.randomness import generator
 from georecall.verify.learned.superposition import matched, superposition
 from georecall.verify.learned.train_subjects import train_subjects
-from georecall.verify.learned.vectors import (
-    Parts,
-    all_prompts,
-    right,
-    shuffled,
-)
+from georecall.verify.learned.vectors import Parts, all_prompts, right, shuffled
 
 Procedure = Callable[[Parts, FactTable, FactTable], Transformer]  # (parts, old table, new table)
 
@@ -119,14 +114,7 @@ def _one_plain_layer(parts: Parts) -> None:
 def transferred(
     parts: Parts, facts: FactTable, procedure: str, *, tables: int = 1, seed: int = 0
 ) -> dict[str, NDArray[np.bool_]]:
-    """Which facts of new tables a procedure makes the model answer, and its controls.
-
-    Args:
-        parts: of the trained model.
-        facts: the old table.
-        procedure: a name of `PROCEDURES`.
-        tables: how many new tables.
-        seed: of the new tables and the controls.
+    """Which facts of new tables a procedure of `PROCEDURES` makes the model answer, and its controls.
 
     Returns:
         Each of shape (R, tables N): `transfer`; `untrained`, the same through an untrained MLP, if there is
@@ -143,10 +131,7 @@ def transferred(
         rng = generator(seed, "transfer", facts.n_subjects, facts.n_relations, table)
         new, other = shuffled(facts, rng), shuffled(facts, rng)
         model = make(parts, facts, new)
-        row = {
-            "transfer": right(model, new),
-            "shuffled": right(model, other),
-        }
+        row = {"transfer": right(model, new), "shuffled": right(model, other)}
         if parts.has_mlp:
             row["untrained"] = right(make(parts.with_untrained_mlp(seed), facts, new), new)
         if procedure == "superposition":
@@ -169,25 +154,13 @@ def discriminates(row: dict[str, Any]) -> bool:
 
 
 def _affine(parts: Parts, n_subjects: int) -> tuple[Floats, Floats]:
-    """The last residual of [s, r] before the MLP is e_s into + base[r].
-
-    Returns:
-        `into`, shape (d, d_model), and `base`, shape (R, d_model).
-    """
-    model = parts.model
-    attention = model.blocks[0].attention
+    """`into` (d, d_model), `base` (R, d_model): what the MLP is given for [s, r] is e_s into + base[r]."""
+    model, at = parts.model, parts.coordinates
+    attend: Any = model.blocks[0].attention
+    if any(np.any(W_Q) and np.any(W_K) for W_Q, W_K in zip(attend.W_Q, attend.W_K, strict=True)):
+        raise ValueError("the selector has an inverse only where attention is uniform; here it is trained")
+    moved: Any = sum(W_V @ W_O / 2 for W_V, W_O in zip(attend.W_V, attend.W_O, strict=True))
     E, P = np.asarray(model.W_E, dtype=np.float64), np.asarray(model.W_pos, dtype=np.float64)
-    relations = E[n_subjects:] + P[1]
-    shared = E[0].copy() + P[0]
-    shared[parts.coordinates] = P[0, parts.coordinates]
-    into, base = np.zeros((len(E[0]), len(E[0]))), relations.copy()
-    if attention is not None:
-        for W_Q, W_K, W_V, W_O in zip(*vars(attention).values(), strict=True):
-            if np.any(W_Q) and np.any(W_K):
-                raise ValueError(
-                    "the selector has an inverse only where attention is uniform; here it is trained"
-                )
-            head = np.asarray(W_V @ W_O) / 2
-            into = into + head
-            base = base + (shared + relations) @ head
-    return into[parts.coordinates], base
+    relations, shared = E[n_subjects:] + P[1], E[0] + P[0]
+    shared[at] = P[0, at]
+    return moved[at], relations + (shared + relations) @ moved

@@ -19,9 +19,7 @@ from georecall.verify.margins.lead import right_and_rival
 Rows = NDArray[np.intp]
 
 FOLDS = 5  # each map is fitted on 80% of the subjects
-SLACK = (
-    2.0**-30
-)  # of the largest logit: a lead that float64 cannot have made up counts, a smaller one does not
+SLACK = 2.0**-30  # of the largest logit: a lead that float64 cannot have made up counts, not a smaller one
 _BLOCK = 1 << 22  # logits at a time
 
 

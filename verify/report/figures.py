@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 from markupsafe import Markup
 
 from georecall.verify.figures import FIGURES, PlotError, plot
+from georecall.verify.figures.figure import Plot
 from georecall.verify.figures.style import COLOURS
 from georecall.verify.report.commands import command_line
 
@@ -33,59 +34,45 @@ class Drawn:
 
     Args:
         name: of `verify.figures.FIGURES`.
-        title: what it is called.
-        caption: what it shows.
+        figure: what it is; it stands with the first of its claims.
         svg: an `svg` element for HTML; None where the results file lacks what it needs.
         missing: why there is none.
         commands: what makes it again, from nothing or from the file that was given.
-        about: the claims that it is about; it stands with the first.
     """
 
     name: str
-    title: str
-    caption: str
+    figure: Plot
     svg: Markup | None
     missing: str | None
     commands: tuple[str, ...]
-    about: tuple[str, ...]
 
 
-def draw(name: str, results: Results) -> Drawn:
-    """Draws one figure from a results file, as `georecall plot` does.
+def draw(name: str, results: Results | None) -> Drawn:
+    """Draws one figure from a results file, if there is one, as `georecall plot` does.
 
     Raises:
         StoreError: it cannot be read.
     """
-    title = FIGURES[name].title
-    svg, missing = None, None
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / f"{name}.svg"
-        try:
-            plot(name, results.path, path)
-        except PlotError as error:
-            missing = str(error).replace(str(results.path), results.called)
-        else:
-            svg = inlined(path.read_text(encoding="utf-8"), name, title)
+    figure, svg, missing = FIGURES[name], None, None
+    if results is None:
+        made = f"{figure.sweep}.sqlite"
+        results = Results(Path(made), made, command_line("sweep", figure.sweep, preset="quick", out=made))
+        missing = f"no results file of `georecall sweep {figure.sweep}` was given (--{figure.sweep})"
+    else:
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / f"{name}.svg"
+            try:
+                plot(name, results.path, path)
+                svg = inlined(path.read_text(encoding="utf-8"), name, figure.title)
+            except PlotError as error:
+                missing = str(error).replace(str(results.path), results.called)
     again = filter(None, (results.swept_by, command_line("plot", name, results.called, out=f"{name}.svg")))
-    return Drawn(name, title, FIGURES[name].caption, svg, missing, tuple(again), FIGURES[name].claims)
+    return Drawn(name, figure, svg, missing, tuple(again))
 
 
 def draw_all(files: Mapping[str, Results]) -> list[Drawn]:
     """Every figure of `verify.figures.FIGURES`, from the results file of the sweep that makes its cells."""
-    return [
-        draw(name, files[figure.sweep]) if figure.sweep in files else _without_results(name, figure.sweep)
-        for name, figure in FIGURES.items()
-    ]
-
-
-def _without_results(name: str, sweep: str) -> Drawn:
-    title = FIGURES[name].title
-    missing = f"no results file of `georecall sweep {sweep}` was given (--{sweep})"
-    again = (
-        command_line("sweep", sweep, preset="quick", out=f"{sweep}.sqlite"),
-        command_line("plot", name, f"{sweep}.sqlite", out=f"{name}.svg"),
-    )
-    return Drawn(name, title, FIGURES[name].caption, None, missing, again, FIGURES[name].claims)
+    return [draw(name, files.get(figure.sweep)) for name, figure in FIGURES.items()]
 
 
 def inlined(svg: str, name: str, title: str) -> Markup:

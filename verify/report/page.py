@@ -20,7 +20,7 @@ _TEMPLATES = resources.files("georecall.verify.report").joinpath("templates")
 def page(content: Content) -> str:
     """The whole document; the same content gives the same text."""
     order = [checked.claim.name for checked in content.claims] + [""]
-    figures = sorted(content.figures, key=lambda f: order.index(f.about[0] if f.about else ""))
+    figures = sorted(content.figures, key=lambda f: order.index(next(iter(f.figure.claims), "")))
     verdicts = [checked.verdict for checked in content.claims if checked.verdict is not None]
     return template("page.html").render(
         content=content,

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from itertools import groupby
 from platform import python_version
 from typing import Any
@@ -11,7 +10,7 @@ from markupsafe import Markup
 
 from georecall.bounds import Enclosure
 from georecall.theory.lemmas.lemma import Lemma
-from georecall.theory.tools.version import VERSION
+from georecall.theory.tools.version import VERSION, installed
 from georecall.verify.margins.found import Margins
 from georecall.verify.report.checks import CheckedClaim
 from georecall.verify.report.mathematics import formula
@@ -106,10 +105,5 @@ def least_margin(found: Margins) -> Markup:
 
 def versions() -> list[tuple[str, str]]:
     """What the page was made with."""
-    found = [("georecall", VERSION), ("Python", python_version())]
-    for name in _PACKAGES:
-        try:
-            found.append((name, metadata.version(name)))
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    beside = [(name, version) for name in _PACKAGES if (version := installed(name)) is not None]
+    return [("georecall", VERSION), ("Python", python_version()), *beside]

@@ -36,7 +36,6 @@ class BoundRow:
 
     name: str
     says: str
-    given: dict[str, Any]
     value: Enclosure | None
     missing: str | None
     command: str
@@ -89,9 +88,9 @@ def bound_row(name: str) -> BoundRow:
     flags = {parameter.name: parameter.option for parameter in PARAMETERS}
     again = command_line("bound", name, flags=flags, **given)
     try:
-        return BoundRow(name, says, given, bound(**given), None, again)
+        return BoundRow(name, says, bound(**given), None, again)
     except (ValueError, MissingExtraError) as error:
-        return BoundRow(name, says, given, None, str(error), again)
+        return BoundRow(name, says, None, str(error), again)
 
 
 def common_table(seed: int) -> FactTable:

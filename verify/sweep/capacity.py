@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil, log
-from typing import Any
 
 import numpy as np
 
@@ -35,19 +34,12 @@ def draw_succeeds(
     seed: int = 0,
     share: Fraction = Fraction(1),
 ) -> bool:
-    """Whether one draw recalls at least this share of its facts; decided exactly for the signs.
+    """Whether the draw numbered `trial` recalls this share of its facts; decided exactly for the signs.
 
-    Args:
-        construction: a name of `verify.claims.readouts.READOUTS`.
-        n_subjects: N.
-        n_relations: R.
-        dimension: m of dense superposition, d of a memory.
-        trial: the number of the draw.
-        seed: of the draws.
-        share: of the facts that must be recalled; 1: all.
+    The dimension is m of dense superposition, d of a memory.
 
     Raises:
-        ValueError: an unknown construction.
+        ValueError: the construction is none of `verify.claims.readouts.READOUTS`.
     """
     if construction not in READOUTS:
         raise ValueError(f"capacity is measured of {', '.join(READOUTS)}; got {construction!r}")
@@ -228,19 +220,14 @@ def _threshold(tried: dict[int, Estimate], level: float, error: float) -> Thresh
 
 def _crossing(tried: dict[int, Estimate], level: float) -> float:
     """Where the measured shares, made non-decreasing (isotonic), cross the level by linear interpolation."""
-    dimensions = np.array(sorted(tried))
-    weights = np.array([float(tried[int(d)].trials) for d in dimensions])
-    shares = np.array([tried[int(d)].share for d in dimensions])
-    fitted = _isotonic(shares, weights)
+    from scipy.optimize import isotonic_regression
+
+    dimensions = sorted(tried)
+    weights = [float(tried[d].trials) for d in dimensions]
+    fitted = isotonic_regression([tried[d].share for d in dimensions], weights=weights).x
     reached = np.flatnonzero(fitted >= level)
     if not len(reached) or reached[0] == 0:
         return float(dimensions[0] if len(reached) else dimensions[-1])
     i = int(reached[0])
     rise = (level - fitted[i - 1]) / (fitted[i] - fitted[i - 1])
     return float(dimensions[i - 1] + rise * (dimensions[i] - dimensions[i - 1]))
-
-
-def _isotonic(values: Any, weights: Any) -> Any:
-    from scipy.optimize import isotonic_regression
-
-    return isotonic_regression(values, weights=weights).x

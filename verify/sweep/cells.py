@@ -5,6 +5,7 @@ A new kind joins by a function in `KINDS`, from parameters to results; both are 
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from fractions import Fraction
 from math import lgamma, log
 from typing import Any
@@ -67,15 +68,7 @@ def threshold_cell(share: str = "1", **at: Any) -> Result:
 
 
 def recall_cell(construction: str, n_subjects: int, n_relations: int, seed: int, **options: Value) -> Result:
-    """One instance of any construction, verified through its weights; options are the construction's own.
-
-    Args:
-        construction: a name of `constructions.CONSTRUCTIONS`, or module:function.
-        n_subjects: N, of random bijections.
-        n_relations: R.
-        seed: of the facts.
-        options: of the construction.
-    """
+    """One instance of a construction, or module:function, verified through its weights; with its options."""
     facts = _bijections(n_subjects, n_relations, seed)
     hops = {experiment.claim.name: experiment for experiment in MULTI_HOP}
     if construction in hops:
@@ -109,7 +102,10 @@ def hops_cell(n_subjects: int, n_relations: int, hops: int, stages: int, seed: i
     model = instance.build()
     found = instance.margins(model, None)
     other_bits = model.storage.other_bits if model.storage else 0
-    everything = found.gap(instance.n_queries) is None
+    everything, floor = found.gap(instance.n_queries) is None, 0.0
+    with suppress(bounds.MissingExtraError):
+        given = {"subjects_asked": 1, "other_bits": other_bits}
+        floor = bounds.multi_hop_untyped(n_subjects, n_relations, hops, **given).lower_float
     return {
         "d_model": model.d_model,
         "n_layers": model.n_layers,
@@ -120,21 +116,13 @@ def hops_cell(n_subjects: int, n_relations: int, hops: int, stages: int, seed: i
         "exact": found.exact,
         "subject_bits": subject_bits(model, n_subjects),
         "other_bits": other_bits,
-        "floor": _floor(n_subjects, n_relations, hops, other_bits),
+        "floor": floor,
     }
 
 
 def _bijections(n_subjects: int, n_relations: int, seed: int) -> FactTable:
     rng = generator(seed, "bijections", n_subjects, n_relations)
     return random_bijections(n_subjects, n_relations, rng=rng)
-
-
-def _floor(n_subjects: int, n_relations: int, hops: int, other_bits: int) -> float:
-    given = {"subjects_asked": 1, "other_bits": other_bits}
-    try:
-        return bounds.multi_hop_untyped(n_subjects, n_relations, hops, **given).lower_float
-    except bounds.MissingExtraError:
-        return 0.0
 
 
 def parameters_of(model: Transformer, facts: FactTable) -> Result:

@@ -28,13 +28,8 @@ def learned_dimension_cell(
 
     That recall does not fall as the dimension grows is assumed.
 
-    Args:
-        n_attributes: N = |A|.
-        n_relations: R.
-        seed: of table and training.
-        width_per_dimension: neurons per dimension.
-        settings: the other fields of `Recipe`; subjects "frozen" are the control, an MLP over random
-            embeddings.
+    The settings are the other fields of `Recipe`; subjects "frozen" are the control, an MLP over random
+    embeddings.
 
     Returns:
         `needed`, the least dimension tried that recalls everything, 0 if none up to `LARGEST` does; `failed`,

@@ -38,18 +38,7 @@ def runs(
     width_per_dimension: int = 4,
     **settings: Any,
 ) -> list[Cell]:
-    """Cells on a grid.
-
-    Args:
-        sizes: |A|.
-        relations: R.
-        per_relation: d / R.
-        kind: of measurement.
-        seeds: how many runs each.
-        seed: the first.
-        width_per_dimension: neurons per dimension.
-        settings: other values than `BASE` has.
-    """
+    """Cells on a grid of |A|, R and d / R, so many seeds from the first on; settings in place of `BASE`'s."""
     return [
         Cell.of(
             kind,

@@ -27,16 +27,7 @@ SETTINGS: dict[str, Any] = {"learning_rate": 0.01, "weight_decay": 0.01, "noise"
 def learned_hops_cell(
     n_entities: int, n_relations: int, hops: int, dimension: int, width: int, seed: int, **settings: Any
 ) -> dict[str, Any]:
-    """Accuracy on the chains trained on, and on those held out.
-
-    Args:
-        n_entities: N.
-        n_relations: R.
-        hops: k.
-        dimension: d.
-        width: of the hidden layer.
-        seed: of table, split and training.
-        settings: the other fields of `Recipe`.
+    """Accuracy on the chains trained on, and on those held out; settings are the other fields of `Recipe`.
 
     Returns:
         `direct`, `direct_held_out`, `thought` and `thought_held_out`, shares of pairs of subject and string.
@@ -70,13 +61,7 @@ def answered(facts: FactTable, recipe: Recipe, hops: int, asked: NDArray[np.bool
 
 
 def steps_of(facts: FactTable, strings: NDArray[np.int64], asked: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which single steps the chains of some pairs take: shape (R, N).
-
-    Args:
-        facts: of one hop.
-        strings: shape (R^k, k).
-        asked: shape (R^k, N), the pairs of string and subject.
-    """
+    """Which single steps, shape (R, N), chains take of strings (R^k, k) and the subjects asked (R^k, N)."""
     taken = np.zeros(facts.answers.shape, dtype=bool)
     for string, subjects in zip(strings, asked, strict=True):
         reached = np.flatnonzero(subjects)

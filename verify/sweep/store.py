@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import pandas as pd
@@ -61,9 +60,7 @@ class Store:
     def __enter__(self) -> "Store":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -89,10 +86,8 @@ class Store:
     def rows(self, kind: str | None = None, *, timings: bool = False) -> list[dict[str, Any]]:
         """One tidy row a cell, in the order of the keys: kind, parameters, results.
 
-        Args:
-            kind: of measurement; default: all.
-            timings: whether to add `seconds` and `version`, and what cells timed themselves (`..._seconds`),
-                which differ from run to run.
+        Of one kind of measurement, or of all; with timings also `seconds`, `version` and what cells timed
+        themselves (`..._seconds`), which differ from run to run.
         """
         with self._errors("read"):
             found = self._db.execute(

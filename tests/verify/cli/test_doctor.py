@@ -19,5 +19,5 @@ def test_doctor_finds_one_origin(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_doctor_sees_a_stale_installation(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_version", lambda name: "0.0.1" if name == "georecall" else None)
+    monkeypatch.setattr(doctor, "installed", lambda name: "0.0.1" if name == "georecall" else None)
     assert not doctor.examine()["ok"]

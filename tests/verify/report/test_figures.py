@@ -73,7 +73,7 @@ def test_the_command_of_a_figure_makes_it(
     words = command.split()
     assert words[-1] == "margins.svg"
     assert run([*words[1:-1], str(tmp_path / "margins.svg")]) == 0
-    again = inlined((tmp_path / "margins.svg").read_text(), "margins", figure.title)
+    again = inlined((tmp_path / "margins.svg").read_text(), "margins", figure.figure.title)
     assert again == figure.svg
 
 
@@ -93,7 +93,7 @@ def test_a_figure_that_is_new_is_drawn_from_the_file_of_its_sweep(
     files = {"hops": sources[1], "capacity": sources[0]}
     (figure,) = (f for f in draw_all(files) if f.name == "new")
     assert figure.svg is not None
-    assert figure.about == ()
+    assert figure.figure.claims == ()
 
 
 def test_every_figure_has_a_caption_a_sweep_and_a_claim() -> None:

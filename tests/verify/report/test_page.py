@@ -22,7 +22,6 @@ from georecall.verify.figures import FIGURES
 from georecall.verify.proofs.standing import standing
 from georecall.verify.report import Content, gather, page
 from georecall.verify.report.checks import check_claim
-from georecall.verify.report.figures import Drawn
 from georecall.verify.verdict.verdict import Mismatch
 
 
@@ -171,10 +170,10 @@ def test_what_is_not_well_is_said_plainly(content: Content) -> None:
 
 
 def test_a_figure_of_no_claim_gets_a_place_of_its_own(content: Content) -> None:
-    placed = tuple(figure for figure in content.figures if figure.about)
+    placed = tuple(figure for figure in content.figures if figure.figure.claims)
     content = replace(content, figures=placed)
     assert "More figures" not in page(content)
-    homeless = Drawn("new", "Something new", "", content.figures[0].svg, None, ("georecall plot new",), ())
+    homeless = replace(content.figures[0], name="new", figure=replace(content.figures[0].figure, claims=()))
     made = page(replace(content, figures=(*content.figures, homeless)))
     assert "More figures" in made
     assert f"Figure {len(placed) + 1}." in made
