@@ -33,6 +33,7 @@ import resource
 import select
 import signal
 import sys
+import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -314,11 +315,15 @@ def main() -> None:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     assert module not in sys.modules
+    compiled = tempfile.TemporaryDirectory()
     gc.freeze()
 
     def tested(
         mutant: Mutant | None, tests: list[str], chosen: set[str] | None, seconds: dict[str, float]
     ) -> Any:
+        os.environ["NUMBA_CACHE_DIR"] = own = os.path.join(compiled.name, str(os.getpid()))
+        if "numba" in sys.modules:  # no mutant runs what was compiled for another
+            sys.modules["numba"].config.CACHE_DIR = own
         if mutant is not None:
             sys.meta_path.insert(0, Finder(module, file, mutated(tree, mutant)))
         plugin = Plugin(file, seconds, chosen, trace=mutant is None)

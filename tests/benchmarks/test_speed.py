@@ -1,5 +1,8 @@
 """pytest-benchmark's view of the heart of the checker: `pytest tests/benchmarks --benchmark-only`."""
 
+from itertools import count as count_from
+from itertools import cycle
+
 import numpy as np
 import pytest
 
@@ -7,8 +10,10 @@ from georecall.constructions import CONSTRUCTIONS
 from georecall.constructions.codes.nearest import nearest_squared_distances
 from georecall.theory.facts.fact_table import random_bijections
 from georecall.theory.facts.keyed import KeyedBijections
+from georecall.theory.tools.fast import switched
 from georecall.verify.margins.counting.counted import count
 from georecall.verify.margins.counting.exact import ExactMargins
+from georecall.verify.margins.counting.partial_count import count_piece
 from georecall.verify.margins.margins import margins
 
 _OTHERS = ("single-hop-dense", "single-hop-split")
@@ -22,11 +27,27 @@ def test_a_million_facts_are_counted(benchmark, name):
     assert found.n_recalled == 1 << 20
 
 
-def test_a_block_of_subjects_is_judged(benchmark):
-    facts = KeyedBijections(1 << 20, 16, seed=0)
+@pytest.fixture(params=["NumPy", "compiled"])
+def way(request):
+    if request.param == "compiled":
+        pytest.importorskip("numba")
+    with switched(on=request.param == "compiled"):
+        yield
+
+
+@pytest.mark.parametrize("table", ["held", "keyed"])
+def test_a_piece_of_subjects_is_counted(benchmark, way, table):
+    """Of another number every time, so that none is kept."""
+    R, N = 16, 1 << 20
+    facts = (
+        KeyedBijections(N, R, seed=0)
+        if table == "keyed"
+        else random_bijections(N, R, rng=np.random.default_rng(0))
+    )
     judge = ExactMargins.of(CONSTRUCTIONS["single-hop"](facts), facts)
-    found, settled = benchmark(judge.margins, 0, 1 << 14)
-    assert settled == found.size == 1 << 18
+    starts = cycle(range(0, N - (1 << 15), 1 << 15))
+    found = benchmark(lambda: count_piece(judge, start := next(starts), start + (1 << 15)))
+    assert found.n_settled == R << 15
 
 
 def test_margins_one_by_one(benchmark):
@@ -40,6 +61,7 @@ def test_nearest_words_of_a_code(benchmark):
     assert benchmark(nearest_squared_distances, words).min() > 0
 
 
-def test_keyed_answers(benchmark):
+def test_keyed_answers(benchmark, way):
     facts = KeyedBijections(1 << 26, 16, seed=0)
-    assert benchmark(facts.block, 0, 1 << 14).shape == (16, 1 << 14)
+    starts = count_from(0, 1 << 14)
+    assert benchmark(lambda: facts.block(start := next(starts), start + (1 << 14))).shape == (16, 1 << 14)

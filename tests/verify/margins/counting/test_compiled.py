@@ -1,5 +1,6 @@
 """The compiled loop says what NumPy says, in every type; where it does not apply, NumPy decides."""
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -210,8 +211,10 @@ def test_a_loop_that_finds_everything_right_is_not_believed(monkeypatch):
 
 def test_loops_run_where_they_pay_or_as_the_environment_says(monkeypatch, capsys):
     monkeypatch.delenv(SWITCH, raising=False)
-    assert not is_fast((1 << 26) - 1)
-    assert is_fast(1 << 26)
+    for cores in (1, 2, 16):
+        monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
+        assert not is_fast((cores << 26) - 1)
+        assert is_fast(cores << 26)
     monkeypatch.setenv(SWITCH, "never")
     assert not is_fast(1 << 40)
     monkeypatch.setenv(SWITCH, "always")
