@@ -35,16 +35,9 @@ def best_linear_memory(
     Keys and words are those of `linear_associative_memory` at the same d and seed. W is made whole numbers
     of at most 2^20, so that margins are exact; where no W is found, the last one is returned, which fails.
 
-    Args:
-        facts: any table of functions.
-        dimension: d; default: sqrt(2 n ln n) rounded up, n = N R (arXiv 2605.05189 conjectures that this
-            is what the best W needs as n grows; smaller d do at small n).
-        code: sign code of the attributes, of length d; default: random signs.
-        seed: of the draw, which the sizes determine further.
-        rng: draws instead of the seed.
-
-    Raises:
-        ValueError: d < 1, or a code that is not of signs of length d.
+    Arguments and errors as of `linear_associative_memory`, but for the default of d: sqrt(2 n ln n) rounded
+    up, n = N R (arXiv 2605.05189 conjectures that this is what the best W needs as n grows; smaller d do at
+    small n).
 
     Source: theory/pages/c8.md, a fair baseline.
     """

@@ -165,12 +165,7 @@ class _Names:
 
     def meant(self, text: str) -> str:
         """What a message says behind a text that is no name."""
-        close = meant(seen(text).casefold(), self.alike)
-        return close and next(
-            f" (did you mean {quoted(self.names[numbers[0]])}?)"
-            for like, numbers in self.alike.items()
-            if close == f" (did you mean {quoted(like)}?)"
-        )
+        return meant(seen(text).casefold(), self.alike, lambda like: self.names[self.alike[like][0]])
 
 
 def _not_understood(

@@ -28,9 +28,8 @@ def disjoint_superposition(facts: FactTable, *, gate: float = 1.0) -> Transforme
     relation writes gate on one coordinate of its own. The logit of a in A_r is <u(a), block r> - m_r, and
     2 gate more if r was asked for. An attribute of no relation has logit 0; one of several adds theirs up.
 
-    Args:
-        facts: any table of functions; the claim asks for disjoint sets A_r.
-        gate: half of what a relation adds to the logits of its own attributes, above 0 for the claim.
+    The claim asks for disjoint sets A_r and a gate above 0, half of what a relation adds to the logits of its
+    own attributes.
 
     Source: theory/pages/c11.md, C11(b) (derived there).
     """
@@ -53,11 +52,7 @@ def selecting_heads(facts: FactTable, *, code: Code | None = None) -> Transforme
     """C11(a): R heads whose weights depend on the relation select instead of an MLP, d_model = R (m + 1) + 1.
 
     Head h reads the subject if relation h is asked for, else the relation's own token, which holds no word;
-    it copies block h. Hard attention; margin 2h.
-
-    Args:
-        facts: any table of functions.
-        code: sign code of the attributes; default: m = ceil(log2 |A|).
+    it copies block h. Hard attention; margin 2h. The code is of signs, by default m = ceil(log2 |A|).
 
     Source: theory/pages/c11.md, C11(a) (derived there).
     """

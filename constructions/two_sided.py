@@ -56,27 +56,12 @@ def two_sided_hops(
 ) -> Transformer:
     """C10: depth 2, d_model = M m + R + k + 1 + B, B output blocks, M the more of both sides.
 
-    Args:
-        facts: a table of functions from entities to entities, bijections where W_U inverts them
-            (and the first on the left where the middle letter decides).
-        hops: k.
-        split: a, hops answered by the embeddings, from 0 to k; default: k/2, or for odd k the middle letter
-            decides (with more stages: all but the last of c + 1 parts).
-        stages: c, with a memory between two: depth 2 c, d_model = (max(R^ceil(a/c), B) + 1) m + R + k + 1 +
-            B.
-        typed: whether each hop has its own relations (see `theory.facts.strings`).
-        merged: the last two layers in one: depth 2 c - 1, and (A + B) m in place of M m where c = 1.
-        code: sign code of the entities; default: m = ceil(log2 N).
-        gate: half the lift per matching relation, at least 1 (the default; softmax: 5/4); see `dyadic`.
-        attention: "hard", or "soft" with the scores' factor derived from `margin`; stages before a memory
-            then take 3 neurons where hard attention takes 2.
-        margin: mu, what softmax keeps of every query's margin; default: half.
-
-    Raises:
-        FactsError: attributes are not subjects, typed relations do not divide among the hops, or a relation
-            that W_U inverts is no bijection.
-        ValueError: split or stages out of range, no sign code, one with fewer words than there are
-            entities, or softmax with a margin or gate that it cannot have.
+    Arguments and errors as of `hybrid_hops`, and a FactsError where W_U inverts a relation that is no
+    bijection (or the middle letter decides, and the first on the left is none). The split is a, hops answered
+    by the embeddings, from 0 to k (else a ValueError): by default k/2, but for odd k the middle letter
+    decides. Stages c have a memory between two: depth 2 c, d_model = (max(R^ceil(a/c), B) + 1) m + R + k + 1
+    + B, and the default split is all but the last of c + 1 parts. Merged, the last two layers are one: depth
+    2 c - 1, and (A + B) m in place of M m where c = 1.
 
     Source: theory/pages/c10.md, C10.
     """

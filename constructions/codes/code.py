@@ -95,10 +95,9 @@ class Code:
         They are put into `out`, of `kind`, or into a new array.
         """
         found: NDArray[Any] = self._planes[:, attributes]
-        if out is None:
-            return found
-        out[...] = found
-        return out
+        if out is not None:
+            out[...] = found
+        return found if out is None else out
 
     @cached_property
     def _planes(self) -> NDArray[Any]:
@@ -110,10 +109,7 @@ class Code:
         return None
 
     def nearest_squared_distance(self, of: NDArray[np.int64] | None = None) -> int:
-        """The least squared distance from one of some words (default: any) to another word.
-
-        For a sign code it is 4 times the Hamming distance.
-        """
+        """The least squared distance from one of some words (default: any) to another; of signs 4 a sign."""
         return int(nearest_squared_distances(self.words, of).min())
 
     def packed(self, bits: int) -> "Code":
@@ -130,15 +126,8 @@ class Numerals(Code):
     Words are computed where they are asked for, so that a code of 2^26 attributes takes no memory. Sign codes
     (p = 1, scale 2, offset -1), quantized codes and packed sign codes are all of this form.
 
-    Args:
-        n_words: |A| >= 1.
-        widths: the bits of each digit, the least significant first, each from 1 to 16; all but the last
-            are the same. Too few of them make words collide.
-        scale: positive.
-        offsets: one for each digit.
-
-    Raises:
-        ValueError: a number out of range.
+    Digits have `widths` bits, the least significant first, each from 1 to 16 (else a ValueError); all but the
+    last are the same. Too few of them make words collide.
 
     Example:
         >>> Numerals(6, widths=(2, 2), offsets=(0, 0)).words.tolist()

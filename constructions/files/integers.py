@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from georecall.constructions.transformer.arithmetic import dense
-from georecall.constructions.transformer.layers import MLP, Attention, Block, Matrix
+from georecall.constructions.transformer.layers import MLP, Block, Matrix
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.tools.files import replacing
 
@@ -56,9 +56,7 @@ def in_whole_numbers(
     Raises:
         ValueError: the model has parts that the setting lacks.
     """
-    plain = model.ln_final is None and model.bos is None and model.W_pos is not None
-    parts = [part for block in model.blocks for part in (block.attention, block.mlp) if part is not None]
-    if not plain or {type(p) for p in parts} - {Attention, MLP} or {type(b) for b in model.blocks} - {Block}:
+    if not model.plain or model.W_pos is None:
         raise ValueError(
             "only the setting's transformer is written in whole numbers: no norm, no GELU, no bias"
         )

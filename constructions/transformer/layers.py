@@ -89,12 +89,17 @@ class Attention:
         """What the heads add at the last positions of a context, given the residuals there."""
         ahead = future(queries.shape[-2], context.shape[-2])
         out = None
-        for W_Q, W_K, W_V, W_O in zip(self.W_Q, self.W_K, self.W_V, self.W_O, strict=True):
-            scores = inner(times(queries, W_Q), times(context, W_K), scale)
+        for h, W_O in enumerate(self.W_O):
+            q, k, v = self.projected(h, queries, context)
+            scores = inner(q, k, scale)
             pattern = softmax(scores, ahead) if kind == "soft" else hardmax(scores, ahead)
-            head = times(mix(pattern, times(context, W_V)), W_O)
+            head = times(mix(pattern, v), W_O)
             out = head if out is None else out + head
         return out
+
+    def projected(self, h: int, queries: Matrix, context: Matrix) -> tuple[Matrix, Matrix, Matrix]:
+        """Queries, keys and values of one head."""
+        return times(queries, self.W_Q[h]), times(context, self.W_K[h]), times(context, self.W_V[h])
 
     def map(self, function: Callable[[Matrix], Matrix]) -> "Attention":
         """The same heads with a function applied to every weight of each."""

@@ -6,17 +6,15 @@ Such models are decided in floats with proved error (see `verify.margins.smooth`
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from georecall.constructions.transformer.arithmetic import gelu, hardmax, inner, mix, softmax, times
+from georecall.constructions.transformer.arithmetic import gelu
 from georecall.constructions.transformer.layers import (
     MLP,
-    OF_ALL,
     Attention,
     AttentionKind,
     Block,
     Matrix,
     Norm,
     Shapes,
-    future,
 )
 
 
@@ -38,16 +36,12 @@ class BiasedAttention(Attention):
 
     def __call__(self, queries: Matrix, context: Matrix, *, kind: AttentionKind, scale: float) -> Matrix:
         """What the heads add at the last positions of a context, given the residuals there."""
-        ahead = future(queries.shape[-2], context.shape[-2])
-        out = None
-        heads = (several for name, several in vars(self).items() if name != OF_ALL)
-        for W_Q, W_K, W_V, W_O, b_Q, b_K, b_V in zip(*heads, strict=True):
-            q, k, v = times(queries, W_Q) + b_Q, times(context, W_K) + b_K, times(context, W_V) + b_V
-            scores = inner(q, k, scale)
-            pattern = softmax(scores, ahead) if kind == "soft" else hardmax(scores, ahead)
-            head = times(mix(pattern, v), W_O)
-            out = head if out is None else out + head
-        return out + self.b_O
+        return super().__call__(queries, context, kind=kind, scale=scale) + self.b_O
+
+    def projected(self, h: int, queries: Matrix, context: Matrix) -> tuple[Matrix, Matrix, Matrix]:
+        """Queries, keys and values of one head."""
+        q, k, v = super().projected(h, queries, context)
+        return q + self.b_Q[h], k + self.b_K[h], v + self.b_V[h]
 
     def shapes(self, d: int) -> dict[str, Shapes]:
         """For each weight its shape and the shape that it must have."""

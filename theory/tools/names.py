@@ -2,13 +2,13 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 
 _MOST = 80  # characters of a name that a message quotes
 
 
-def meant(name: str, known: Iterable[str]) -> str:
+def meant(name: str, known: Iterable[str], shown: Callable[[str], str] = str) -> str:
     """What a message says behind a name that is not known; nothing where none of the known is like it.
 
     Example:
@@ -18,7 +18,7 @@ def meant(name: str, known: Iterable[str]) -> str:
         ''
     """
     closest = get_close_matches(name[:_MOST], list(known), n=1)
-    return f" (did you mean {quoted(closest[0])}?)" if closest else ""
+    return f" (did you mean {quoted(shown(closest[0]))}?)" if closest else ""
 
 
 def no_such(kind: str, name: str, known: Iterable[str]) -> str:
