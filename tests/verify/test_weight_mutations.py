@@ -35,8 +35,8 @@ from georecall.verify.claims.options import EXPERIMENTS, prepare
 from georecall.verify.margins.counting.separated import Separated
 from georecall.verify.margins.lead import Witness
 from georecall.verify.proofs.certificate import certificate
-from georecall.verify.proofs.coq import run as coq
-from georecall.verify.recall.recheck import margins as recheck_margins
+from georecall.verify.proofs.coq import coqc
+from georecall.verify.recall.recheck import every_margin
 from georecall.verify.recall.weights import check_recall
 from georecall.verify.verdict.verdict import Verdict
 
@@ -168,7 +168,7 @@ def recheck(mutant: Transformer, brute: Any, w: Any, asked: Any, *, typed: bool)
     margins, exact = brute.margins(w)
     stored = in_whole_numbers(mutant, brute.facts.answers, asked, typed=typed)
     try:
-        found = recheck_margins(json.loads(json.dumps(stored)))
+        found = every_margin(json.loads(json.dumps(stored)))
     except ArithmeticError:
         assert not exact or mutant.attention == "soft"
         return
@@ -257,7 +257,7 @@ def test_the_proof_kernel_agrees_with_brute_force_whatever_weight_is_changed(bru
     header = "From Coq Require Import ZArith.\n"
     header += "From Georecall Require Import transformer chain_of_thought trees forward certificate.\n"
     (proofs / "mutants.v").write_text(header + "".join(asked_of_coq))
-    said = re.findall(r"= \((true|false), (true|false)\)", coq(proofs, "mutants.v"))
+    said = re.findall(r"= \((true|false), (true|false)\)", coqc(proofs, "mutants.v"))
     assert [(a == "true", b == "true") for a, b in said] == expected
     assert len({holds for holds, _ in expected}) == (2 if name == "chain-of-thought" else 1)
 

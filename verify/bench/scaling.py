@@ -10,7 +10,7 @@ from scipy import stats
 from threadpoolctl import threadpool_limits
 
 if TYPE_CHECKING:
-    from georecall.verify.margins.found import Found
+    from georecall.verify.margins.decide import Found
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,12 @@ from georecall.bounds.linear_memory import no_linear_memory
 from georecall.constructions.best_memory import LEVELS, TrainedMemory, default_dimension, trained_memory
 from georecall.constructions.memories import linear_associative_memory
 from georecall.theory.claims import memories as claims
-from georecall.theory.claims.formulas import Values
 from georecall.theory.claims.memories import BEST_LINEAR_MEMORY
-from georecall.theory.claims.symbols import A, N, R, m
+from georecall.theory.claims.symbols import m
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.controls import altered_fact, companion_sizes, result
-from georecall.verify.claims.instance import Experiment, Instance
+from georecall.verify.claims.instance import Experiment, Instance, table_values
 from georecall.verify.claims.path_control import of_facts
 from georecall.verify.margins.margins import margins
 from georecall.verify.usage import UsageError, require_memory
@@ -64,10 +63,7 @@ class BestLinear(Experiment):
         d, seed = options.get("code_length") or default_dimension(facts), options.get("seed", 0)
         require_memory(64 * d * d + 32 * facts.n_facts * facts.n_attributes, f"training {d} x {d} weights")
         memory = cache(lambda: trained_memory(facts, d, seed=seed))
-        values: Values = {
-            N: facts.n_subjects,
-            R: facts.n_relations,
-            A: facts.n_attributes,
+        values = table_values(facts) | {
             m: d,
             claims.values: 2 * LEVELS + 1,
         }

@@ -34,15 +34,17 @@ def chain_controls(facts: FactTable = COMPANION, readout: Readout = "in-place") 
     words = CODE.words[facts.answers].astype(float)
     weak = chain_of_thought(facts, max_hops=_MAX_HOPS, code=CODE, gate=WEAK, readout=readout)
     model = chain_of_thought(facts, max_hops=_MAX_HOPS, code=CODE, readout=readout)
-    predicted = {
-        "weak": nearest_word_margins(readout_selected(words, WEAK, -1), CODE, facts.answers),
-        "shared": nearest_word_margins(chain.readout_shared_positions(words, 1.0), CODE, facts.answers),
-    }
+    halves = model.W_pos[:_MAX_HOPS] + model.W_pos[_MAX_HOPS:]  # entity i has the codes of relation i
+    shared = replace(model, W_pos=np.concatenate([halves, halves]))
+    same_key = _attention(model)["W_K"]  # of relations whose position codes differ in the first sign alone
+    same_key[:, 0] = 0
+    weakly, sharing = readout_selected(words, WEAK, -1), chain.readout_shared_positions(words, 1.0)
+    predicted = [nearest_word_margins(read, CODE, facts.answers) for read in (weakly, sharing)]
     return [
-        as_predicted(chain.WEAK_GATE_OF_STEPS, _steps(weak, facts), predicted["weak"], fails=True),
-        as_predicted(chain.SHARED_POSITIONS, _steps(_shared(model), facts), predicted["shared"], fails=True),
+        as_predicted(chain.WEAK_GATE_OF_STEPS, _steps(weak, facts), predicted[0], fails=True),
+        as_predicted(chain.SHARED_POSITIONS, _steps(shared, facts), predicted[1], fails=True),
         _contiguous(model, facts, words),
-        _uncaught_by_single_steps(chain.CORRUPTED_KEYS, _without_a_key(model), facts),
+        _uncaught_by_single_steps(chain.CORRUPTED_KEYS, _with_attention(model, W_K=(same_key,)), facts),
         _uncaught_by_single_steps(chain.CORRUPTED_TOKENS, _with_a_loud_token(model, facts), facts),
         altered_fact(model, facts, control=chain.ALTERED_STEP, ask=certify),
         _softer(facts, readout),
@@ -67,19 +69,6 @@ def _attention(model: Transformer) -> dict[str, NDArray[Any]]:
     attention = model.blocks[0].attention
     assert attention is not None
     return {name: dense(heads[0]).copy() for name, heads in vars(attention).items()}
-
-
-def _shared(model: Transformer) -> Transformer:
-    """Every position writes its code to both keys and queries, entity i that of relation i."""
-    halves = model.W_pos[:_MAX_HOPS] + model.W_pos[_MAX_HOPS:]
-    return replace(model, W_pos=np.concatenate([halves, halves]))
-
-
-def _without_a_key(model: Transformer) -> Transformer:
-    """Relations whose position codes differ in the first sign alone get the same key."""
-    W_K = _attention(model)["W_K"]
-    W_K[:, 0] = 0
-    return _with_attention(model, W_K=(W_K,))
 
 
 def _with_a_loud_token(model: Transformer, facts: FactTable) -> Transformer:

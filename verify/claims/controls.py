@@ -80,13 +80,7 @@ def as_predicted(
 
 
 def nearest_word_margins(readout: Floats, code: Code, answers: NDArray[np.int64]) -> Floats:
-    """Margins of nearest-word logits <v_a, y> - |v_a|^2/2 for given readouts y.
-
-    Args:
-        readout: shape (..., m).
-        code: the words.
-        answers: the right attributes, shape (...).
-    """
+    """Margins of nearest-word logits <v_a, y> - |v_a|^2/2 for given readouts y, shape (..., m)."""
     logits = readout @ code.words.T - (code.words**2).sum(axis=1) / 2
     right = np.take_along_axis(logits, answers[..., None], axis=-1)[..., 0]
     np.put_along_axis(logits, answers[..., None], -np.inf, axis=-1)

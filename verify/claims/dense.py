@@ -13,8 +13,8 @@ from georecall.constructions.single_hop import in_place_superposition
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims import dense as claims
 from georecall.theory.claims.claim import Control
-from georecall.theory.claims.symbols import A, N, R, failures, gate, levels, m
 from georecall.theory.claims.symbols import delta as delta_symbol
+from georecall.theory.claims.symbols import failures, gate, levels, m
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.numbers.dense import closed_form_length, exact_length, pair_failure, table_failure
 from georecall.theory.numbers.zero_forced import failure
@@ -22,12 +22,12 @@ from georecall.theory.tools.arrays import Floats
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims import readouts
 from georecall.verify.claims.controls import altered_fact, as_predicted, companion_sizes, result
-from georecall.verify.claims.instance import Experiment, Instance
+from georecall.verify.claims.instance import Experiment, Instance, table_values
 from georecall.verify.claims.path_control import of_facts
 from georecall.verify.claims.promise import Promise, put_to_test
 from georecall.verify.margins.margins import margins
 from georecall.verify.usage import require_memory
-from georecall.verify.verdict.intervals import reaches
+from georecall.verify.verdict.intervals import falls_short, reaches
 from georecall.verify.verdict.verdict import ControlResult
 
 DEFAULT_DELTA = 0.1
@@ -61,7 +61,7 @@ class Dense(Experiment):
         embeddings = cache(lambda: drawn_embeddings(facts, length, kind, seed))
         half = facts.n_relations / 2 if kind == "plain" else reach_of(embeddings(), facts.n_relations) / 2
         at_gate = options.get("gate", half)
-        read = readouts.dense_by(kind) if own else readouts.dense_readouts
+        read = readouts.dense_by(kind)
 
         def trial(i: int) -> bool:
             rng = generator(seed, "dense", facts.digest, length, i, *own)
@@ -89,10 +89,7 @@ class Dense(Experiment):
 
     def values(self, facts: FactTable, length: int, kind: str, delta: float) -> dict[Any, int | Fraction]:
         """What the claim's symbols are worth that no draw decides."""
-        return {
-            N: facts.n_subjects,
-            R: facts.n_relations,
-            A: facts.n_attributes,
+        return table_values(facts) | {
             m: length,
             delta_symbol: Fraction(str(delta)),
             failures: expected_failures(kind, *_sizes(facts), length),
@@ -105,13 +102,30 @@ class Dense(Experiment):
 
     def controls(self, **options: Any) -> list[ControlResult]:
         """All controls of the claim, on a small companion table that is always the same."""
-        kind = options.get("embedding", "plain")
-        controls = (self._short_draw, self._equal_diagonals, self._weak_gate, self._altered_fact)
-        return [*(control(_COMPANION, kind) for control in controls), self._generic(_COMPANION)]
+        facts, kind, rng = _COMPANION, options.get("embedding", "plain"), generator(0, "controls", "dense")
+        u, D = (signs(rng, n, _COMPANION_LENGTH) for n in (facts.n_attributes, facts.n_relations))
+        embed, equal = EMBEDDINGS[kind], np.broadcast_to(D[0], D.shape)
+        own, at_equal = embed(facts, u, D), embed(facts, u, equal)
+        weak = facts.n_relations / 8 if kind == "plain" else 0.0
+        whatever_is_asked = readouts.Readouts(u, iter([at_equal * D[0]] * facts.n_relations))
+        weakly = readouts.Readouts(u, (claims.readout_dense(own * turn, weak) for turn in D))
+
+        def as_read(control: Control, model: Transformer, read: readouts.Readouts) -> ControlResult:
+            return as_predicted(
+                control, margins(model, facts), readouts.margins_read(read, facts), fails=True
+            )
+
+        return [
+            self._short_draw(facts, kind),
+            as_read(claims.EQUAL_DIAGONALS, by_signs(facts, u, equal, None, at_equal), whatever_is_asked),
+            as_read(claims.GATE_BELOW_REACH, by_signs(facts, u, D, weak, own), weakly),
+            altered_fact(by_signs(facts, u, D, None, own), facts),
+            self._generic(facts),
+        ]
 
     def _short_draw(self, facts: FactTable, kind: str) -> ControlResult:
         length = _SHORT_LENGTH[kind]
-        read = readouts.dense_readouts if kind == "plain" else readouts.dense_by(kind)
+        read = readouts.dense_by(kind)
 
         def draw(i: int) -> readouts.Readouts:
             return read(facts, length, generator(0, "controls", "dense", i))
@@ -126,57 +140,22 @@ class Dense(Experiment):
             return result(claims.SHORT_DRAW, f"{short} of the draws succeed", short.side == "below")
         beaten = sum(beats(draw(i)) for i in range(_DRAWS))
         p = pair_failure(length, facts.n_relations)
-        as_predicted = not reaches(beaten, _DRAWS, p, _CONTROL_ERROR) and not reaches(
-            _DRAWS - beaten, _DRAWS, 1 - p, _CONTROL_ERROR
+        above, below = (
+            reaches(beaten, _DRAWS, p, _CONTROL_ERROR),
+            falls_short(beaten, _DRAWS, p, _CONTROL_ERROR),
         )
-        got = (
-            f"{short} of the draws succeed; one competitor wins in {beaten}, "
-            f"p_m predicts {float(p * _DRAWS):.1f} of {_DRAWS}"
-        )
-        return result(claims.SHORT_DRAW, got, as_predicted and short.side == "below")
+        predicted = f"p_m predicts {float(p * _DRAWS):.1f} of {_DRAWS}"
+        got = f"{short} of the draws succeed; one competitor wins in {beaten}, {predicted}"
+        return result(claims.SHORT_DRAW, got, not above and not below and short.side == "below")
 
     def _generic(self, facts: FactTable) -> ControlResult:
         """Every tuple of attributes a subject: whatever table is chosen after the draw."""
         every = FactTable(np.array(list(product(range(facts.n_attributes), repeat=facts.n_relations))).T)
         length, rng = exact_length(*_sizes(facts), DEFAULT_DELTA), generator(0, "controls", "dense")
-        lost = readouts.n_wrong(readouts.dense_readouts(every, length, rng), every, allowed=every.n_facts)
+        lost = readouts.n_wrong(readouts.dense_by("plain")(every, length, rng), every, allowed=every.n_facts)
         exact = margins(in_place_superposition(every), every).n_wrong
         got = f"{lost} of {every.n_facts} lost at m = {length}, {exact} by C1'"
         return result(claims.GENERIC, got, lost > 0 == exact)
-
-    def _equal_diagonals(self, facts: FactTable, kind: str) -> ControlResult:
-        u, D = self._draw(facts)
-        equal = np.broadcast_to(D[0], D.shape)
-        embeddings = EMBEDDINGS[kind](facts, u, equal)
-        read = readouts.Readouts(u, iter([embeddings * D[0]] * facts.n_relations))  # whatever is asked
-        return self._as_predicted(
-            claims.EQUAL_DIAGONALS, facts, by_signs(facts, u, equal, None, embeddings), read
-        )
-
-    def _weak_gate(self, facts: FactTable, kind: str) -> ControlResult:
-        u, D = self._draw(facts)
-        embeddings = EMBEDDINGS[kind](facts, u, D)
-        weak = facts.n_relations / 8 if kind == "plain" else 0.0
-        read = readouts.Readouts(u, (claims.readout_dense(embeddings * turn, weak) for turn in D))
-        return self._as_predicted(
-            claims.GATE_BELOW_REACH, facts, by_signs(facts, u, D, weak, embeddings), read
-        )
-
-    def _altered_fact(self, facts: FactTable, kind: str) -> ControlResult:
-        u, D = self._draw(facts)
-        return altered_fact(by_signs(facts, u, D, None, EMBEDDINGS[kind](facts, u, D)), facts)
-
-    def _draw(self, facts: FactTable) -> tuple[Floats, Floats]:
-        """Codes and diagonals of a draw that recalls the companion table."""
-        rng = generator(0, "controls", "dense")
-        u = signs(rng, facts.n_attributes, _COMPANION_LENGTH)
-        return u, signs(rng, facts.n_relations, _COMPANION_LENGTH)
-
-    def _as_predicted(
-        self, control: Control, facts: FactTable, model: Transformer, read: readouts.Readouts
-    ) -> ControlResult:
-        """Compares every margin of a broken instance with what the theory says is read."""
-        return as_predicted(control, margins(model, facts), readouts.margins_read(read, facts), fails=True)
 
 
 def drawn_embeddings(facts: FactTable, length: int, kind: Any, seed: int) -> Floats:

@@ -12,19 +12,18 @@ from typing import Any
 from georecall import bounds
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims.claim import Claim
-from georecall.theory.claims.symbols import A, N, R
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.tools.progress import Progress
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.controls import companion_sizes, result
-from georecall.verify.claims.instance import Asked, Experiment, Instance, Paths, Run
+from georecall.verify.claims.instance import Asked, Experiment, Instance, Paths, Run, built, table_values
 from georecall.verify.margins.induction import PremiseError
 from georecall.verify.usage import require_memory_for_table
 from georecall.verify.verdict.outcome import covered, recall_verdict, uncertified
 from georecall.verify.verdict.stored_bits import subject_bits
 from georecall.verify.verdict.verdict import ControlResult, HypothesisResult, Mismatch, Verdict
 
-Outcome = Mismatch | str | None  # a floor beaten, undecided (in words), or not beaten
+_Outcome = Mismatch | str | None  # a floor beaten, undecided (in words), or not beaten
 
 COMPANION = random_bijections(16, 4, rng=generator(0, "controls"))
 
@@ -43,7 +42,7 @@ def bits_used(model: Transformer, facts: FactTable) -> int:
     return facts.n_subjects * (subject_bits(model, facts.n_subjects) or 0) + model.storage.other_bits
 
 
-def against(quantity: str, floor: bounds.Enclosure, used: float) -> Outcome:
+def against(quantity: str, floor: bounds.Enclosure, used: float) -> _Outcome:
     """None: the floor is not beaten; a mismatch: it is; words: the enclosure is too wide to tell."""
     decided = floor.at_most(used)
     if decided is None:
@@ -87,7 +86,7 @@ class Floor(Experiment):
         options = {"hops": 2} | options if "hops" in self.claim.parameters else options
         return _Compared(
             facts=facts,
-            values={N: facts.n_subjects, R: facts.n_relations, A: facts.n_attributes},
+            values=table_values(facts),
             parameters=options,
             n_queries=facts.n_subjects * facts.n_relations ** options.get("hops", 1),
             conditions=tuple(HypothesisResult(*each) for each in self.conditions(facts).items()),
@@ -120,7 +119,7 @@ class Beside:
 
     progress: Progress | None
     measured: dict[str, Any] = field(default_factory=dict)
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[_Outcome] = field(default_factory=list)
     paths: dict[str, Instance] = field(default_factory=dict)
 
     def recall(self, what: str, instance: Instance, model: Transformer) -> Verdict:
@@ -137,6 +136,16 @@ class Beside:
                 return verdict
         self.outcomes.append(f"{what}: {verdict.reason}")
         return verdict
+
+    def of_hops(
+        self, what: str, experiment: Experiment, facts: FactTable, **options: Any
+    ) -> tuple[Verdict, int, int]:
+        """A construction of hops: whether it recalls everything, its bits of a subject, its other bits."""
+        instance: Any = experiment.instance(facts, **options)
+        model = built(experiment.claim, instance)
+        assert model.storage is not None
+        of_subject = subject_bits(model, facts.n_subjects) or 0
+        return self.recall(what, instance, model), of_subject, model.storage.other_bits
 
     def enter(
         self, what: str, recall: Verdict, *uses: tuple[str, bounds.Enclosure, float], **measured: Any

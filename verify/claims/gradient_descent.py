@@ -18,11 +18,10 @@ from georecall.constructions.training.loop import libraries
 from georecall.constructions.training.recipe import recipe_for
 from georecall.theory.claims.claim import Claim
 from georecall.theory.claims.gradient_descent import GRADIENT_DESCENT
-from georecall.theory.claims.symbols import A, N, R
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.progress import Progress
 from georecall.verify.claims.controls import result
-from georecall.verify.claims.instance import Experiment, Instance, Paths, Run
+from georecall.verify.claims.instance import Experiment, Instance, Paths, Run, table_values
 from georecall.verify.claims.path_control import of_facts, wrong_answer
 from georecall.verify.executors import each
 from georecall.verify.learned.all_tables import over_all_tables
@@ -36,11 +35,11 @@ from georecall.verify.verdict.verdict import ControlResult, HypothesisResult, Mi
 
 DEFAULT_TABLE = (512, 2)
 TRIALS = 3
-TABLES = 4  # new bijections per run
-ERROR = Fraction(1, 20)  # of all intervals of a check together
+_TABLES = 4  # new bijections per run
+_ERROR = Fraction(1, 20)  # of all intervals of a check together
 _SHARES = ("probe_accuracy", "swap_accuracy", "transfer_accuracy")
 
-Counts = dict[str, tuple[int, int]]  # successes and trials of each share
+_Counts = dict[str, tuple[int, int]]  # successes and trials of each share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,16 +94,13 @@ class Learned(Experiment):
         trials, seed = options.get("trials", TRIALS), options.get("seed", 0)
         return _Runs(
             **of_facts(facts),
-            values={N: facts.n_subjects, A: facts.n_attributes, R: facts.n_relations},
+            values=table_values(facts),
             parameters={"trials": trials},
             trials=trials,
             seed=seed,
             build=lambda: trained(facts, recipe_for(facts, seed)),
             conditions=(HypothesisResult("bijective", facts.bijective),),
         )
-
-
-LEARNED = Learned()
 
 
 class _Run:
@@ -124,12 +120,10 @@ class _Run:
         parts = Parts.of(self.model, facts.n_subjects)
         self.r2 = superposition_r2(parts, facts, seed=seed)
         self.everywhere = over_all_tables(parts, facts, seed=seed, error=float(_error(trials)))
-        self.transferred = transferred(parts, facts, "superposition", tables=TABLES, seed=seed)
-        read = probed(parts.subjects, parts, facts, seed=seed)
-        moved = parts.subjects[::-1]
-        self.probe_shuffled = float(probed(moved, parts, facts, seed=seed).mean())
-        self.counts: Counts = {
-            "probe_accuracy": one_each(read),
+        self.transferred = transferred(parts, facts, "superposition", tables=_TABLES, seed=seed)
+        self.probe_shuffled = float(probed(parts.subjects[::-1], parts, facts, seed=seed).mean())
+        self.counts: _Counts = {
+            "probe_accuracy": one_each(probed(parts.subjects, parts, facts, seed=seed)),
             "swap_accuracy": one_each(swapped(parts, facts, seed=seed).exact),
             "transfer_accuracy": one_each(self.transferred["transfer"]),
         }
@@ -141,11 +135,8 @@ def _measured(runs: list[_Run]) -> dict[str, Any]:
     Over all tables: what transfer is at least on average, and at most at its worst.
     """
     model, error = runs[0].model, float(_error(len(runs)))
-    measured: dict[str, Any] = {
-        "d_model": model.d_model,
-        "d_mlp": model.d_mlp,
-        "d_mlp_per_layer": model.d_mlp_per_layer,
-        "n_layers": model.n_layers,
+    names = ("d_model", "d_mlp", "d_mlp_per_layer", "n_layers")
+    measured: dict[str, Any] = {name: getattr(model, name) for name in names} | {
         "recall": min(run.found.n_recalled / run.found.n_facts for run in runs),
         "superposition_r2": min(run.r2["r2"] for run in runs),
     }
@@ -161,7 +152,7 @@ def _measured(runs: list[_Run]) -> dict[str, Any]:
 
 def _error(n_runs: int) -> Fraction:
     """The error of one interval; that of the expected transfer is one of them."""
-    return ERROR / ((len(_SHARES) + 1) * n_runs)
+    return _ERROR / ((len(_SHARES) + 1) * n_runs)
 
 
 def _judged(verdict: Verdict, runs: list[_Run], predicted: dict[str, Any]) -> Verdict:
@@ -207,10 +198,10 @@ def _controls(runs: list[_Run], facts: FactTable) -> list[ControlResult]:
     seen = {name: f"transfer {share:.3f}" for name, share in most.items()}
     fine = {name: share <= CHANCE for name, share in most.items()}
     r2, probe = max(run.r2["r2_shuffled"] for run in runs), max(run.probe_shuffled for run in runs)
-    failing = sorted({f"{name} {run.r2[name]:.3g}" for run in runs for name in fit_fails(run.r2)})
-    seen["shuffled table"] = f"R^2 {r2:.3f}, probes {probe:.3f}" + "".join(
-        f"; the fit fails, {what}" for what in failing
+    failing = sorted(
+        {f"; the fit fails, {name} {run.r2[name]:.3g}" for run in runs for name in fit_fails(run.r2)}
     )
+    seen["shuffled table"] = f"R^2 {r2:.3f}, probes {probe:.3f}{''.join(failing)}"
     fine["shuffled table"] = max(r2, probe) <= CHANCE and not failing
     name = "memory over frozen embeddings"
     seen[name], fine[name] = _memory(facts)
@@ -236,3 +227,6 @@ def _memory(facts: FactTable) -> tuple[str, bool]:
     transfer = float(transferred(parts, facts, "superposition")["transfer"].mean())
     got = f"{recalled} of {facts.n_facts} recalled, R^2 {r2:.3f}, probes {probe:.3f}, transfer {transfer:.3f}"
     return got, recalled == facts.n_facts and max(r2, probe, transfer) <= CHANCE and not fit_fails(found)
+
+
+LEARNED = Learned()

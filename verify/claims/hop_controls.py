@@ -38,11 +38,12 @@ def hop_controls(
     **asked: Any,
 ) -> list[ControlResult]:
     """The controls of a claim of C5, on a companion with stages of the given lengths."""
-    if facts is None:
-        facts = _of_each_hop(sum(lengths)) if asked.get("typed") else COMPANION
+    if facts is None and asked.get("typed"):
+        hops = sum(lengths)
+        facts = random_bijections(10, 3 * hops, rng=generator(0, "controls", "typed hops", hops))
     if "stages" in claim.parameters:
         asked["stages"] = len(lengths)
-    companion = _Companion(facts, tuple(lengths), construct, asked)
+    companion = _Companion(facts or COMPANION, tuple(lengths), construct, asked)
     found = {
         WEAK_GATE.name: companion.weak_gate,
         claims.DROPPED_BLOCK.name: companion.dropped_block,
@@ -54,11 +55,6 @@ def hop_controls(
         SOFTER.name: companion.softer,
     }
     return [found[control.name]() for control in claim.controls]
-
-
-def _of_each_hop(hops: int) -> FactTable:
-    """The typed companion."""
-    return random_bijections(10, 3 * hops, rng=generator(0, "controls", "typed hops", hops))
 
 
 class _Companion:
@@ -117,27 +113,23 @@ class _Companion:
     def dropped_block(self) -> ControlResult:
         """One string of the first stage without a block: all logits of its queries tie."""
         model, dropped, m = self.model(), 1, CODE.length
-        assert model.storage is not None
         W_E = model.W_E.copy()
-        W_E[: self.facts.n_subjects, model.storage.coordinates[dropped * m : (dropped + 1) * m]] = 0
+        W_E[: self.facts.n_subjects, _state(model)[dropped * m : (dropped + 1) * m]] = 0
         found = self.margins(replace(model, W_E=W_E))
         through = np.zeros(self.answers.shape, dtype=bool)
         through[dropped] = True
-        through = through.reshape(found.lower.shape)
         wrong = found.upper <= 0
         tied = (found.upper[wrong] == 0).sum()
         got = f"{wrong.sum()} wrong, {through.sum()} predicted, {tied} with margin 0"
-        return result(
-            claims.DROPPED_BLOCK, got, np.array_equal(wrong, through) and not found.upper[wrong].any()
-        )
+        right = np.array_equal(wrong, through.reshape(wrong.shape))
+        return result(claims.DROPPED_BLOCK, got, right and not found.upper[wrong].any())
 
     def moved_coordinate(self) -> ControlResult:
         """One coordinate of one subject's block, moved so that it holds another word."""
-        model, string, m = self.model(), 5, CODE.length
+        model, string = self.model(), 5
         subject, coordinate, other = neighbour(CODE, self.strings[0][string])
-        assert model.storage is not None
         W_E = model.W_E.copy()
-        W_E[subject, model.storage.coordinates[string * m + coordinate]] *= -1
+        W_E[subject, _state(model)[string * CODE.length + coordinate]] *= -1
         found = self.margins(replace(model, W_E=W_E))
         query = (subject, *map(int, spelled(np.array([string]), self.alphabet)[0]))
         got = f"wrong: {questions(found, self.facts)}, answered {found.worst.got_name}"
@@ -148,13 +140,12 @@ class _Companion:
         """A memory that never fires: the readout keeps what the first stage reached."""
         found = self.margins(self._with_threshold(self.threshold + 1))
         predicted = self.predicted(threshold=self.threshold + 1)
-        reached = np.broadcast_to(self.strings[0][:, None], self.answers.shape).reshape(found.lower.shape)
-        right = self.answers.reshape(found.lower.shape) == reached
+        control, ok = claims.SILENT_MEMORY, not found.lower.any()
         if self.merged:  # nothing but the state holds what was reached
-            control = replace(claims.SILENT_MEMORY, name="silent memory", expected="all logits tie")
-            ok = not found.lower.any()
+            control = replace(control, name="silent memory", expected="all logits tie")
         else:
-            control, ok = claims.SILENT_MEMORY, np.array_equal(found.lower > 0, right)
+            reached = np.broadcast_to(self.strings[0][:, None], self.answers.shape)
+            ok = np.array_equal(found.lower > 0, (self.answers == reached).reshape(found.lower.shape))
         return as_predicted(control, found, predicted, fails=True, besides=ok)
 
     def low_threshold(self) -> ControlResult:
@@ -168,32 +159,24 @@ class _Companion:
     def state_kept(self) -> ControlResult:
         """The first stage without its erasing neurons and their bias."""
         model = self.model()
-        mlp = model.blocks[0].mlp
-        assert mlp is not None
-        assert model.storage is not None
-        state = model.storage.coordinates
-        W_out, b_out = dense(mlp.W_out).copy(), mlp.b_out.copy()
+        state, first = _state(model), _mlp(model, 0)
+        W_out, b_out = dense(first.W_out).copy(), first.b_out.copy()
         if self.merged:
             W_out[self.R * self.facts.n_subjects :, state] = 0
         else:
             W_out[len(self.strings[0]) * CODE.length :] = 0
         b_out[state] = 0
-        block = replace(model.blocks[0], mlp=MLP(mlp.W_in, mlp.b_in, W_out, b_out))
-        found = self.margins(replace(model, blocks=(block, *model.blocks[1:])))
+        found = self.margins(_with_mlp(model, 0, W_out=W_out, b_out=b_out))
         return as_predicted(claims.STATE_KEPT, found, self.predicted(erased=False), fails=True)
 
     def corrupted_memory(self) -> ControlResult:
         """One coordinate of what the memory writes for one entity, moved so that it holds another word."""
-        string, m = 2, CODE.length
+        model, string = self.model(), 2
         entity, coordinate, _ = neighbour(CODE, self.strings[1][string])
-        model = self.model()
-        mlp = model.blocks[self._memory].mlp
-        assert mlp is not None
-        assert model.storage is not None
-        W_out, N = dense(mlp.W_out).copy(), self.facts.n_subjects
+        W_out, N = dense(_mlp(model, self._memory).W_out).copy(), self.facts.n_subjects
         neurons = entity + N * np.arange(self.R if self.merged else 1)
-        W_out[neurons, model.storage.coordinates[string * m + coordinate]] *= -1
-        found = self.margins(self._with_memory(model, W_out=W_out))
+        W_out[neurons, _state(model)[string * CODE.length + coordinate]] *= -1
+        found = self.margins(_with_mlp(model, self._memory, W_out=W_out))
         through = np.zeros(self.answers.shape, dtype=bool)
         through[:, string] = self.strings[0] == entity
         wrong = found.upper <= 0
@@ -213,19 +196,28 @@ class _Companion:
     def _with_threshold(self, threshold: int) -> Transformer:
         """The model whose first memory has another threshold."""
         model = self.model()
-        memory = model.blocks[self._memory].mlp
-        assert memory is not None
-        b_in = memory.b_in.copy()
+        b_in = _mlp(model, self._memory).b_in.copy()
         b_in[: self.facts.n_subjects * (self.R if self.merged else 1)] = -float(threshold)
-        return self._with_memory(model, b_in=b_in)
+        return _with_mlp(model, self._memory, b_in=b_in)
 
-    def _with_memory(self, model: Transformer, **weights: Any) -> Transformer:
-        """The model with some weights of its first memory replaced."""
-        blocks = list(model.blocks)
-        memory = blocks[self._memory].mlp
-        assert memory is not None
-        blocks[self._memory] = replace(blocks[self._memory], mlp=replace(memory, **weights))
-        return replace(model, blocks=tuple(blocks))
+
+def _state(model: Transformer) -> NDArray[Any]:
+    """The coordinates that hold the subjects' blocks."""
+    assert model.storage is not None
+    return model.storage.coordinates
+
+
+def _mlp(model: Transformer, layer: int) -> MLP:
+    mlp = model.blocks[layer].mlp
+    assert mlp is not None
+    return mlp
+
+
+def _with_mlp(model: Transformer, layer: int, **weights: Any) -> Transformer:
+    """The model with some weights of one MLP replaced."""
+    blocks = list(model.blocks)
+    blocks[layer] = replace(blocks[layer], mlp=replace(_mlp(model, layer), **weights))
+    return replace(model, blocks=tuple(blocks))
 
 
 def _read_merged(first: Floats, second: Floats, gate: float, threshold: float, erased: bool) -> Floats:

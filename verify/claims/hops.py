@@ -28,7 +28,7 @@ from georecall.theory.tools.arrays import Numbers
 from georecall.verify.claims.chain_controls import chain_controls
 from georecall.verify.claims.controls import companion_sizes
 from georecall.verify.claims.hop_controls import COMPANION, hop_controls
-from georecall.verify.claims.instance import Experiment, Instance, exact_biases
+from georecall.verify.claims.instance import Experiment, Instance, exact_biases, table_values
 from georecall.verify.claims.path_control import small_table
 from georecall.verify.margins.found import Margins
 from georecall.verify.margins.hops import all_margins, by_certificate
@@ -62,9 +62,8 @@ class ChainOfThought(Experiment):
         small = without_margin(options) | {"hops": min(max_hops, _SHORT)}
         return Instance(
             facts=facts,
-            values=shared_values(facts, code, asked, strangers)
+            values=shared_values(facts, alphabet, code, asked, strangers)
             | {
-                sym.R: R,
                 sym.K: max_hops,
                 sym.gate: Fraction(gate),
                 sym.D: distance,
@@ -133,24 +132,22 @@ class Hops(Experiment):
         own = {"stages": stages, "typed": typed, "merged": merged, "readout": readout}
         chosen = {"hops": hops} | {name: v for name, v in own.items() if name in self.claim.parameters}
         asked = softness(distance, **options)
+        rounded = {"gate": dyadic(gate)} | ({"gate_asked": gate} if dyadic(gate) != gate else {})
         small = options | {"hops": hops, "stages": min(stages, _SHORT)}
         return Instance(
             **of_one_pass(facts, alphabet, lambda: few_hops(self, facts, alphabet, small)),
-            values=shared_values(facts, code, asked, strangers)
+            values=shared_values(facts, alphabet, code, asked, strangers, typed=typed)
             | {
-                sym.R: alphabet.shape[1],
-                sym.k: hops,
                 sym.c: stages,
                 sym.gate: Fraction(gate),
                 sym.D: distance,
-                sym.typed: int(typed),
                 sym.merged: int(merged),
                 sym.separate: int(readout == "separate"),
             },
-            parameters={**chosen, **asked, **_rounded(gate), "code_length": code.length},
+            parameters={**chosen, **asked, **rounded, "code_length": code.length},
             build=lambda: self.construct(facts, code=code, gate=gate, **chosen, **asked),
             promises=("min_margin",) if soft else (),
-            premises=(_selectors_exact(code, Fraction(dyadic(gate)), stage_lengths(hops, stages), soft),),
+            premises=(_selectors_exact(code, Fraction(rounded["gate"]), stage_lengths(hops, stages), soft),),
         )
 
     def controls(self, **options: Any) -> list[ControlResult]:
@@ -208,12 +205,20 @@ def gate_asked(spread: int, gate: float | None = None, attention: str = "hard", 
 
 
 def shared_values(
-    facts: FactTable, code: Code, asked: Mapping[str, Any], strangers: int
+    facts: FactTable,
+    alphabet: Numbers,
+    code: Code,
+    asked: Mapping[str, Any],
+    strangers: int,
+    *,
+    typed: bool = False,
 ) -> dict[Any, int | Fraction]:
     """What the symbols are worth that all claims about several hops share; `asked`: see `softness`."""
-    return {
-        sym.N: facts.n_subjects,
-        sym.A: facts.n_attributes,
+    hops, R = alphabet.shape
+    return table_values(facts) | {
+        sym.R: R,
+        sym.k: hops,
+        sym.typed: int(typed),
         sym.m: code.length,
         sym.V: code.spread,
         sym.words: code.n_distinct,
@@ -252,11 +257,6 @@ def as_entities(facts: FactTable) -> tuple[FactTable, int]:
 def invertible(facts: FactTable) -> dict[str, bool]:
     """What floors on several hops ask of a table: every relation has an inverse, on the same entities."""
     return {"bijective": facts.bijective, "every attribute a subject": not as_entities(facts)[1]}
-
-
-def _rounded(gate: float) -> dict[str, Any]:
-    """The gate as the weights have it, and as it was asked for where that is another."""
-    return {"gate": dyadic(gate)} | ({"gate_asked": gate} if dyadic(gate) != gate else {})
 
 
 def _shape(options: dict[str, Any]) -> dict[str, Any]:

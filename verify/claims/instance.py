@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims.claim import Claim
 from georecall.theory.claims.formulas import Values
+from georecall.theory.claims.symbols import A, N, R
 from georecall.theory.facts.fact_table import FactTable
+from georecall.theory.facts.protocol import Table
 from georecall.theory.tools.progress import Progress
 from georecall.verify.claims.controls import companion_sizes
 from georecall.verify.claims.promise import Promise, by_workers, kept
 from georecall.verify.engines.engine import in_engine
 from georecall.verify.margins.counting.elsewhere import Elsewhere
-from georecall.verify.margins.decide import decide_recall
-from georecall.verify.margins.found import Found, Margins
+from georecall.verify.margins.decide import Found, decide_recall
+from georecall.verify.margins.found import Margins
 from georecall.verify.margins.induction import PremiseError
 from georecall.verify.margins.margins import margins
 from georecall.verify.usage import require_memory_for_weights, show
@@ -122,7 +124,7 @@ class Instance(Asked):
         draws: where the claim is about a share of all draws: what is promised, and how to draw.
         redraw: the instance with draw 0 of the i-th seed from this one, at the same facts.
         lost: where losing facts does not refute: what the verdict is instead (`best-linear-memory`).
-        again: decides by the way named (see `Found.path`) what the weights recall of other facts; None where
+        again: decides by the way named (see `Margins.path`) what the weights recall of other facts; None if
             that way does not apply.
         companion: the same claim with the same options on a small table, for a control that goes that way.
         by_facts: whether `margins` are those of all facts, asked as `[s, r]`, which may be shared.
@@ -219,6 +221,11 @@ def _short(value: Any) -> str:
     """A number in full, unless that is no number for a line."""
     long = isinstance(value, Fraction) and value.numerator.bit_length() + value.denominator.bit_length() > 100
     return show(value) if long else str(value)
+
+
+def table_values(facts: Table) -> dict[Any, Any]:
+    """What the symbols of a table are worth, for a claim's values."""
+    return {N: facts.n_subjects, R: facts.n_relations, A: facts.n_attributes}
 
 
 def built(claim: Claim, instance: Instance) -> Transformer:

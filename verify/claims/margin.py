@@ -25,7 +25,8 @@ def _compare(verdict: Verdict, facts: FactTable, progress: Progress | None) -> t
     rho = sqrt(R m), so that rho L = R.
     """
     beside = floors.Beside(progress)
-    for h in _distances(facts.n_attributes):
+    # 1, 2, 4, ... up to about the code length of one bit an attribute: constant and growing margins
+    for h in (1 << i for i in range(code_length(facts.n_attributes).bit_length() + 1)):
         code = sign_code(facts.n_attributes) if h == 1 else distance_code(facts.n_attributes, h)
         require_memory_for_weights(facts, facts.n_relations * code.length)
         model = block_superposition(facts, code=code)
@@ -62,11 +63,6 @@ def _cut_below_the_floor() -> list[ControlResult]:
     left = margins(block_superposition(facts, code=cut), facts).minimum[0] / length
     got = f"unit margin {float(mu):g} at {code.length} coordinates, {float(left):g} at {length}"
     return floors.control_of(MARGIN_BOUND, got, below and left < mu)
-
-
-def _distances(n_attributes: int) -> list[int]:
-    """1, 2, 4, ... up to about the code length of one bit an attribute: constant and growing margins."""
-    return [1 << i for i in range(code_length(n_attributes).bit_length() + 1)]
 
 
 MARGIN = floors.Floor(

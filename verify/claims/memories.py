@@ -23,11 +23,12 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims import memories as claims
 from georecall.theory.claims.claim import Claim
 from georecall.theory.claims.formulas import Values
-from georecall.theory.claims.symbols import A, D, N, R, failures, levels, m, words
+from georecall.theory.claims.symbols import D, failures, levels, m, words
 from georecall.theory.claims.symbols import delta as delta_symbol
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.numbers.memories import memory_failure
 from georecall.theory.tools.arrays import Floats
+from georecall.theory.tools.blocks import blocks
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims import readouts
 from georecall.verify.claims.controls import (
@@ -40,7 +41,7 @@ from georecall.verify.claims.controls import (
     short_code,
 )
 from georecall.verify.claims.dense import DEFAULT_DELTA
-from georecall.verify.claims.instance import Experiment, Instance
+from georecall.verify.claims.instance import Experiment, Instance, table_values
 from georecall.verify.claims.path_control import of_facts
 from georecall.verify.claims.promise import Promise, put_to_test
 from georecall.verify.claims.readouts import Readouts
@@ -53,13 +54,7 @@ _BLOCK = 1 << 22  # entries of one block of a kernel: 32 MiB
 
 @dataclass(frozen=True, eq=False)
 class Frozen:
-    """Keys or features that stay while the words are drawn.
-
-    Args:
-        phi: for each relation those of every subject, shape (R, N, k).
-        facts: the table.
-        grain: all entries are whole multiples of it, a power of two.
-    """
+    """Keys or features phi that stay while words are drawn, shape (R, N, k), in multiples of the grain."""
 
     phi: Floats
     facts: FactTable
@@ -75,10 +70,8 @@ class Frozen:
     def failures(self, d: int) -> float:
         """`theory.numbers.memories`' bound on the expected number of pairs that go wrong, block by block."""
         phi, answers, sums = self.phi.reshape(self.facts.n_facts, -1), self.facts.answers.ravel(), self.sums
-        size = max(1, _BLOCK // self.facts.n_attributes)
-        starts = range(0, len(phi), size)
-        blocks = ((phi[i : i + size], answers[i : i + size]) for i in starts)
-        return sum(memory_failure(block @ sums.T, to, d) for block, to in blocks)
+        parts = blocks(len(phi), _BLOCK // self.facts.n_attributes)
+        return sum(memory_failure(phi[block] @ sums.T, answers[block], d) for block in parts)
 
     def readouts(self, u: Floats) -> Readouts:
         """What is read with words u, shape (|A|, d)."""
@@ -133,10 +126,7 @@ class HebbianMemory(Experiment):
 
     def values(self, facts: FactTable, d: int, delta: float, frozen: Frozen) -> Values:
         """What the claim's symbols are worth."""
-        return {
-            N: facts.n_subjects,
-            R: facts.n_relations,
-            A: facts.n_attributes,
+        return table_values(facts) | {
             m: d,
             delta_symbol: Fraction(str(delta)),
             claims.width: self.width(d),
@@ -198,10 +188,7 @@ class SignCodeMemory(Experiment):
 
     def values(self, facts: FactTable, code: Code, names: Code) -> Values:
         """What the claim's symbols are worth."""
-        return {
-            N: facts.n_subjects,
-            R: facts.n_relations,
-            A: facts.n_attributes,
+        return table_values(facts) | {
             m: code.length,
             claims.q: names.length,
             claims.n_names: names.n_distinct,

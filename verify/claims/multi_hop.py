@@ -13,8 +13,7 @@ from georecall.verify.claims import floors
 from georecall.verify.claims.hop_controls import COMPANION, hop_controls
 from georecall.verify.claims.hops import FAMILY as MULTI_HOP_FAMILY
 from georecall.verify.claims.hops import Hops, invertible
-from georecall.verify.claims.instance import Paths, built
-from georecall.verify.verdict.stored_bits import subject_bits
+from georecall.verify.claims.instance import Paths
 from georecall.verify.verdict.verdict import ControlResult, Mismatch, Verdict
 
 MULTI_HOP = [experiment for experiment in MULTI_HOP_FAMILY if isinstance(experiment, Hops)]
@@ -35,13 +34,8 @@ def _compare(
     for kind, experiment in product(tables, MULTI_HOP):
         if kind == "typed" and "typed" not in experiment.claim.parameters:
             continue
-        given = {"typed": True} if kind == "typed" else {}
-        instance = experiment.instance(tables[kind], hops=hops, **given)
-        model = built(experiment.claim, instance)
-        assert model.storage is not None
-        per_subject, others = subject_bits(model, N) or 0, model.storage.other_bits
-        what = f"{experiment.name}, {kind}"
-        recall = beside.recall(what, instance, model)
+        what, asked = f"{experiment.name}, {kind}", {"hops": hops, "typed": kind == "typed"}
+        recall, per_subject, others = beside.of_hops(what, experiment, tables[kind], **asked)
         floor = least[kind](N, R, hops, other_bits=others)
         elsewhere = least[kind](N, R, hops, subject_bits=per_subject)
         beside.enter(

@@ -23,8 +23,7 @@ from georecall.theory.tools.numerals import as_float
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.instance import Asked, Experiment, Instance
 from georecall.verify.usage import Option, UsageError, require_memory, require_memory_for_table, show
-from georecall.verify.verdict.assumed import assumed
-from georecall.verify.verdict.outcome import sizes
+from georecall.verify.verdict.outcome import assumed, table_sizes
 
 
 def _offered(module: ModuleType) -> Iterator[tuple[str, Experiment]]:
@@ -149,9 +148,11 @@ def check_options(claim: Claim, options: dict[str, Any]) -> dict[str, Any]:
         UsageError: see above.
     """
     plain = {}
+    build = CONSTRUCTIONS.get(claim.name)
+    takes_code = build and "code" in signature(build).parameters and claim.name not in _OWN_CODE
     for name, value in options.items():
         option = Option(name)
-        if name not in claim.parameters and not (name == "code" and _takes_code(claim.name)):
+        if name not in claim.parameters and not (name == "code" and takes_code):
             taken = [part for other in claim.parameters for part in (", ", Option(other))][1:]
             raise UsageError(
                 f"{claim.name} has no option ", option, "; beside the facts it takes ", *(taken or ["none"])
@@ -204,11 +205,6 @@ def check_options(claim: Claim, options: dict[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _takes_code(claim: str) -> bool:
-    build = CONSTRUCTIONS.get(claim)
-    return build is not None and "code" in signature(build).parameters and claim not in _OWN_CODE
-
-
 def filling(facts: Table, options: dict[str, Any]) -> dict[str, Any]:
     """What a verdict at these options says of cells that were filled."""
     hops, typed = options.get("hops", 1), bool(options.get("typed"))
@@ -234,7 +230,7 @@ def facts_asked(
     if facts is not None:
         if subjects is not None or relations is not None or table is not None:
             raise UsageError("give facts, or subjects, relations and table for random ones, not both")
-        return facts, sizes(facts) | {"table": "given", "facts_sha256": facts.digest}
+        return facts, table_sizes(facts) | {"table": "given", "facts_sha256": facts.digest}
     N, R = int(subjects or 0), int(relations or 0)
     for name, number, least in (("subjects", N, 1), ("relations", R, 1), ("seed", seed, 0)):
         if number < least:
@@ -250,4 +246,4 @@ def facts_asked(
     else:
         require_memory_for_table(N, R)
         drawn = TABLES[kind](N, R, rng=generator(seed, kind, N, R))
-    return drawn, sizes(drawn) | {"table": kind, "facts_sha256": drawn.digest}
+    return drawn, table_sizes(drawn) | {"table": kind, "facts_sha256": drawn.digest}

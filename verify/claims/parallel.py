@@ -62,8 +62,7 @@ class Parallel(Experiment):
         small = options | {"hops": hops}
         instance = Instance(
             **of_one_pass(facts, alphabet, lambda: few_hops(self, facts, alphabet, small, _HOPS)),
-            values=shared_values(facts, code, asked, strangers)
-            | {sym.R: R, sym.k: hops, sym.D: distance, sym.typed: int(typed)},
+            values=shared_values(facts, alphabet, code, asked, strangers, typed=typed) | {sym.D: distance},
             parameters={
                 "hops": hops,
                 "typed": typed,

@@ -1,7 +1,7 @@
 """The control of the way that decided: what is wrong must be found wrong by it.
 
 Margins are counted, filtered, computed one by one, or follow from steps or transitions. Whatever way a
-verdict took (`Found.path`), a companion takes it too: weights that recall their facts are asked for others,
+verdict took (`Margins.path`), a companion takes it too: weights that recall their facts are asked for others,
 one of which is altered. Exactly the queries whose answer that changes must come out wrong.
 """
 
@@ -14,8 +14,8 @@ from georecall.theory.facts.fact_table import FactTable, random_bijections, rand
 from georecall.theory.tools.randomness import generator
 from georecall.verify.claims.controls import result
 from georecall.verify.claims.instance import Instance
-from georecall.verify.margins.decide import decide_recall_by
-from georecall.verify.margins.found import Found, Margins
+from georecall.verify.margins.decide import Found, decide_recall_by
+from georecall.verify.margins.found import Margins
 from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import Facts, Queries, SingleSteps, UpTo, sample
 from georecall.verify.verdict.verdict import ControlResult
@@ -25,7 +25,7 @@ WRONG_ANSWER = Control(
 )
 _SUBJECTS, _RELATIONS = 8, 2  # of a companion, at most
 
-Again = Callable[[FactTable, str], Found | None]
+_Again = Callable[[FactTable, str], Found | None]
 
 
 def small_table(facts: FactTable, n_relations: int = _RELATIONS) -> FactTable:
@@ -61,7 +61,7 @@ def path_control(instance: Instance, path: str) -> ControlResult | None:
     return wrong_answer(small.facts, path, lambda facts, path: decided(model, facts, path), hops)
 
 
-def wrong_answer(facts: FactTable, path: str, again: Again, at: str = "") -> ControlResult:
+def wrong_answer(facts: FactTable, path: str, again: _Again, at: str = "") -> ControlResult:
     """One answer altered of facts that the weights recall, or most of them, decided by the same way again."""
     how = f"{path} at subjects {facts.n_subjects}, relations {facts.n_relations}{at}"
     sound = again(facts, path)

@@ -13,7 +13,7 @@ from georecall.theory.tools.numerals import exactly
 from georecall.theory.tools.progress import Progress
 from georecall.theory.tools.version import VERSION
 from georecall.verify.executors import in_order, n_workers
-from georecall.verify.margins.found import Found
+from georecall.verify.margins.decide import Found
 from georecall.verify.verdict.intervals import Each, Estimate, looks, looks_for, sequential_test
 from georecall.verify.verdict.verdict import Mismatch, Verdict
 

@@ -29,6 +29,7 @@ from georecall.constructions.memories import (
 )
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.arrays import Floats
+from georecall.theory.tools.blocks import blocks
 from georecall.verify.claims.packed import n_wrong_of_turns
 from georecall.verify.margins.lead import right_and_rival
 
@@ -60,7 +61,7 @@ class Readouts:
 Read = Callable[[FactTable, int, np.random.Generator], Readouts]
 
 
-def dense_readouts(facts: FactTable, m: int, rng: np.random.Generator) -> Readouts:
+def plain_readouts(facts: FactTable, m: int, rng: np.random.Generator) -> Readouts:
     """C2: D_r W_E[s]."""
     u, D = signs(rng, facts.n_attributes, m), signs(rng, facts.n_relations, m)
     total = bound_sum(facts, u.astype(np.int8), D.astype(np.int8))  # less to move
@@ -68,7 +69,9 @@ def dense_readouts(facts: FactTable, m: int, rng: np.random.Generator) -> Readou
 
 
 def dense_by(embedding: str) -> Read:
-    """C2 with embeddings of another kind: D_r W_E[s]."""
+    """C2, D_r W_E[s], with embeddings of one kind: plain, zero-forced or optimised."""
+    if embedding == "plain":
+        return plain_readouts
 
     def read(facts: FactTable, m: int, rng: np.random.Generator) -> Readouts:
         u, D = signs(rng, facts.n_attributes, m), signs(rng, facts.n_relations, m)
@@ -78,19 +81,25 @@ def dense_by(embedding: str) -> Read:
     return read
 
 
-def dense_gaussian(facts: FactTable, m: int, rng: np.random.Generator) -> Readouts:
-    """C2's variant with Gaussian matrices: W_E[s] M_r^T."""
-    u = signs(rng, facts.n_attributes, m)
-    return _by_matrices(facts, u, gaussian_maps(rng, facts.n_relations, m))
+def dense_by_matrices(maps: Callable[[np.random.Generator, int, int], Floats]) -> Read:
+    """C2's variants with full matrices: W_E[s] M_r^T, with a bound on their rounding error.
+
+    y = (sum_r u_r M_r) M^T: with the Frobenius norm F of the largest matrix, |u| = sqrt(m) and gamma_n of n
+    roundings, each of the two products and the sum of R is off by at most gamma_{m+R} R sqrt(m) F^2.
+    """
+
+    def read(facts: FactTable, m: int, rng: np.random.Generator) -> Readouts:
+        u, R = signs(rng, facts.n_attributes, m), facts.n_relations
+        M = maps(rng, R, m)
+        norm = max(float(np.linalg.norm(turn)) for turn in M)
+        error = 2 * 1.01 * (m + R) * 2.0**-53 * R * np.sqrt(m) * norm * norm
+        total = bound_sum(facts, u, M)
+        return Readouts(u, (total @ turn.T for turn in M), grain=0.0, error=float(error))
+
+    return read
 
 
-def dense_orthogonal(facts: FactTable, m: int, rng: np.random.Generator) -> Readouts:
-    """C2's variant with orthogonal matrices."""
-    u = signs(rng, facts.n_attributes, m)
-    return _by_matrices(facts, u, orthogonal_maps(rng, facts.n_relations, m))
-
-
-def linear_memory(facts: FactTable, d: int, rng: np.random.Generator) -> Readouts:
+def hebbian_readouts(facts: FactTable, d: int, rng: np.random.Generator) -> Readouts:
     """C8: e_x W."""
     e, D = signs(rng, facts.n_subjects, d), signs(rng, facts.n_relations, d)
     u = signs(rng, facts.n_attributes, d)
@@ -98,14 +107,14 @@ def linear_memory(facts: FactTable, d: int, rng: np.random.Generator) -> Readout
     return Readouts(u, ((e * turn) @ W for turn in D), strength=d)
 
 
-def best_linear(facts: FactTable, d: int, rng: np.random.Generator) -> Readouts:
+def best_linear_readouts(facts: FactTable, d: int, rng: np.random.Generator) -> Readouts:
     """C8: e_x W for the W that training finds, in whole numbers."""
     e, D, u = frozen(facts, d, rng=rng)
     W, _ = separated(keys(e, D), facts.answers.ravel(), u)
     return Readouts(u, ((e * turn) @ W for turn in D))
 
 
-def random_feature_memory(facts: FactTable, d: int, rng: np.random.Generator) -> Readouts:
+def feature_readouts(facts: FactTable, d: int, rng: np.random.Generator) -> Readouts:
     """C8: phi(x) W, at the default width d^2/4."""
     e, D = signs(rng, facts.n_subjects, d), signs(rng, facts.n_relations, d)
     w = signs(rng, feature_width(d) // 2, d)
@@ -116,14 +125,14 @@ def random_feature_memory(facts: FactTable, d: int, rng: np.random.Generator) ->
 
 
 READOUTS: dict[str, Read] = {
-    "single-hop-dense": dense_readouts,
+    "single-hop-dense": dense_by("plain"),
     "single-hop-dense-zero-forced": dense_by("zero-forced"),
     "single-hop-dense-optimised": dense_by("optimised"),
-    "single-hop-dense-gaussian": dense_gaussian,
-    "single-hop-dense-orthogonal": dense_orthogonal,
-    "linear-memory": linear_memory,
-    "best-linear-memory": best_linear,
-    "random-feature-memory": random_feature_memory,
+    "single-hop-dense-gaussian": dense_by_matrices(gaussian_maps),
+    "single-hop-dense-orthogonal": dense_by_matrices(orthogonal_maps),
+    "linear-memory": hebbian_readouts,
+    "best-linear-memory": best_linear_readouts,
+    "random-feature-memory": feature_readouts,
 }
 
 
@@ -141,9 +150,7 @@ def n_wrong(drawn: Readouts, facts: FactTable, *, allowed: int = 0) -> int:
     small = facts.n_subjects * facts.n_attributes < _WORTH_THREADS
     with _blas().limit(limits=1 if small else None):
         for y, answers in zip(drawn.each, facts.answers, strict=True):
-            size = max(1, _BLOCK // facts.n_attributes)
-            for start in range(0, len(answers), size):
-                block = slice(start, start + size)
+            for block in blocks(len(answers), _BLOCK // facts.n_attributes):
                 wrong += int((~_recalled(y[block], drawn, words, answers[block])).sum())
                 if wrong > allowed:
                     return wrong
@@ -175,19 +182,6 @@ def split_margins(drawn: Readouts, facts: FactTable) -> tuple[Floats, Floats]:
         signal.append(((words[answers] - words[rival]) * words[answers]).sum(axis=1))
     found = drawn.strength * np.array(signal)
     return found, np.array(margin) - found
-
-
-def _by_matrices(facts: FactTable, u: Floats, M: Floats) -> Readouts:
-    """Readouts through full matrices, with a bound on their rounding error.
-
-    y = (sum_r u_r M_r) M^T: with the Frobenius norm F of the largest matrix, |u| = sqrt(m) and gamma_n of n
-    roundings, each of the two products and the sum of R is off by at most gamma_{m+R} R sqrt(m) F^2.
-    """
-    R, m = facts.n_relations, u.shape[1]
-    norm = max(float(np.linalg.norm(turn)) for turn in M)
-    error = 2 * 1.01 * (m + R) * 2.0**-53 * R * np.sqrt(m) * norm * norm
-    total = bound_sum(facts, u, M)
-    return Readouts(u, (total @ turn.T for turn in M), grain=0.0, error=float(error))
 
 
 def _recalled(

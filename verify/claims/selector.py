@@ -73,26 +73,22 @@ def _compare(verdict: Verdict, facts: FactTable, progress: Progress | None) -> t
     if found is None:
         reason = "neither an additive model nor a certificate that there is none was found"
         return replace(verdict, status="inconclusive", reason=reason), {}
-    no_model = HypothesisResult(NO_MODEL, isinstance(found, AdditiveCertificate))
-    verdict = replace(verdict, hypotheses=(*verdict.hypotheses, no_model))
+    proved = isinstance(found, AdditiveCertificate)
+    verdict = replace(verdict, hypotheses=(*verdict.hypotheses, HypothesisResult(NO_MODEL, proved)))
     if not isinstance(found, AdditiveCertificate):
         reason = (
             "an additive model in whole numbers recalls every fact of this table through its weights, with "
             f"margins of at least {found.minimum[0]}: it needs no selector"
         )
         return replace(verdict, reason=reason), {}
-    verdict = replace(
-        verdict,
-        status="holds",
-        predicted=SELECTOR_NECESSARY.predict({}),
-        measured={
-            "certificate_sum": _sum(found, facts),
-            "certificate_terms": len(found.terms),
-            "argument": found.argument,
-            **_lost(facts),
-        },
-    )
-    return verdict, {}
+    measured = {
+        "certificate_sum": _sum(found, facts),
+        "certificate_terms": len(found.terms),
+        "argument": found.argument,
+        **_lost(facts),
+    }
+    predicted = SELECTOR_NECESSARY.predict({})
+    return replace(verdict, status="holds", predicted=predicted, measured=measured), {}
 
 
 def _sum(certificate: AdditiveCertificate, facts: FactTable) -> int:
@@ -255,4 +251,4 @@ class Disjoint(Experiment):
 
 
 NECESSARY = Floor(SELECTOR_NECESSARY, _compare, _controls, at=companion_sizes(_COMPANION, relations=2))
-DISJOINT = Disjoint()
+OWN_ATTRIBUTES = Disjoint()

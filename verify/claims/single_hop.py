@@ -14,7 +14,7 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims import single_hop as claims
 from georecall.theory.claims.claim import Claim
 from georecall.theory.claims.formulas import Values
-from georecall.theory.claims.symbols import A, D, N, R, V, gate, levels, m, p, words
+from georecall.theory.claims.symbols import D, V, gate, levels, m, p, words
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.tools.arrays import Floats
 from georecall.theory.tools.randomness import generator
@@ -28,7 +28,7 @@ from georecall.verify.claims.controls import (
     result,
     short_code,
 )
-from georecall.verify.claims.instance import Experiment, Instance, exact_biases
+from georecall.verify.claims.instance import Experiment, Instance, exact_biases, table_values
 from georecall.verify.claims.path_control import of_facts
 from georecall.verify.margins.margins import margins
 from georecall.verify.verdict.verdict import ControlResult
@@ -56,9 +56,11 @@ class SingleHop(Experiment):
 
     claim: Claim
     construct: Callable[..., Transformer]
-    readout: Callable[[Floats, float, Code], Floats]
-    biases: Callable[[Fraction, Code], tuple[Fraction, ...]]
-    least_gate: Fraction
+    readout: Callable[[Floats, float, Code], Floats] = lambda v, gate, code: claims.readout_selected(
+        v, gate, code.lo
+    )
+    biases: Callable[[Fraction, Code], tuple[Fraction, ...]] = lambda gate, code: (2 * gate + code.lo,)
+    least_gate: Fraction = Fraction(1, 2)
     numerals: bool = False
     by_bits: bool = False
     packs: bool = False
@@ -70,8 +72,14 @@ class SingleHop(Experiment):
             if "code_distance" in options or "code" in options:
                 raise ValueError("bits ask for numerals: they do not go with a code or its distance")
             return self._of_numerals().instance(facts, **options)
-        bits = options.get("bits", DEFAULT_BITS)
-        code = covering(options.get("code") or self._chosen_code(facts.n_attributes, bits, options), facts)
+        bits, length, code = (
+            options.get("bits", DEFAULT_BITS),
+            options.get("code_length"),
+            options.get("code"),
+        )
+        if code is None and "code_distance" in options:
+            code = distance_code(facts.n_attributes, options["code_distance"], length)
+        code = covering(code or self.code(facts.n_attributes, bits, length), facts)
         at_gate = options.get("gate", float(self.least_gate * code.spread))
         parameters: dict[str, Any] = {"gate": at_gate, "code_length": code.length}
         if "code_distance" in options:
@@ -103,20 +111,11 @@ class SingleHop(Experiment):
             return quantized_code(n_attributes, bits=bits, length=length)
         return sign_code(n_attributes, length=length)
 
-    def _chosen_code(self, n_attributes: int, bits: int, options: dict[str, Any]) -> Code:
-        length, distance = options.get("code_length"), options.get("code_distance")
-        if distance is None:
-            return self.code(n_attributes, bits, length)
-        return distance_code(n_attributes, distance, length)
-
     def values(self, facts: FactTable, code: Code, at_gate: float, bits: int) -> Values:
         """What the claim's symbols are worth."""
         read = self._read(code, bits)
         asked = None if facts.onto else facts.occurring()
-        return {
-            N: facts.n_subjects,
-            R: facts.n_relations,
-            A: facts.n_attributes,
+        return table_values(facts) | {
             m: code.length,
             p: bits,
             V: code.spread,
@@ -189,41 +188,25 @@ class SingleHop(Experiment):
         return result(claims.CORRUPTED_WEIGHT, got, ok)
 
 
-def _selected(v: Floats, at_gate: float, code: Code) -> Floats:
-    return claims.readout_selected(v, at_gate, code.lo)
-
-
-def _packed(v: Floats, at_gate: float, code: Code) -> Floats:
-    return claims.readout_selected(v, at_gate * code.hi, code.lo)
-
-
-def _narrow(v: Floats, at_gate: float, code: Code) -> Floats:
-    return claims.readout_narrow(v, at_gate, code.spread)
-
-
-def _threshold(at_gate: Fraction, code: Code) -> tuple[Fraction, ...]:
-    return (2 * at_gate + code.lo,)
-
-
-def _undone_lift(at_gate: Fraction, code: Code) -> tuple[Fraction, ...]:
-    return (code.spread - 2 * at_gate, (2 * at_gate - code.spread) / 2)
-
-
-_HALF, _ONE = Fraction(1, 2), Fraction(1)
-
 FAMILY = (
-    SingleHop(claims.SINGLE_HOP, build.block_superposition, _selected, _threshold, _HALF),
-    SingleHop(claims.SINGLE_HOP_IN_PLACE, build.in_place_superposition, _selected, _threshold, _HALF),
+    SingleHop(claims.SINGLE_HOP, build.block_superposition),
+    SingleHop(claims.SINGLE_HOP_IN_PLACE, build.in_place_superposition),
     SingleHop(
-        claims.SINGLE_HOP_NARROW, build.narrow_superposition, _narrow, _undone_lift, _ONE, by_bits=True
+        claims.SINGLE_HOP_NARROW,
+        build.narrow_superposition,
+        readout=lambda v, gate, code: claims.readout_narrow(v, gate, code.spread),
+        biases=lambda gate, code: (
+            code.spread - 2 * gate,
+            (2 * gate - code.spread) / 2,
+        ),  # of the lift undone
+        least_gate=Fraction(1),
+        by_bits=True,
     ),
+    SingleHop(claims.SINGLE_HOP_QUANTIZED, build.quantized_superposition, numerals=True),
     SingleHop(
-        claims.SINGLE_HOP_QUANTIZED,
-        build.quantized_superposition,
-        _selected,
-        _threshold,
-        _HALF,
-        numerals=True,
+        claims.SINGLE_HOP_PACKED,
+        build.packed_superposition,
+        readout=lambda v, gate, code: claims.readout_selected(v, gate * code.hi, code.lo),
+        packs=True,
     ),
-    SingleHop(claims.SINGLE_HOP_PACKED, build.packed_superposition, _packed, _threshold, _HALF, packs=True),
 )

@@ -88,13 +88,10 @@ class TwoSided(Experiment):
             small = {name: value for name, value in small.items() if name not in ("split", "stages")}
         return Instance(
             **of_one_pass(facts, alphabet, lambda: few_hops(self, facts, alphabet, small, _MOST_HOPS)),
-            values=shared_values(facts, code, asked, strangers)
+            values=shared_values(facts, alphabet, code, asked, strangers, typed=typed)
             | {
-                sym.R: alphabet.shape[1],
-                sym.k: hops,
                 sym.c: stages,
                 sym.gate: Fraction(gate),
-                sym.typed: int(typed),
                 sym.merged: int(merged),
                 claims.a: sum(lengths),
                 claims.balanced: int(balanced),

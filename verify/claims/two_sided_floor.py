@@ -9,9 +9,8 @@ from georecall.theory.tools.progress import Progress
 from georecall.verify.claims import floors
 from georecall.verify.claims.controls import companion_sizes
 from georecall.verify.claims.hops import invertible
-from georecall.verify.claims.instance import Paths, built
+from georecall.verify.claims.instance import Paths
 from georecall.verify.claims.two_sided import COMPANION, TWO_SIDED, below_the_floor
-from georecall.verify.verdict.stored_bits import subject_bits
 from georecall.verify.verdict.verdict import Verdict
 
 _EXPERIMENT = next(experiment for experiment in TWO_SIDED if experiment.claim is TWO_SIDED_HOPS)
@@ -25,18 +24,15 @@ def _compare(
     tables = floors.typed_and_untyped(facts, hops)
     beside = floors.Beside(progress)
     for kind, split in product(tables, (None, *range(hops + 1))):
-        given = {"typed": True} if kind == "typed" else {}
-        options = {} if split is None else {"split": split}
-        instance = _EXPERIMENT.instance(tables[kind], hops=hops, **given, **options)
-        model = built(TWO_SIDED_HOPS, instance)
-        assert model.storage is not None
-        of_subject, of_output = subject_bits(model, N) or 0, model.storage.other_bits // N
+        what = f"{kind}, {'split by default' if split is None else f'split {split}'}"
+        asked = {"hops": hops, "typed": kind == "typed", "split": split}
+        recall, of_subject, others = beside.of_hops(what, _EXPERIMENT, tables[kind], **asked)
+        of_output = others // N
         floor = bounds.two_sided(N, R, hops, untyped=kind == "untyped")
         least = bounds.two_sided(N, R, hops, untyped=kind == "untyped", subject_bits=of_subject)
-        what = f"{kind}, {'split by default' if split is None else f'split {split}'}"
         beside.enter(
             what,
-            beside.recall(what, instance, model),
+            recall,
             (f"bits of the larger side, {what}", floor, max(of_subject, of_output)),
             (f"bits of an output, {what}", least, of_output),
             subject_bits=of_subject,

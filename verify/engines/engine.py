@@ -24,8 +24,9 @@ from georecall.theory.tools.progress import Progress
 from georecall.verify.engines.agreement import Engine, agreement
 from georecall.verify.engines.in_jax import jax_engine
 from georecall.verify.margins.balls import Ball
+from georecall.verify.margins.decide import Found
 from georecall.verify.margins.filtered import Some
-from georecall.verify.margins.found import Found, Margins
+from georecall.verify.margins.found import Margins
 from georecall.verify.margins.queries import Chains, Queries, SingleSteps, UpTo
 from georecall.verify.usage import UsageError
 from georecall.verify.verdict.verdict import ControlResult, Status, Verdict

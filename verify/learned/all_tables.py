@@ -21,7 +21,7 @@ from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.randomness import generator
 from georecall.verify.learned.superposition import Superposition, superposition
 from georecall.verify.learned.vectors import Parts
-from georecall.verify.margins.filtered import Some, decided
+from georecall.verify.margins.filtered import Some, screened_signs
 from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import Facts
 from georecall.verify.verdict.intervals import clopper_pearson
@@ -209,7 +209,7 @@ def _signs(parts: Parts, fitted: Superposition, tuples: _Counts, n_attributes: i
     for start in range(0, tuples.shape[1], _BLOCK):
         table = FactTable(tuples[:, start : start + _BLOCK], n_attributes=n_attributes)
         model = parts.with_subjects(fitted(table))
-        signs = decided(model, table)
+        signs = screened_signs(model, table)
         if 0 < len(open_ := np.flatnonzero(signs == 0)) <= _FEW:
             signs.ravel()[open_] = margins(model, Some(Facts(table), open_)).signs
         found.append(signs)

@@ -77,15 +77,9 @@ class Codebook:
         asked: NDArray[np.int64] | None,
         fold: Fold = fold,
     ) -> "Codebook | None":
-        """The codebook of an unembedding and biases; None if they are none.
+        """The codebook of an unembedding and biases, for attributes asked (None: all); None if they are none.
 
-        Args:
-            read: P and C.
-            b_U: the biases, shape (|A|,).
-            readouts: x P of some prompts, from which the weights k are guessed, shape (batch, m).
-            answers: what the prompts ask for, shape (batch,).
-            asked: the attributes whose margins are wanted, in increasing order; None: all.
-            fold: goes through all attributes.
+        The weights k are guessed from the readouts x P of some prompts, shape (batch, m), and their answers.
         """
         if read.n_words < 2 or not -1073 <= 2 * read.step <= 900:
             return None  # there is nothing to compare, or margins would be no floats

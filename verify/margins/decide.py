@@ -10,12 +10,14 @@ from georecall.theory.facts.protocol import Table
 from georecall.theory.tools.errors import CheckpointError
 from georecall.theory.tools.progress import Progress
 from georecall.verify.margins.counting.checkpoint import Keeper, begun, identity
-from georecall.verify.margins.counting.counted import count
+from georecall.verify.margins.counting.counted import Counted, count
 from georecall.verify.margins.counting.elsewhere import Elsewhere
 from georecall.verify.margins.filtered import filtered
-from georecall.verify.margins.found import Found, Margins
+from georecall.verify.margins.found import Margins
 from georecall.verify.margins.margins import check_fits, margins
 from georecall.verify.usage import UsageError, require_memory_for_weights
+
+Found = Margins | Counted  # of all queries: margins one by one, or how many are right and which is worst
 
 _MANY = 1 << 24  # logits from which a filter pays; of fewer, margins are made exact where that can be done
 
@@ -30,16 +32,10 @@ def decide_recall(
     elsewhere: Elsewhere | None = None,
     progress: Progress | None = None,
 ) -> Found:
-    """Judges every fact, asked as `[s, r]`.
+    """Judges every fact, asked as `[s, r]`; where counting is not enough, by the margins of all.
 
-    Args:
-        model: any transformer over N subjects, then R relations, with |A| outputs.
-        facts: what it should recall.
-        one_by_one: the margins of all facts, called where counting is not enough.
-        work: what the facts and the weights were made from, for a checkpoint.
-        checkpoint: a file that keeps what has been counted, and from which counting goes on.
-        elsewhere: who counts instead of this process.
-        progress: called with the number of facts done and of all facts.
+    A checkpoint keeps what has been counted of the same work, and counting goes on from there; `elsewhere`
+    says who counts instead of this process.
 
     Raises:
         ValueError: the model does not fit the facts.
@@ -85,7 +81,7 @@ def decide_recall(
 
 
 def decide_recall_by(path: str, model: Transformer, facts: FactTable) -> Found | None:
-    """The same by one of the three ways alone (see `Found.path`); None where it does not apply."""
+    """The same by one of the three ways alone (see `Margins.path`); None where it does not apply."""
     if path == "counting":
         return count(model, facts, workers=1)
     return filtered(model, facts) if path == "filtered" else margins(model, facts)

@@ -12,6 +12,7 @@ What the relations of a subject share is computed once: see `verify.margins.one_
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from georecall.constructions.transformer.arithmetic import times
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.arrays import Floats, Numbers
+from georecall.theory.tools.blocks import blocks
 from georecall.theory.tools.progress import Progress
 from georecall.verify.margins.balls import Ball
 from georecall.verify.margins.found import Margins
@@ -84,19 +86,11 @@ def filtered(model: Transformer, facts: FactTable, *, progress: Progress | None 
         bound.ravel()[doubtful] = better
     found = signs_of_bounds(lower, upper)
     found.ravel()[doubtful] = again.signs
-    return replace(
-        again,
-        queries=queries,
-        lower=lower,
-        upper=upper,
-        exact=False,
-        method="filtered",
-        signs=found,
-        path="filtered",
-    )
+    said: dict[str, Any] = {"exact": False, "method": "filtered", "path": "filtered"}
+    return replace(again, queries=queries, lower=lower, upper=upper, signs=found, **said)
 
 
-def decided(model: Transformer, facts: FactTable) -> NDArray[np.int8]:
+def screened_signs(model: Transformer, facts: FactTable) -> NDArray[np.int8]:
     """What floats alone decide of all facts: 1 recalled, -1 not, 0 undecided; shape (R, N).
 
     Single precision first, then double for what it leaves open: `verify.margins.margins.float_signs`.
@@ -157,9 +151,7 @@ class _Screen:
         error = ((d + 4) * _U * size + known) * self.longest + 2 * _U * self.bias + (d + 4) * _TINY * spread
         error = np.where(size + known < 1e18, error * _SLACK, np.inf)
         margin = np.empty(len(answers))
-        step = max(1, _ENTRIES // len(self.b_U))
-        for start in range(0, len(answers), step):
-            some = slice(start, start + step)
+        for some in blocks(len(answers), _ENTRIES // len(self.b_U)):
             logits = y.mid[some].astype(np.float32) @ self.W_U + self.b_U
             right, best, _ = right_and_rival(logits, answers[some])
             margin[some] = right.astype(np.float64) - best
@@ -171,10 +163,9 @@ def _readouts(model: Transformer, facts: FactTable) -> Iterator[tuple[int, Numbe
     model = model.placed(2)
     certified = model.map(Ball.of)
     shared = OneLayer.of(certified, model, facts)
-    size = max(1, _ENTRIES // max(model.d_model, model.d_mlp))
-    queries = Facts(facts)
-    for start in range(0, facts.n_subjects, size):
-        subjects = np.arange(start, min(start + size, facts.n_subjects))
+    queries, everyone = Facts(facts), np.arange(facts.n_subjects)
+    for block in blocks(facts.n_subjects, _ENTRIES // max(model.d_model, model.d_mlp)):
+        subjects = everyone[block]
         if shared is not None:
             part = shared.subjects(subjects)
         for relation in range(facts.n_relations):

@@ -1,10 +1,10 @@
-"""What is found of all queries: their margins, or how many are right and which is worst."""
+"""What is found of all queries: their margins, and which is worst."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, partial
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,49 +15,6 @@ from georecall.verify.margins.queries import Queries
 from georecall.verify.usage import show
 
 Method = Literal["exhaustive", "codebook", "filtered", "induction", "transitions", "windows", "measured"]
-
-
-class Found(Protocol):
-    """What a verdict asks of margins, kept one by one or only counted."""
-
-    @property
-    def n_facts(self) -> int:
-        """How many queries there are."""
-
-    @property
-    def n_recalled(self) -> int:
-        """Queries whose margin is certainly positive."""
-
-    @property
-    def n_wrong(self) -> int:
-        """Queries whose margin is certainly zero or negative."""
-
-    @property
-    def how_many_wrong(self) -> str:
-        """That, in words."""
-
-    @property
-    def minimum(self) -> tuple[Fraction, Fraction]:
-        """The interval in which the least margin lies."""
-
-    @property
-    def exact(self) -> bool:
-        """Whether every margin is known without error."""
-
-    @property
-    def method(self) -> Method:
-        """How they were obtained."""
-
-    @property
-    def path(self) -> str:
-        """Which code decided: counting, filtered, margins, transitions, windows, induction or measured."""
-
-    @property
-    def worst(self) -> Witness | None:
-        """The query with the least margin; of a count, if it is wrong."""
-
-    def gap(self, n_queries: int) -> str | None:
-        """What was asked, in words, where it does not stand for so many queries."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +31,8 @@ class Margins:
         show: the query with the least margin (by its lower bound), found when it is asked for: `worst`.
         signs: the same shape: 1 recalled, -1 not, 0 not decided. A positive margin below the least float has
             bounds 0 and that float, and sign 1.
-        path: which code decided (see `Found`); the controls go the same way.
+        path: which code decided: filtered, margins, transitions, windows, induction or measured (or counting,
+            see `counting.counted`); the controls go the same way.
     """
 
     queries: Queries

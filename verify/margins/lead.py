@@ -19,9 +19,7 @@ def right_and_rival(
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.intp]]:
     """For each query the right logit, the best wrong one, and which that is; the margin is their difference.
 
-    Args:
-        logits: real, shape (batch, outputs); overwritten for a moment.
-        answers: the right outputs, shape (batch,).
+    The logits are overwritten for a moment.
 
     Example:
         >>> right, best, rival = right_and_rival(np.array([[1.0, 3.0, 2.0]]), np.array([1]))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from georecall.constructions.transformer.arithmetic import stored, times
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.tools.arrays import Floats, Numbers
+from georecall.theory.tools.blocks import blocks
 from georecall.verify.margins.balls import Ball
 from georecall.verify.margins.codebook import Codebook
 from georecall.verify.margins.found import Margins, Method
@@ -49,9 +50,7 @@ class Ledger:
 
     def blocks(self) -> Iterator[Numbers]:
         """Queries by number, as many at a time as fit the memory for one block of residuals."""
-        size = max(1, _BLOCK // self._entries_per_query())
-        for start in range(0, self.n_queries, size):
-            yield np.arange(start, min(start + size, self.n_queries))
+        return _chunks(np.arange(self.n_queries), _BLOCK // self._entries_per_query())
 
     def enter_floats(self, block: Numbers) -> None:
         """Bounds for one block of queries by certified floats; exact where nothing was rounded."""
@@ -68,11 +67,7 @@ class Ledger:
             self.known[block[rows]] = lower == upper
 
     def _take_codebook(self, x: Ball) -> None:
-        """The codebook, if the readout has one; guessed from the residuals of the first queries.
-
-        Args:
-            x: of the first block.
-        """
+        """The codebook, if the readout has one; guessed from the residuals of the first block of queries."""
         tokens, positions, answers = self.queries.prompts(np.arange(min(_SAMPLE, self.n_queries)))
         if x.shape[0] < len(answers) and self.residuals is None:
             x = self.floats.residual(tokens, positions)
@@ -211,8 +206,7 @@ def signs_of_bounds(lower: Floats, upper: Floats) -> NDArray[np.int8]:
 
 
 def _chunks(numbers: Numbers, size: int) -> Iterator[Numbers]:
-    size = max(1, size)
-    return (numbers[start : start + size] for start in range(0, len(numbers), size))
+    return (numbers[block] for block in blocks(len(numbers), size))
 
 
 def _n_nonzero(weight: Any) -> int:

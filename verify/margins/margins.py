@@ -10,7 +10,8 @@ was taken:
 A fourth, `induction`, proves chains of any length from single steps (see `verify.margins.induction`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -78,7 +79,8 @@ def margins(
     if hops != 1 or chain_of_thought or typed:
         if not isinstance(facts, FactTable):
             raise ValueError("hops, chain_of_thought and typed go with a table: queries say what is asked")
-        return _of_hops(model, facts, hops, chain_of_thought, typed, method, progress)
+        ask = partial(margins, model, method=method, progress=progress)
+        return _of_hops(ask, model.n_ctx // 2, facts, hops, chain_of_thought, typed)
     queries = Facts(facts) if isinstance(facts, FactTable) else facts
     check_fits(model, queries.facts)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is decided in rationals
@@ -110,34 +112,26 @@ def _entered(ledger: Ledger, elsewhere: "Elsewhere | None") -> Iterator[int]:
 
 
 def _of_hops(
-    model: Transformer,
+    ask: Callable[[Queries], Margins],
+    K: int,
     facts: FactTable,
     hops: int,
     chain_of_thought: bool,
     typed: bool,
-    method: Literal["auto", "exhaustive", "codebook"],
-    progress: Progress | None,
 ) -> Margins:
-    """Every query of k hops, or every step of every chain of up to k."""
+    """Every query of k hops, or every step of every chain of up to k, of a model for K of them."""
     from georecall.verify.margins.hops import up_to  # which asks `margins`
 
     facts = facts.to_entities()
     if not chain_of_thought:
-        queries = Chains(facts, letters(facts, hops, typed=typed))
-        return margins(model, queries, method=method, progress=progress)
+        return ask(Chains(facts, letters(facts, hops, typed=typed)))
     if typed:
         raise ValueError(
             "typed goes with one forward pass: a chain of thought asks the same relations at every step"
         )
-    if hops < 1 or 2 * hops > model.n_ctx:
-        raise ValueError(
-            f"hops must be from 1 to {model.n_ctx // 2}, half of the model's positions, got {hops}"
-        )
-
-    def ask(queries: Queries) -> Margins:
-        return margins(model, queries, method=method, progress=progress)
-
-    return up_to(ask, facts, hops, max_hops=model.n_ctx // 2)
+    if not 1 <= hops <= K:
+        raise ValueError(f"hops must be from 1 to {K}, half of the model's positions, got {hops}")
+    return up_to(ask, facts, hops, max_hops=K)
 
 
 def float_signs(model: Transformer, queries: Queries) -> NDArray[np.int8]:

@@ -15,13 +15,7 @@ from georecall.theory.tools.arrays import Numbers
 
 
 class Prompts(NamedTuple):
-    """Some queries as tokens.
-
-    Args:
-        tokens: shape (batch, T).
-        positions: shape (T,).
-        answers: the right outputs, shape (batch,).
-    """
+    """Some queries as tokens, shape (batch, T); their positions, shape (T,); and the right outputs."""
 
     tokens: Numbers
     positions: Numbers
@@ -108,11 +102,7 @@ class Facts:
 class SingleSteps:
     """C3's step i in the shortest context, `[r, x]` at positions i-1 and K+i-1: shape (R, entities).
 
-    Args:
-        facts: a table of functions from entities to entities (see `over_entities`).
-        max_hops: K.
-        step: i.
-        entities: of whom it is asked; default: everyone.
+    Asked of some entities; default: everyone (see `over_entities`).
     """
 
     facts: FactTable

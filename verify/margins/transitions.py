@@ -39,13 +39,7 @@ _LIMIT = 1 << 26  # entries of the residuals of all ways that are told apart
 
 @dataclass(frozen=True, eq=False)
 class Representatives:
-    """Queries that stand for all: shape (queries,).
-
-    Args:
-        facts: a table of functions from entities to entities.
-        histories: subject, then relations, of each query: shape (queries, k + 1).
-        answers: shape (queries,).
-    """
+    """Queries that stand for all, shape (queries,): subject, then relations, of each, and the answers."""
 
     facts: FactTable
     histories: Numbers
@@ -125,14 +119,9 @@ def _moved(mlp: Any, x: Ball) -> Ball:
 
 @dataclass
 class _Ways:
-    """Ways through the layers so far: what was read, and where it should lead.
+    """Ways through the layers so far: what was read, shape (ways, k + 1), and where that should lead.
 
-    Args:
-        facts: entities to entities.
-        alphabet: the relations of each hop.
-        histories: subject and relations, shape (ways, k + 1); only those read, and the last, mean something.
-        reached: the entity after the letters read so far.
-        n_read: how many positions have been read.
+    Of a history only the subject and relations that were read, and the last one, mean something.
     """
 
     facts: FactTable

@@ -23,8 +23,16 @@ from georecall.constructions.transformer.arithmetic import dense
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.proofs import FOLDER, in_order
 from georecall.theory.tools.files import replacing
-from georecall.verify.proofs.coq import RefusedError, compile_into, run
-from georecall.verify.proofs.written import RUN, SOURCE, chains, one_pass, rows, scaled, weights_of
+from georecall.verify.proofs.coq import RefusedError, compile_into, coqc
+from georecall.verify.proofs.written import (
+    RUN,
+    SOURCE,
+    chain_theorems,
+    hop_theorem,
+    rows,
+    rows_over,
+    weights_of,
+)
 from georecall.verify.usage import UsageError
 
 NAME = "certificate_of_weights"
@@ -102,9 +110,9 @@ def certificate(
         table=rows([list(enumerate(row)) for row in answers.tolist()], N),
         decide=decide,
         sound=f"{good}Lemma decides : sound weights A {mu} decide.\nProof. exact {sound}. Qed.",
-        theorems=chains(K, mu)
+        theorems=chain_theorems(K, mu)
         if K
-        else "\n".join(one_pass(k, R, stored["typed"], mu) for k in stored["hops"]),
+        else "\n".join(hop_theorem(k, R, stored["typed"], mu) for k in stored["hops"]),
     )
     return Certificate(source, margin, by, K)
 
@@ -136,7 +144,7 @@ def accepted(certificates: Iterable[Certificate]) -> tuple[Certificate, str] | N
         for certified in certificates:
             (folder / f"{NAME}.v").write_text(certified.source, encoding="utf-8")
             with suppress(RefusedError):
-                return certified, " ".join(dict.fromkeys(run(folder, f"{NAME}.v").strip().splitlines()))
+                return certified, " ".join(dict.fromkeys(coqc(folder, f"{NAME}.v").strip().splitlines()))
     return None
 
 
@@ -188,7 +196,7 @@ class _Codebook:
 def _codebook(stored: Mapping[str, Any], shift: int, A: int) -> _Codebook | None:
     """The codebook, if the words differ and the bias is that of their norms."""
     groups: dict[tuple[tuple[int, int], ...], list[int]] = {}
-    for i, row in enumerate(scaled(stored["W_U"], shift)):
+    for i, row in enumerate(rows_over(stored["W_U"], shift)):
         if row:
             groups.setdefault(tuple(row), []).append(i)
     m = len(groups)
@@ -199,7 +207,7 @@ def _codebook(stored: Mapping[str, Any], shift: int, A: int) -> _Codebook | None
             factor[i] = [(j, 1)]
         for a, number in read:
             words[a][j] = number
-    bias = dict(scaled(stored["b_U"], shift)[0])
+    bias = dict(rows_over(stored["b_U"], shift)[0])
     norms = {2 * bias.get(a, 0) * (1 << shift) + sum(x * x for x in word) for a, word in enumerate(words)}
     if not m or len(norms) > 1 or len({tuple(word) for word in words}) < A:
         return None

@@ -12,9 +12,9 @@ from georecall.theory.proofs import FOLDER, in_order
 from georecall.verify.usage import UsageError
 
 CLOSED = "Closed under the global context"
-VERSION = "8.16"  # what the proofs are written for
+_VERSION = "8.16"  # what the proofs are written for
 _ADVICE = (
-    f"apt-get install coq libcoq-mathcomp-algebra libcoq-mathcomp-fingroup (Coq {VERSION}); "
+    f"apt-get install coq libcoq-mathcomp-algebra libcoq-mathcomp-fingroup (Coq {_VERSION}); "
     "nothing else needs it"
 )
 _MARK, _MARGIN = "@@@@", " " * 7  # between two answers; of what `Check` prints
@@ -27,13 +27,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class Proved:
-    """A theorem that Coq has checked.
-
-    Args:
-        theorem: its name, `file.theorem`.
-        statement: as Coq prints it.
-        assumptions: axioms that it rests on, as Coq prints them; "Closed under the global context" if none.
-    """
+    """A theorem, `file.theorem`, that Coq has checked: what it states and assumes, as Coq prints them."""
 
     theorem: str
     statement: str
@@ -63,9 +57,9 @@ def compile_into(folder: Path, names: Sequence[str]) -> None:
     for file in in_order(*names):
         shutil.copy(FOLDER / f"{file}.v", folder)
         try:
-            run(folder, f"{file}.v")
+            coqc(folder, f"{file}.v")
         except RefusedError as refused:
-            raise UsageError(f"coqc does not take {file}.v (written for Coq {VERSION}): {refused}") from None
+            raise UsageError(f"coqc does not take {file}.v (written for Coq {_VERSION}): {refused}") from None
 
 
 def proved(theorems: Sequence[str], folder: Path) -> list[Proved]:
@@ -81,7 +75,7 @@ def proved(theorems: Sequence[str], folder: Path) -> list[Proved]:
                 f"Print Assumptions {theorem}.",
             ]
         (folder / "asked.v").write_text("\n".join(source) + "\n", encoding="utf-8")
-        said = run(folder, "asked.v").split(_MARK)[1:]
+        said = coqc(folder, "asked.v").split(_MARK)[1:]
         answers |= {theorem: _read(theorem, text) for theorem, text in zip(asked, said, strict=True)}
     return [answers[theorem] for theorem in theorems]
 
@@ -98,18 +92,22 @@ def _read(theorem: str, said: str) -> Proved:
     return Proved(theorem, joined, " ".join(assumptions.split()))
 
 
-def run(folder: Path, file: str) -> str:
+def coqc(folder: Path, file: str) -> str:
     """Compiles one file in a folder; what Coq prints.
 
     Raises:
         UsageError: there is no Coq.
         RefusedError: Coq does not accept the file.
     """
-    coqc = shutil.which("coqc")
-    if coqc is None:
+    program = shutil.which("coqc")
+    if program is None:
         raise UsageError(f"there is no coqc: {_ADVICE}")
     done = subprocess.run(
-        [coqc, *_QUIET, "-Q", ".", "Georecall", file], cwd=folder, capture_output=True, text=True, check=False
+        [program, *_QUIET, "-Q", ".", "Georecall", file],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise RefusedError(" ".join((done.stderr or done.stdout).split())[:400])

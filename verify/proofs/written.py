@@ -20,7 +20,7 @@ def weights_of(stored: Mapping[str, Any], over_U: int, d: int, unembedding: str 
         "D_x": _denominator(D_x),
         "n_layers": f"[{layers}]",
         "n_U": unembedding or _matrix(stored["W_U"], over_U),
-        "n_b_U": _vector(scaled(stored["b_U"], over_U)[0], stored["b_U"]["columns"]),
+        "n_b_U": _bias(stored["b_U"], over_U),
         "D_U": _denominator(over_U),
     }
     return ";\n  ".join(f"{name} := {value}" for name, value in fields.items())
@@ -49,9 +49,8 @@ def _head(head: Mapping[str, Any], D_V: int, D_O: int) -> str:
 def _mlp(mlp: Mapping[str, Any]) -> str:
     D_1, D_2 = (max(mlp[f"W_{at}"]["shift"], mlp[f"b_{at}"]["shift"]) for at in ("in", "out"))
     fields = {"width": f"Z.to_nat {mlp['W_in']['columns']}", "n_in": _matrix(mlp["W_in"], D_1)}
-    fields["n_b_in"] = _vector(scaled(mlp["b_in"], D_1)[0], mlp["b_in"]["columns"])
-    fields["n_out"] = _matrix(mlp["W_out"], D_2)
-    fields["n_b_out"] = _vector(scaled(mlp["b_out"], D_2)[0], mlp["b_out"]["columns"])
+    fields |= {"n_b_in": _bias(mlp["b_in"], D_1), "n_out": _matrix(mlp["W_out"], D_2)}
+    fields |= {"n_b_out": _bias(mlp["b_out"], D_2)}
     return _record(fields | {"D_1": _denominator(D_1), "D_2": _denominator(D_2)})
 
 
@@ -63,13 +62,17 @@ def _denominator(shift: int) -> str:
     return f"{1 << shift}%positive"
 
 
-def scaled(matrix: Mapping[str, Any], shift: int) -> list[list[tuple[int, int]]]:
+def rows_over(matrix: Mapping[str, Any], shift: int) -> list[list[tuple[int, int]]]:
     """The rows of a matrix (see `files.integers.whole_numbers`) over another power of two."""
     return [[(c, n << shift - matrix["shift"]) for c, n in row] for row in matrix["rows"]]
 
 
 def _matrix(matrix: Mapping[str, Any], shift: int) -> str:
-    return rows(scaled(matrix, shift), matrix["columns"])
+    return rows(rows_over(matrix, shift), matrix["columns"])
+
+
+def _bias(bias: Mapping[str, Any], shift: int) -> str:
+    return _vector(rows_over(bias, shift)[0], bias["columns"])
 
 
 def rows(rows: Iterable[Pairs], columns: int) -> str:
@@ -94,7 +97,7 @@ def _vector(row: Pairs, columns: int) -> str:
     return f"dense ({' ++ '.join(parts)})%Z"
 
 
-def one_pass(k: int, R: int, typed: bool, mu: str) -> str:
+def hop_theorem(k: int, R: int, typed: bool, mu: str) -> str:
     """The theorem for k hops: hop t asks one of all relations, or of its share."""
     share = R // k
     shares = [(t * share, share) if typed else (0, R) for t in range(k)]
@@ -103,7 +106,7 @@ def one_pass(k: int, R: int, typed: bool, mu: str) -> str:
     return theorem.replace("{k}", str(k)).replace("{shares}", f"[{listed}]").replace("{mu}", mu)
 
 
-def chains(K: int, mu: str) -> str:
+def chain_theorems(K: int, mu: str) -> str:
     """The theorems for chains of at most K hops."""
     return _CHAINS.replace("{K}", f"(Z.to_nat {K})").replace("{mu}", mu)
 

@@ -19,8 +19,7 @@ from georecall.verify.recall.controls import wrong_answer_of
 from georecall.verify.recall.counterexample import Counterexample
 from georecall.verify.recall.laws import Law
 from georecall.verify.recall.user_code import ConstructionError
-from georecall.verify.verdict.assumed import assumed
-from georecall.verify.verdict.outcome import quantities, sizes
+from georecall.verify.verdict.outcome import assumed, quantities, table_sizes
 from georecall.verify.verdict.verdict import ControlResult, Verdict
 
 
@@ -188,7 +187,8 @@ def _verdict(passed: Sequence[Margins], asking: Asking) -> Verdict:
         min_margin=floor.minimum[0],
         exact=all(found.exact for found in passed),
         method=methods.pop() if len(methods) == 1 else "filtered",
-        parameters=(sizes(facts) if len(passed) == 1 else {"tables": len(passed)}) | _asked(floor, asking),
+        parameters=(table_sizes(facts) if len(passed) == 1 else {"tables": len(passed)})
+        | _asked(floor, asking),
     )
 
 
@@ -209,7 +209,7 @@ def _refused(found: Counterexample, asking: Asking) -> Verdict:
         exact=margins.exact,
         method=margins.method,
         witness=found.witness,
-        parameters=sizes(facts) | _asked(margins, asking) | answers,
+        parameters=table_sizes(facts) | _asked(margins, asking) | answers,
     )
 
 

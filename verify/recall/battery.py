@@ -31,16 +31,7 @@ _STRINGS = 64  # R^k in one table of hops
 
 @dataclass(frozen=True)
 class Battery:
-    """What is asked of a construction.
-
-    Args:
-        construction: what is under test.
-        asking: how its models are asked.
-        laws: metamorphic laws that it claims to obey (see `verify.recall.laws`).
-        min_margin: a margin that it claims for every fact; a number, or a function of the facts.
-        dimensions: what it claims of `d_model`, `d_mlp` and `n_layers`, likewise.
-        bijective: whether it claims something about bijection tables only.
-    """
+    """What is asked of a construction; what it claims is a number, or a function of the facts."""
 
     construction: Construction
     asking: Asking

@@ -8,8 +8,7 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.arrays import Numbers
 from georecall.verify.claims.path_control import wrong_answer
-from georecall.verify.margins.decide import decide_recall_by
-from georecall.verify.margins.found import Found
+from georecall.verify.margins.decide import Found, decide_recall_by
 from georecall.verify.margins.hops import by_certificate, chain_margins
 from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import Chains

@@ -9,7 +9,7 @@ import numpy as np
 from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.margins.found import Margins
 from georecall.verify.margins.lead import Witness
-from georecall.verify.verdict.table import SHOWN, shown
+from georecall.verify.verdict.table import ROWS_SHOWN, shown
 
 _ATTEMPTS = 400  # constructions built while shrinking: a second or two on small tables
 
@@ -72,13 +72,13 @@ def _smaller(facts: FactTable, bijective: bool, entities: bool) -> Iterator[Fact
     for size in (N // 2, N - N // 4, N - 1):
         if 0 < size < N:
             yield from _kept(facts, np.arange(size), bijective, entities)
-    if 1 < N <= SHOWN:
+    if 1 < N <= ROWS_SHOWN:
         for s in range(N):
             yield from _kept(facts, np.delete(np.arange(N), s), bijective, entities)
     for size in (R // 2, R - 1):
         if size > 0:
             yield facts.restricted(relations=range(size))
-    if 1 < R <= SHOWN:
+    if 1 < R <= ROWS_SHOWN:
         for r in range(R):
             yield facts.restricted(relations=[other for other in range(R) if other != r])
     if bijective:
@@ -88,7 +88,7 @@ def _smaller(facts: FactTable, bijective: bool, entities: bool) -> Iterator[Fact
             if 2 <= size < A:
                 yield FactTable(np.minimum(facts.answers, size - 1), n_attributes=size)
                 yield FactTable(facts.answers % size, n_attributes=size)
-    for r, s in np.argwhere(facts.answers > 0) if facts.n_facts <= SHOWN**2 else ():
+    for r, s in np.argwhere(facts.answers > 0) if facts.n_facts <= ROWS_SHOWN**2 else ():
         for lower in {0, int(facts.answers[r, s]) - 1}:
             yield facts.altered(int(s), int(r), lower)
 

@@ -30,14 +30,7 @@ Ids = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Broken:
-    """One query on which a law fails.
-
-    Args:
-        law: its name.
-        subject: of the query, in the table that the law was asked of.
-        relations: of the query, the first hop first.
-        says: what must be and what is, in words.
-    """
+    """One query, of the table that the law was asked of, on which it fails: what must be, and what is."""
 
     law: str
     subject: int
@@ -58,16 +51,14 @@ def renaming_subjects(
     """
     asking = _of_single_steps(asking)
     order = generator(seed, "subjects", facts.n_subjects).permutation(facts.n_subjects)
-    if asking.entities:
-        place = np.argsort(order)  # entity order[i] is now called i
-        renamed = FactTable(place[facts.answers[:, order]], n_attributes=facts.n_attributes)
-    else:
-        renamed = FactTable(facts.answers[:, order], n_attributes=facts.n_attributes)
+    answers = facts.answers[:, order]
+    if asking.entities:  # entity order[i] is now called i
+        answers = np.argsort(order)[answers]
+    renamed = FactTable(answers, n_attributes=facts.n_attributes)
     first, second = build(construction, facts), build(construction, renamed)
     before, after = asking(first, facts), asking(second, renamed)
-    broken = _compared(
-        "renaming subjects", before, after, before.lower.shape, order, f"in the order {order.tolist()}"
-    )
+    says = f"in the order {order.tolist()}"
+    broken = _compared("renaming subjects", before, after, before.lower.shape, order, says)
     if broken is not None or asking.entities:
         return broken
     queries, numbers = asking.queries(facts), np.arange(facts.n_facts)
@@ -121,13 +112,12 @@ def adding_a_relation(
     Hypothesis: relations do not leak into each other, as they do below the gate that a claim asks for.
     """
     asking = _of_single_steps(asking)
-    more = generator(seed, "relation", facts.n_subjects).integers(facts.n_attributes, size=facts.n_subjects)
+    everyone = np.arange(facts.n_subjects)
+    more = generator(seed, "relation", facts.n_subjects).integers(facts.n_attributes, size=len(everyone))
     larger = _with_relations(facts, more)
     before, after = _margins(construction, facts, asking), _margins(construction, larger, asking)
     says = f"with a further relation {more.tolist()}"
-    return _compared(
-        "adding a relation", before, after, before.lower.shape, np.arange(facts.n_subjects), says
-    )
+    return _compared("adding a relation", before, after, before.lower.shape, everyone, says)
 
 
 def repeating_a_hop(
@@ -261,11 +251,10 @@ def _compared(
     law: str, before: Margins, after: Margins, shape: Sequence[int], subjects: Ids, how: str
 ) -> Broken | None:
     """Whether the margin of (relations, subjects[i]) before is that of (relations, i) after, for all."""
-    for index in np.ndindex(*shape[:-1], len(subjects)):
-        *relations, i = map(int, index)
+    for there in np.ndindex(*shape[:-1], len(subjects)):
+        *relations, i = there
         s = int(subjects[i])
         here = (*relations, s)
-        there = (*relations, i)
         if _differ(before, here, after, there):
             says = f"margin {_interval(before, here)}, but {_interval(after, there)} {how}"
             return Broken(law, s, tuple(relations), says)
@@ -279,9 +268,7 @@ def _differ(one: Margins, here: tuple[int, ...], two: Margins, there: tuple[int,
 
 def _interval(found: Margins, index: tuple[int, ...]) -> str:
     low, high = float(found.lower[index]), float(found.upper[index])
-    return (
-        f"{low:g}" if low == high else f"{(low + high) / 2:g}" if high - low < 1e-6 else f"{low:g}..{high:g}"
-    )
+    return f"{(low + high) / 2:g}" if high - low < 1e-6 else f"{low:g}..{high:g}"
 
 
 def _same_logits(law: str, one: NDArray[Any], two: NDArray[Any], facts: FactTable) -> Broken | None:

@@ -20,11 +20,11 @@ def _sum(x: Vector, y: Vector) -> Vector:
     return [a + b for a, b in zip(x, y, strict=True)]
 
 
-def _read(named: Any) -> "dict[str, Matrix]":
-    return {name: Matrix(weight) for name, weight in named.items()}
+def _read(named: Any) -> "dict[str, Stored]":
+    return {name: Stored(weight) for name, weight in named.items()}
 
 
-class Matrix:
+class Stored:
     """Whole numbers over 2^shift; a row is a list of pairs (column, number)."""
 
     def __init__(self, stored: Any) -> None:
@@ -49,8 +49,8 @@ class Model:
 
     def __init__(self, stored: Any) -> None:
         self.soft, self.sign = stored["attention"] == "soft", stored["sign_of_scale"]
-        self.W_E, self.W_pos = Matrix(stored["W_E"]), Matrix(stored["W_pos"])
-        self.W_U, self.b_U = Matrix(stored["W_U"]), Matrix(stored["b_U"])
+        self.W_E, self.W_pos = Stored(stored["W_E"]), Stored(stored["W_pos"])
+        self.W_U, self.b_U = Stored(stored["W_U"]), Stored(stored["b_U"])
         self.layers = [([_read(h) for h in at["heads"]], _read(at["mlp"])) for at in stored["layers"]]
 
     def logits(self, tokens: Any, positions: Any) -> tuple[Vector, int]:
@@ -104,7 +104,7 @@ def _applied(mlp: Any, xs: list[Vector], over: int) -> tuple[list[Vector], int]:
     return after, over << i + b + o + c
 
 
-def prompts(stored: Any) -> Iterator[tuple[Any, Any, int]]:
+def every_prompt(stored: Any) -> Iterator[tuple[Any, Any, int]]:
     """Every prompt with its right answer: tokens, positions, answer."""
     answers, N, R, K = stored["answers"], stored["subjects"], len(stored["answers"]), stored["chains"]
     for k in stored["hops"]:
@@ -122,10 +122,10 @@ def prompts(stored: Any) -> Iterator[tuple[Any, Any, int]]:
                 yield [*asked, *path[: i + 1]], [*range(k), *range(K, K + i + 1)], path[i + 1]
 
 
-def margins(stored: Any) -> list[Fraction]:
+def every_margin(stored: Any) -> list[Fraction]:
     """Of every prompt the right logit less the best wrong one; ArithmeticError for a true softmax."""
     model, found = Model(stored), []
-    for tokens, positions, answer in prompts(stored):
+    for tokens, positions, answer in every_prompt(stored):
         logits, over = model.logits(tokens, positions)
         found.append(Fraction(logits.pop(answer) - max(logits), over))
     return found
@@ -136,11 +136,11 @@ def main(path: str) -> int:
     with open(path, encoding="utf-8") as file:
         stored = json.load(file)
     try:
-        found = margins(stored)
+        found = every_margin(stored)
     except ArithmeticError:
         print("undecided: softmax of unequal scores")
         return 3
-    wrong = [prompt for prompt, margin in zip(prompts(stored), found, strict=True) if margin <= 0]
+    wrong = [prompt for prompt, margin in zip(every_prompt(stored), found, strict=True) if margin <= 0]
     print(f"{len(found)} prompts, {len(wrong)} wrong, least margin {min(found)}", *wrong[:1])
     return int(bool(wrong))
 

@@ -13,15 +13,14 @@ from georecall.theory.tools.arrays import Numbers
 from georecall.theory.tools.progress import Progress, watched
 from georecall.verify.claims.controls import controlled
 from georecall.verify.engines.engine import check_engine, in_engine
-from georecall.verify.margins.decide import decide_recall
-from georecall.verify.margins.found import Found, Margins
+from georecall.verify.margins.decide import Found, decide_recall
+from georecall.verify.margins.found import Margins
 from georecall.verify.margins.hops import all_margins, chain_margins
 from georecall.verify.margins.induction import PremiseError
 from georecall.verify.margins.margins import check_fits, margins
 from georecall.verify.margins.queries import over_entities
 from georecall.verify.recall.controls import wrong_answer_of
-from georecall.verify.verdict.assumed import assumed
-from georecall.verify.verdict.outcome import covered, quantities, recall_verdict, sizes
+from georecall.verify.verdict.outcome import assumed, covered, quantities, recall_verdict, table_sizes
 from georecall.verify.verdict.verdict import Verdict
 
 Sample = Mapping[str, Any]
@@ -134,7 +133,7 @@ def _judged(
         claim="recall",
         status="inconclusive",
         n_facts=facts.n_facts,
-        parameters=sizes(facts) | {"engine": engine},
+        parameters=table_sizes(facts) | {"engine": engine},
     )
     hops, R = form.number, facts.n_relations
     found: Found

@@ -11,7 +11,7 @@ Whole = int | SearchStrategy[int]
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def whole(name: str, value: Any, *, least: int, most: int | None = None) -> SearchStrategy[int]:
+def drawn_whole(name: str, value: Any, *, least: int, most: int | None = None) -> SearchStrategy[int]:
     """A strategy of whole numbers, from a number or a strategy; what it draws is examined too.
 
     Raises:

@@ -11,7 +11,7 @@ from hypothesis.strategies import SearchStrategy
 from georecall.constructions.codes.code import code_length
 from georecall.theory.claims import CLAIMS
 from georecall.theory.facts.fact_table import FactTable
-from georecall.verify.strategies.arguments import SEEDS, Whole, chosen, whole
+from georecall.verify.strategies.arguments import SEEDS, Whole, chosen, drawn_whole
 from georecall.verify.strategies.pieces import gates
 from georecall.verify.strategies.tables import KINDS, table_of
 
@@ -70,7 +70,7 @@ def claim_cases(
         >>> case.unmet, case.options
         ('gate at least half the spread of the code', {'gate': 0.0})
     """
-    name_of, seed_of = chosen("claims", claims, CERTAIN), whole("seeds", seeds, least=0)
+    name_of, seed_of = chosen("claims", claims, CERTAIN), drawn_whole("seeds", seeds, least=0)
     if not (meets is None or isinstance(meets, bool | SearchStrategy)):
         raise InvalidArgument(f"meets must be True, False or a strategy of them, got {meets!r}")
     inside = (
@@ -98,9 +98,10 @@ def claim_cases(
                 options["gate"] = draw(gates(at_least=least))
             return ClaimCase(name, facts, options)
         m = code_length(facts.n_attributes, options["bits"] if name in _NUMERALS else 1)
-        unmet = {hypothesis.name: hypothesis.name for hypothesis in claim.hypotheses}
-        ways = [way for way in _WAYS if _possible(way, unmet, m, least)]
-        way = draw(st.sampled_from(ways))
+        unmet = [hypothesis.name for hypothesis in claim.hypotheses]
+        can = {"gate at least": least is not None, "an injective code": m > 1}  # be missed, and no other
+        ways = (way for way in _WAYS if can.get(way, True) and any(name.startswith(way) for name in unmet))
+        way = draw(st.sampled_from(list(ways)))
         if way == "gate at least":
             options["gate"] = draw(gates(below=least))
         elif way == "an injective code":
@@ -113,9 +114,8 @@ def claim_cases(
         elif way == "every attribute a subject":
             if "split" in claim.parameters:
                 options["split"] = options["hops"]  # so that nothing is inverted, and this alone is unmet
-            facts = FactTable(facts.answers, n_attributes=facts.n_subjects + 1).altered(
-                0, 0, facts.n_subjects
-            )
+            larger = FactTable(facts.answers, n_attributes=facts.n_subjects + 1)
+            facts = larger.altered(0, 0, facts.n_subjects)
         else:
             facts = FactTable([[0] * (1 if entities else N)] * R)
         return ClaimCase(name, facts, options, next(full for full in unmet if full.startswith(way)))
@@ -125,24 +125,20 @@ def claim_cases(
 
 def _disjoint(name: str, draw: st.DrawFn, N: int, R: int, seed: int, meets_all: bool) -> ClaimCase:
     """The claim whose relations have attributes of their own; 0 and 1 are always among the answers."""
-    facts = (
-        table_of("disjoint", N, R, draw(st.integers(2, N + 5)), seed=seed).altered(0, 0, 0).altered(1, 0, 1)
-    )
+    facts = table_of("disjoint", N, R, draw(st.integers(2, N + 5)), seed=seed)
+    facts = facts.altered(0, 0, 0).altered(1, 0, 1)
     if meets_all:
         return ClaimCase(name, facts, {"gate": draw(gates(at_least=0.125))})
     one = FactTable(facts.answers[:1], n_attributes=facts.n_attributes)
     same = FactTable(np.repeat(np.arange(R)[:, None], N, axis=1))
     shared = FactTable(np.repeat(facts.answers[:1], R, axis=0), n_attributes=facts.n_attributes)
-    unmet, table, options = draw(
-        st.sampled_from(
-            [
-                ("at least two relations", one, {}),
-                ("a relation with two answers", same, {}),
-                ("a gate above 0", facts, {"gate": 0}),
-                ("disjoint sets of attributes", shared, {}),
-            ]
-        )
-    )
+    cases: list[tuple[str, FactTable, dict[str, Any]]] = [
+        ("at least two relations", one, {}),
+        ("a relation with two answers", same, {}),
+        ("a gate above 0", facts, {"gate": 0}),
+        ("disjoint sets of attributes", shared, {}),
+    ]
+    unmet, table, options = draw(st.sampled_from(cases))
     return ClaimCase(name, table, dict(options), unmet)
 
 
@@ -150,13 +146,6 @@ _WAYS = (
     *("gate at least", "an injective code", "every attribute a subject", "at least two attributes"),
     "every relation that W_U inverts",
 )
-
-
-def _possible(way: str, hypotheses: dict[str, str], m: int, least: float | None) -> bool:
-    """Whether a case can miss the hypothesis whose name begins so, and no other."""
-    if not any(name.startswith(way) for name in hypotheses):
-        return False
-    return {"gate at least": least is not None, "an injective code": m > 1}.get(way, True)
 
 
 def _least_gate(name: str, options: dict[str, Any]) -> float | None:

@@ -6,6 +6,7 @@ every single-hop model that recalls them. A checker is right about such a model 
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from georecall.constructions import CONSTRUCTIONS
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.randomness import generator
-from georecall.verify.strategies.arguments import SEEDS, Whole, chosen, strategy, whole
+from georecall.verify.strategies.arguments import SEEDS, Whole, chosen, drawn_whole, strategy
 from georecall.verify.strategies.tables import fact_tables
 
 Which = NDArray[np.bool_]  # of the facts, shape (R, N)
@@ -67,70 +68,55 @@ def _altered_fact(construct: Construct, facts: FactTable, rng: np.random.Generat
     return construct(facts.altered(s, r, other)), wrong, says
 
 
-def _swapped_subjects(construct: Construct, facts: FactTable, rng: np.random.Generator) -> Any:
-    """Two subjects answer for each other: wrong where their answers differ."""
-    model, (s, t) = construct(facts), _two(facts.n_subjects, rng)
-    wrong = np.zeros(facts.answers.shape, dtype=bool)
-    wrong[:, [s, t]] = (facts.answers[:, s] != facts.answers[:, t])[:, None]
-    says = f"the embeddings of subjects {s} and {t} are swapped"
-    return replace(model, W_E=_swapped(model.W_E, s, t)), wrong, says
+def _swapped_rows(of: str) -> Plant:
+    """Two subjects, or relations, answer for each other: wrong where their answers differ."""
+
+    def plant(construct: Construct, facts: FactTable, rng: np.random.Generator) -> Any:
+        by_subject = of == "subjects"
+        model, answers = construct(facts), facts.answers.T if by_subject else facts.answers
+        s, t = _two(len(answers), rng)
+        wrong, W_E = np.zeros(answers.shape, dtype=bool), np.array(model.W_E)
+        wrong[[s, t]] = answers[s] != answers[t]
+        rows = np.array([s, t]) + (0 if by_subject else facts.n_subjects)
+        W_E[rows] = W_E[rows[::-1]]
+        says = f"the embeddings of {of} {s} and {t} are swapped"
+        return replace(model, W_E=W_E), wrong.T if by_subject else wrong, says
+
+    return plant
 
 
-def _swapped_relations(construct: Construct, facts: FactTable, rng: np.random.Generator) -> Any:
-    """Two relations open each other's block: wrong where their answers differ."""
-    model, (r, t) = construct(facts), _two(facts.n_relations, rng)
-    wrong = np.zeros(facts.answers.shape, dtype=bool)
-    wrong[[r, t]] = facts.answers[r] != facts.answers[t]
-    says = f"the embeddings of relations {r} and {t} are swapped"
-    N = facts.n_subjects
-    return replace(model, W_E=_swapped(model.W_E, N + r, N + t)), wrong, says
-
-
-def _swapped_outputs(construct: Construct, facts: FactTable, rng: np.random.Generator) -> Any:
-    """Two attributes answer for each other: wrong where one of them is the answer."""
+def _two_outputs(construct: Construct, facts: FactTable, rng: np.random.Generator, *, tied: bool) -> Any:
+    """Two attributes answer for each other, or both read what a reads: wrong where one is the answer."""
     model, (a, b) = construct(facts), _two(facts.n_attributes, rng)
     order = np.arange(facts.n_attributes)
-    order[[a, b]] = order[[b, a]]
-    return _outputs(model, order), np.isin(facts.answers, (a, b)), f"outputs {a} and {b} are swapped"
+    order[[a, b]] = [a, a] if tied else [b, a]
+    W_U, b_U = np.asarray(model.W_U)[:, order], np.asarray(model.b_U)[order]
+    says = f"output {b} is a copy of output {a}" if tied else f"outputs {a} and {b} are swapped"
+    return replace(model, W_U=W_U, b_U=b_U), np.isin(facts.answers, (a, b)), says
 
 
-def _tied_outputs(construct: Construct, facts: FactTable, rng: np.random.Generator) -> Any:
-    """Attribute b reads what a reads: an answer a is tied, an answer b has lost its output."""
-    model, (a, b) = construct(facts), _two(facts.n_attributes, rng)
-    order = np.arange(facts.n_attributes)
-    order[b] = a
-    return _outputs(model, order), np.isin(facts.answers, (a, b)), f"output {b} is a copy of output {a}"
+def _all_wrong(says: str, change: Callable[[Any], Any]) -> Plant:
+    """W_U and b_U changed so that no fact is recalled."""
 
+    def plant(construct: Construct, facts: FactTable, _: np.random.Generator) -> Any:
+        model = construct(facts)
+        broken = replace(model, W_U=change(model.W_U), b_U=change(model.b_U))
+        return broken, np.ones(facts.answers.shape, dtype=bool), says
 
-def _shifted_outputs(construct: Construct, facts: FactTable, _: np.random.Generator) -> Any:
-    """Every answer is the next attribute: all wrong."""
-    model, order = construct(facts), np.roll(np.arange(facts.n_attributes), 1)
-    return _outputs(model, order), np.ones(facts.answers.shape, dtype=bool), "every answer is one too large"
-
-
-def _negated_readout(construct: Construct, facts: FactTable, _: np.random.Generator) -> Any:
-    """The largest logit becomes the least: all wrong."""
-    model = construct(facts)
-    negated = replace(model, W_U=-model.W_U, b_U=-model.b_U)
-    return negated, np.ones(facts.answers.shape, dtype=bool), "W_U and b_U are negated"
-
-
-def _nothing_read(construct: Construct, facts: FactTable, _: np.random.Generator) -> Any:
-    """All logits are 0: all tied, and a tie is an error."""
-    model = construct(facts)
-    blank = replace(model, W_U=0 * model.W_U, b_U=0 * model.b_U)
-    return blank, np.ones(facts.answers.shape, dtype=bool), "W_U and b_U are 0"
+    return plant
 
 
 FAULTS: dict[str, Plant] = {
     "one fact altered": _altered_fact,
-    "subjects swapped": _swapped_subjects,
-    "relations swapped": _swapped_relations,
-    "outputs swapped": _swapped_outputs,
-    "outputs tied": _tied_outputs,
-    "outputs shifted": _shifted_outputs,
-    "readout negated": _negated_readout,
-    "nothing read": _nothing_read,
+    "subjects swapped": _swapped_rows("subjects"),
+    "relations swapped": _swapped_rows("relations"),
+    "outputs swapped": partial(_two_outputs, tied=False),
+    "outputs tied": partial(_two_outputs, tied=True),
+    "outputs shifted": _all_wrong(
+        "every answer is one too large", lambda W: np.roll(np.asarray(W), 1, axis=-1)
+    ),
+    "readout negated": _all_wrong("W_U and b_U are negated", lambda W: -W),  # the largest logit is the least
+    "nothing read": _all_wrong("W_U and b_U are 0", lambda W: 0 * W),  # all tied, and a tie is an error
 }
 
 
@@ -161,7 +147,7 @@ def faulty_transformers(
     """
     table_of = fact_tables() if tables is None else strategy("tables", tables)
     name_of = chosen("constructions", constructions, SINGLE_HOP)
-    fault_of, seed_of = chosen("faults", faults, FAULTS), whole("seeds", seeds, least=0)
+    fault_of, seed_of = chosen("faults", faults, FAULTS), drawn_whole("seeds", seeds, least=0)
 
     @st.composite
     def planted(draw: st.DrawFn) -> Faulty:
@@ -181,14 +167,3 @@ def _two(count: int, rng: np.random.Generator) -> tuple[int, int]:
     """Two different numbers below a count; the same one twice where there is only one."""
     first = int(rng.integers(count))
     return first, (first + 1 + int(rng.integers(max(count - 1, 1)))) % count
-
-
-def _swapped(matrix: Any, row: int, other: int) -> Any:
-    rows = np.array(matrix)
-    rows[[row, other]] = rows[[other, row]]
-    return rows
-
-
-def _outputs(model: Transformer, order: NDArray[np.int64]) -> Transformer:
-    """The model whose output a is what output order[a] was."""
-    return replace(model, W_U=np.asarray(model.W_U)[:, order], b_U=np.asarray(model.b_U)[order])

@@ -10,16 +10,12 @@ from hypothesis.strategies import SearchStrategy
 
 from georecall.constructions.codes.code import Code
 from georecall.theory.tools.randomness import generator
-from georecall.verify.strategies.arguments import SEEDS, Whole, whole
+from georecall.verify.strategies.arguments import SEEDS, Whole, drawn_whole
 
 _GATES = 3  # how far above the threshold gates are drawn
 _FEW = 1 << 16  # words that are shuffled rather than drawn again where two agree
-_WORDS, _UP_TO_4, _LOWEST, _SPREADS = (
-    st.integers(2, 14),
-    st.integers(1, 4),
-    st.integers(-5, 5),
-    st.integers(1, 6),
-)
+_WORDS, _UP_TO_4 = st.integers(2, 14), st.integers(1, 4)
+_LOWEST, _SPREADS = st.integers(-5, 5), st.integers(1, 6)
 
 
 def codes(
@@ -49,9 +45,12 @@ def codes(
         >>> find(codes(n_words=2, lowest=0), lambda code: True).words.shape
         (2, 1)
     """
-    words = whole("n_words", n_words, least=1 if injective else 2)
-    length, lo = whole("lengths", lengths, least=1), whole("lowest", lowest, least=-(2**20))
-    spread, seed = whole("spreads", spreads, least=1, most=2**20), whole("seeds", seeds, least=0)
+    words = drawn_whole("n_words", n_words, least=1 if injective else 2)
+    length, lo = drawn_whole("lengths", lengths, least=1), drawn_whole("lowest", lowest, least=-(2**20))
+    spread, seed = (
+        drawn_whole("spreads", spreads, least=1, most=2**20),
+        drawn_whole("seeds", seeds, least=0),
+    )
 
     @st.composite
     def drawn(draw: st.DrawFn) -> Code:
@@ -126,7 +125,10 @@ def hop_strings(*, n_relations: Whole = 3, hops: Whole = _UP_TO_4) -> SearchStra
         >>> find(hop_strings(), lambda string: len(string) == 3 and string[0] != string[2])
         (0, 0, 1)
     """
-    relations, lengths = whole("n_relations", n_relations, least=1), whole("hops", hops, least=1)
+    relations, lengths = (
+        drawn_whole("n_relations", n_relations, least=1),
+        drawn_whole("hops", hops, least=1),
+    )
     return st.tuples(relations, lengths).flatmap(
         lambda sizes: st.tuples(*[st.integers(0, sizes[0] - 1)] * sizes[1])
     )

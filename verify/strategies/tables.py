@@ -1,17 +1,15 @@
 """Fact tables, ordinary and degenerate."""
 
-from typing import Any
-
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from georecall.theory.facts.fact_table import UNKNOWN, FactTable
 from georecall.theory.tools.randomness import generator
-from georecall.verify.strategies.arguments import SEEDS, Whole, chosen, whole
+from georecall.verify.strategies.arguments import SEEDS, Whole, chosen, drawn_whole
 
 KINDS = ("bijections", "functions", "identity", "equal", "constant", "partial")
-DISJOINT = "disjoint"  # on request: every relation has attributes of its own, R |A| in all
+_DISJOINT = "disjoint"  # on request: every relation has attributes of its own, R |A| in all
 _SHARE_MISSING = 0.25
 _SUBJECTS, _RELATIONS = st.integers(1, 9), st.integers(1, 4)
 
@@ -55,13 +53,13 @@ def fact_tables(
             ...
         hypothesis.errors.InvalidArgument: n_subjects must be at least 1, got 0
     """
-    subjects = whole("n_subjects", n_subjects, least=2 if entities else 1)
+    subjects = drawn_whole("n_subjects", n_subjects, least=2 if entities else 1)
     if entities and isinstance(n_subjects, SearchStrategy):
         subjects = n_subjects.map(lambda N: max(N, 2))
-    relations = whole("n_relations", n_relations, least=1)
-    attributes = None if n_attributes is None else whole("n_attributes", n_attributes, least=2)
-    kind_of = chosen("kinds", kinds, (*KINDS, DISJOINT))
-    seed_of = whole("seeds", seeds, least=0)
+    relations = drawn_whole("n_relations", n_relations, least=1)
+    attributes = None if n_attributes is None else drawn_whole("n_attributes", n_attributes, least=2)
+    kind_of = chosen("kinds", kinds, (*KINDS, _DISJOINT))
+    seed_of = drawn_whole("seeds", seeds, least=0)
 
     @st.composite
     def tables(draw: st.DrawFn) -> FactTable:
@@ -103,17 +101,12 @@ def table_of(
     elif kind == "constant":
         answers[:] = answers[:, :1]
     elif kind == "partial":
-        holes = [generator(seed, "missing", r).random(N) < _SHARE_MISSING for r in range(R)]
-        return _partial(answers, A, holes, entities)
-    elif kind == DISJOINT:
+        missing = [generator(seed, "missing", r).random(N) < _SHARE_MISSING for r in range(R)]
+        answers = np.where(missing, A, answers)  # what `--missing unknown` makes of a table with holes
+        if entities:  # the hole is an entity too
+            answers = np.column_stack([answers, np.full(R, A)])
+        names = [f"a{a}" for a in range(A)] + [UNKNOWN]
+        return FactTable(answers, subjects=names if entities else None, attributes=names)
+    elif kind == _DISJOINT:
         return FactTable(answers + A * np.arange(R)[:, None], n_attributes=R * A)
     return FactTable(answers, n_attributes=A)
-
-
-def _partial(answers: Any, A: int, missing: list[Any], entities: bool) -> FactTable:
-    """What `--missing unknown` makes of a table with holes."""
-    answers = np.where(missing, A, answers)
-    if entities:  # the hole is an entity too
-        answers = np.column_stack([answers, np.full(len(answers), A)])
-    names = [f"a{a}" for a in range(A)] + [UNKNOWN]
-    return FactTable(answers, subjects=names if entities else None, attributes=names)

@@ -24,15 +24,9 @@ _NOTHING = Decimal("1e-200")  # a tail that is written in full would take as man
 
 @dataclass(frozen=True)
 class Estimate:
-    """A success probability as measured.
+    """A success probability as measured: k of n, and an interval that misses the truth with that error.
 
-    Args:
-        successes: k.
-        trials: n.
-        lower: lower end of the interval.
-        upper: upper end of the interval.
-        error: of the interval: it fails to hold the truth with at most this probability.
-        side: on which side of the level the interval lies; None if the level is inside.
+    `side`: on which side of the level the interval lies; None if the level is inside.
     """
 
     successes: int

@@ -4,8 +4,11 @@ from dataclasses import replace
 from typing import Any
 
 from georecall.constructions.transformer.transformer import Transformer
+from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.protocol import Table
-from georecall.verify.margins.found import Found
+from georecall.theory.facts.strings import letters, stated_queries
+from georecall.verify.margins.decide import Found
+from georecall.verify.margins.found import Margins
 from georecall.verify.usage import show
 from georecall.verify.verdict.stored_bits import subject_bits
 from georecall.verify.verdict.verdict import Verdict
@@ -26,7 +29,7 @@ def recall_verdict(verdict: Verdict, found: Found) -> Verdict:
 
 def covered(verdict: Verdict, found: Found) -> Verdict:
     """What holds of the queries asked is inconclusive where they, and no certificate, stand for all."""
-    gap = found.gap(verdict.n_queries or 0)
+    gap = found.gap(verdict.n_queries or 0) if isinstance(found, Margins) else None
     if verdict.status != "holds" or gap is None:
         return verdict
     return replace(verdict, status="inconclusive", reason=gap)
@@ -37,13 +40,18 @@ def uncertified(n_queries: int | None, error: Exception) -> str:
     return f"{show(n_queries)} queries are too many to enumerate, and no certificate applies: {error}"
 
 
-def sizes(facts: Table) -> dict[str, Any]:
+def assumed(facts: Table, hops: int = 1, *, typed: bool = False) -> dict[str, Any]:
+    """Parameters of a verdict: cells filled with "unknown", and queries about stated facts in every hop."""
+    if not isinstance(facts, FactTable) or not facts.n_filled:
+        return {}
+    stated = stated_queries(facts, letters(facts, hops, typed=typed))
+    return {"filled_cells": facts.n_filled, "stated_queries": stated}
+
+
+def table_sizes(facts: Table) -> dict[str, Any]:
     """The parameters that say how large a table is."""
-    return {
-        "subjects": facts.n_subjects,
-        "relations": facts.n_relations,
-        "attributes": facts.n_attributes,
-    }
+    N, R, A = facts.n_subjects, facts.n_relations, facts.n_attributes
+    return {"subjects": N, "relations": R, "attributes": A}
 
 
 def quantities(model: Transformer, found: Found, facts: Table) -> dict[str, Any]:

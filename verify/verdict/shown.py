@@ -15,28 +15,15 @@ from georecall.verify.verdict.verdict import ControlResult, HypothesisResult, Mi
 
 _HIDDEN = ("facts_sha256", "filled_cells", "stated_queries")
 
-Word = Literal["", "quantities", "witness", "ok", "NOT"]
+_Word = Literal["", "quantities", "witness", "ok", "NOT"]
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A verdict in words.
+    """A verdict in words; what there is nothing to say of is empty.
 
-    Args:
-        claim: its name.
-        status: as in the verdict.
-        reason: why, or nothing.
-        asked: the parameters.
-        decided: how many queries were verified, and how; or nothing.
-        took: how long that took, or nothing.
-        filled: what of the facts was missing, or nothing.
-        header: of the table of quantities.
-        rows: of that table.
-        witness: the query or quantity that refutes, or nothing.
-        counterexample: the table of facts with that query marked, or nothing.
-        hypotheses: each, and whether it holds.
-        controls_at: where the controls ran, or nothing.
-        controls: each, and what it showed.
+    The header and rows are those of the table of quantities; `counterexample` is the table of facts with the
+    query of the witness marked.
     """
 
     claim: str
@@ -85,7 +72,7 @@ class Shown:
         decided = self.decided and self.decided + self.took
         return [self.asked, *filter(None, (decided, self.filled))]
 
-    def lines(self) -> Iterator[tuple[Word, str]]:
+    def lines(self) -> Iterator[tuple[_Word, str]]:
         """Every line after the first, and the word before it; "quantities" is where their table goes."""
         yield from (("", line) for line in [*filter(None, [self.reason]), *self.setting])
         yield "quantities", ""
@@ -181,7 +168,7 @@ def _counterexample(verdict: Verdict) -> str:
     return facts_shown(facts, witness.subject, witness.relations)
 
 
-def _mark(ok: bool) -> Word:
+def _mark(ok: bool) -> _Word:
     return "ok" if ok else "NOT"
 
 

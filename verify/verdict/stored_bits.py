@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from georecall.constructions.transformer.on_demand import OnDemand
 from georecall.constructions.transformer.transformer import Transformer
+from georecall.theory.tools.blocks import blocks
 
 _BLOCK = 1 << 22  # entries of W_E looked at together
 
@@ -25,17 +26,13 @@ def subject_bits(model: Transformer, n_subjects: int) -> int | None:
         return None
     if model.storage.frozen:
         return 0
-    first = _columns(model.W_E, 0, 1)
+    first = _columns(model.W_E, slice(0, 1))
     declared = np.zeros(model.d_model, dtype=bool)
     declared[model.storage.coordinates] = True
-    size = max(1, _BLOCK // model.d_model)
-    starts = range(0, n_subjects, size)
+    parts = blocks(n_subjects, _BLOCK // model.d_model)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        blocks = pool.map(
-            lambda at: _seen(model.W_E, at, min(at + size, n_subjects), first, declared), starts
-        )
         holding, values = declared, set[Any]()
-        for varying, found in blocks:
+        for varying, found in pool.map(lambda part: _seen(model.W_E, part, first, declared), parts):
             if not (varying <= holding).all():  # undeclared coordinates: their values count too
                 holding = holding | varying
                 values.update(first[holding].ravel().tolist())
@@ -45,10 +42,10 @@ def subject_bits(model: Transformer, n_subjects: int) -> int | None:
 
 
 def _seen(
-    W_E: Any, start: int, stop: int, first: NDArray[Any], declared: NDArray[np.bool_]
+    W_E: Any, subjects: slice, first: NDArray[Any], declared: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_], set[Any]]:
     """Which coordinates of some subjects differ from the first one's, and the values that hold facts."""
-    x = _columns(W_E, start, stop)
+    x = _columns(W_E, subjects)
     varying = (x != first).any(axis=1)
     return varying, set(_distinct(x[declared | varying]))
 
@@ -63,8 +60,6 @@ def _distinct(x: NDArray[Any]) -> Iterator[Any]:
     return iter(np.unique(x).tolist())
 
 
-def _columns(W_E: Any, start: int, stop: int) -> NDArray[Any]:
-    """Embeddings of subjects start..stop - 1, coordinates first."""
-    if isinstance(W_E, OnDemand):
-        return W_E.columns(slice(start, stop))
-    return np.asarray(W_E[start:stop]).T
+def _columns(W_E: Any, subjects: slice) -> NDArray[Any]:
+    """Embeddings of some subjects, coordinates first."""
+    return W_E.columns(subjects) if isinstance(W_E, OnDemand) else np.asarray(W_E[subjects]).T

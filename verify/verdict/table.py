@@ -3,7 +3,7 @@
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.names import inert
 
-SHOWN = 12  # rows and columns of a table that are printed
+ROWS_SHOWN = 12  # rows and columns of a table that are printed
 
 
 def shown(facts: FactTable, subject: int | None = None, relations: tuple[int, ...] = ()) -> str:
@@ -26,7 +26,7 @@ def shown(facts: FactTable, subject: int | None = None, relations: tuple[int, ..
         rows.append([inert(facts.subject_name(s)), *marked])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
-    more = facts.n_subjects > SHOWN or facts.n_relations > SHOWN
+    more = facts.n_subjects > ROWS_SHOWN or facts.n_relations > ROWS_SHOWN
     sizes = f"N = {facts.n_subjects}, R = {facts.n_relations}, |A| = {facts.n_attributes}"
     return "\n".join([*lines, f"{'... ' if more else ''}{sizes}"])
 
@@ -34,7 +34,11 @@ def shown(facts: FactTable, subject: int | None = None, relations: tuple[int, ..
 def _some(count: int, asked: set[int]) -> list[int]:
     """As many numbers as are shown, those asked about among them."""
     others = (number for number in range(count) if number not in asked)
-    return sorted([*sorted(asked)[:SHOWN], *others][:SHOWN]) if count > SHOWN else list(range(count))
+    return (
+        sorted([*sorted(asked)[:ROWS_SHOWN], *others][:ROWS_SHOWN])
+        if count > ROWS_SHOWN
+        else list(range(count))
+    )
 
 
 def _asked(facts: FactTable, subject: int | None, relations: tuple[int, ...]) -> set[tuple[int, int]]:

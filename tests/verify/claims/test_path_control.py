@@ -17,7 +17,7 @@ from georecall.verify.claims.check import check
 from georecall.verify.claims.path_control import WRONG_ANSWER, small_table, wrong_answer
 from georecall.verify.engines import engine
 from georecall.verify.engines.agreement import Agreement
-from georecall.verify.margins import codebook, decide, induction, ledger, transitions, windows
+from georecall.verify.margins import codebook, contexts, decide, induction, ledger, transitions, windows
 from georecall.verify.margins import hops as many_hops
 from georecall.verify.margins import margins as margins_
 from georecall.verify.margins.counting import exact
@@ -152,7 +152,7 @@ FAULTS = {
     ),
     "the box of soft induction": (
         lambda: check("chain-of-thought", **SMALL, attention="soft"),
-        (induction._Box, "margins", lambda self, block: np.full(len(block), 2.0)),
+        (contexts.Box, "margins", lambda self, block: np.full(len(block), 2.0)),
         "softmax at half the scale",
     ),
     "what draws read": (

@@ -23,12 +23,13 @@ from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.strings import letters
 from georecall.verify.engines.formats import what_rounds
 from georecall.verify.margins.balls import Ball
+from georecall.verify.margins.contexts import _linear_parts
 from georecall.verify.margins.counting.counted import count
 from georecall.verify.margins.counting.exact import ExactMargins
 from georecall.verify.margins.counting.linear_map import LinearMap, NotExactError
 from georecall.verify.margins.filtered import _Shared
 from georecall.verify.margins.hops import enumeration
-from georecall.verify.margins.induction import PremiseError, _linear_parts, induction
+from georecall.verify.margins.induction import PremiseError, induction
 from georecall.verify.margins.margins import margins
 from georecall.verify.margins.number_formats import Format
 from georecall.verify.margins.queries import Facts

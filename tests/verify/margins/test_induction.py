@@ -14,9 +14,10 @@ from georecall.constructions.transformer.arithmetic import dense
 from georecall.constructions.transformer.prompts import relations_first
 from georecall.theory.facts.fact_table import FactTable, random_functions
 from georecall.verify.claims.chain_controls import chain_controls
-from georecall.verify.margins import induction as induction_
+from georecall.verify.margins import contexts
 from georecall.verify.margins.hops import enumeration
 from georecall.verify.margins.induction import PremiseError, induction
+from georecall.verify.margins.induction import _scores as scores_of
 from georecall.verify.margins.margins import margins
 from georecall.verify.margins.queries import SingleSteps
 
@@ -198,12 +199,12 @@ def exact_residuals(model, facts, max_hops):
 
 def assert_bounded(model, facts):
     """That box and bound hold in all contexts of two hops; how far they lead off the centre, the radius."""
-    box = induction_._Box(model, facts, 2)
+    box = contexts.Box(model, facts, scores_of(model, 2))
     relations, subjects = np.divmod(np.arange(6), 3)
     centre, radius = box.residuals(subjects, relations)
     off, least = np.zeros_like(radius), np.full(6, np.inf)
     exact = np.vectorize(lambda x: mpmath.mpf(float(x)), otypes=[object])
-    mlp = model.blocks[0].mlp or induction_._no_mlp(model.d_model)
+    mlp = box.mlp
     for r, s, x in exact_residuals(model, facts, 2):
         with mpmath.workdps(50):
             neurons = np.maximum(x @ exact(mlp.W_in) + exact(mlp.b_in), 0)
@@ -335,7 +336,7 @@ def test_no_point_of_a_box_has_less_margin_than_the_bound(seed, width):
     mlp = MLP(*(rng.standard_normal(shape) for shape in ((d, n), n, (n, d), d)))
     block = replace(model.blocks[0], mlp=mlp)
     model = replace(model, blocks=(block,), W_U=rng.standard_normal((d, 3)), b_U=rng.standard_normal(3))
-    box = induction_._Box(model, facts, 2)
+    box = contexts.Box(model, facts, scores_of(model, 2))
     centre, radius = rng.standard_normal((6, d)), width * rng.random((6, d))
     box.residuals = lambda subjects, relations: (centre, radius)
     bound = box.margins(np.arange(6))
@@ -356,7 +357,7 @@ def test_paths_through_neurons_add_up_to_the_linear_map_of_those_that_are_active
     d, n = rng.integers(1, 6, size=2)
     W_in, W_out = (rng.integers(-2, 3, shape) * (rng.random(shape) < 0.6) for shape in ((d, n), (n, d)))
     mlp = MLP(W_in.astype(float), np.zeros(n), W_out.astype(float), np.zeros(d))
-    (source, target), linear, identity = induction_._linear_parts(mlp, d)
+    (source, target), linear, identity = contexts._linear_parts(mlp, d)
     active = rng.integers(0, 2, n)
     along = np.diag(identity + active @ linear.toarray())
     assert (source.toarray() @ along @ target.toarray() == np.eye(d) + (W_in * active) @ W_out).all()
@@ -443,15 +444,15 @@ def test_a_thousand_entities_and_sixteen_hops_with_softmax():
 def test_what_leaks_is_the_same_value_by_value_and_fact_by_fact(hops, monkeypatch):
     facts = random_functions(40, 3, rng=np.random.default_rng(1))
     model = chain_of_thought(facts, max_hops=hops, attention="soft", margin=0.5)
-    assert induction_._Box(model, facts, hops)._leaks_by_level is not None
+    assert contexts.Box(model, facts, scores_of(model, hops))._leaks_by_level is not None
     by_value = induction(model, facts, max_hops=hops)
-    monkeypatch.setattr(induction_._Box, "_leaks_by_level", None)
+    monkeypatch.setattr(contexts.Box, "_leaks_by_level", None)
     by_fact = induction(model, facts, max_hops=hops)
     assert np.array_equal(by_value.lower, by_fact.lower)
     assert np.array_equal(by_value.upper, by_fact.upper)
     mixed = replace(model, W_E=model.W_E + np.random.default_rng(2).normal(0, 1e-6, model.W_E.shape))
     monkeypatch.undo()
-    assert induction_._Box(mixed, facts, hops)._leaks_by_level is None
+    assert contexts.Box(mixed, facts, scores_of(mixed, hops))._leaks_by_level is None
 
 
 @pytest.mark.parametrize("wrong_gap", [False, True])
@@ -463,7 +464,7 @@ def test_the_words_that_are_not_evaluated_cannot_have_the_least_difference(wrong
     for levels in ([-1, 1], [0.3, -0.1, 2.0], [0.0, 1.0, 5.0, 5.25]):
         W_U = rng.choice(levels, (8, 40))
         W_U[2] = 0
-        box = object.__new__(induction_._Box)
+        box = object.__new__(contexts.Box)
         box.model = replace(chain_of_thought(table(), max_hops=1), W_U=W_U, b_U=np.zeros(40))
         used, rows, gap = box._readout
         box.__dict__["_readout"] = (used, rows, 10 * gap if wrong_gap else gap)
@@ -475,7 +476,7 @@ def test_the_words_that_are_not_evaluated_cannot_have_the_least_difference(wrong
         for c in used:
             swing = spread[:, c, None] * np.abs(W_U[c, answers][:, None] - W_U[c])
             wanted, size = wanted - swing, size + swing
-        wanted -= induction_._ROUNDING * d * size + induction_._TINY
+        wanted -= contexts._ROUNDING * d * size + contexts.TINY
         wanted[facts, answers] = np.inf
         found = box._least_differences(right, high, spread, answers)
         off += not np.array_equal(found, wanted.min(axis=1), equal_nan=True)

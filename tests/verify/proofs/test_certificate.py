@@ -29,7 +29,7 @@ from georecall.theory.facts.fact_table import FactTable
 from georecall.verify.cli import run as main
 from georecall.verify.margins.margins import margins
 from georecall.verify.proofs.certificate import NAME, certificate
-from georecall.verify.proofs.coq import RefusedError, run
+from georecall.verify.proofs.coq import RefusedError, coqc
 from georecall.verify.recall.weights import check_recall
 from georecall.verify.usage import UsageError
 
@@ -47,7 +47,7 @@ def taken(
         return False
     (proofs / f"{NAME}.v").write_text(found.source)
     try:
-        return set(run(proofs, f"{NAME}.v").splitlines()) == {"Closed under the global context"}
+        return set(coqc(proofs, f"{NAME}.v").splitlines()) == {"Closed under the global context"}
     except RefusedError:
         return False
 
@@ -162,7 +162,7 @@ def test_the_numbers_that_coq_unpacks_are_the_weights(proofs: Path) -> None:
         ]
     )
     (proofs / "unpacked.v").write_text(f"{found.source}\n{asked}\n")
-    said = re.findall(r"= (\[\[.*?\]\])\s*:", run(proofs, "unpacked.v"), re.DOTALL)
+    said = re.findall(r"= (\[\[.*?\]\])\s*:", coqc(proofs, "unpacked.v"), re.DOTALL)
     assert [fractions(text) for text in said] == [
         model.W_E.tolist(),
         model.W_pos.tolist(),

@@ -7,7 +7,7 @@ import pytest
 from georecall.theory.claims import CLAIMS
 from georecall.verify.cli import run as main
 from georecall.verify.proofs import proved, standing
-from georecall.verify.proofs.coq import RefusedError, run
+from georecall.verify.proofs.coq import RefusedError, coqc
 
 pytestmark = pytest.mark.slow
 
@@ -31,10 +31,10 @@ def test_an_axiom_is_told(proofs: Path) -> None:
     (proofs / "assumed.v").write_text(
         "Axiom anything : 0 = 1.\nTheorem wrong : 0 = 1.\nProof. exact anything. Qed.\n"
     )
-    run(proofs, "assumed.v")
+    coqc(proofs, "assumed.v")
     source = "From Georecall Require Import assumed.\nPrint Assumptions wrong.\n"
     (proofs / "asking.v").write_text(source)
-    assert "anything : 0 = 1" in run(proofs, "asking.v")
+    assert "anything : 0 = 1" in coqc(proofs, "asking.v")
 
 
 def test_a_false_theorem_is_refused(proofs: Path) -> None:
@@ -43,7 +43,7 @@ def test_a_false_theorem_is_refused(proofs: Path) -> None:
     )
     (proofs / "false.v").write_text(source)
     with pytest.raises(RefusedError, match="Unable to unify"):
-        run(proofs, "false.v")
+        coqc(proofs, "false.v")
 
 
 def test_a_claim_is_checked_in_full_in_part_or_not() -> None:

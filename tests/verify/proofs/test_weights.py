@@ -35,7 +35,7 @@ from georecall import (
 )
 from georecall.constructions.hops import stage_lengths
 from georecall.theory.facts.fact_table import FactTable
-from georecall.verify.proofs.coq import run
+from georecall.verify.proofs.coq import coqc
 
 pytestmark = pytest.mark.slow
 SEEDS = range(3)
@@ -337,7 +337,7 @@ def test_every_weight_and_logit_of_a_construction_is_that_of_its_theorem(
     listed = list(cases())
     source = f"From Georecall Require Import transformer single_hop hops {family} weights.\n" + PRINTING
     (proofs / f"compared_{family}.v").write_text(source + "".join(case.asked() for case in listed))
-    said = re.split(r"(?m)^     = ", run(proofs, f"compared_{family}.v"))[1:]
+    said = re.split(r"(?m)^     = ", coqc(proofs, f"compared_{family}.v"))[1:]
     found = []
     for case, weights, logits in zip(listed, said[::2], said[1::2], strict=True):
         found += differences(case, numbers(weights), numbers(logits))

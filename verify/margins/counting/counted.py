@@ -73,9 +73,6 @@ class Counted:
         """Which code decided."""
         return "counting"
 
-    def gap(self, n_queries: int) -> None:
-        """None: every fact was asked, or enough of them to refute."""
-
     @property
     def minimum(self) -> tuple[Fraction, Fraction]:
         """The least margin counted, twice."""
