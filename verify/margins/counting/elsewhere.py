@@ -13,10 +13,11 @@ from georecall.theory.facts.protocol import Table
 from georecall.theory.tools.blocks import blocks
 from georecall.verify.executors import in_order, n_workers
 from georecall.verify.margins.counting.beforehand import Gone, Stretches, along
-from georecall.verify.margins.counting.exact import ExactMargins
+from georecall.verify.margins.counting.exact import ExactMargins, Separate
 from georecall.verify.margins.counting.fingerprint import fingerprint
 from georecall.verify.margins.counting.linear_map import NotExactError
 from georecall.verify.margins.counting.partial_count import PartialCount, blas, count_piece, piece_size
+from georecall.verify.margins.counting.separated import Separated
 
 _HANDFUL = 512  # pieces of a task at most: what is lost with a worker is less than a minute's work ...
 _STRETCH = 1 << 25  # attributes of one at most: a second or two ...
@@ -114,7 +115,7 @@ def _way(theirs: bytes, known: bytes, name: str) -> Any:
         return found[way]
 
     try:
-        ExactMargins.of(model, facts, reached)
+        ExactMargins.of(model, facts, reached, _separating(theirs))
     except _Reached as there:
         return there.args
     raise AssertionError(f"no way {name}, which who sent the job was on")
@@ -125,9 +126,22 @@ def _exact_margins(theirs: bytes, known: bytes) -> ExactMargins:
     model, facts = made(theirs)
     found = pickle.loads(known)
     with blas().limit(limits=1):
-        judge = ExactMargins.of(model, facts, lambda name, *_: found[name])
+        judge = ExactMargins.of(model, facts, lambda name, *_: found[name], _separating(theirs))
     assert judge is not None  # as it was not for who sent the job
     return judge
+
+
+@lru_cache(maxsize=1)
+def _separating(theirs: bytes) -> Separate:  # noqa: ARG001 (what is known is of that)
+    """As `Separated.of`, once for all ways and the counting: of a thousand relations it takes ten seconds."""
+    found: list[Separated | None] = []
+
+    def separate(*of: Any) -> Separated | None:
+        if not found:
+            found.append(Separated.of(*of))
+        return found[0]
+
+    return separate
 
 
 def work(elsewhere: Elsewhere, model: Transformer) -> bytes:

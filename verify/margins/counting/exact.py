@@ -5,7 +5,7 @@ codebook knows the margin; all other facts get all logits, in the same integers.
 the margins are those of the plain forward pass to the last bit.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -24,6 +24,8 @@ from georecall.verify.margins.counting.linear_map import Integers, NotExactError
 from georecall.verify.margins.counting.separated import Separated
 from georecall.verify.margins.number_formats import granule
 from georecall.verify.margins.unembedding import Unembedding
+
+Separate = Callable[[Transformer, int, Any], Separated | None]
 
 _SAMPLE = 64  # subjects from which the codebook guesses its weights
 _LOGITS = 1 << 22  # logits computed at a time
@@ -50,18 +52,21 @@ class ExactMargins:
     compiled: Compiled | None = None
 
     @classmethod
-    def of(cls, model: Transformer, facts: Table, fold: Fold = fold) -> "ExactMargins | None":
+    def of(
+        cls, model: Transformer, facts: Table, fold: Fold = fold, separate: Separate = Separated.of
+    ) -> "ExactMargins | None":
         """The judge of a model; None if its forward pass is not separated, or not exact in integers.
 
         Args:
             model: over N subjects, then R relations, with |A| outputs; it fits the facts.
             facts: asked as `[s, r]`.
             fold: goes through all attributes.
+            separate: as `Separated.of`; for those who know what it gives.
         """
         read = Unembedding.of(model.W_U, fold)
         if read is None:
             return None
-        separated = Separated.of(model, facts.n_subjects, read.gather)
+        separated = separate(model, facts.n_subjects, read.gather)
         if separated is None:
             return None
         some = min(_SAMPLE, facts.n_subjects)

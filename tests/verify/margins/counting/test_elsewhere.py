@@ -24,7 +24,7 @@ from georecall.verify.claims.check import check
 from georecall.verify.cli import run
 from georecall.verify.executors import cluster, working
 from georecall.verify.margins import codebook, unembedding
-from georecall.verify.margins.counting import checkpoint, elsewhere, partial_count
+from georecall.verify.margins.counting import beforehand, checkpoint, elsewhere, partial_count
 from georecall.verify.margins.counting.beforehand import Gone, by_threads
 from georecall.verify.margins.counting.checkpoint import Keeper, begun
 from georecall.verify.margins.counting.counted import count
@@ -52,7 +52,7 @@ class Unordered(ThreadPoolExecutor):
 def small_pieces(monkeypatch):
     monkeypatch.setattr(partial_count, "_PIECE_BYTES", 1)  # 256 subjects
     monkeypatch.setattr(checkpoint, "_SECONDS", 0.0)
-    for made in (elsewhere.made, elsewhere._way, elsewhere._exact_margins):
+    for made in (elsewhere.made, elsewhere._way, elsewhere._exact_margins, elsewhere._separating):
         made.cache_clear()
 
 
@@ -200,6 +200,7 @@ def test_interrupts_more_frequent_than_what_comes_before_the_first_fact_let_it_e
 ):
     """Each time so many stretches are seen; the outcome is that of a run that nobody disturbs."""
     monkeypatch.setattr(elsewhere, "_STRETCH", 512)
+    monkeypatch.setattr(beforehand, "_STRETCH", 1)
     facts = KeyedBijections(4096, 3, seed=0)
     model, work, file = block_superposition(facts), {"a": 1}, tmp_path / "run.json"
     whole, stretches, interrupts = count(model, facts), 0, 0
