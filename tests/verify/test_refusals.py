@@ -20,7 +20,7 @@ from georecall.verify.usage import UsageError
 NEEDS = {"bound": "flint", "export": "onnx", "learn": "jax", "transfer": "jax"}
 VAST = 9999999999999999999**99  # the largest number that an option takes
 COMMANDS = """
-check | which claim
+check | give one of a claim
 check nonesuch | nonesuch
 check singlehop | 'singlehop' is no claim (did you mean 'single-hop'?); there are
 check chain-of-thought --margin 1 | --margin is what softmax attention keeps
@@ -39,7 +39,7 @@ check single-hop --facts elements --subjects 3 | not both
 check single-hop --missing unknown | --facts
 check single-hop --colour red | --colour
 check single-hop --answers a.npy | --model
-check single-hop --model m.safetensors | not both
+check single-hop --model m.safetensors | not a claim and --model
 check --model m.safetensors | --answers
 check --model m.safetensors --hops 2 | --model has no option --hops; it takes --answers
 check --model nonesuch.safetensors --answers a.npy | cannot read nonesuch.safetensors

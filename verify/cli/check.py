@@ -17,7 +17,12 @@ from georecall.verify.cli.options import (
     refusals,
 )
 
-_COUNTING = ("implicit", "checkpoint", "workers", "scheduler")  # of a claim alone
+_GOES_WITH = {
+    **dict.fromkeys(("implicit", "checkpoint", "workers", "scheduler"), ("a claim",)),
+    **dict.fromkeys(("batch_size", "chain_of_thought"), ("--construction",)),
+    "answers": ("--model", "--construction"),
+    "engine": ("a claim", "--model"),
+}
 
 
 @click.command(name="check")
@@ -33,10 +38,8 @@ _COUNTING = ("implicit", "checkpoint", "workers", "scheduler")  # of a claim alo
 @click.option(
     "--engine",
     type=click.Choice(["numpy", "onnxruntime", "jax"]),
-    default="numpy",
-    show_default=True,
     help="Ask the exported graph in onnxruntime, or the forward pass in JAX (on its GPU if it has one), the "
-    "same besides.",
+    "same besides; default numpy alone.",
 )
 @click.option(
     "--implicit",
@@ -70,7 +73,6 @@ def command(
     facts: str | None,
     missing: Any,
     model: str | None,
-    answers: str | None,
     construction: str | None,
     as_json: bool,
     **options: Any,
@@ -92,50 +94,24 @@ def command(
     from georecall.verify.cli.output import exit_status, print_json, print_verdict, progress_bar
 
     given = {name: value for name, value in options.items() if value is not None}
+    asked = {"a claim": claim, "--model": model, "--construction": construction}
+    if len(whose := [name for name, value in asked.items() if value is not None]) != 1:
+        several = " and ".join(whose) or "none"
+        raise click.UsageError(
+            "whose recall? give one of a claim (`georecall claims` lists them), --model and --construction; "
+            f"not {several}"
+        )
+    for name in given:
+        if whose[0] not in (takes := _GOES_WITH.get(name, whose)):
+            raise click.UsageError(f"{flag(name)} goes with {' or '.join(takes)}, not with {whose[0]}")
     with input_errors(), progress_bar("verifying") as progress:
         table = read_facts(facts, missing, claim if missing is not None else None)
         if construction is not None:
-            if claim is not None or model is not None:
-                raise click.UsageError("--construction is judged alone: not with a claim or --model")
-            if given.keys() & {*_COUNTING} or given.pop("engine") != "numpy":
-                raise click.UsageError(
-                    "--implicit, --checkpoint, --workers, --scheduler and --engine "
-                    "do not go with --construction"
-                )
-            if answers is not None:
-                table = _answered(answers, facts)
-            verdict = _check_construction(construction, table, facts or answers, missing, given, progress)
-        elif "batch_size" in given:
-            raise click.UsageError("--batch-size goes with --construction")
-        elif "chain_of_thought" in given:
-            raise click.UsageError(
-                "--chain-of-thought goes with --construction; a claim or a model says itself how it is asked"
-            )
+            verdict = _check_construction(construction, table, facts, missing, given, progress)
         elif model is not None:
-            if claim is not None:
-                raise click.UsageError("give a claim or --model, not both")
-            verdict = _check_model(model, answers, table, missing, given, progress)
+            verdict = _check_model(model, table, missing, given, progress)
         else:
-            if claim is None:
-                raise click.UsageError(
-                    "which claim? give its name (`georecall claims` lists them), --model or --construction"
-                )
-            if answers is not None:
-                raise click.UsageError(
-                    "--answers goes with --model or --construction; facts of a claim come with --facts"
-                )
-            from georecall.verify.claims.check import check
-            from georecall.verify.claims.options import claim_asked
-            from georecall.verify.cli.forecast import of_check, tell
-            from georecall.verify.executors import working
-
-            workers, scheduler = given.pop("workers", None), given.pop("scheduler", None)
-            if scheduler is None:
-                tell(of_check(claim_asked(claim), table, given), workers or 1)
-            with working(workers, scheduler) as executor:
-                verdict = check(claim, table, executor=executor, progress=progress, **given)
-            if facts is not None:
-                verdict.parameters["table"] = facts
+            verdict = _check_claim(str(claim), table, facts, given, progress)
     if missing is not None:
         verdict.parameters.setdefault("filled_cells", 0)
     if as_json:
@@ -145,31 +121,31 @@ def command(
     return exit_status(verdict)
 
 
-def _answered(path: str, facts: str | None) -> Any:
-    """The table that --answers gives in numbers, for whom has no names."""
-    from georecall.constructions.files.reading import load_answers
-    from georecall.theory.facts.fact_table import FactsError, FactTable
+def _check_claim(claim: str, table: Any, named: str | None, given: dict[str, Any], progress: Any) -> Any:
+    from georecall.verify.claims.check import check
+    from georecall.verify.claims.options import claim_asked
+    from georecall.verify.cli.forecast import of_check, tell
+    from georecall.verify.executors import working
 
-    if facts is not None:
-        raise FactsError("give --facts, or --answers in numbers, not both")
-    with refusals():
-        return FactTable(load_answers(path))
+    workers, scheduler = given.pop("workers", None), given.pop("scheduler", None)
+    if scheduler is None:
+        tell(of_check(claim_asked(claim), table, given), workers or 1)
+    with working(workers, scheduler) as executor:
+        verdict = check(claim, table, executor=executor, progress=progress, **given)
+    if named is not None:
+        verdict.parameters["table"] = named
+    return verdict
 
 
-def _check_model(
-    path: str, answers: str | None, facts: Any, missing: Any, given: dict[str, Any], progress: Any
-) -> Any:
+def _check_model(path: str, facts: Any, missing: Any, given: dict[str, Any], progress: Any) -> Any:
     from georecall.constructions.files.loading import load_weights
     from georecall.constructions.files.reading import load_answers
     from georecall.theory.facts.fact_table import FactTable
     from georecall.verify.recall.weights import check_recall
     from georecall.verify.usage import UsageError
 
-    if given.keys() & {*_COUNTING}:
-        raise click.UsageError(
-            "--implicit, --checkpoint, --workers and --scheduler go with a claim, not with --model"
-        )
-    if names := ", ".join(flag(name) for name in given if name not in ("engine", "seed")):
+    answers, engine = given.pop("answers", None), given.pop("engine", "numpy")
+    if names := ", ".join(flag(name) for name in given if name != "seed"):
         raise click.UsageError(
             f"--model has no option {names}; it takes --answers or --facts, and its samples say what is asked"
         )
@@ -189,7 +165,7 @@ def _check_model(
             typed=file.typed,
             made_for=(file.answers_sha256, file.facts_sha256 if facts.subjects else None),
             assumed=file.assumed,
-            engine=given["engine"],
+            engine=engine,
             progress=progress,
         )
     verdict.parameters.update(model=path, answers=answers)
@@ -204,6 +180,8 @@ def _check_construction(
     from contextlib import redirect_stdout
     from dataclasses import replace
 
+    from georecall.constructions.files.reading import load_answers
+    from georecall.theory.facts.fact_table import FactsError, FactTable
     from georecall.verify.claims.options import facts_asked
     from georecall.verify.recall.assert_recalls import check_construction
     from georecall.verify.recall.construction import load_construction
@@ -211,7 +189,12 @@ def _check_construction(
     from georecall.verify.usage import UsageError
 
     seed, hops, batch_size = given.pop("seed"), given.pop("hops", None), given.pop("batch_size", None)
-    thinks = given.pop("chain_of_thought", False)
+    thinks, answers = given.pop("chain_of_thought", False), given.pop("answers", None)
+    if answers is not None:
+        if table is not None:
+            raise FactsError("give --facts, or --answers in numbers, not both")
+        with refusals():
+            table, named = FactTable(load_answers(answers)), answers
     subjects, relations, kind = (given.pop(name, None) for name in ("subjects", "relations", "table"))
     if given:
         option = flag(next(iter(given)))

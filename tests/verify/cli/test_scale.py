@@ -31,7 +31,7 @@ def test_implicit_facts_are_certified_and_named(capsys):
         (["single-hop", "--implicit", "--facts", "countries"], "neither given facts nor functions"),
         (["single-hop", "--implicit", "--table", "functions"], "neither given facts nor functions"),
         (["single-hop", "--implicit", "--subjects", "0"], "subjects must be at least 1"),
-        (["--model", "m.safetensors", "--implicit"], "go with a claim"),
+        (["--model", "m.safetensors", "--implicit"], "--implicit goes with a claim, not with --model"),
         (["single-hop", "--checkpoint", "no/such/run.json"], "no/such/run.json"),
     ],
 )

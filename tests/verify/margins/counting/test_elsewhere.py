@@ -258,8 +258,11 @@ def test_weights_that_are_not_counted_are_not_spread():
         (["single-hop", "--workers", "2", "--scheduler", "tcp://127.0.0.1:1"], "exclude each other"),
         (["single-hop", "--workers", "2", "--engine", "onnxruntime"], "not for another engine"),
         (["counting-bound", "--workers", "1"], "counting-bound has no option --workers"),
-        (["--model", "m.safetensors", "--workers", "1"], "go with a claim, not with --model"),
-        (["--construction", "m:f", "--scheduler", "x"], "do not go with --construction"),
+        (["--model", "m.safetensors", "--workers", "1"], "--workers goes with a claim, not with --model"),
+        (
+            ["--construction", "m:f", "--scheduler", "x"],
+            "--scheduler goes with a claim, not with --construction",
+        ),
     ],
 )
 def test_what_means_nothing_is_refused_in_one_line(arguments, message, capsys):
