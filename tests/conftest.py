@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -26,13 +27,16 @@ settings.load_profile("ci")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """What is compiled is kept: by JAX, for each worker; by Python, for the processes that tests start."""
+    """What is compiled is kept: by JAX, for each worker; by Python, for workers and what tests start.
+
+    Python keeps it beside the sources, as ever: elsewhere all libraries would be compiled again.
+    """
     worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
     with suppress(AttributeError, OSError):  # `-p no:cacheprovider`; a checkout that is read only
         os.environ["JAX_COMPILATION_CACHE_DIR"] = str(config.cache.mkdir(f"jax-{worker}"))
         os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.5"
-        os.environ["PYTHONPYCACHEPREFIX"] = str(config.cache.mkdir("pycache"))
-        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

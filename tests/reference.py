@@ -138,6 +138,11 @@ def small(rng: np.random.Generator, shape: Shape) -> Any:
     return rng.integers(-8, 9, size=shape) / 4
 
 
+def halves(rng: np.random.Generator, shape: Shape) -> Any:
+    """Multiples of 1/2 from -2 to 2: sums are exact, and hard attention has ties."""
+    return rng.integers(-4, 5, size=shape) / 2
+
+
 def wild(rng: np.random.Generator, shape: Shape) -> Any:
     """Ill-conditioned: normal numbers times powers of two from 2^-60 to 2^60, some zeros."""
     return rng.normal(size=shape) * 2.0 ** rng.integers(-60, 61, size=shape) * (rng.random(shape) < 0.8)
@@ -168,7 +173,7 @@ def tied(rng: np.random.Generator, shape: Shape) -> Any:
     return rng.choice([0.1, 0.2, 0.3, 0.4, -0.1, 0.7, 1.0], size=shape)
 
 
-ENTRIES = {draw.__name__: draw for draw in (small, wild, cancelling, border, denormal, extreme, tied)}
+ENTRIES = {draw.__name__: draw for draw in (small, halves, wild, cancelling, border, denormal, extreme, tied)}
 
 
 def random_model(

@@ -1,4 +1,7 @@
-"""The proofs, compiled once for all tests; skipped without Coq, unless GEORECALL_REQUIRE_COQ=1 forbids it."""
+"""What all of verify's tests share: no lines of progress, and the proofs, compiled once.
+
+Without Coq those are skipped, unless GEORECALL_REQUIRE_COQ=1 forbids it.
+"""
 
 import os
 import shutil
@@ -8,7 +11,16 @@ from pathlib import Path
 import pytest
 
 from georecall.theory.proofs import NAMES
+from georecall.verify.cli import output
 from georecall.verify.proofs import compiled
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unhurried() -> Iterator[None]:
+    """No line of progress stands beside what a command says because the machine has much else to do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(output, "_EVERY", 3600.0)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from cases import LAYERS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,22 +19,6 @@ onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
 SEEDS = st.integers(0, 2**32 - 1)
-MODELS = st.fixed_dictionaries(
-    {
-        "n_layers": st.integers(0, 3),
-        "n_heads": st.integers(1, 3),
-        "attention": st.sampled_from(["soft", "hard"]),
-        "attn_scale": st.sampled_from([1.0, 0.5, -2.0, 0.0]),
-        "d_mlp": st.integers(0, 4),
-        "drop": st.booleans(),
-        "uniform": st.booleans(),
-    }
-)
-
-
-def halves(rng, shape):
-    """Multiples of 1/2 from -2 to 2: sums are exact, and hard attention has ties."""
-    return rng.integers(-4, 5, size=shape) / 2
 
 
 def prompts(model, seed, batch, T):
@@ -42,10 +27,10 @@ def prompts(model, seed, batch, T):
     return rng.integers(model.d_vocab, size=(batch, T)), positions
 
 
-@given(seed=SEEDS, shape=MODELS, batch=st.integers(1, 3), T=st.integers(1, 4), sparse=st.booleans())
+@given(seed=SEEDS, shape=LAYERS, batch=st.integers(1, 3), T=st.integers(1, 4), sparse=st.booleans())
 def test_the_graph_computes_what_the_theory_says(plain, random_model, seed, shape, batch, T, sparse):
     """Soft and hard, with ties, any number of layers and heads, absent parts, positions out of order."""
-    model = random_model(seed, halves, sparse=sparse, **shape)
+    model = random_model(seed, "halves", sparse=sparse, **shape)
     tokens, positions = prompts(model, seed, batch, T)
     reference = plain(model, float, math.exp)
     logits = onnxruntime_engine(model)(tokens, positions)
@@ -54,9 +39,9 @@ def test_the_graph_computes_what_the_theory_says(plain, random_model, seed, shap
         assert row == pytest.approx(reference.logits(prompt, places), rel=1e-12, abs=1e-9)
 
 
-@given(seed=SEEDS, shape=MODELS, T=st.integers(1, 4))
+@given(seed=SEEDS, shape=LAYERS, T=st.integers(1, 4))
 def test_float32_graphs_compute_in_float32(plain, random_model, seed, shape, T):
-    model = random_model(seed, halves, **shape)
+    model = random_model(seed, "halves", **shape)
     tokens, positions = prompts(model, seed, 1, T)
     logits = onnxruntime_engine(model, dtype="float32")(tokens, positions)
     assert logits.dtype == np.float32
@@ -67,7 +52,7 @@ def test_float32_graphs_compute_in_float32(plain, random_model, seed, shape, T):
 def test_masked_scores_weigh_nothing_at_any_place(random_model):
     """Exactly nothing, in the engine's vector instructions too: the pattern of the earlier of two layers."""
     for attention in ("soft", "hard"):
-        model = random_model(3, halves, n_layers=2, n_ctx=40, attention=attention, uniform=True)
+        model = random_model(3, "halves", n_layers=2, n_ctx=40, attention=attention, uniform=True)
         for T in range(1, 40):
             prompt = np.zeros((1, T), dtype=np.int64), np.arange(T)[None]
             pattern = _value(onnx_graph(model), "blocks.0.attn.head.0.pattern", *prompt)
@@ -121,7 +106,7 @@ def test_graphs_are_readable_and_the_same_bytes_every_time(name):
 
 
 def test_what_a_graph_cannot_hold_is_refused(random_model):
-    model = random_model(1, halves)
+    model = random_model(1, "halves")
     with pytest.raises(ValueError, match="of float64 or float32, not float16"):
         onnx_graph(model, dtype="float16")
     with pytest.raises(ValueError, match=r"float32 would round W_E\[0, 0\] = 0\.1"):

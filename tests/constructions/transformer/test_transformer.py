@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from cases import LAYERS
 from hypothesis import given
 from hypothesis import strategies as st
+from reference import halves
 from scipy.sparse import csc_array, csr_array
 
 from georecall import MLP, Attention, Block, Storage, Transformer, block_superposition
@@ -14,32 +16,16 @@ from georecall.constructions.transformer.arithmetic import times
 from georecall.theory.facts.fact_table import FactTable
 
 SEEDS = st.integers(0, 2**32 - 1)
-MODELS = st.fixed_dictionaries(
-    {
-        "n_layers": st.integers(0, 3),
-        "n_heads": st.integers(1, 3),
-        "attention": st.sampled_from(["soft", "hard"]),
-        "attn_scale": st.sampled_from([1.0, 0.5, -2.0, 0.0]),
-        "d_mlp": st.integers(0, 4),
-        "drop": st.booleans(),
-        "uniform": st.booleans(),
-    }
-)
-
-
-def halves(rng, shape):
-    """Multiples of 1/2 from -2 to 2: sums are exact, and hard attention has ties."""
-    return rng.integers(-4, 5, size=shape) / 2
 
 
 def normal(rng, shape):
     return rng.normal(size=shape)
 
 
-@given(seed=SEEDS, shape=MODELS, batch=st.integers(1, 3), T=st.integers(1, 4), sparse=st.booleans())
+@given(seed=SEEDS, shape=LAYERS, batch=st.integers(1, 3), T=st.integers(1, 4), sparse=st.booleans())
 def test_the_forward_pass_is_that_of_the_theory(plain, random_model, seed, shape, batch, T, sparse):
     rng = np.random.default_rng(seed)
-    model = random_model(seed, halves, sparse=sparse, **shape)
+    model = random_model(seed, "halves", sparse=sparse, **shape)
     tokens = rng.integers(model.d_vocab, size=(batch, T))
     positions = rng.permuted(np.tile(np.arange(model.n_ctx), (batch, 1)), axis=1)[:, :T]
     reference = plain(model, float, math.exp)
@@ -49,7 +35,7 @@ def test_the_forward_pass_is_that_of_the_theory(plain, random_model, seed, shape
         assert row == pytest.approx(reference.logits(prompt, places), rel=1e-12, abs=1e-9)
 
 
-@given(seed=SEEDS, shape=MODELS, T=st.integers(1, 4))
+@given(seed=SEEDS, shape=LAYERS, T=st.integers(1, 4))
 def test_positions_are_counted_from_0_unless_given(random_model, seed, shape, T):
     model = random_model(seed, normal, **shape)
     tokens = np.random.default_rng(seed).integers(model.d_vocab, size=(2, T))
@@ -58,17 +44,17 @@ def test_positions_are_counted_from_0_unless_given(random_model, seed, shape, T)
     assert np.array_equal(model.logits(tokens, np.tile(np.arange(T), (2, 1))), want)
 
 
-@given(seed=SEEDS, shape=MODELS, T=st.integers(1, 4))
+@given(seed=SEEDS, shape=LAYERS, T=st.integers(1, 4))
 def test_every_prompt_of_a_batch_is_answered_alone(random_model, seed, shape, T):
-    model = random_model(seed, halves, **shape)
+    model = random_model(seed, "halves", **shape)
     tokens = np.random.default_rng(seed).integers(model.d_vocab, size=(4, T))
     alone = np.concatenate([model.logits(prompt[None]) for prompt in tokens])
     assert model.logits(tokens) == pytest.approx(alone, rel=1e-12, abs=1e-12)
 
 
-@given(seed=SEEDS, shape=MODELS, T=st.integers(1, 4), kind=st.sampled_from([csr_array, csc_array]))
+@given(seed=SEEDS, shape=LAYERS, T=st.integers(1, 4), kind=st.sampled_from([csr_array, csc_array]))
 def test_sparse_weights_compute_what_dense_ones_do(random_model, seed, shape, T, kind):
-    sparse = random_model(seed, halves, sparse=True, **shape)
+    sparse = random_model(seed, "halves", sparse=True, **shape)
     sparse = sparse.map(lambda W: kind(W) if hasattr(W, "indptr") else W)
     tokens = np.random.default_rng(seed).integers(sparse.d_vocab, size=(3, T))
     dense = sparse.dense()
@@ -183,7 +169,7 @@ def test_weights_are_listed_by_the_names_of_the_export_format(random_model):
 
 
 def test_map_reaches_every_weight_and_nothing_else(random_model):
-    model = random_model(5, halves, n_layers=2, n_heads=2, attention="hard", attn_scale=0.5)
+    model = random_model(5, "halves", n_layers=2, n_heads=2, attention="hard", attn_scale=0.5)
     model = replace(model, storage=Storage(np.array([0]), 2))
     doubled = model.map(lambda W: 2 * W)
     for name, weight in doubled.weights().items():

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -29,16 +30,6 @@ KEYS = {
 def checked(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict]:
     status = run(["check", *arguments, "--json"])
     return status, json.loads(capsys.readouterr().out)
-
-
-def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """The one line with which a bad command line is refused; standard output stays empty."""
-    assert run(list(arguments)) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.startswith("georecall: ")
-    assert captured.err.count("\n") == 1
-    return captured.err
 
 
 @pytest.mark.parametrize("facts", ["countries", "elements"])
@@ -128,12 +119,14 @@ def test_exported_weights_hold_and_a_flipped_coordinate_is_the_witness(
     }
 
 
-def test_answers_of_another_shape_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_answers_of_another_shape_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], refused: Callable[..., str]
+) -> None:
     out = tmp_path / "model.safetensors"
     assert run(["export", "single-hop", "--subjects", "16", "--relations", "3", "--out", str(out)]) == 0
     capsys.readouterr()
     np.save(tmp_path / "short.npy", np.zeros((3, 15), dtype=np.int64))
-    message = refused(capsys, "check", "--model", str(out), "--answers", str(tmp_path / "short.npy"))
+    message = refused("check", "--model", str(out), "--answers", str(tmp_path / "short.npy"))
     assert "15 subjects and 3 relations need 18" in message
 
 
@@ -181,13 +174,17 @@ def test_an_internal_error_is_one_line(
     ],
 )
 def test_what_fits_nowhere_is_bad_input(
-    error: Exception, says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    error: Exception,
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    refused: Callable[..., str],
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr("georecall.verify.claims.check.check", fail)
-    assert refused(capsys, "check", "single-hop") == f"georecall: {says}\n"
+    assert refused("check", "single-hop") == f"georecall: {says}\n"
     monkeypatch.setenv("GEORECALL_DEBUG", "1")
     assert run(["check", "single-hop"]) == 2
     assert "Traceback" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +13,6 @@ from georecall.constructions import CONSTRUCTIONS
 from georecall.verify.cli import run
 
 SIZES = ["--subjects", "12", "--relations", "2"]
-
-
-def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """The one line with which a command line is refused; standard output stays empty."""
-    assert run(list(arguments)) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.startswith("georecall: ")
-    assert captured.err.count("\n") == 1
-    return captured.err
 
 
 @pytest.mark.parametrize("claim", CONSTRUCTIONS)
@@ -59,14 +50,14 @@ def test_narrow_dtypes_hold_what_float64_holds(
 
 @pytest.mark.parametrize("ending", ["safetensors", "onnx"])
 def test_a_place_that_cannot_be_written_to_is_one_line(
-    ending: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ending: str, tmp_path: Path, refused: Callable[..., str]
 ) -> None:
     """No such folder; a file where a folder should be; a folder where the file should be."""
     (tmp_path / "file").write_text("x")
     (tmp_path / f"folder.{ending}").mkdir()
     for out in ("missing/m", "file/m", "folder"):
         path = f"{tmp_path / out}.{ending}"
-        message = refused(capsys, "export", "single-hop", *SIZES, "--out", path)
+        message = refused("export", "single-hop", *SIZES, "--out", path)
         assert str(tmp_path / out) in message
         assert ".tmp" not in message
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", f"folder.{ending}"]
@@ -93,16 +84,18 @@ def test_a_disk_that_is_full_is_one_line_and_leaves_the_old_files(ending: str, t
 
 
 def test_an_engine_that_is_not_installed_is_named_with_its_extra(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Callable[..., str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "onnx", None)
     says = "onnx is not installed: pip install 'georecall[export]'"
-    assert says in refused(capsys, "check", "single-hop", *SIZES, "--engine", "onnxruntime")
-    assert says in refused(capsys, "export", "single-hop", *SIZES, "--out", str(tmp_path / "m.onnx"))
+    assert says in refused("check", "single-hop", *SIZES, "--engine", "onnxruntime")
+    assert says in refused("export", "single-hop", *SIZES, "--out", str(tmp_path / "m.onnx"))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_check_says_which_engine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_check_says_which_engine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], refused: Callable[..., str]
+) -> None:
     pytest.importorskip("onnxruntime")
     assert run(["check", "composed-hops", *SIZES, "--engine", "onnxruntime"]) == 0
     shown = capsys.readouterr().out
@@ -123,8 +116,8 @@ def test_a_check_says_which_engine(tmp_path: Path, capsys: pytest.CaptureFixture
     verdict = json.loads(capsys.readouterr().out)
     assert verdict["parameters"]["engine"] == "onnxruntime"
     assert verdict["measured"]["engine_queries"] == 12 * 2 + 2 * 12 * 4  # one step, and both of two
-    assert "counting-bound" in refused(capsys, "check", "counting-bound", "--engine", "onnxruntime")
-    assert "abacus" in refused(capsys, "check", "single-hop", "--engine", "abacus")
+    assert "counting-bound" in refused("check", "counting-bound", "--engine", "onnxruntime")
+    assert "abacus" in refused("check", "single-hop", "--engine", "abacus")
 
 
 def test_a_file_of_whole_numbers_is_decided_by_a_script_that_needs_nothing(tmp_path, monkeypatch):

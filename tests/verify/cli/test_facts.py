@@ -8,20 +8,6 @@ import sys
 import numpy as np
 import pytest
 
-from georecall.verify.cli import run
-
-
-@pytest.fixture
-def said(capsys):
-    """Exit status, standard output and standard error of a command line."""
-
-    def ran(*arguments):
-        status = run([*map(str, arguments)])
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return ran
-
 
 @pytest.fixture
 def lands(tmp_path):

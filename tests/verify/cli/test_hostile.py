@@ -54,18 +54,6 @@ def place(tmp_path_factory):
     sys.path.remove(str(folder))
 
 
-@pytest.fixture
-def said(capsys):
-    """Exit status, standard output and standard error of a command line."""
-
-    def ran(*arguments):
-        status = run([*map(str, arguments)])
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return ran
-
-
 def commands(facts, place: Path, question: str = "q of x") -> dict[str, list]:
     """Every command that reads facts, and each way in which `check` does."""
     read = ["--facts", facts]

@@ -10,14 +10,6 @@ from georecall.verify.cli import run
 SMALL = ["--subjects", "16", "--dimension", "16", "--steps", "250"]
 
 
-def refused(capsys, *arguments):
-    assert run(list(arguments)) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.count("\n") == 1
-    return captured.err
-
-
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
     folder = tmp_path_factory.mktemp("learned")
@@ -100,12 +92,12 @@ def test_an_interrupt_keeps_the_checkpoint(monkeypatch, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["runs"][0]["recall"] == 1.0
 
 
-def test_a_checkpoint_of_another_run_is_one_line(saved, capsys):
-    line = refused(capsys, "learn", *SMALL, "--seed", "1", "--checkpoint", str(saved["run"]))
+def test_a_checkpoint_of_another_run_is_one_line(saved, refused):
+    line = refused("learn", *SMALL, "--seed", "1", "--checkpoint", str(saved["run"]))
     assert "run.npz is the checkpoint of another run" in line
 
 
-def test_a_missing_extra_is_one_line(monkeypatch, capsys):
+def test_a_missing_extra_is_one_line(monkeypatch, refused):
     import sys
 
     monkeypatch.setitem(sys.modules, "optax", None)
@@ -114,11 +106,11 @@ def test_a_missing_extra_is_one_line(monkeypatch, capsys):
         ["transfer", *SMALL],
         ["check", "gradient-descent", "--subjects", "8"],
     ):
-        assert "pip install 'georecall[learn]'" in refused(capsys, *arguments)
+        assert "pip install 'georecall[learn]'" in refused(*arguments)
 
 
 @pytest.mark.slow
-def test_the_map_is_drawn_from_a_small_sweep(tmp_path, capsys):
+def test_the_map_is_drawn_from_a_small_sweep(tmp_path, capsys, refused):
     out, figure = tmp_path / "r.sqlite", tmp_path / "f.svg"
     sweep = ["sweep", "learned", "--subjects", "8", "--subjects", "12", "--dimension", "4", "--seeds", "1"]
     assert run([*sweep, "--steps", "250", "--out", str(out)]) == 0
@@ -128,7 +120,7 @@ def test_the_map_is_drawn_from_a_small_sweep(tmp_path, capsys):
     assert figure.read_bytes() == first
     assert b"n_attributes" in first
     capsys.readouterr()
-    line = refused(capsys, "plot", "dimensions", str(out), "--out", str(figure))
+    line = refused("plot", "dimensions", str(out), "--out", str(figure))
     assert "no learned-dimension cells" in line
 
 
@@ -141,6 +133,6 @@ def test_several_runs_are_the_same_whoever_trains(capsys):
     assert capsys.readouterr().out == here
 
 
-def test_one_run_is_not_shared(capsys):
+def test_one_run_is_not_shared(refused):
     for by in (["--workers", "2"], ["--scheduler", "tcp://127.0.0.1:1"]):
-        assert "one alone is not divided" in refused(capsys, "learn", *SMALL, *by)
+        assert "one alone is not divided" in refused("learn", *SMALL, *by)

@@ -1,6 +1,7 @@
 """`georecall sweep` and `georecall plot`: what a person and a program get."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,15 +9,9 @@ import pytest
 from georecall.verify.cli import run
 
 
-def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    assert run(list(arguments)) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.count("\n") == 1
-    return captured.err
-
-
-def test_a_sweep_and_a_figure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_sweep_and_a_figure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], refused: Callable[..., str]
+) -> None:
     out, rows, figure = tmp_path / "r.sqlite", tmp_path / "rows.csv", tmp_path / "phase.svg"
     grid = ["--subjects", "4", "--subjects", "8", "--dimension", "20", "--dimension", "60", "--trials", "8"]
     command = ["sweep", "capacity", *grid, "--out", str(out), "--rows", str(rows), "--json"]
@@ -29,7 +24,7 @@ def test_a_sweep_and_a_figure(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert run(["plot", "phase", str(out), "--out", str(figure)]) == 0
     assert figure.read_text().startswith("<?xml")
     capsys.readouterr()
-    assert "no cells of constructions" in refused(capsys, "plot", "capacity", str(out), "--out", str(figure))
+    assert "no cells of constructions" in refused("plot", "capacity", str(out), "--out", str(figure))
 
 
 def test_without_dimensions_the_threshold_is_searched(
@@ -43,10 +38,10 @@ def test_without_dimensions_the_threshold_is_searched(
 
 
 @pytest.mark.slow
-def test_a_scheduler_that_is_not_there_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_scheduler_that_is_not_there_is_said(tmp_path: Path, refused: Callable[..., str]) -> None:
     pytest.importorskip("distributed")
     command = ["sweep", "capacity", "--subjects", "4", "--out", str(tmp_path / "r.sqlite")]
-    assert "no Dask scheduler answers" in refused(capsys, *command, "--scheduler", "tcp://127.0.0.1:9")
+    assert "no Dask scheduler answers" in refused(*command, "--scheduler", "tcp://127.0.0.1:9")
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])

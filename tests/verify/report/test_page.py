@@ -48,7 +48,12 @@ def test_every_claim_figure_lemma_bound_and_construction_is_there(content: Conte
     assert len(glance.findall("tbody/tr")) == len(CLAIMS)
 
 
-def test_all_is_well_at_the_quick_parameters(content: Content) -> None:
+@pytest.mark.slow
+def test_all_is_well_at_the_quick_parameters(quick: Content) -> None:
+    test_all_is_well(quick)
+
+
+def test_all_is_well(content: Content) -> None:
     wrong = {
         c.claim.name: c.missing or c.verdict for c in content.claims if c.status not in ("holds", "stated")
     }
@@ -209,9 +214,9 @@ def test_the_command_of_a_bound_gives_its_value(
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CLAIMS)
 def test_the_command_of_a_claim_gives_its_verdict(
-    content: Content, name: str, capsys: pytest.CaptureFixture[str]
+    quick: Content, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    checked = next(c for c in content.claims if c.claim.name == name)
+    checked = next(c for c in quick.claims if c.claim.name == name)
     status = run([*shlex.split(checked.command)[1:], "--json"])
     captured = capsys.readouterr()
     if checked.verdict is None:
@@ -225,11 +230,11 @@ def test_the_command_of_a_claim_gives_its_verdict(
 
 
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_page(html: str, files: tuple[Path, Path], tmp_path: Path) -> None:
-    assert page(gather(tmp_path, results=files[0], hops=files[1])) == html
+def test_the_same_seed_gives_the_same_page(quick: Content, files: tuple[Path, Path], tmp_path: Path) -> None:
+    assert page(gather(tmp_path, results=files[0], hops=files[1])) == page(quick)
 
 
 @pytest.mark.slow
-def test_the_page_is_the_same_whoever_works(html: str, files: tuple[Path, Path], tmp_path: Path) -> None:
+def test_the_page_is_the_same_whoever_works(quick: Content, files: tuple[Path, Path], tmp_path: Path) -> None:
     with working(2, None) as executor:
-        assert page(gather(tmp_path, results=files[0], hops=files[1], executor=executor)) == html
+        assert page(gather(tmp_path, results=files[0], hops=files[1], executor=executor)) == page(quick)

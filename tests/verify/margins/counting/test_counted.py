@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from cases import C1
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import georecall.constructions.transformer.on_demand as on_demand
@@ -21,6 +21,7 @@ from georecall.verify.margins.counting.partial_count import PartialCount
 from georecall.verify.margins.margins import margins
 
 SEEDS = st.integers(0, 2**32 - 1)
+FEW = settings(max_examples=settings.default.max_examples // 3)  # of each construction
 EXACT = (*C1, "single-hop-dense")
 
 
@@ -47,12 +48,14 @@ def assert_agree(model, facts, **options):
 
 
 @pytest.mark.parametrize("name", EXACT)
+@FEW
 @given(seed=SEEDS, N=st.integers(2, 40), R=st.integers(1, 5), functions=st.booleans())
 def test_the_judge_finds_the_margins_of_the_plain_forward_pass(name, seed, N, R, functions):
     assert_agree(CONSTRUCTIONS[name](facts := table(seed, N, R, 7 if functions else None)), facts)
 
 
 @pytest.mark.parametrize("name", C1)
+@FEW
 @given(
     seed=SEEDS, N=st.integers(2, 40), R=st.integers(1, 5), gate=st.sampled_from([0.25, 0.75, 1.0, 2.5, 7.0])
 )
@@ -112,6 +115,7 @@ def test_real_weights_are_left_to_margins():
 
 
 @pytest.mark.parametrize("name", C1)
+@FEW
 @given(seed=SEEDS)
 def test_one_wrong_coordinate_among_many_facts_is_found(name, seed):
     facts = table(seed, 60, 3)
@@ -187,6 +191,7 @@ def test_tallies_add_up_in_order():
     assert one.plus(replace(two, least=-3.0)).worst == (1, 2)
 
 
+@FEW
 @given(seed=SEEDS, N=st.integers(2, 300), R=st.integers(1, 4))
 def test_keyed_bijections_are_recalled_as_the_same_table_is(seed, N, R):
     keyed = KeyedBijections(N, R, seed=seed)
