@@ -24,16 +24,10 @@ LARGEST_PROGRAM = 20_000  # margins of a linear program, beyond which it is not 
 
 @dataclass(frozen=True)
 class AdditiveCertificate:
-    """Margins that add up to 0.
+    """Margins that add up to 0."""
 
-    Args:
-        terms: relation, subject, competitor, weight: the margin of pi_r(s) over the competitor counts
-            weight > 0 times.
-        argument: "equal counts", "cycle" or "linear program".
-    """
-
-    terms: tuple[tuple[int, int, int, int], ...]
-    argument: str
+    terms: tuple[tuple[int, int, int, int], ...]  # relation, subject, competitor, weight > 0 of the margin
+    argument: str  # "equal counts", "cycle" or "linear program"
 
     def refutes(self, answers: _Table) -> bool:
         """Whether the weights are positive, the competitors wrong, and f and g cancel: in whole numbers."""
@@ -50,17 +44,11 @@ class AdditiveCertificate:
 
 @dataclass(frozen=True)
 class Additive:
-    """Logits f(s, a) + g(r, a); attributes that are no answer about s have f(s, a) = low.
+    """Logits f(s, a) + g(r, a); attributes that are no answer about s have f(s, a) = low."""
 
-    Args:
-        f: by subject and attribute, whole numbers.
-        g: by relation and attribute.
-        low: below every other logit by more than g can make up for.
-    """
-
-    f: dict[tuple[int, int], int]
-    g: dict[tuple[int, int], int]
-    low: int
+    f: dict[tuple[int, int], int]  # by subject and attribute, whole numbers
+    g: dict[tuple[int, int], int]  # by relation and attribute
+    low: int  # below every other logit by more than g can make up for
 
     def margin(self, answers: _Table, r: int, s: int, n_attributes: int) -> int:
         """The least margin of a fact, over all other attributes."""

@@ -7,20 +7,12 @@ from typing import Any, Literal, NamedTuple
 
 
 class Parameter(NamedTuple):
-    """A parameter of bounds.
+    """A parameter of bounds."""
 
-    Args:
-        name: in Python.
-        kind: how it is read.
-        meaning: symbol and words.
-        example: a value that suits any bound that needs the parameter; tests and the report evaluate each
-            bound at these (see `example`).
-    """
-
-    name: str
-    kind: Literal["whole", "real", "flag"]
-    meaning: str
-    example: int | Fraction | bool
+    name: str  # in Python
+    kind: Literal["whole", "real", "flag"]  # how it is read
+    meaning: str  # symbol and words
+    example: int | Fraction | bool  # which suits any bound that needs it: see `example`
 
     @property
     def option(self) -> str:

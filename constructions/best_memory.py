@@ -47,20 +47,12 @@ def best_linear_memory(
 
 @dataclass(frozen=True, eq=False)
 class TrainedMemory:
-    """What training ended at.
+    """What training ended at."""
 
-    Args:
-        model: the weights, W among them, in whole numbers.
-        keys: e_x of every fact, shape (n, d).
-        words: u_a, shape (|A|, d).
-        multipliers: shape (n, |A|); where W fails, they may prove that every W does
-            (`bounds.linear_memory`).
-    """
-
-    model: Transformer
-    keys: Floats
-    words: Floats
-    multipliers: Floats
+    model: Transformer  # the weights, W among them, in whole numbers
+    keys: Floats  # e_x of every fact, shape (n, d)
+    words: Floats  # u_a, shape (|A|, d)
+    multipliers: Floats  # shape (n, |A|); where W fails, they may prove that every W does
 
 
 def trained_memory(

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from georecall.constructions.embeddings import EMBEDDINGS, GRAIN, Embedding
+from georecall.constructions.embeddings import EMBEDDINGS, GRAIN, Embedding, bound_sum
 from georecall.constructions.transformer.layers import MLP
 from georecall.constructions.transformer.parts import one_hop, scaled_identity
 from georecall.constructions.transformer.residual import Residual
@@ -101,14 +101,6 @@ MAPS: dict[str, Callable[[np.random.Generator, int, int], Floats]] = {
     "gaussian": gaussian_maps,
     "orthogonal": orthogonal_maps,
 }
-
-
-def bound_sum(facts: FactTable, u: Floats, maps: Floats) -> Floats:
-    """The subjects' vectors, sum_r u(pi_r(s)) M_r: shape (N, m). Diagonals may be given as rows."""
-    total = np.zeros((facts.n_subjects, u.shape[1]))
-    for answers, turn in zip(facts.answers, maps, strict=True):
-        total += u[answers] * turn if turn.ndim == 1 else u[answers] @ turn
-    return total
 
 
 def suffices(embedding: str, n_subjects: int, n_attributes: int, R: int, delta: float) -> int:

@@ -23,11 +23,11 @@ LEAST_STEP = 1e-6
 LARGEST_COORDINATE = 8.0  # coordinate of an optimised embedding: its leads stand far above the grain
 
 
-def plain(facts: FactTable, u: Floats, D: Floats) -> Floats:
-    """The sum of the X_r: shape (N, m)."""
+def bound_sum(facts: FactTable, u: Floats, maps: Floats) -> Floats:
+    """The subjects' vectors, sum_r u(pi_r(s)) M_r: shape (N, m). Diagonals may be given as rows."""
     total = np.zeros((facts.n_subjects, u.shape[1]))
-    for answers, turn in zip(facts.answers, D, strict=True):
-        total += u[answers] * turn
+    for answers, turn in zip(facts.answers, maps, strict=True):
+        total += u[answers] * turn if turn.ndim == 1 else u[answers] @ turn
     return total
 
 
@@ -98,7 +98,7 @@ def separating(answers: NDArray[np.int64], u: Floats, D: Floats, start: Floats) 
 
 
 EMBEDDINGS: dict[str, Callable[[FactTable, Floats, Floats], Floats]] = {
-    "plain": plain,
+    "plain": bound_sum,
     "zero-forced": zero_forced,
     "optimised": optimised,
 }

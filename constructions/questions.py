@@ -19,17 +19,11 @@ from georecall.theory.tools.names import inert, meant, quoted, seen
 
 @dataclass(frozen=True)
 class _Step:
-    """One step of an answer.
+    """One step of an answer."""
 
-    Args:
-        prompt: the tokens that the model read, in words.
-        said: the attribute that it said, the argmax of its logits.
-        margin: the largest logit less the second largest, in floats.
-    """
-
-    prompt: tuple[str, ...]
-    said: str
-    margin: float
+    prompt: tuple[str, ...]  # the tokens that the model read, in words
+    said: str  # the attribute that it said, the argmax of its logits
+    margin: float  # the largest logit less the second largest, in floats
 
 
 def answer(

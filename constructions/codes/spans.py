@@ -23,19 +23,12 @@ _STREAM = 1 << 15  # words looked at together
 
 @dataclass(frozen=True, eq=False)
 class Spans:
-    """For each coordinate the values that occur in it.
+    """For each coordinate the values that occur in it."""
 
-    Args:
-        low: the least, shape (m,).
-        high: the greatest.
-        shift: every value is low plus a multiple of 2^shift.
-        step: the least positive difference of two values, in units of 2^shift; 0 if there is one value.
-    """
-
-    low: Numbers
-    high: Numbers
-    shift: Numbers
-    step: Numbers
+    low: Numbers  # the least, shape (m,)
+    high: Numbers  # the greatest
+    shift: Numbers  # every value is low plus a multiple of 2^shift
+    step: Numbers  # the least positive difference of two values, in units of 2^shift; 0 if there is one value
 
     @classmethod
     def of(cls, columns: Columns, n: int, m: int, counts: Numbers, fold: Fold = fold) -> "Spans":

@@ -36,23 +36,14 @@ _SAMPLE = ("subject", "relations", "tokens", "positions", "answer")
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """What a file of weights holds.
+    """What a file of weights holds."""
 
-    Args:
-        model: the weights, and how they are meant.
-        queries: sample prompts, which show how the model is asked; none if the file has none.
-        typed: whether each hop has relations of its own; None if the file does not say.
-        assumed: what it does not say and the model rests on, in words by name.
-        answers_sha256: of the answers that it was made for, if it says so.
-        facts_sha256: of the table with its names, likewise.
-    """
-
-    model: Transformer
-    queries: list[dict[str, Any]]
-    typed: bool | None
-    assumed: dict[str, str]
-    answers_sha256: str | None
-    facts_sha256: str | None
+    model: Transformer  # the weights, and how they are meant
+    queries: list[dict[str, Any]]  # sample prompts, which show how the model is asked; none if it has none
+    typed: bool | None  # whether each hop has relations of its own; None if the file does not say
+    assumed: dict[str, str]  # what it does not say and the model rests on, in words by name
+    answers_sha256: str | None  # of the answers that it was made for, if it says so
+    facts_sha256: str | None  # of the table with its names, likewise
 
 
 def load_weights(path: str | PathLike[str]) -> Stored:

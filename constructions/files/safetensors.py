@@ -21,15 +21,10 @@ Path_ = str | PathLike[str]
 
 
 class DType(NamedTuple):
-    """A type of stored numbers.
+    """A type of stored numbers."""
 
-    Args:
-        tag: what safetensors calls it.
-        bits: the NumPy type of the same bits.
-    """
-
-    tag: str
-    bits: np.dtype[Any]
+    tag: str  # what safetensors calls it
+    bits: np.dtype[Any]  # the NumPy type of the same bits
 
 
 DTYPES = {

@@ -34,15 +34,10 @@ _UNDECAYED = ("b_in", "b_out")
 
 @dataclass(frozen=True)
 class Trained:
-    """What a run ends with.
+    """What a run ends with."""
 
-    Args:
-        parameters: name -> float32 array.
-        losses: mean cross-entropy in nats of every chunk.
-    """
-
-    parameters: dict[str, Floats32]
-    losses: tuple[float, ...]
+    parameters: dict[str, Floats32]  # name -> float32 array
+    losses: tuple[float, ...]  # mean cross-entropy in nats of every chunk
 
 
 def libraries() -> tuple[Any, Any]:

@@ -34,19 +34,12 @@ Shapes = tuple[tuple[int, ...], tuple[int, ...]]  # what a weight has, and must 
 
 @dataclass(frozen=True, eq=False)
 class Norm:
-    """What trained models have before their layers: x over the root of its mean square, times w, plus b.
+    """What trained models have before their layers: x over the root of its mean square, times w, plus b."""
 
-    Args:
-        w: shape (d_model,).
-        b: shape (d_model,).
-        eps: what is added to the mean square, at least 0.
-        centred: whether the mean is taken off first (LayerNorm) or not (RMSNorm).
-    """
-
-    w: Matrix
-    b: Matrix
-    eps: float = 1e-5
-    centred: bool = True
+    w: Matrix  # shape (d_model,)
+    b: Matrix  # shape (d_model,)
+    eps: float = 1e-5  # what is added to the mean square, at least 0
+    centred: bool = True  # whether the mean is taken off first (LayerNorm) or not (RMSNorm)
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.eps) and self.eps >= 0):

@@ -17,52 +17,30 @@ Array = NDArray[np.floating]
 
 @dataclass(frozen=True, eq=False)
 class LlamaLayer:
-    """One layer.
+    """One layer."""
 
-    Args:
-        ln1: weights of attention's norm, shape (d_model,).
-        W_Q: shape (d_model, n_heads d_head).
-        W_K: shape (d_model, n_key_value_heads d_head).
-        W_V: the same.
-        W_O: shape (n_heads d_head, d_model).
-        ln2: of the MLP's norm, shape (d_model,).
-        W_gate: shape (d_model, d_mlp).
-        W_in: the same.
-        W_out: shape (d_mlp, d_model).
-    """
-
-    ln1: Array
-    W_Q: Array
-    W_K: Array
-    W_V: Array
-    W_O: Array
-    ln2: Array
-    W_gate: Array
-    W_in: Array
-    W_out: Array
+    ln1: Array  # weights of attention's norm, shape (d_model,)
+    W_Q: Array  # shape (d_model, n_heads d_head)
+    W_K: Array  # shape (d_model, n_key_value_heads d_head)
+    W_V: Array  # the same
+    W_O: Array  # shape (n_heads d_head, d_model)
+    ln2: Array  # of the MLP's norm, shape (d_model,)
+    W_gate: Array  # shape (d_model, d_mlp)
+    W_in: Array  # the same
+    W_out: Array  # shape (d_mlp, d_model)
 
 
 @dataclass(frozen=True, eq=False)
 class Llama:
-    """A language model over a vocabulary of tokens.
+    """A language model over a vocabulary of tokens."""
 
-    Args:
-        W_E: shape (d_vocab, d_model).
-        layers: from the first to the last.
-        ln_final: weights of the last norm, shape (d_model,).
-        W_U: shape (d_model, d_vocab).
-        d_head: of every head, even; queries and keys are turned in pairs of neighbouring coordinates.
-        eps: of the norms.
-        base: of the angles: pair i at position t is turned by t base^(-2i/d_head).
-    """
-
-    W_E: Array
-    layers: tuple[LlamaLayer, ...]
-    ln_final: Array
-    W_U: Array
-    d_head: int
-    eps: float
-    base: float
+    W_E: Array  # shape (d_vocab, d_model)
+    layers: tuple[LlamaLayer, ...]  # from the first to the last
+    ln_final: Array  # weights of the last norm, shape (d_model,)
+    W_U: Array  # shape (d_model, d_vocab)
+    d_head: int  # of every head, even; queries and keys are turned in pairs of neighbouring coordinates
+    eps: float  # of the norms
+    base: float  # of the angles: pair i at position t is turned by t base^(-2i/d_head)
 
     def residuals(self, tokens: NDArray[np.integer]) -> Iterator[Array]:
         """The residual streams of prompts: the embeddings, then after every layer.

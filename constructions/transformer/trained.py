@@ -20,19 +20,12 @@ from georecall.constructions.transformer.layers import (
 
 @dataclass(frozen=True, eq=False)
 class BiasedAttention(Attention):
-    """Heads with biases.
+    """Heads with biases."""
 
-    Args:
-        b_Q: shape (n_heads, d_head), added to the queries.
-        b_K: the same, to the keys.
-        b_V: the same, to the values.
-        b_O: shape (d_model,), added once.
-    """
-
-    b_Q: Sequence[Matrix]
-    b_K: Sequence[Matrix]
-    b_V: Sequence[Matrix]
-    b_O: Matrix
+    b_Q: Sequence[Matrix]  # shape (n_heads, d_head), added to the queries
+    b_K: Sequence[Matrix]  # the same, to the keys
+    b_V: Sequence[Matrix]  # the same, to the values
+    b_O: Matrix  # shape (d_model,), added once
 
     def __call__(self, queries: Matrix, context: Matrix, *, kind: AttentionKind, scale: float) -> Matrix:
         """What the heads add at the last positions of a context, given the residuals there."""
@@ -75,17 +68,11 @@ ACTIVATIONS: dict[str, type[MLP]] = {"relu": MLP, "gelu": GeluMLP, "gelu_new": G
 
 @dataclass(frozen=True, eq=False)
 class NormedBlock(Block):
-    """One layer with norms.
+    """One layer with norms."""
 
-    Args:
-        ln1: of attention.
-        ln2: of the MLP.
-        post: whether a norm is taken of the sum, after it is added, and not of what attention or MLP read.
-    """
-
-    ln1: Norm | None = None
-    ln2: Norm | None = None
-    post: bool = False
+    ln1: Norm | None = None  # of attention
+    ln2: Norm | None = None  # of the MLP
+    post: bool = False  # whether the norm is of the sum, once it is added, not of what is read
 
     def __call__(self, last: Matrix, context: Matrix, *, kind: AttentionKind, scale: float) -> Matrix:
         """The residuals at the last positions of a context after this layer."""

@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from georecall.constructions.dense import dense_superposition, signs
-from georecall.constructions.embeddings import EMBEDDINGS, GRAIN, optimised, plain, separating, zero_forced
+from georecall.constructions.embeddings import (
+    EMBEDDINGS,
+    GRAIN,
+    bound_sum,
+    optimised,
+    separating,
+    zero_forced,
+)
 from georecall.theory.facts.fact_table import FactTable, random_bijections, random_functions
 from georecall.verify.claims.readouts import dense_by, margins_read
 from georecall.verify.margins.margins import margins
@@ -20,7 +27,7 @@ def drawn(n: int, relations: int, m: int, seed: int = 0) -> tuple[FactTable, np.
 
 def test_zero_forced_embeddings_hold_each_of_their_own_vectors_with_weight_m() -> None:
     facts, u, D = drawn(20, 4, 40)
-    W, before = zero_forced(facts, u, D), plain(facts, u, D)
+    W, before = zero_forced(facts, u, D), bound_sum(facts, u, D)
     X = D[:, None] * u[facts.answers]
     own = np.einsum("rsj,sj->rs", X, W)
     assert np.abs(own - 40).max() < 40 * 4 * GRAIN
@@ -51,7 +58,7 @@ def test_optimised_embeddings_recall_what_zero_forced_ones_do_and_more() -> None
             wrong += int((right <= logits.max(axis=1)).sum())
         return wrong
 
-    assert lost(optimised(facts, u, D)) < lost(zero_forced(facts, u, D)) < lost(plain(facts, u, D))
+    assert lost(optimised(facts, u, D)) < lost(zero_forced(facts, u, D)) < lost(bound_sum(facts, u, D))
 
 
 def leads(facts: FactTable, u: np.ndarray, D: np.ndarray, s: int) -> np.ndarray:

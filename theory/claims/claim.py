@@ -52,15 +52,10 @@ class Control:
 
 @dataclass(frozen=True)
 class PerLayer:
-    """A quantity of every layer, where the number of layers is itself predicted.
+    """A quantity of every layer, where the number of layers is itself predicted."""
 
-    Args:
-        expression: in `theory.claims.symbols.layer` (from 1) among others.
-        n_layers: of the same kind.
-    """
-
-    expression: Any
-    n_layers: Any
+    expression: Any  # in `theory.claims.symbols.layer` (from 1) among others
+    n_layers: Any  # of the same kind
 
     def __str__(self) -> str:
         return f"{self.expression} for layer = 1..{self.n_layers}"

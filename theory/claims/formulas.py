@@ -151,21 +151,12 @@ def _power(base: Fraction, exponent: Fraction) -> Fraction:
 
 
 _OPERATORS = {"add", "sub", "mul", "truediv", "pow", "neg"}
-_PLAIN: dict[str, Callable[..., Any]] = {
-    "add": operator.add,
-    "sub": operator.sub,
-    "mul": operator.mul,
+_SAME = ("add", "sub", "mul", "neg", "Mod", "Eq", "Ge", "Gt", "Le", "Lt")
+_PLAIN: dict[str, Callable[..., Any]] = {name: getattr(operator, name.lower()) for name in _SAME} | {
     "truediv": lambda x, y: Fraction(x) / y,
     "pow": _power,
-    "neg": operator.neg,
-    "Eq": operator.eq,
-    "Ge": operator.ge,
-    "Gt": operator.gt,
-    "Le": operator.le,
-    "Lt": operator.lt,
     "Max": max,
     "Min": min,
-    "Mod": operator.mod,
     "ceiling": math.ceil,
     "floor": math.floor,
 }

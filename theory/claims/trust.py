@@ -11,20 +11,12 @@ _ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a claim and how it is known.
+    """One step of a claim and how it is known; theorems of a checked one decide it for weights at hand."""
 
-    Args:
-        what: the step, in words.
-        how: "proved" for all inputs, "checked" at the parameters asked, "prose", or "open".
-        by: the lemmas that prove it; or in words, what checks it or where the argument stands.
-        machine: the theorems that Coq has checked, `file.theorem` of `theory.proofs`, comma-separated; of a
-            step that is "checked" those by which its kernel decides it for weights at hand.
-    """
-
-    what: str
-    how: str
-    by: tuple[str, ...]
-    machine: str = NOT_CHECKED
+    what: str  # the step, in words
+    how: str  # "proved" for all inputs, "checked" at the parameters asked, "prose", or "open"
+    by: tuple[str, ...]  # the lemmas that prove it; or in words, what checks it or where the argument stands
+    machine: str = NOT_CHECKED  # theorems of Coq, `file.theorem` of `theory.proofs`, comma-separated
 
     @property
     def theorems(self) -> tuple[str, ...]:

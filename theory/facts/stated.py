@@ -20,21 +20,13 @@ _MOST_CELLS = 1 << 29  # of a table: 4 GiB of numbers
 
 @dataclass(frozen=True)
 class Stated:
-    """A table in numbers and names.
+    """A table in numbers and names."""
 
-    Args:
-        answers: shape (R, N), numbers of attributes.
-        subjects: N names.
-        relations: R names.
-        attributes: |A| names, in order of first appearance, relation by relation.
-        filled: shape (R, N), the cells that nobody stated; none where all are.
-    """
-
-    answers: NDArray[np.integer]
-    subjects: tuple[str, ...]
-    relations: tuple[str, ...]
-    attributes: tuple[str, ...]
-    filled: NDArray[np.bool_] | None = None
+    answers: NDArray[np.integer]  # shape (R, N), numbers of attributes
+    subjects: tuple[str, ...]  # N names
+    relations: tuple[str, ...]  # R names
+    attributes: tuple[str, ...]  # |A| names, in order of first appearance, relation by relation
+    filled: NDArray[np.bool_] | None = None  # shape (R, N), the cells that nobody stated; none where all are
 
 
 Row = tuple[int, list[str]]  # number of the row or entry, its cells

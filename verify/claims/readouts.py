@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from georecall.constructions.best_memory import keys, separated
-from georecall.constructions.dense import bound_sum, gaussian_maps, orthogonal_maps, signs
-from georecall.constructions.embeddings import EMBEDDINGS
+from georecall.constructions.dense import gaussian_maps, orthogonal_maps, signs
+from georecall.constructions.embeddings import EMBEDDINGS, bound_sum
 from georecall.constructions.embeddings import GRAIN as GRAIN_OF_EMBEDDINGS
 from georecall.constructions.memories import (
     FEATURE_GRAIN,
