@@ -219,7 +219,7 @@ class Instance(Asked):
 
 def _short(value: Any) -> str:
     """A number in full, unless that is no number for a line."""
-    long = isinstance(value, Fraction) and value.numerator.bit_length() + value.denominator.bit_length() > 100
+    long = isinstance(value, Fraction) and sum(part.bit_length() for part in value.as_integer_ratio()) > 100
     return show(value) if long else str(value)
 
 
@@ -229,28 +229,24 @@ def table_values(facts: Table) -> dict[Any, Any]:
 
 
 def built(claim: Claim, instance: Instance) -> Transformer:
-    """The weights of a claim at an instance.
-
-    Raises:
-        UsageError: they would not fit into memory, by the dimension that the claim predicts.
-    """
+    """The weights of a claim at an instance; refused if they would not fit into memory."""
     require_memory_for_weights(instance.facts, claim.predict(instance.values).get("d_model", 0))
     return instance.build()
 
 
 def recalling(claim: Claim, instance: Instance) -> tuple[Transformer, int | None]:
-    """The weights of a claim at an instance; of a random one a draw that recalls all facts, if soon found.
+    """The weights of a claim at an instance; of a random one of the first seed whose draw recalls all facts.
 
-    Returns:
-        The weights, and how many seeds further on they were drawn: 0 nearly always; None where draw 0 of no
-        seed tried recalls everything, and the weights are those of the first.
+    And how many seeds further on that is: 0 nearly always; None, and the weights of the first, if none does.
     """
     first = built(claim, instance)
-    if instance.redraw is None or instance.margins(first, None).n_wrong == 0:
+    if instance.redraw is None:
         return first, 0
-    for i in range(1, _SEEDS):
-        again = instance.redraw(i)
-        model = again.build()
+    again, model = instance, first
+    for i in range(_SEEDS):
+        if i:
+            again = instance.redraw(i)
+            model = again.build()
         if again.margins(model, None).n_wrong == 0:
             return model, i
     return first, None

@@ -44,15 +44,7 @@ def entered_elsewhere(ledger: Ledger, elsewhere: Elsewhere) -> Iterator[int]:
 
 @np.errstate(over="ignore", invalid="ignore")
 def entered(theirs: bytes, wants_codebook: bool, start: int, stop: int, size: int) -> list[Any]:
-    """What a worker does: what is entered of facts start..stop - 1, `size` at a time.
-
-    Args:
-        theirs: as of `verify.margins.counting.elsewhere.work`.
-        wants_codebook: as of the ledger.
-        start: the first fact.
-        stop: the last but one.
-        size: of a block.
-    """
+    """What a worker does: what is entered of facts start..stop - 1, `size` at a time; see `Elsewhere`."""
     with _ONE_AT_A_TIME:
         ledger = _ledger(theirs, wants_codebook)
     for at in blocks(stop - start, size):

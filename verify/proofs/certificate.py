@@ -40,13 +40,9 @@ NAME = "certificate_of_weights"
 
 @dataclass(frozen=True)
 class Certificate:
-    """What is written: Coq's source, and what its theorem promises.
+    """What is written: Coq's source, beside `certificate.v`, and the margin that it promises of every prompt.
 
-    Args:
-        source: of one file, which needs `certificate.v` and what that needs.
-        margin: that every prompt has at least.
-        by: what decides a residual, "codebook" or "logits".
-        chains: of a chain of thought, how many hops at most; 0: prompts of one pass.
+    Decided by the codebook or the logits; of chains of thought, of how many hops at most (0: of one pass).
     """
 
     source: str

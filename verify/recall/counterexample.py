@@ -16,17 +16,10 @@ _ATTEMPTS = 400  # constructions built while shrinking: a second or two on small
 
 @dataclass(frozen=True)
 class Counterexample:
-    """A table of facts on which something that must hold does not.
+    """A table of facts on which something that must hold, a fixed phrase, does not; and what went wrong.
 
-    Args:
-        law: what was broken, a fixed phrase.
-        facts: the table.
-        says: what went wrong there, in one line.
-        subject: of the query that shows it, if one does.
-        relations: of that query, the first hop first.
-        witness: right and given answer and the margin, where a query was answered wrongly.
-        certain: whether it is proved, or at least measured beyond noise; False if it could not be decided.
-        built: the model that all this is about, and its margins.
+    A query shows it, if one does; a witness is there where that was answered wrongly. It is certain if it is
+    proved, or at least measured beyond noise. `built`: the model that all this is about, and its margins.
     """
 
     law: str

@@ -27,11 +27,11 @@ from georecall.verify.margins.contexts import _linear_parts
 from georecall.verify.margins.counting.counted import count
 from georecall.verify.margins.counting.exact import ExactMargins
 from georecall.verify.margins.counting.linear_map import LinearMap, NotExactError
-from georecall.verify.margins.filtered import _Shared
 from georecall.verify.margins.hops import enumeration
 from georecall.verify.margins.induction import PremiseError, induction
 from georecall.verify.margins.margins import margins
 from georecall.verify.margins.number_formats import Format
+from georecall.verify.margins.one_layer import OneLayer
 from georecall.verify.margins.queries import Facts
 from georecall.verify.margins.transitions import transitions
 from georecall.verify.recall.floats import measured
@@ -115,7 +115,7 @@ def test_half_of_the_least_number_of_a_type_is_one_of_float64(kind):
     W_U = np.array([[1.0, -1.0], [0.5, 0.1]])
     model = Transformer(W_E, np.zeros((2, 2)), (Block(attend, select),), W_U, np.zeros(2))
     facts = FactTable([[0, 1], [1, 0]])
-    certified, shared = model.map(Ball.of), _Shared.of(model.map(Ball.of), model, facts)
+    certified, shared = model.map(Ball.of), OneLayer.of(model.map(Ball.of), model, facts)
     for relation in range(2):
         found = shared.residual(shared.subjects(np.arange(2)), relation)
         whole = certified.residual(np.array([[0, 2 + relation], [1, 2 + relation]]))
