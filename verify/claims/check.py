@@ -12,7 +12,7 @@ from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.progress import Progress, watched
 from georecall.verify.claims.controls import controlled
 from georecall.verify.claims.instance import Run
-from georecall.verify.claims.options import EXPERIMENTS, Prepared, examined, no_option, prepare
+from georecall.verify.claims.options import EXPERIMENTS, examined, no_option, prepare
 from georecall.verify.claims.path_control import path_control
 from georecall.verify.engines.engine import check_engine
 from georecall.verify.usage import Option, UsageError
@@ -71,21 +71,14 @@ def check(
         >>> check("single-hop", subjects=100, relations=3, gate=0.75).reason
         'not gate at least half the spread of the code: gate >= V/2 at V = 2, gate = 0.75'
     """
-    counting = {"checkpoint": checkpoint, "workers": executor}
-    if engine != "numpy" and (implicit or any(given is not None for given in counting.values())):
-        raise UsageError(
-            "facts on demand, checkpoints and workers are for counting by NumPy, not for another engine"
-        )
+    if engine != "numpy" and (implicit or checkpoint is not None or executor is not None):
+        what = "facts on demand, checkpoints and workers"
+        raise UsageError(f"{what} are for counting by NumPy, not for another engine")
     check_engine(engine)
     start = time.perf_counter()
-    sizes: dict[str, Any] = {
-        "subjects": subjects,
-        "relations": relations,
-        "table": table,
-        "seed": seed,
-        "implicit": implicit,
-    }
-    question = examined(claim, facts, **sizes, **options)
+    drawn: dict[str, Any] = {"subjects": subjects, "relations": relations, "table": table}
+    asked = drawn | {"seed": seed, "implicit": implicit} | options
+    question = examined(claim, facts, **asked)
     experiment, instance = question.experiment, question.instance
     if checkpoint is not None and not instance.counts:
         raise no_option(experiment.name, "checkpoint")
@@ -113,24 +106,19 @@ def check(
         reason = "; ".join(f"not {name}{at.get(name, '')}" for name in unmet)
         return replace(verdict, reason=reason, seconds=time.perf_counter() - start)
     try:
-        again = partial(_again, experiment.name, facts, **sizes, **options)
+        again = partial(prepare, experiment.name, facts, **asked)
         run = Run(engine, checkpoint, executor, again, progress, controls)
         verdict, paths = instance.measured(experiment.claim, verdict, run)
         refuted = question.facts if verdict.status == "refuted" else None
         verdict = replace(verdict, seconds=time.perf_counter() - start, facts=refuted)
         if not controls or verdict.status == "hypotheses-not-met":
             return verdict
-        asked = {name: value for name, value in options.items() if value is not None}
+        given = {name: value for name, value in options.items() if value is not None}
         own = (path_control(decided, path) for path, decided in paths.items())
-        seen = [*experiment.controls(**asked), *filter(None, own)]
-        return controlled(verdict, seen, experiment.controls_at(**asked) or verdict.controls_at)
+        seen = [*experiment.controls(**given), *filter(None, own)]
+        return controlled(verdict, seen, experiment.controls_at(**given) or verdict.controls_at)
     except ImportError as error:  # an extra that is not installed
         raise UsageError(str(error)) from error
-
-
-def _again(claim: str, facts: FactTable | None, **asked: Any) -> Prepared:
-    """The question, made again by a worker."""
-    return prepare(claim, facts, **asked)
 
 
 __all__ = ["EXPERIMENTS", "UsageError", "check", "prepare"]

@@ -1,6 +1,7 @@
 """Recall of a table, certified: counted in exact integers, filtered in floats, or margin by margin."""
 
 from collections.abc import Callable
+from functools import partial
 from os import PathLike
 from typing import Any
 
@@ -45,27 +46,20 @@ def decide_recall(
     """
     check_fits(model, facts)
     found: Found | None
+    counted = partial(count, model, facts, progress=progress, elsewhere=elsewhere)
     if checkpoint is None:
-        found = count(model, facts, progress=progress, elsewhere=elsewhere)
+        found = counted()
     else:
         named = identity(model, work or {})
         try:
             started = begun(checkpoint, named)
             with Keeper(checkpoint, named) as keeper:
-                found = count(
-                    model,
-                    facts,
-                    begun=started,
-                    keep=keeper.keep,
-                    gone=keeper.gone,
-                    progress=progress,
-                    elsewhere=elsewhere,
-                )
+                found = counted(begun=started, keep=keeper.keep, gone=keeper.gone)
         except ChildProcessError as lost:
             raise ChildProcessError(f"{lost}; what was counted is kept: run the same command again") from lost
         except KeyboardInterrupt as interrupt:
-            counted = f"{interrupt}; " if str(interrupt) else ""
-            raise KeyboardInterrupt(f"{counted}the same command goes on from there") from None
+            said = f"{interrupt}; " if str(interrupt) else ""
+            raise KeyboardInterrupt(f"{said}the same command goes on from there") from None
         except (CheckpointError, OSError) as error:
             raise UsageError(str(error)) from error
     if found is not None:

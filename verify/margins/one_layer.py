@@ -6,6 +6,8 @@ asked, adds nothing: of a memory with a neuron for every fact, few are left.
 """
 
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -52,12 +54,14 @@ class OneLayer:
 
     Args:
         model: the weights, as Balls.
+        mlp: those of its neurons.
         halves: half of W_V, and W_O, of each head.
         relations: what the relations add to both.
         W_out: of the neurons that are left.
     """
 
     model: Transformer
+    mlp: Any
     halves: tuple[tuple[Ball, Ball], ...]
     relations: tuple[Ball, Ball]
     W_out: Ball
@@ -71,38 +75,27 @@ class OneLayer:
         attention = block.attention
         if not scores_vanish(attention) or min(map(granule, attention.W_V)) < -1000:
             return None  # the pattern depends on the tokens, or half a weight would underflow
-        halves = tuple(
-            (Ball.of(float64(W_V) * 0.5), Ball.of(W_O))
-            for W_V, W_O in zip(attention.W_V, attention.W_O, strict=True)
-        )
+        heads = zip(attention.W_V, attention.W_O, strict=True)
+        halves = tuple((Ball.of(float64(W_V) * 0.5), Ball.of(W_O)) for W_V, W_O in heads)
         tokens = facts.n_subjects + np.arange(facts.n_relations)
         last = certified.W_E[tokens] + certified.W_pos[1:2]
         x = last + cls._mixed(halves, last)
-        mlp = certified.blocks[0].mlp
-        assert mlp is not None
-        return cls(certified, halves, (x, times(x, mlp.W_in) + mlp.b_in), mlp.W_out)
+        mlp: Any = certified.blocks[0].mlp
+        return cls(certified, mlp, halves, (x, times(x, mlp.W_in) + mlp.b_in), mlp.W_out)
 
     @staticmethod
     def _mixed(halves: tuple[tuple[Ball, Ball], ...], x: Ball) -> Any:
-        total = None
-        for W_V, W_O in halves:
-            head = times(times(x, W_V), W_O)
-            total = head if total is None else total + head
-        return total
+        return reduce(add, (times(times(x, W_V), W_O) for W_V, W_O in halves))
 
     def subjects(self, subjects: Numbers) -> tuple[Ball, Ball]:
         """The subjects' part of the residual and of the pre-activations."""
         x = self._mixed(self.halves, self.model.W_E[subjects] + self.model.W_pos[0:1])
-        mlp = self.model.blocks[0].mlp
-        assert mlp is not None
-        return x, times(x, mlp.W_in)
+        return x, times(x, self.mlp.W_in)
 
     def residual(self, part: tuple[Ball, Ball], relations: slice) -> Ball:
         """The last residual of some subjects, asked for some relations; the shapes are broadcast."""
         x, z = (ours + theirs[relations] for ours, theirs in zip(part, self.relations, strict=True))
-        mlp = self.model.blocks[0].mlp
-        assert mlp is not None
-        after: Ball = x + (times(relu(z), self.W_out) + mlp.b_out)
+        after: Ball = x + (times(relu(z), self.W_out) + self.mlp.b_out)
         return after
 
     def awake(self, part: tuple[Ball, Ball]) -> "tuple[OneLayer, tuple[Ball, Ball]]":

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from georecall.constructions.transformer.transformer import Transformer
+from georecall.theory.tools.blocks import blocks
 from georecall.verify.margins.found import Margins
 from georecall.verify.margins.lead import Witness, right_and_rival
 from georecall.verify.margins.queries import Queries
@@ -62,8 +63,8 @@ def measured(model: Logits, queries: Queries) -> Margins:
         raise ConstructionError("with one attribute there is no wrong answer, and so no margin")
     margin, noise, got = np.zeros(size), np.zeros(size), np.zeros(size, dtype=np.int64)
     tied = np.zeros(size, dtype=bool)  # in the model's own numbers, which float64 might round
-    step = max(1, _BLOCK // facts.n_attributes)
-    for numbers in (np.arange(start, min(start + step, size)) for start in range(0, size, step)):
+    for block in blocks(size, _BLOCK // facts.n_attributes):
+        numbers = np.arange(block.start, block.stop)
         tokens, _, answers = queries.prompts(numbers)
         logits = logits_of(model, tokens, facts.n_attributes)
         noise[numbers] = noise_of(logits)

@@ -117,7 +117,7 @@ def test_half_of_the_least_number_of_a_type_is_one_of_float64(kind):
     facts = FactTable([[0, 1], [1, 0]])
     certified, shared = model.map(Ball.of), OneLayer.of(model.map(Ball.of), model, facts)
     for relation in range(2):
-        found = shared.residual(shared.subjects(np.arange(2)), relation)
+        found = shared.residual(shared.subjects(np.arange(2)), slice(relation, relation + 1))
         whole = certified.residual(np.array([[0, 2 + relation], [1, 2 + relation]]))
         assert (np.abs(found.mid - whole.mid) <= found.radius + whole.radius).all()
 
