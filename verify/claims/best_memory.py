@@ -76,11 +76,9 @@ class BestLinear(Experiment):
         )
 
     def controls_at(self, **_: Any) -> dict[str, Any]:
-        """The parameters of the companion instance that the controls run on."""
         return companion_sizes(_COMPANION, code_length=_ENOUGH, short_code_length=_TOO_FEW)
 
     def controls(self, **_: Any) -> list[ControlResult]:
-        """All controls of the claim, on a small companion table that is always the same."""
         facts = _COMPANION
         good, bad = (trained_memory(facts, d) for d in (_ENOUGH, _TOO_FEW))
         recalled, lost = (margins(memory.model, facts) for memory in (good, bad))

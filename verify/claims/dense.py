@@ -96,12 +96,10 @@ class Dense(Experiment):
         }
 
     def controls_at(self, **options: Any) -> dict[str, Any]:
-        """The parameters of the companion instance that the controls run on."""
         short = _SHORT_LENGTH[options.get("embedding", "plain")]
         return companion_sizes(_COMPANION, code_length=_COMPANION_LENGTH, short_code_length=short)
 
     def controls(self, **options: Any) -> list[ControlResult]:
-        """All controls of the claim, on a small companion table that is always the same."""
         facts, kind, rng = _COMPANION, options.get("embedding", "plain"), generator(0, "controls", "dense")
         u, D = (signs(rng, n, _COMPANION_LENGTH) for n in (facts.n_attributes, facts.n_relations))
         embed, equal = EMBEDDINGS[kind], np.broadcast_to(D[0], D.shape)

@@ -82,7 +82,6 @@ class Floor(Experiment):
     default_table: tuple[int, int] = (1000, 8)
 
     def instance(self, facts: FactTable, **options: Any) -> Asked:
-        """The claim at one table and choice of options."""
         options = {"hops": 2} | options if "hops" in self.claim.parameters else options
         return _Compared(
             facts=facts,
@@ -94,11 +93,9 @@ class Floor(Experiment):
         )
 
     def controls(self, **_: Any) -> list[ControlResult]:
-        """The claim's own, on a small companion table that is always the same."""
         return self.broken()
 
     def controls_at(self, **_: Any) -> dict[str, Any]:
-        """The parameters of that table."""
         return dict(self.at)
 
 

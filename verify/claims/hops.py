@@ -49,7 +49,6 @@ class ChainOfThought(Experiment):
     default_table: tuple[int, int] = (1000, 4)
 
     def instance(self, facts: FactTable, **options: Any) -> Instance:
-        """The claim at one table and choice of options."""
         facts, strangers = as_entities(facts)
         N, R = facts.n_subjects, facts.n_relations
         max_hops, readout = options.get("hops", 4), options.get("readout", "in-place")
@@ -91,11 +90,9 @@ class ChainOfThought(Experiment):
         )
 
     def controls(self, **options: Any) -> list[ControlResult]:
-        """All controls of the claim, on a small companion table that is always the same."""
         return chain_controls(**_shape(options))
 
     def controls_at(self, **options: Any) -> dict[str, Any]:
-        """The parameters of the companion instance that the controls run on."""
         return companion_sizes(COMPANION, hops=5, **_shape(options))
 
 
@@ -118,7 +115,6 @@ class Hops(Experiment):
     default_table: tuple[int, int] = (64, 3)
 
     def instance(self, facts: FactTable, **options: Any) -> Instance:
-        """The claim at one table and choice of options."""
         facts, strangers = as_entities(facts)
         hops, typed = options.get("hops", self.default_hops), bool(options.get("typed", False))
         stages, merged = options.get("stages", self.default_stages(hops)), bool(options.get("merged", False))
@@ -151,11 +147,9 @@ class Hops(Experiment):
         )
 
     def controls(self, **options: Any) -> list[ControlResult]:
-        """All controls of the claim, on a small companion table that is always the same."""
         return hop_controls(self.claim, self.construct, self.controls_lengths, **_shape(options))
 
     def controls_at(self, **options: Any) -> dict[str, Any]:
-        """The parameters of the companion instance that the controls run on."""
         hops, shape = sum(self.controls_lengths), _shape(options)
         at = companion_sizes(COMPANION, hops=hops, stages=len(self.controls_lengths), **shape)
         return at | {"relations": 3 * hops} if shape.get("typed") else at

@@ -125,7 +125,6 @@ class HebbianMemory(Experiment):
         )
 
     def values(self, facts: FactTable, d: int, delta: float, frozen: Frozen) -> Values:
-        """What the claim's symbols are worth."""
         return table_values(facts) | {
             m: d,
             delta_symbol: Fraction(str(delta)),
@@ -135,12 +134,10 @@ class HebbianMemory(Experiment):
         }
 
     def controls_at(self, **_: Any) -> dict[str, Any]:
-        """The parameters of the companion instance that the controls run on."""
         d = self.dimension(_COMPANION, DEFAULT_DELTA)
         return companion_sizes(_COMPANION, code_length=d, short_code_length=_short(d))
 
     def controls(self, **_: Any) -> list[ControlResult]:
-        """All controls of the claim, on a small companion table that is always the same."""
         facts, d = _COMPANION, self.dimension(_COMPANION, DEFAULT_DELTA)
         model = self.construct(facts, dimension=d, rng=generator(0, "controls", self.name))
         return [self._short_draw(facts, d), self._equal_keys(facts, model), altered_fact(model, facts)]
@@ -187,7 +184,6 @@ class SignCodeMemory(Experiment):
         )
 
     def values(self, facts: FactTable, code: Code, names: Code) -> Values:
-        """What the claim's symbols are worth."""
         return table_values(facts) | {
             m: code.length,
             claims.q: names.length,
@@ -198,7 +194,6 @@ class SignCodeMemory(Experiment):
         }
 
     def controls(self, **_: Any) -> list[ControlResult]:
-        """All controls of the claim, on a small companion table that is always the same."""
         facts = _COMPANION
         short = sign_code(facts.n_attributes, length=sign_code(facts.n_attributes).length - 1)
         return [

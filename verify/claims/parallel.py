@@ -51,7 +51,6 @@ class Parallel(Experiment):
     default_table: tuple[int, int] = (16, 2)
 
     def instance(self, facts: FactTable, **options: Any) -> Instance:
-        """The claim at one table and choice of options."""
         facts, strangers = as_entities(facts)
         hops, typed = options.get("hops", self.default_hops), bool(options.get("typed", False))
         alphabet, code = letters(facts, hops, typed=typed), code_asked(facts, **options)
@@ -88,7 +87,6 @@ class Parallel(Experiment):
         return [_altered_slot(), _wrong_distance(_COMPANION, alphabet), half]
 
     def controls_at(self, **_: Any) -> dict[str, Any]:
-        """The parameters of the companion instance that the controls run on."""
         return companion_sizes(_COMPANION, hops=_HOPS)
 
 

@@ -209,7 +209,6 @@ class Disjoint(Experiment):
     companion = _COMPANION
 
     def of_random(self, facts: FactTable) -> FactTable:
-        """What the claim is asked about where a random table is asked for."""
         return apart(facts)
 
     def instance(self, facts: FactTable, **options: Any) -> Instance:
@@ -234,7 +233,6 @@ class Disjoint(Experiment):
         )
 
     def controls(self, **_: Any) -> list[ControlResult]:
-        """All controls of the claim, on a small companion table that is always the same."""
         shared, own = _COMPANION, apart(_COMPANION)
         code = sign_code(shared.n_attributes)
         words = code.words[shared.answers]

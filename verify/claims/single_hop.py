@@ -67,7 +67,6 @@ class SingleHop(Experiment):
     on_demand = True
 
     def instance(self, facts: FactTable, **options: Any) -> Instance:
-        """The claim at one table and choice of options."""
         if self.by_bits and "bits" in options:
             if "code_distance" in options or "code" in options:
                 raise ValueError("bits ask for numerals: they do not go with a code or its distance")
@@ -112,7 +111,6 @@ class SingleHop(Experiment):
         return sign_code(n_attributes, length=length)
 
     def values(self, facts: FactTable, code: Code, at_gate: float, bits: int) -> Values:
-        """What the claim's symbols are worth."""
         read = self._read(code, bits)
         asked = None if facts.onto else facts.occurring()
         return table_values(facts) | {
@@ -132,12 +130,10 @@ class SingleHop(Experiment):
         return {scale * bias for scale in scales for bias in self.biases(at_gate, code)}
 
     def controls_at(self, **options: Any) -> dict[str, Any]:
-        """The parameters of the companion instance that the controls run on."""
         takes = self._takes_bits or "bits" in options
         return companion_sizes(_COMPANION, **{"bits": _COMPANION_BITS} if takes else {})
 
     def controls(self, **options: Any) -> list[ControlResult]:
-        """All controls of the claim, on a small companion table that is always the same."""
         if self.by_bits and "bits" in options:
             return self._of_numerals().controls()
         facts, code, short = _COMPANION, self._companion_code(), self._companion_code(shorter=1)

@@ -61,7 +61,6 @@ class TwoSided(Experiment):
     default_table: tuple[int, int] = (64, 3)
 
     def instance(self, facts: FactTable, **options: Any) -> Instance:
-        """The claim at one table and choice of options."""
         facts, strangers = as_entities(facts)
         hops, typed = options.get("hops", self.default_hops), bool(options.get("typed", False))
         stages, merged = options.get("stages", 1), bool(options.get("merged", False))
@@ -118,7 +117,6 @@ class TwoSided(Experiment):
         return [found[control.name]() for control in self.claim.controls]
 
     def controls_at(self, **_: Any) -> dict[str, Any]:
-        """The parameters of the companion instance that the controls run on."""
         return companion_sizes(COMPANION, hops=self.default_hops)
 
     def _altered_output(self) -> ControlResult:
