@@ -12,7 +12,7 @@ from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.progress import Progress, watched
 from georecall.verify.claims.controls import controlled
 from georecall.verify.claims.instance import Run
-from georecall.verify.claims.options import EXPERIMENTS, examined, no_option, prepare
+from georecall.verify.claims.options import EXPERIMENTS, Prepared, examined, no_option, prepare
 from georecall.verify.claims.path_control import path_control
 from georecall.verify.engines.engine import check_engine
 from georecall.verify.usage import Option, UsageError
@@ -106,7 +106,7 @@ def check(
         reason = "; ".join(f"not {name}{at.get(name, '')}" for name in unmet)
         return replace(verdict, reason=reason, seconds=time.perf_counter() - start)
     try:
-        again = partial(prepare, experiment.name, facts, **asked)
+        again = partial(_again, experiment.name, facts, **asked)
         run = Run(engine, checkpoint, executor, again, progress, controls)
         verdict, paths = instance.measured(experiment.claim, verdict, run)
         refuted = question.facts if verdict.status == "refuted" else None
@@ -119,6 +119,11 @@ def check(
         return controlled(verdict, seen, experiment.controls_at(**given) or verdict.controls_at)
     except ImportError as error:  # an extra that is not installed
         raise UsageError(str(error)) from error
+
+
+def _again(claim: str, facts: FactTable | None, **asked: Any) -> Prepared:
+    """The question, made again by a worker."""
+    return prepare(claim, facts, **asked)
 
 
 __all__ = ["EXPERIMENTS", "UsageError", "check", "prepare"]
