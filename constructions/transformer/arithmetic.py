@@ -145,7 +145,9 @@ def _fits_float64(values: NDArray[Any]) -> bool:
 
 def stored(weight: Any) -> NDArray[Any]:
     """The stored entries of a weight, flat; those of a sparse one that may be non-zero."""
-    return np.asarray(weight.tocsr().data if hasattr(weight, "tocsr") else weight).ravel()
+    if hasattr(weight, "tocsr"):
+        weight = weight.data if weight.format in ("csr", "csc") else weight.tocsr().data
+    return np.asarray(weight).ravel()
 
 
 def _of(x: Any) -> Any:

@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from georecall.constructions.transformer.arithmetic import (
-    dense,
     float64,
     hardmax,
     inner,
@@ -68,8 +67,8 @@ class Ball:
     def of(cls, weight: Any) -> "Ball":
         """The stored numbers of a weight, dense or sparse, of any real dtype."""
         mid = float64(weight)
-        if not isinstance(mid, np.ndarray) and mid.shape[0] * mid.shape[1] <= _SMALL:
-            mid = mid.toarray()
+        if not isinstance(mid, np.ndarray):  # a product reads it column by column
+            mid = mid.toarray() if mid.shape[0] * mid.shape[1] <= _SMALL else mid.tocsc()
         bound, step = _magnitudes(mid), granule(mid)
         return cls(mid, None, bound, step, format_of(bound, step))
 
@@ -136,13 +135,16 @@ def format_needed(model: Transformer, queries: Iterable[Mapping[str, Any]]) -> F
 
 
 def _magnitudes(weight: Any) -> Floats:
-    """The largest magnitude for each entry of the last axis."""
+    """The largest magnitude for each entry of the last axis, of an array or of sparse columns."""
     if weight.ndim == 1:
         return np.asarray(abs(weight))
     if not weight.shape[0]:
         return np.zeros(weight.shape[1])
-    largest = abs(weight).max(axis=0)
-    return np.asarray(dense(largest))
+    if isinstance(weight, np.ndarray):
+        return np.asarray(abs(weight).max(axis=0))
+    found, there = np.zeros(weight.shape[1]), np.flatnonzero(np.diff(weight.indptr))
+    found[there] = np.maximum.reduceat(abs(weight.data), weight.indptr[there]) if len(there) else 0.0
+    return found
 
 
 def _result(

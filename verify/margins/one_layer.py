@@ -6,7 +6,7 @@ asked, adds nothing: of a memory with a neuron for every fact, few are left.
 """
 
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cached_property, reduce
 from operator import add
 from typing import Any
 
@@ -98,6 +98,12 @@ class OneLayer:
         after: Ball = x + (times(relu(z), self.W_out) + self.mlp.b_out)
         return after
 
+    @cached_property
+    def _written(self) -> Any:
+        """What the neurons write, row by row."""
+        W_out = self.W_out.mid
+        return W_out if isinstance(W_out, np.ndarray) else W_out.tocsr()
+
     def awake(self, part: tuple[Ball, Ball]) -> "tuple[OneLayer, tuple[Ball, Ball]]":
         """The layer without neurons that are silent for these subjects, whatever is asked; and their part."""
         (x, z), (y, others) = part, self.relations
@@ -105,7 +111,7 @@ class OneLayer:
             return self, part
         here = np.flatnonzero(z.mid.max(axis=0) + others.mid.max(axis=0) > 0)
         left = y, _columns(others, here)
-        return replace(self, relations=left, W_out=Ball.of(self.W_out.mid[here])), (x, _columns(z, here))
+        return replace(self, relations=left, W_out=Ball.of(self._written[here])), (x, _columns(z, here))
 
 
 def _columns(x: Ball, here: Numbers) -> Ball:

@@ -105,16 +105,14 @@ class Battery:
         return found if steady else replace(found, says=f"{found.says}; building again gives another model")
 
     def _recalled(self, found: Margins, facts: FactTable) -> Counterexample | None:
+        if found.n_recalled == found.n_facts:
+            return None
         worst = found.worst
         if found.n_wrong:
             says = f"{found.how_many_wrong}; {worst}"
             return Counterexample(RECALL, facts, says, worst.subject, worst.relations, worst)
-        if found.n_recalled < found.n_facts:
-            says = f"the sign of {found.n_facts - found.n_recalled} margins is not decided; {worst}"
-            return Counterexample(
-                UNDECIDED, facts, says, worst.subject, worst.relations, worst, certain=False
-            )
-        return None
+        says = f"the sign of {found.n_facts - found.n_recalled} margins is not decided; {worst}"
+        return Counterexample(UNDECIDED, facts, says, worst.subject, worst.relations, worst, certain=False)
 
     def _claimed(self, model: Any, found: Margins, facts: FactTable) -> Counterexample | None:
         """The dimensions and the margin, against what is claimed."""
