@@ -40,6 +40,10 @@ class OnDemand:
         """For each row a number; rows of the same number are one, whatever is asked of them."""
         return np.arange(self.shape[0])
 
+    def varying(self) -> tuple[NDArray[np.bool_], int]:
+        """Which coordinates may differ from token to token, and how many values their entries may take."""
+        raise NotImplementedError
+
     def digits(self) -> NDArray[np.int64] | None:
         """Rows of, low, mask, scale, offset; None where entries are not of this form.
 
@@ -96,6 +100,12 @@ class BlockEmbedding(OnDemand):
         for r, block in enumerate(self.blocks):
             found[0, block], found[1:, block] = r, digits
         return found
+
+    def varying(self) -> tuple[NDArray[np.bool_], int]:
+        """The blocks of the subjects, and the values of the code."""
+        there = np.ones(self.shape[1], dtype=bool)
+        there[self.bare] = False
+        return there, self.code.n_levels
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         subjects = self.columns(slice(0, self.facts.n_subjects)).T

@@ -26,9 +26,12 @@ def subject_bits(model: Transformer, n_subjects: int) -> int | None:
         return None
     if model.storage.frozen:
         return 0
-    first = _columns(model.W_E, slice(0, 1))
     declared = np.zeros(model.d_model, dtype=bool)
     declared[model.storage.coordinates] = True
+    if isinstance(model.W_E, OnDemand):  # what its rows are computed from says it for all of them
+        varying, n_values = model.W_E.varying()
+        return int((declared | varying).sum()) * (max(model.storage.n_levels, n_values) - 1).bit_length()
+    first = np.asarray(model.W_E[:1]).T
     parts = blocks(n_subjects, _BLOCK // model.d_model)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         holding, values = declared, set[Any]()
@@ -45,7 +48,7 @@ def _seen(
     W_E: Any, subjects: slice, first: NDArray[Any], declared: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_], set[Any]]:
     """Which coordinates of some subjects differ from the first one's, and the values that hold facts."""
-    x = _columns(W_E, subjects)
+    x = np.asarray(W_E[subjects]).T
     varying = (x != first).any(axis=1)
     return varying, set(_distinct(x[declared | varying]))
 
@@ -58,8 +61,3 @@ def _distinct(x: NDArray[Any]) -> Iterator[Any]:
     if ((x == low) | (x == high)).all():
         return iter({low.item(), high.item()})
     return iter(np.unique(x).tolist())
-
-
-def _columns(W_E: Any, subjects: slice) -> NDArray[Any]:
-    """Embeddings of some subjects, coordinates first."""
-    return W_E.columns(subjects) if isinstance(W_E, OnDemand) else np.asarray(W_E[subjects]).T

@@ -7,6 +7,7 @@ import pytest
 
 from georecall import Code, Storage, block_superposition, in_place_superposition
 from georecall.constructions import CONSTRUCTIONS
+from georecall.constructions.transformer import on_demand
 from georecall.theory.facts.fact_table import FactTable, random_functions
 from georecall.verify.verdict.stored_bits import subject_bits
 
@@ -70,3 +71,20 @@ def test_the_relations_are_not_subjects():
 def test_more_is_stored_than_a_false_declaration_says():
     model = block_superposition(FactTable([[0, 7, 1], [6, 1, 5]]))  # every coordinate takes both signs
     assert subject_bits(replace(model, storage=Storage(np.array([0, 1]), 2)), 3) == 6
+
+
+@pytest.mark.parametrize("kind", ["", "-in-place", "-narrow", "-quantized", "-packed"])
+@pytest.mark.parametrize("false", [False, True])
+def test_embeddings_on_demand_store_what_they_store_when_they_are_held(monkeypatch, kind, false):
+    name = f"single-hop{kind}"
+    facts = FactTable([np.arange(16), np.arange(16)[::-1]])  # every digit takes every value
+    held = CONSTRUCTIONS[name](facts)
+    monkeypatch.setattr(on_demand, "_HELD", 0)
+    model = CONSTRUCTIONS[name](facts)
+    assert isinstance(model.W_E, on_demand.OnDemand)
+    if false:
+        held, model = (replace(each, storage=Storage(np.array([0, 1]), 2)) for each in (held, model))
+    assert subject_bits(model, 16) == subject_bits(held, 16) > 0
+    every, (varying, n_values) = np.asarray(model.W_E)[:16], model.W_E.varying()
+    assert ((every != every[0]).any(axis=0) == varying).all()
+    assert len(np.unique(every[:, varying])) == n_values
