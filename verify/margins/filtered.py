@@ -46,24 +46,19 @@ class Some:
 
     @property
     def facts(self) -> FactTable:
-        """The table asked about."""
         return self.every.facts
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(how many,)."""
         return self.numbers.shape
 
     def occurring(self) -> Numbers:
-        """The attributes that are the answer to some of them, in increasing order."""
         return np.unique(self.every.prompts(self.numbers).answers)
 
     def prompts(self, numbers: Numbers) -> Prompts:
-        """The prompts of some of them."""
         return self.every.prompts(self.numbers[numbers])
 
     def query(self, number: int) -> tuple[int, ...]:
-        """The subject of one of them, then its relations."""
         return self.every.query(int(self.numbers[number]))
 
 

@@ -79,11 +79,9 @@ class Facts:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(R, N)."""
         return self.facts.answers.shape
 
     def occurring(self) -> Numbers:
-        """The attributes that are the answer to some query, in increasing order."""
         return self.facts.occurring()
 
     def prompts(self, numbers: Numbers) -> Prompts:
@@ -93,7 +91,6 @@ class Facts:
         return Prompts(tokens, np.arange(2), self.facts.answers[relations, subjects])
 
     def query(self, number: int) -> tuple[int, ...]:
-        """Subject and relation of one fact."""
         relation, subject = divmod(number, self.facts.n_subjects)
         return subject, relation
 
@@ -120,15 +117,12 @@ class SingleSteps:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(R, entities)."""
         return self.facts.n_relations, len(self.asked)
 
     def occurring(self) -> Numbers:
-        """The entities that are the answer to some step, in increasing order."""
         return np.unique(self.facts.answers[:, self.asked])
 
     def prompts(self, numbers: Numbers) -> Prompts:
-        """The prompts of some steps, relation by relation."""
         relations, places = np.divmod(numbers, len(self.asked))
         entities = self.asked[places]
         tokens = np.column_stack([self.facts.n_subjects + relations, entities])
@@ -136,7 +130,6 @@ class SingleSteps:
         return Prompts(tokens, positions, self.facts.answers[relations, entities])
 
     def query(self, number: int) -> tuple[int, ...]:
-        """Entity and relation of one step."""
         relation, place = divmod(number, len(self.asked))
         return int(self.asked[place]), relation
 
@@ -170,7 +163,6 @@ class Chains:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(R, ..., R, subjects)."""
         hops, R = self.alphabet.shape
         return (*[R] * hops, len(self.asked))
 
@@ -180,7 +172,6 @@ class Chains:
         return prod(self.shape)
 
     def occurring(self) -> Numbers:
-        """The entities that are the answer to some query, in increasing order."""
         return reachable(self.facts, self.alphabet[: self.step])
 
     def prompts(self, numbers: Numbers) -> Prompts:
@@ -214,7 +205,6 @@ class UpTo:
 
     @property
     def facts(self) -> FactTable:
-        """The table asked about."""
         return self.parts[0].facts
 
     @property
@@ -224,11 +214,9 @@ class UpTo:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(queries,)."""
         return (sum(prod(part.shape) for part in self.parts),)
 
     def occurring(self) -> Numbers:
-        """The entities that are the answer to some chain, in increasing order."""
         return np.unique(np.concatenate([part.occurring() for part in self.parts]))
 
     def prompts(self, numbers: Numbers) -> Prompts:
@@ -240,7 +228,6 @@ class UpTo:
         return self.longest.prompts(numbers)
 
     def query(self, number: int) -> tuple[int, ...]:
-        """Subject and relations of one chain."""
         for part in self.parts:
             if number < prod(part.shape):
                 return part.query(number)

@@ -47,21 +47,17 @@ class Representatives:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(queries,)."""
         return self.answers.shape
 
     def occurring(self) -> Numbers:
-        """The entities that answer some query, in increasing order."""
         return np.unique(self.answers)
 
     def prompts(self, numbers: Numbers) -> Prompts:
-        """The prompts of some queries, by number."""
         subjects, *relations = self.histories[numbers].T
         tokens = subject_first(self.facts.n_subjects, subjects, *relations)
         return Prompts(tokens, np.arange(tokens.shape[1]), self.answers[numbers])
 
     def query(self, number: int) -> tuple[int, ...]:
-        """Subject and relations of one query."""
         return tuple(map(int, self.histories[number]))
 
 
