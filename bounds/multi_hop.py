@@ -96,7 +96,7 @@ def multi_hop_entropy(
     H_{k-1} = H(P) + E f(n_{k-1}). The last hop keeps P and adds R independent uniform labellings of the
     n_{k-1} distinct entities: H_k = H(P) + R E f(n_{k-1}). And H_1 = R f(T). QED
     Computation. The law of n_t is followed hop by hop; sizes of negligible probability are left out, and
-    accounted for. A hop that would take too long is bracketed by inequalities instead (`typed_walks`). The
+    accounted for. A hop that would take too long is bracketed by inequalities instead (`walks.typed`). The
     digits are met where few sizes are likely: for N up to some thousands, and for any N if k <= 2 or the
     walks hardly collide (R^(k-1) T far below N). Beyond, the relative width is of the order of (log N) / N
     per hop.

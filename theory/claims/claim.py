@@ -9,7 +9,7 @@ from typing import Any
 from georecall.theory.claims.formulas import Number, Values, evaluated, symbolic
 from georecall.theory.claims.notation import COMMON, letters_used
 from georecall.theory.claims.symbols import MEANINGS, layer
-from georecall.theory.claims.trust import Step, table
+from georecall.theory.claims.trust import Step, steps_of_page
 from georecall.theory.tools.names import page_of
 from georecall.theory.tools.numerals import exactly
 
@@ -104,7 +104,7 @@ class Claim:
     @property
     def trust(self) -> tuple[Step, ...]:
         """Every step, and how it is known: the rows of its page's table that name it."""
-        return tuple(step for step, claims in table(self.page) if self.name in claims)
+        return tuple(step for step, claims in steps_of_page(self.page) if self.name in claims)
 
     @property
     def lemmas(self) -> tuple[str, ...]:

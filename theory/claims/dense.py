@@ -9,10 +9,10 @@ import numpy as np
 from georecall.theory.claims.claim import Claim, Control, Hypothesis, one_layer
 from georecall.theory.claims.formulas import Ge, Le, Lt, ceiling, log
 from georecall.theory.claims.single_hop import ALTERED_FACT, TWO_ATTRIBUTES
-from georecall.theory.claims.symbols import delta, failures, gate, levels, m, symbol
+from georecall.theory.claims.symbols import delta, failures, gate, levels, m, named
 from georecall.theory.tools.arrays import Floats
 
-reach = symbol("reach", "bound on the coordinates of embeddings: R for plain sums", positive=True)
+reach = named("reach", "bound on the coordinates of embeddings: R for plain sums", positive=True)
 
 GATE_HALF_SUM = Hypothesis("gate at least half the reach of a coordinate", Ge(gate, reach / 2))
 PROMISE = Hypothesis("delta below 1", Lt(delta, 1))

@@ -28,7 +28,7 @@ class Step:
 
 
 @cache
-def table(page: str) -> tuple[tuple[Step, tuple[str, ...]], ...]:
+def steps_of_page(page: str) -> tuple[tuple[Step, tuple[str, ...]], ...]:
     """The rows of a page's table, each with the names of the step's claims; none where there is no page."""
     text = (_ROOT / page).read_text(encoding="utf-8") if (_ROOT / page).is_file() else ""
     rows = text.partition(_HEAD)[2].partition("\n\n")[0]

@@ -9,17 +9,15 @@ from georecall.theory.claims.formulas import And, Eq, Max, Mod, Piecewise, ceili
 from georecall.theory.claims.hops import SIGN_CODE, SOFT_NOTATION
 from georecall.theory.claims.single_hop import GATE_HALF_SPREAD, INJECTIVE_CODE, TWO_ATTRIBUTES
 from georecall.theory.claims.softmax import GATE_IF_SOFT, SOFT, SOFTER, margin_if_soft
-from georecall.theory.claims.symbols import N, R, c, k, layer, m, merged, promise, soft, symbol, typed
+from georecall.theory.claims.symbols import N, R, c, k, layer, m, merged, named, natural, promise, soft, typed
 
 _SOURCE = "theory/pages/c10.md, C10 (derived there)"
-a = symbol("a", "hops answered by the embeddings", integer=True, nonnegative=True)
-balanced = symbol("balanced", "1 where the middle letter decides, else 0", integer=True, nonnegative=True)
-middle = symbol(
+a = natural("a", "hops answered by the embeddings")
+balanced = natural("balanced", "1 where the middle letter decides, else 0")
+middle = named(
     "D_z", "least squared distance from the word of an entity in the middle to another", nonnegative=True
 )
-unmet = symbol(
-    "lost", "relations that W_U inverts, or r*, and that are no bijections", integer=True, nonnegative=True
-)
+unmet = natural("lost", "relations that W_U inverts, or r*, and that are no bijections")
 
 _q, _left, _right = (k - 1) / 2, ceiling(R / 2), R - ceiling(R / 2)
 _BALANCED, _ONE_STAGE, _MERGED = Eq(balanced, 1), Eq(c, 1), Eq(merged, 1)

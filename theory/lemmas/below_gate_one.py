@@ -14,7 +14,7 @@ from typing import Final
 import sympy as sp
 
 from georecall.theory.lemmas.formula import ReLU, Variable, is_sign
-from georecall.theory.lemmas.lemma import Hypothesis, Lemma, between
+from georecall.theory.lemmas.lemma import Hypothesis, Lemma, in_range
 
 _gate = Variable("gate", "half of what asking adds to every coordinate of a block")
 _u = Variable("u", "a coordinate of a block not asked for")
@@ -24,7 +24,7 @@ SINGLE_HOP_LEAK: Final = Lemma(
     claim="C1",
     statement=r"""For $0 \leq g \leq 1$ and a sign $u$: a neuron of a block not asked for leaks
 $\mathrm{ReLU}(u - (2g - 1)) = (1 + u)(1 - g)$, that is $2 - 2g$ at $u = 1$ and nothing at $u = -1$.""",
-    hypotheses=(Hypothesis("coordinate is a sign", is_sign(_u)), *between("gate", 0, _gate, 1)),
+    hypotheses=(Hypothesis("coordinate is a sign", is_sign(_u)), *in_range("gate", 0, _gate, 1)),
     conclusion=(sp.Eq(ReLU(_u - (2 * _gate - 1)), (1 + _u) * (1 - _gate)),),
 )
 

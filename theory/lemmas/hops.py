@@ -5,7 +5,7 @@ from typing import Final
 import sympy as sp
 
 from georecall.theory.lemmas.formula import ReLU, Variable, by_case, is_bit, is_integer, is_sign
-from georecall.theory.lemmas.lemma import Hypothesis, Lemma, between
+from georecall.theory.lemmas.lemma import Hypothesis, Lemma, in_range
 
 _gate = Variable("gate", "half of what one matching relation token adds to a block")
 _u = Variable("u", "a coordinate of a block before the gates are added")
@@ -16,7 +16,7 @@ _GATE_AT_LEAST_1: Final = Hypothesis("gate at least 1", _gate >= 1)
 _WHOLE_MATCHES: Final = Hypothesis(
     "k matches, or at most k - 1", sp.Or(sp.Eq(_matches, _k), _matches <= _k - 1)
 )
-_CODE_IN_RANGE: Final = between("coordinate", -1, _u, 1)
+_CODE_IN_RANGE: Final = in_range("coordinate", -1, _u, 1)
 
 _NEURON: Final = ReLU(_u + 2 * _gate * _matches - (2 * _gate * _k - 1))
 
@@ -67,7 +67,7 @@ COMPOSED_GATE_IN_PLACE: Final = Lemma(
 \mathrm{ReLU}(\ell - z) = \max(z, \ell)$ is $v + 2gk$ when all $c = k$ relations match and $\ell$ when $c \leq
 k - 1$ do. At $k = 1$ it is the neuron of C1'.""",
     hypotheses=(
-        *between("value", _lo, _v, _hi),
+        *in_range("value", _lo, _v, _hi),
         Hypothesis("2 gate at least the spread", _hi - _lo <= 2 * _gate),
         _WHOLE_MATCHES,
     ),

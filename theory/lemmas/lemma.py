@@ -31,7 +31,7 @@ class Hypothesis:
         return f"{self.name}: {self.formula}"
 
 
-def between(what: str, low: Term, term: Term, high: Term) -> tuple[Hypothesis, Hypothesis]:
+def in_range(what: str, low: Term, term: Term, high: Term) -> tuple[Hypothesis, Hypothesis]:
     """Two hypotheses: the term is at least `low`, and at most `high`."""
     return Hypothesis(f"{what} at least {low}", low <= term), Hypothesis(
         f"{what} at most {high}", term <= high

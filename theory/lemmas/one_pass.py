@@ -5,7 +5,7 @@ from typing import Final
 import sympy as sp
 
 from georecall.theory.lemmas.formula import ReLU, Variable, by_case, is_integer
-from georecall.theory.lemmas.lemma import Hypothesis, Lemma, between
+from georecall.theory.lemmas.lemma import Hypothesis, Lemma, in_range
 
 _u = Variable("u", "a coordinate of a word")
 _d = Variable("d", "how far the coordinate is off its sign, inwards")
@@ -72,7 +72,7 @@ PARALLEL_NEURON: Final = Lemma(
     statement=r"""For $T \in [-1, 1]$ and an integer $D \geq 0$: $\mathrm{ReLU}(\langle u(y), C_x \rangle - m
 + T + 1)$ with inner product $m - 2D$ is $T + 1$ at $D = 0$ and $0$ otherwise.""",
     hypotheses=(
-        *between("table", -1, _T, 1),
+        *in_range("table", -1, _T, 1),
         Hypothesis("distance is an integer", is_integer(_D)),
         Hypothesis("distance at least 0", _D >= 0),
     ),
@@ -89,7 +89,7 @@ PARALLEL_NEURON_SOFT: Final = Lemma(
     statement=r"""With the operand off inwards by at most $2\varepsilon$ a coordinate, $\varepsilon \leq 1/2$,
 $T \in [-1, 1]$: $\mathrm{ReLU}(2(p - m) + T + 1)$ is $0$ for another word, $p \leq m - 2 + 2\varepsilon$, and
 from $T + 1 - 4\varepsilon m$ to $T + 1$ for its own, $m - 2\varepsilon m \leq p \leq m$.""",
-    hypotheses=(*between("table", -1, _T, 1), Hypothesis("at most half strays", 2 * _eps <= 1)),
+    hypotheses=(*in_range("table", -1, _T, 1), Hypothesis("at most half strays", 2 * _eps <= 1)),
     conclusion=(
         sp.Implies(_p <= _m - 2 + 2 * _eps, sp.Eq(_SHARP, 0)),
         sp.Implies(
@@ -110,7 +110,7 @@ OUTPUT_BLOCK: Final = Lemma(
     statement=r"""For $u \in [-1, 1]$ and $g \geq 1$: $\mathrm{ReLU}(u + g_v - (2gb - 1)) - \mathrm{ReLU}(g_v
 - (2gb - 1))$, $g_v = 2gc$, is $u$ when all $c = b$ letters match and $0$ when $c \leq b - 1$ do.""",
     hypotheses=(
-        *between("coordinate", -1, _u, 1),
+        *in_range("coordinate", -1, _u, 1),
         Hypothesis("gate at least 1", _gate >= 1),
         Hypothesis("b matches, or at most b - 1", sp.Or(sp.Eq(_open, _b), _open <= _b - 1)),
     ),

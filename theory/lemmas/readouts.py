@@ -92,6 +92,6 @@ def _in_range(blocks: Sequence[Variable]) -> tuple[Hypothesis, ...]:
     )
 
 
-READOUTS: Final = tuple(
+WHOLE_READOUTS: Final = tuple(
     readout(R) for readout in (single_hop_readout, in_place_readout, narrow_readout) for R in range(2, 5)
 )

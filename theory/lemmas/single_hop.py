@@ -5,7 +5,7 @@ from typing import Final
 import sympy as sp
 
 from georecall.theory.lemmas.formula import ReLU, Variable
-from georecall.theory.lemmas.lemma import Hypothesis, Lemma, between
+from georecall.theory.lemmas.lemma import Hypothesis, Lemma, in_range
 
 _gate = Variable("gate", "half of what asking adds to every coordinate of a block")
 _GATE_AT_LEAST_1: Final = Hypothesis("gate at least 1", _gate >= 1)
@@ -18,7 +18,7 @@ SINGLE_HOP_GATE: Final = Lemma(
     statement=r"""For all $x \in [-1, 1]$ and all $g \geq 1$: a neuron of a block not asked for is off,
 $\mathrm{ReLU}(x - (2g - 1)) = 0$, and one of the block asked for passes its coordinate, $\mathrm{ReLU}(x + 2g
 - (2g - 1)) = x + 1$.""",
-    hypotheses=(*between("coordinate", -1, _x, 1), _GATE_AT_LEAST_1),
+    hypotheses=(*in_range("coordinate", -1, _x, 1), _GATE_AT_LEAST_1),
     conclusion=(sp.Eq(ReLU(_x - (2 * _gate - 1)), 0), sp.Eq(ReLU(_x + 2 * _gate - (2 * _gate - 1)), _x + 1)),
 )
 
@@ -34,7 +34,7 @@ IN_PLACE_MAXIMUM: Final = Lemma(
 - z) = \max(z, \ell)$ is $\ell$ where the block is not asked for ($z = v$), and $z$ where it is ($z = v +
 2g$).""",
     hypotheses=(
-        *between("value", _lo, _v, _hi),
+        *in_range("value", _lo, _v, _hi),
         Hypothesis("2 gate at least the spread", _hi - _lo <= 2 * _gate),
     ),
     conclusion=(
@@ -55,8 +55,8 @@ block $R$ by $2g - V$; neurons $\mathrm{ReLU}(x_r - x_R - V)$ write to block $R$
 2g$. For all values in $[lo, hi]$ block $R$ becomes $v_r$ when $r$ is asked for and $v_R$ when $R$ is, and the
 neurons of the other blocks are off. The least is $g = V$.""",
     hypotheses=(
-        *between("value of block r", _lo, _v_r, _hi),
-        *between("value of block R", _lo, _v_last, _hi),
+        *in_range("value of block r", _lo, _v_r, _hi),
+        *in_range("value of block R", _lo, _v_last, _hi),
         Hypothesis("gate at least the spread", _gate >= _spread),
     ),
     conclusion=(

@@ -9,7 +9,7 @@ import georecall
 from georecall.theory.claims import CLAIMS
 from georecall.theory.claims.claim import Claim
 from georecall.theory.claims.notation import COMMON, letters_used
-from georecall.theory.claims.trust import Step, table
+from georecall.theory.claims.trust import Step, steps_of_page
 from georecall.theory.lemmas import LEMMAS
 from georecall.theory.lemmas.analysis import IDENTITIES
 from georecall.theory.tools.names import page_of
@@ -92,7 +92,7 @@ def test_every_lemma_stands_on_the_page_of_its_claim() -> None:
 
 
 def test_a_row_is_a_step_with_its_lemmas_theorems_and_claims() -> None:
-    steps = dict(table("theory/pages/c8.md"))
+    steps = dict(steps_of_page("theory/pages/c8.md"))
     step = Step(
         "sign-code memory: one neuron fires",
         "proved",
