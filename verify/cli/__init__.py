@@ -10,7 +10,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from contextlib import redirect_stderr, suppress
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from importlib import import_module
 from typing import Any
 
@@ -19,7 +19,7 @@ import click
 from georecall.theory.tools.fast import is_fast
 from georecall.theory.tools.names import inert, no_such
 from georecall.theory.tools.version import VERSION
-from georecall.verify.cli.streams import Held, deliver, held_streams
+from georecall.verify.cli.streams import Held, deliver
 
 # Commands load when they are called: the help of `georecall` needs neither NumPy nor SymPy.
 COMMANDS = {
@@ -139,7 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str]) -> int:
     """Runs a command line; the exit status. Standard output is written at the end, and only of an outcome."""
     try:
-        with held_streams() as said:
+        with redirect_stdout(Held(sys.stdout)) as said:
             status = georecall.main(args=list(arguments), prog_name="georecall", standalone_mode=False)
         deliver(said)
         return status if isinstance(status, int) else 0

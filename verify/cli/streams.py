@@ -3,8 +3,7 @@
 import io
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import suppress
 from typing import TextIO
 
 from georecall.theory.tools.names import inert
@@ -26,13 +25,6 @@ class Held(io.StringIO):
     def isatty(self) -> bool:
         """Whether a person reads it."""
         return self._stream.isatty()
-
-
-@contextmanager
-def held_streams() -> Iterator[Held]:
-    """Standard output, held back."""
-    with redirect_stdout(Held(sys.stdout)) as stream:
-        yield stream
 
 
 def deliver(said: Held) -> None:

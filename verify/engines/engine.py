@@ -117,15 +117,8 @@ def in_engine(
 
     Where the engine's answer is wrong and a right one is proved, the claim is refuted in that engine; any
     other disagreement, queries that are too many to compare, a model that is too large for the engine, and a
-    control that is not seen make it inconclusive. `measured` gains `engine_queries` and `engine_min_margin`.
-
-    Args:
-        verdict: on the weights, by NumPy's arithmetic and its audit.
-        model: the weights.
-        found: their margins; facts that were counted are asked of NumPy alone.
-        name: of `ENGINES`.
-        progress: see `agreement`.
-        controls: whether the engine is given weights that it must disagree with.
+    control that is not seen make it inconclusive. Facts that were counted are asked of NumPy alone.
+    `measured` gains `engine_queries` and `engine_min_margin`.
 
     Raises:
         ImportError: see `require`.
@@ -140,31 +133,24 @@ def in_engine(
         return replace(verdict, status="inconclusive", reason=f"{name} was not asked: {error}")
     result = agreement(model, asked, engine, progress=progress)
     own = (altered_weight(model, asked[0], start),) if controls else ()
-    verdict = replace(
-        verdict,
-        measured={
-            **verdict.measured,
-            "engine_queries": result.n_compared,
-            "engine_min_margin": Fraction(result.least) if np.isfinite(result.least) else None,
-        },
-        controls=(*verdict.controls, *own),
-    )
+    least = Fraction(result.least) if np.isfinite(result.least) else None
+    measured = {**verdict.measured, "engine_queries": result.n_compared, "engine_min_margin": least}
+    verdict = replace(verdict, measured=measured, controls=(*verdict.controls, *own))
     if result.first is not None:
         wrong = result.first.turned and not result.first.witness.margin > 0
         status: Status = "refuted" if wrong else "inconclusive"
         reason = f"{name} disagrees on {result.n_different} of {result.n_compared} queries; {result.first}"
         return replace(verdict, status=status, reason=reason, witness=result.first.witness)
-    if result.n_compared < max(result.n_all, verdict.n_queries or 0):
-        n_all = max(result.n_all, verdict.n_queries or 0)
+    n_all = max(result.n_all, verdict.n_queries or 0)
+    if result.n_compared < n_all:
         reason = f"{name} agrees on all of {result.n_compared} queries compared, which are not all {n_all}"
-        return replace(verdict, status="inconclusive", reason=reason)
-    if result.n_open:
+    elif result.n_open:
         reason = f"rounding may turn {result.n_open} answers: {name} cannot be held to them"
-        return replace(verdict, status="inconclusive", reason=reason)
-    failed = [control.name for control in own if not control.ok]
-    if failed:
-        return replace(verdict, status="inconclusive", reason=f"control not as predicted: {failed[0]}")
-    return verdict
+    elif failed := [control.name for control in own if not control.ok]:
+        reason = f"control not as predicted: {failed[0]}"
+    else:
+        return verdict
+    return replace(verdict, status="inconclusive", reason=reason)
 
 
 def altered_weight(

@@ -2,6 +2,6 @@
 
 from georecall.verify.figures.catalogue import FIGURES, plot
 from georecall.verify.figures.cells import PlotError
-from georecall.verify.figures.style import FORMATS, save
+from georecall.verify.figures.style import FORMATS
 
-__all__ = ["FIGURES", "FORMATS", "PlotError", "plot", "save"]
+__all__ = ["FIGURES", "FORMATS", "PlotError", "plot"]

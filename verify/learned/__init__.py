@@ -1,7 +1,6 @@
 """What a trained model has learned: superposition, selection, transfer (C9), each beside its control."""
 
 from georecall.verify.learned.measured import MEASURES, structure, transfers
-from georecall.verify.learned.transfer import PROCEDURES
 from georecall.verify.learned.vectors import Parts
 
-__all__ = ["MEASURES", "PROCEDURES", "Parts", "structure", "transfers"]
+__all__ = ["MEASURES", "Parts", "structure", "transfers"]

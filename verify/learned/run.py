@@ -84,11 +84,10 @@ def train_and_measure(
     model = trained(facts, recipe, checkpoint=checkpoint, progress=progress)
     found, parts = margins(model, facts), Parts.of(model, facts.n_subjects)
     seed = recipe.seed
-    moved = transferred(parts, facts, "superposition", seed=seed)["transfer"]
     counted = {
         "probe": probed(parts.subjects, parts, facts, seed=seed),
         "swap": swapped(parts, facts, seed=seed).exact,
-        "transfer": moved,
+        "transfer": transferred(parts, facts, "superposition", seed=seed)["transfer"],
     }
     measured = structure(model, facts, seed=seed)
     return model, {

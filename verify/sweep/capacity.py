@@ -117,17 +117,8 @@ def threshold(
     as `precision`, relative to its upper end, when the dimensions left are undecided after all trials, or
     after MAX_EVALUATIONS.
 
-    Args:
-        construction: see `draw_succeeds`.
-        n_subjects: N.
-        n_relations: R.
-        level: the success probability that is looked for.
-        share: of the facts that a draw must recall to succeed.
-        trials: the most draws at one dimension.
-        seed: of the draws.
-        error: of the whole search.
-        precision: the relative width of the bracket at which to stop.
-        progress: called with the number of dimensions tried and the most there may be.
+    At most `trials` draws are made at one dimension; `error` is of the whole search; progress is told of the
+    dimensions tried, out of the most there may be.
 
     Raises:
         ValueError: an unknown construction, or no dimension tried was decided on either side.
