@@ -27,14 +27,9 @@ def no_linear_memory(keys: Floats, answers: NDArray[np.int64], words: Floats, mu
     error being at most (d^2 + 1) u trace(G) / (1 - (d^2 + 1) u) (Rump, BIT 46, 2006, Theorem 2.3); half of
     c is taken, with c far above twice that. E is a sum of at most n |A| products, each rounded.
 
-    Args:
-        keys: e_x, signs, shape (n, d).
-        answers: f(x), shape (n,).
-        words: u_a, signs, shape (|A|, d).
-        multipliers: lambda, shape (n, |A|), nonnegative; entries at the answers are ignored.
-
-    Returns:
-        True: proved. False: not proved, which says nothing about W.
+    Keys e_x are signs, shape (n, d), answers f(x), (n,), words u_a signs, (|A|, d), multipliers lambda
+    nonnegative, (n, |A|), of which entries at the answers are ignored. False: not proved, which says nothing
+    about W.
 
     Raises:
         ValueError: keys or words that are not signs, or a negative multiplier.

@@ -41,11 +41,7 @@ class Layer:
 def layers(model: Transformer, facts: FactTable, subject: int, relations: Sequence[int]) -> list[Layer]:
     """What each layer of a construction of C5 or C10 holds of a question.
 
-    Args:
-        model: with a layout, built with the default code.
-        facts: entities to entities.
-        subject: its number.
-        relations: relation numbers, the first hop first.
+    The model has a layout and is built with the default code; relations stand the first hop first.
 
     Raises:
         ValueError: the model does not say how its residual is laid out, or has too few positions.

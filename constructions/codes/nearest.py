@@ -20,13 +20,8 @@ _KEY_BITS = 50  # longest word that is packed into one integer, by way of a floa
 def nearest_squared_distances(words: Words, of: Numbers | None = None) -> NDArray[np.int64]:
     """The squared distance from each of some words to the nearest other word of the codebook.
 
-    Args:
-        words: shape (n, m), integers, no two further apart than 2^26; n >= 2. Words may coincide
-            (distance 0).
-        of: the numbers of the words asked about; default: all.
-
-    Returns:
-        Shape (len(of),), squared Euclidean distances.
+    Words have shape (n, m), integers, no two further apart than 2^26, n >= 2; they may coincide (distance 0).
+    `of` are the numbers of those asked about, by default all; shape (len(of),), squared Euclidean distances.
 
     Raises:
         ValueError: fewer than two words, or words too far apart for exact arithmetic.

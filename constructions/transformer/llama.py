@@ -45,11 +45,8 @@ class Llama:
     def residuals(self, tokens: NDArray[np.integer]) -> Iterator[Array]:
         """The residual streams of prompts: the embeddings, then after every layer.
 
-        Args:
-            tokens: shape (batch, T). Attention looks back only: nothing after a prompt changes it.
-
-        Yields:
-            n_layers + 1 times shape (batch, T, d_model).
+        Tokens have shape (batch, T), what comes n_layers + 1 times (batch, T, d_model). Attention looks back
+        only: nothing after a prompt changes it.
         """
         x = self.W_E[tokens]
         yield x

@@ -269,18 +269,9 @@ def readout_two_stages(
 ) -> Floats:
     """What C5(b) and C5(c) read with two stages and sign codes, whole or broken.
 
-    Args:
-        first: the words that the first stage's strings reach, shape (B1, N, m).
-        second: the same for the second stage, shape (B2, N, m), B2 <= B1.
-        words: u, shape (N, m).
-        gate: half the lift per match.
-        R: relations per hop.
-        lengths: hops of the two stages.
-        threshold: of the memory's neurons; m - 1 in the claim.
-        erased: whether the first stage erases the state.
-
-    Returns:
-        Shape (B1, B2, N, m).
+    First are the words that the strings of the first stage reach, shape (B1, N, m), second those of the
+    second, (B2, N, m), B2 <= B1; words u, (N, m); lengths the hops of both. The threshold of the memory's
+    neurons is m - 1 in the claim; erased, whether the first stage erases the state. Shape (B1, B2, N, m).
     """
     B2, N, m = second.shape
     code = readout_composed(first, gate, R=R, hops=lengths[0], lo=-1)

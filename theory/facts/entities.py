@@ -15,10 +15,8 @@ def identified(facts: Stated, missing: str | None, question: Callable[[int, int]
     Entities that are no subject have no facts of their own: each of their relations leads to "unknown", and
     that one's to itself. All these cells count as filled.
 
-    Args:
-        facts: attributes and subjects are one where their names are.
-        missing: "unknown", or nothing where every answer must be a subject.
-        question: a subject and a relation in words.
+    Attributes and subjects are one where their names are. `missing` is "unknown", or nothing where every
+    answer must be a subject; `question` puts a subject and a relation in words.
 
     Raises:
         FactsError: an answer is no subject, and `missing` is not given; or "unknown" has facts of its own.
