@@ -3,8 +3,12 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, TypeVar, cast
+
+from georecall.theory.tools.errors import MissingExtraError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -17,12 +21,27 @@ def is_fast(n_facts: int) -> bool:
 
     Raises:
         ValueError: the environment asks for something else than always or never.
+        MissingExtraError: it asks for always, and numba is not there.
     """
     asked = os.environ.get(SWITCH) or None
     if asked not in (None, "always", "never"):
         raise ValueError(f"{SWITCH} is always or never, got {asked!r}")
-    wanted = n_facts >= _REPAID * (os.cpu_count() or 1) if asked is None else asked == "always"
-    return wanted and find_spec("numba") is not None
+    if asked == "always" and not loads():
+        raise MissingExtraError(f"{SWITCH}=always needs numba: install georecall[fast]")
+    return asked != "never" and (asked == "always" or n_facts >= _REPAID * (os.cpu_count() or 1)) and loads()
+
+
+@cache
+def loads() -> bool:
+    """Whether numba can be loaded; one that is older than NumPy says that it cannot."""
+    if find_spec("numba") is None:
+        return False
+    os.environ.setdefault("NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING", "1")  # which takes hold of all streams
+    try:
+        import_module("numba")
+    except ImportError:
+        return False
+    return True
 
 
 @contextmanager
@@ -40,7 +59,6 @@ def switched(*, on: bool) -> Iterator[None]:
 
 def jit(function: F) -> F:
     """Compiled when first called, beside other threads; kept on disk, where numba finds a place to write."""
-    os.environ.setdefault("NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING", "1")  # which takes hold of all streams
     from numba import njit
 
     try:

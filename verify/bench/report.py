@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from georecall.constructions.codes.code import code_length
+from georecall.theory.tools.fast import loads
 from georecall.theory.tools.version import VERSION
 from georecall.verify.bench.cases import Case, Timing, timed
 from georecall.verify.bench.machine import Machine
@@ -56,7 +57,7 @@ def bench(preset: str = "quick", *, progress: Callable[[int, int], None] | None 
     by_N = [Case("certified", 1 << n, _R, implicit=True, repeats=4) for n in sizes.powers]
     by_R = [Case("certified", min(_N, N), r, implicit=True, repeats=4) for r in sizes.relations]
     largest = Case("certified", 1 << sizes.largest, _R, implicit=True, repeats=1)
-    compiled = [replace(case, compiled=True) for case in (main, largest) if find_spec("numba")]
+    compiled = [replace(case, compiled=True) for case in (main, largest) if loads()]
     cases = [main, *compiled[:1], certified, *others, *by_N, *by_R, largest, *compiled[1:]]
     done: dict[Case, Timing] = {}
     machine = Machine.here()

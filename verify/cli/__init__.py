@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 
+from georecall.theory.tools.errors import MissingExtraError
 from georecall.theory.tools.fast import is_fast
 from georecall.theory.tools.names import inert, no_such
 from georecall.theory.tools.version import VERSION
@@ -121,7 +122,7 @@ def georecall() -> None:
     """  # noqa: D301 (click wants the backspace)
     try:
         is_fast(0)
-    except ValueError as error:
+    except (ValueError, MissingExtraError) as error:
         raise click.UsageError(str(error)) from error
 
 

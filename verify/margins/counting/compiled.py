@@ -16,6 +16,9 @@ from georecall.verify.margins.codebook import Codebook
 from georecall.verify.margins.counting.linear_map import LinearMap, indices, largest_magnitude
 from georecall.verify.margins.counting.separated import Separated, narrowest
 
+_FEW = 64  # entries of the maps for each fact and coordinate read; beyond, matrix products are faster
+_TILE, _LEAST_TILE = 1024, 64  # subjects whose coordinates and neurons are held together, ...
+_ROOM = 1 << 25  # ... in at most so many bytes
 _WIDEST = 1 << 31  # of what is computed on the way; numbers of attributes may be larger
 
 
@@ -39,7 +42,7 @@ class Compiled:
         coordinates = W_E.digits() if isinstance(W_E, OnDemand) else None
         words = _words(codebook, separated.step)
         into, through, read = map(_entries, (separated.into, separated.through, separated.read))
-        if coordinates is None or words is None or into is None or through is None or read is None:
+        if coordinates is None or words is None:
             return None
         coordinates = _within(coordinates[:, separated.rows], W_E.facts)
         size = _reach(coordinates)
@@ -58,6 +61,8 @@ class Compiled:
             more = np.concatenate([_at(read[mine], r), _at(read[mine & awake], R) * [1, 1, 1, -1]])
             pieces.append(more[np.argsort(more[:, 1], kind="stable")])
             ends.extend(ends[-1] + np.searchsorted(pieces[-1][:, 1], np.arange(m), side="right"))
+        if len(into) + len(through) + len(read) + ends[-1] > _FEW * R * m:
+            return None
         fixed = (
             np.ascontiguousarray(coordinates.T, dtype=number),
             np.ascontiguousarray(_within(words, facts).T, dtype=number),
@@ -73,14 +78,15 @@ class Compiled:
 
     def all_words(self, start: int, stop: int, answers: NDArray[np.integer]) -> bool:
         """Whether the readouts about subjects start..stop - 1 are the words of the answers, all of them."""
-        from georecall.verify.margins.counting.kernel import TILE, all_words
+        from georecall.verify.margins.counting.kernel import all_words
 
         number, kind = self.fixed[0].dtype, self.fixed[-1].dtype
         numbers: list[Any] = [
             _numbers(block, number) for block in (self.embedded.block(start, stop), answers)
         ]
-        room: list[Any] = [np.empty((n, TILE), dtype=kind) for n in self.room]
-        return bool(all_words(*numbers, *self.fixed, *room, *np.empty((2, TILE), dtype=kind)))
+        tile = min(_TILE, max(_LEAST_TILE, _ROOM // (kind.itemsize * sum(self.room))))
+        room: list[Any] = [np.empty((n, tile), dtype=kind) for n in self.room]
+        return bool(all_words(*numbers, *self.fixed, *room, *np.empty((2, tile), dtype=kind)))
 
 
 def _numbers(block: NDArray[np.integer], kind: Any) -> NDArray[Any]:
@@ -90,10 +96,11 @@ def _numbers(block: NDArray[np.integer], kind: Any) -> NDArray[Any]:
     return numbers
 
 
-def _entries(part: LinearMap) -> NDArray[np.int64] | None:
-    """From, to, factor of each entry, shape (entries, 3); None of a matrix."""
+def _entries(part: LinearMap) -> NDArray[np.int64]:
+    """From, to, factor of each entry that is not zero, shape (entries, 3)."""
     if part.matrix is not None:
-        return None
+        source, target = np.nonzero(part.matrix)
+        return np.column_stack([source, target, part.matrix[source, target].astype(np.int64)])
     terms = [(indices(a), indices(b), 1 if factors is None else factors) for a, b, factors in part.terms]
     found = [np.column_stack(np.broadcast_arrays(*term)) for term in terms]
     return np.concatenate([np.zeros((0, 3), dtype=np.int64), *found])

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from georecall.theory.tools.fast import jit
 
-TILE = 1024  # subjects whose coordinates and neurons are held together
 Numbers = NDArray[np.signedinteger]
 Map = tuple[Numbers, Numbers]  # from, to, ..., of each entry, and its factor
 
@@ -80,8 +79,8 @@ def all_words(
         word: for the answers' one.
     """
     m = len(words)
-    for start in range(0, answers.shape[1], TILE):
-        n = min(TILE, answers.shape[1] - start)
+    for start in range(0, answers.shape[1], len(y)):
+        n = min(len(y), answers.shape[1] - start)
         for i in range(len(coordinates)):
             _spell(x[i], n, asked[coordinates[i, 0], start:], coordinates[i])
         z[:], shared[:] = 0, 0

@@ -13,15 +13,17 @@ from hypothesis import strategies as st
 
 import georecall.constructions.transformer.on_demand as on_demand
 from georecall.constructions import CONSTRUCTIONS
-from georecall.constructions.codes.code import Numerals
+from georecall.constructions.codes.code import Code, Numerals, sign_code
 from georecall.constructions.transformer.arithmetic import dense
 from georecall.theory.facts.fact_table import FactTable, random_bijections
 from georecall.theory.facts.keyed import KeyedBijections
+from georecall.theory.tools import fast
 from georecall.theory.tools.fast import SWITCH, is_fast
 from georecall.verify.cli import run
 from georecall.verify.margins.codebook import Codebook
+from georecall.verify.margins.counting import compiled as compiled_module
 from georecall.verify.margins.counting import linear_map
-from georecall.verify.margins.counting.compiled import Compiled
+from georecall.verify.margins.counting.compiled import _TILE, Compiled
 from georecall.verify.margins.counting.counted import count
 from georecall.verify.margins.counting.exact import ExactMargins
 from georecall.verify.margins.counting.linear_map import LinearMap
@@ -53,7 +55,7 @@ def a_case(seed, N, R, size):
     """Random maps of digits; and answers whose words are what is read."""
     rng, rows, d, m = np.random.default_rng(seed), 4, 5, 2
     embedded = FactTable(rng.integers(64, size=(2, N)), n_attributes=64)
-    lows = rng.integers(0, 8, rows)  # some beyond the last bit
+    lows = rng.choice([*range(8), 32, 35, 61], rows)  # some beyond the last bit
     digits = np.array(
         [rng.integers(2, size=rows), lows, rng.choice([1, 3], rows), *rng.integers(-2, 3, (2, rows))]
     )
@@ -78,10 +80,19 @@ def compiled(separated, W_E, facts, words, weights=1):
 
 
 @FEW
-@given(seed=SEEDS, N=st.integers(1, 9), R=st.integers(1, 4), size=st.sampled_from([1, 5, 40]), data=st.data())
-def test_readouts_by_random_maps_are_their_words_and_no_others(seed, N, R, size, data):
-    """In all three types; one answer that differs in one bit of one coordinate is seen."""
-    separated, W_E, facts, words, answers, width = a_case(seed, N, R, size)
+@given(
+    seed=SEEDS,
+    N=st.integers(1, 9),
+    R=st.integers(1, 4),
+    size=st.sampled_from([1, 5, 40]),
+    few=st.sampled_from([0, 64]),
+    data=st.data(),
+)
+def test_readouts_by_random_maps_are_their_words_and_no_others(seed, N, R, size, few, data):
+    """In all three types, by terms or matrices; an answer that differs in one bit of a coordinate is seen."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(linear_map, "_FEW_TERMS", few)
+        separated, W_E, facts, words, answers, width = a_case(seed, N, R, size)
     found = compiled(separated, W_E, facts, words)
     assert found.all_words(0, N, answers)
     r, s = data.draw(st.integers(0, R - 1)), data.draw(st.integers(0, N - 1))
@@ -96,7 +107,7 @@ def test_all_three_types_are_among_the_random_maps():
     assert kinds == {np.dtype(np.int8), np.dtype(np.int16), np.dtype(np.int32)}
 
 
-@pytest.mark.parametrize("n", [1, kernel.TILE - 1, kernel.TILE, kernel.TILE + 1, 2 * kernel.TILE + 7])
+@pytest.mark.parametrize("n", [1, _TILE - 1, _TILE, _TILE + 1, 2 * _TILE + 7])
 def test_one_wrong_answer_is_seen_wherever_it_stands(monkeypatch, n):
     """The last of a tile, the first of the next, and in a tile that is not full."""
     monkeypatch.setenv(SWITCH, "always")
@@ -104,7 +115,7 @@ def test_one_wrong_answer_is_seen_wherever_it_stands(monkeypatch, n):
     facts = random_bijections(max(n, 2), 2, rng=np.random.default_rng(n))
     judge = ExactMargins.of(CONSTRUCTIONS["single-hop"](facts), facts)
     assert judge.compiled.all_words(0, n, facts.answers[:, :n])
-    for s in {0, n // 2, kernel.TILE - 1, kernel.TILE, n - 1} & set(range(n)):
+    for s in {0, n // 2, _TILE - 1, _TILE, n - 1} & set(range(n)):
         for r in range(2):
             answers = facts.answers[:, :n].copy()
             answers[r, s] ^= 1
@@ -175,7 +186,7 @@ def test_weighted_words_in_a_finer_unit_are_those_of_numpy(seed, weights, finer)
 
 
 def test_what_the_loop_does_not_know_is_left_to_numpy(monkeypatch):
-    """Weights that are held, codes that are no digits, matrices, coarser words; and numbers beyond 2^31."""
+    """Weights that are held, codes that are no digits, maps of many entries, coarser words, large numbers."""
     monkeypatch.setenv(SWITCH, "always")
     separated, W_E, facts, words, *_ = a_case(1, 3, 2, 1)
     assert compiled(separated, W_E, facts, words) is not None
@@ -184,15 +195,21 @@ def test_what_the_loop_does_not_know_is_left_to_numpy(monkeypatch):
         assert compiled(other, W_E, facts, words) is None
     assert compiled(separated, W_E, facts, words, weights=1 << 31) is None
     assert compiled(replace(separated, adds=separated.adds + (1 << 31)), W_E, facts, words) is None
-    with monkeypatch.context() as patch:
-        patch.setattr(linear_map, "_FEW_TERMS", 0)
-        matrix = LinearMap.of(np.ones((4, 5)), 0)
-    assert compiled(replace(separated, into=matrix), W_E, facts, words) is None
+    monkeypatch.setattr(compiled_module, "_FEW", 0)  # entries of maps
+    assert compiled(separated, W_E, facts, words) is None
+    monkeypatch.undo()
+    monkeypatch.setenv(SWITCH, "always")
     table = random_bijections(40, 2, rng=np.random.default_rng(0))
     held = CONSTRUCTIONS["single-hop"](table)
     monkeypatch.setattr(on_demand, "_HELD", 0)
     assert ExactMargins.of(held, table).compiled is None
-    assert ExactMargins.of(CONSTRUCTIONS["single-hop-narrow"](table), table).compiled is not None
+    for code, known in (
+        (Code(sign_code(40).words), False),
+        (sign_code(40), True),
+        (sign_code(40, length=70), True),
+    ):
+        model = CONSTRUCTIONS["single-hop"](table, code=code)
+        assert (ExactMargins.of(model, table).compiled is not None) == known
 
 
 def test_a_loop_that_finds_everything_right_is_not_believed(monkeypatch):
@@ -224,6 +241,20 @@ def test_loops_run_where_they_pay_or_as_the_environment_says(monkeypatch, capsys
         is_fast(1)
     assert run(["claims"]) == 2
     assert "GEORECALL_FAST is always or never" in capsys.readouterr().err
+
+
+def test_a_numba_that_cannot_be_loaded_leaves_all_to_numpy(monkeypatch, capsys):
+    """As one that is older than NumPy; who asks for it always is told."""
+    monkeypatch.delenv(SWITCH, raising=False)
+    monkeypatch.setattr(fast, "import_module", lambda name: (_ for _ in ()).throw(ImportError(name)))
+    fast.loads.cache_clear()
+    try:
+        assert not is_fast(1 << 60)
+        monkeypatch.setenv(SWITCH, "always")
+        assert run(["claims"]) == 2
+        assert "GEORECALL_FAST=always needs numba: install georecall[fast]" in capsys.readouterr().err
+    finally:
+        fast.loads.cache_clear()
 
 
 def test_neither_help_nor_a_small_check_waits_for_a_compiler():
