@@ -258,25 +258,21 @@ def cut(figure) -> list[str]:
     return [t for t, b in boxes.items() if t in named and edge.count_contains([b.p0, b.p1]) != 2]
 
 
-def assert_as_wide(figure, inches: float) -> None:
-    assert figure.get_figwidth() == pytest.approx(inches)
-    assert all(ax.get_title() == "" for ax in figure.axes)
-
-
 @pytest.mark.parametrize("kind", sorted(FIGURES))
-def test_at_column_width_nothing_named_is_cut_with_a_title_or_without(results: Path, kind: str) -> None:
-    assert_as_wide(plot(kind, results, width="column", title=False, font_size=7), 3.3)
+def test_at_column_width_nothing_named_is_cut(results: Path, kind: str) -> None:
     figure = plot(kind, results, width="column")
     figure.draw_without_rendering()
     assert cut(figure) == []
 
 
 @pytest.mark.parametrize("kind", ["capacity", "bits"])  # of one panel, and of two
-@pytest.mark.parametrize(("width", "inches"), [("page", 6.9), (4.5, 4.5)])
+@pytest.mark.parametrize(("width", "inches"), [("column", 3.3), ("page", 6.9), (4.5, 4.5)])
 def test_a_figure_is_as_wide_as_asked_and_without_a_title_where_none_is_wanted(
     results: Path, kind: str, width: str | float, inches: float
 ) -> None:
-    assert_as_wide(plot(kind, results, width=width, title=False, font_size=7), inches)
+    figure = plot(kind, results, width=width, title=False, font_size=7)
+    assert figure.get_figwidth() == pytest.approx(inches)
+    assert all(ax.get_title() == "" for ax in figure.axes)
 
 
 def test_a_title_that_is_cut_is_seen(results: Path) -> None:

@@ -13,6 +13,7 @@ from georecall.verify.strategies.claims import CERTAIN
 QUIET = settings(derandomize=True, database=None)
 
 
+@settings(max_examples=settings.default.max_examples // 2)
 @given(case=claim_cases())
 def test_a_claim_holds_inside_its_hypotheses_and_names_the_one_that_is_not_met(case):
     verdict = check(case.claim, case.facts, **case.options)
