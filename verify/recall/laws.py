@@ -11,7 +11,7 @@ sizes change or belong to numbers that a renaming moves, only some hold: `renami
 superposition (subjects are told apart by their facts alone), `scaling_the_readout` for all.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -58,7 +58,7 @@ def renaming_subjects(
     first, second = build(construction, facts), build(construction, renamed)
     before, after = asking(first, facts), asking(second, renamed)
     says = f"in the order {order.tolist()}"
-    broken = _compared("renaming subjects", before, after, before.lower.shape, order, says)
+    broken = _compared("renaming subjects", before, after, order, says)
     if broken is not None or asking.entities:
         return broken
     queries, numbers = asking.queries(facts), np.arange(facts.n_facts)
@@ -95,7 +95,7 @@ def renaming_attributes(
     before, after = asking(first, facts), asking(second, renamed)
     everyone = np.arange(facts.n_subjects)
     says = f"with the attributes called {place.tolist()}"
-    broken = _compared("renaming attributes", before, after, before.lower.shape, everyone, says)
+    broken = _compared("renaming attributes", before, after, everyone, says)
     if broken is not None or renamed_along is None:
         return broken
     tokens = asking.queries(facts).prompts(np.arange(facts.n_facts)).tokens
@@ -117,7 +117,7 @@ def adding_a_relation(
     larger = _with_relations(facts, more)
     before, after = _margins(construction, facts, asking), _margins(construction, larger, asking)
     says = f"with a further relation {more.tolist()}"
-    return _compared("adding a relation", before, after, before.lower.shape, everyone, says)
+    return _compared("adding a relation", before, after, everyone, says)
 
 
 def repeating_a_hop(
@@ -164,7 +164,7 @@ def scaling_the_readout(
     before, after = asking(model, facts), asking(replace(model, W_U=model.W_U * c, b_U=model.b_U * c), facts)
     scaled = replace(before, lower=c * before.lower, upper=c * before.upper)
     everyone, says = np.arange(facts.n_subjects), f"with W_U times {c:g}"
-    return _compared("scaling the readout", scaled, after, before.lower.shape, everyone, says)
+    return _compared("scaling the readout", scaled, after, everyone, says)
 
 
 def equal_relations(
@@ -209,7 +209,7 @@ def subset_of_subjects(
         smaller = FactTable(facts.answers[:, kept], n_attributes=facts.n_attributes)
     before, after = _margins(construction, facts, asking), _margins(construction, smaller, asking)
     says = f"of the subjects {kept.tolist()} alone"
-    return _compared("subset of the subjects", before, after, after.lower.shape, kept, says)
+    return _compared("subset of the subjects", before, after, kept, says)
 
 
 LAWS: tuple[Law, ...] = (
@@ -247,11 +247,9 @@ def _closure(facts: FactTable, start: int) -> Ids:
         reached = more
 
 
-def _compared(
-    law: str, before: Margins, after: Margins, shape: Sequence[int], subjects: Ids, how: str
-) -> Broken | None:
+def _compared(law: str, before: Margins, after: Margins, subjects: Ids, how: str) -> Broken | None:
     """Whether the margin of (relations, subjects[i]) before is that of (relations, i) after, for all."""
-    for there in np.ndindex(*shape[:-1], len(subjects)):
+    for there in np.ndindex(*before.lower.shape[:-1], len(subjects)):
         *relations, i = there
         s = int(subjects[i])
         here = (*relations, s)
