@@ -97,7 +97,7 @@ WAITS = (
     Wait(
         "sign-code-memory 4000 x 8",
         "check sign-code-memory --subjects 4000 --relations 8",
-        Work("32,000 facts, as many neurons of 15 terms", flops=2 * 15 * 32e3**2),
+        Work("4000 subjects, 32,000 neurons of 13 terms", flops=2 * 13 * 4e3 * 32e3),
     ),
     Wait(
         "soft chains of 64 hops",
@@ -107,7 +107,7 @@ WAITS = (
     Wait(
         "single-hop-dense, 5000 subjects",
         "check single-hop-dense --subjects 5000",
-        Work("73 draws, the fewest that decide: 2*10^4 readouts, 5000 words of 255", flops=146 * 1e8 * 255),
+        Work("73 draws, the fewest that decide: 5000 subjects by words of 255", flops=73 * 2 * 25e6 * 85),
     ),
     Wait(
         "sweep learned, three runs of the paper's map",

@@ -32,10 +32,11 @@ def subject_bits(model: Transformer, n_subjects: int) -> int | None:
         varying, n_values = model.W_E.varying()
         return int((declared | varying).sum()) * (max(model.storage.n_levels, n_values) - 1).bit_length()
     first = np.asarray(model.W_E[:1]).T
-    parts = blocks(n_subjects, _BLOCK // model.d_model)
+    parts = list(blocks(n_subjects, _BLOCK // model.d_model))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         holding, values = declared, set[Any]()
-        for varying, found in pool.map(lambda part: _seen(model.W_E, part, first, declared), parts):
+        some = map if len(parts) == 1 else pool.map  # a thread takes longer to begin than small tables do
+        for varying, found in some(lambda part: _seen(model.W_E, part, first, declared), parts):
             if not (varying <= holding).all():  # undeclared coordinates: their values count too
                 holding = holding | varying
                 values.update(first[holding].ravel().tolist())

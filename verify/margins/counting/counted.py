@@ -151,9 +151,12 @@ def _is_enough(total: PartialCount, facts: Table) -> bool:
 def _in_order(judge: ExactMargins, start: int, workers: int) -> Iterator[PartialCount]:
     """The tallies of the pieces from a subject on, each one begun a little ahead."""
     N, piece = judge.facts.n_subjects, piece_size(judge)
-    calls = ((judge, at, min(at + piece, N)) for at in range(start, N, piece))
+    calls = [(judge, at, min(at + piece, N)) for at in range(start, N, piece)]
     with blas().limit(limits=1 if workers > 1 else None), ThreadPoolExecutor(workers) as pool:
-        yield from in_order(pool, count_piece, calls)
+        if len(calls) == 1:  # done before a thread has begun
+            yield count_piece(*calls[0])
+        else:
+            yield from in_order(pool, count_piece, calls)
 
 
 def _witness(judge: ExactMargins, total: PartialCount) -> Witness:
