@@ -50,10 +50,12 @@ def neurons(
 ) -> MLP:
     """An MLP of n neurons ReLU(what they read + bias), by the wires to neurons and from them."""
     d = space.d_model
+    W_in, *also_in = (weight((d, n), *wires) for wires in reads)
+    W_out, *also_out = (weight((n, d), *wires) for wires in writes)
     return MLP(
-        W_in=sum(weight((d, n), *wires) for wires in reads),
+        W_in=sum(also_in, W_in),
         b_in=np.full(n, bias, dtype=np.float64),
-        W_out=sum(weight((n, d), *wires) for wires in writes),
+        W_out=sum(also_out, W_out),
         b_out=np.zeros(d) if b_out is None else b_out,
     )
 
