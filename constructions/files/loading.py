@@ -8,7 +8,7 @@ import json
 import math
 import re
 import reprlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any
@@ -98,6 +98,7 @@ def stored_model(path: str | PathLike[str], metadata: Mapping[str, str], weights
     if not model.plain:
         said |= {"activation": "relu"} | ({"eps": "1e-05", "norm_position": "pre"} if "norm" in known else {})
     said |= {"W_pos": "none, positions write nothing"} | ({} if "b_U" in weights else {"b_U": "0"})
+    said |= _left_out(weights, numbers, known.get("norm"))
     made = known.get("parameters")
     return Stored(
         model,
@@ -195,6 +196,31 @@ def _numbers(weights: dict[str, Any]) -> range:
     return range(len(numbers))
 
 
+def _left_out(weights: Mapping[str, Any], numbers: range, norm: str | None) -> dict[str, str]:
+    """Biases that are taken for 0, and norms for none, where others of their kind are there."""
+
+    def of_norm(at: str, place: str) -> Iterator[tuple[str, str]]:
+        if norm in ("LN", "RMS") and f"{at}{place}.w" not in weights:
+            yield place, "none"
+        elif norm == "LN" and f"{at}{place}.b" not in weights:
+            yield f"{place}.b", "0"
+
+    biases = ("b_Q", "b_K", "b_V", "b_O") if any(".attn.b_" in name for name in weights) else ()
+    lacking: dict[tuple[str, str], list[int]] = {}
+    for number in numbers:
+        at = f"blocks.{number}."
+        for part, place, may in ("attn", "ln1", biases), ("mlp", "ln2", ("b_in", "b_out")):
+            if f"{at}{part}.W_O" in weights or f"{at}{part}.W_out" in weights:
+                zeros = [(f"{part}.{bias}", "0") for bias in may if f"{at}{part}.{bias}" not in weights]
+                for each in (*zeros, *of_norm(at, place)):
+                    lacking.setdefault(each, []).append(number)
+    said = dict(of_norm("", "ln_final"))
+    for (name, taken), blocks in lacking.items():
+        some = "" if len(blocks) == len(numbers) else f" in block {', '.join(map(str, blocks))}"
+        said[name] = taken + some
+    return said
+
+
 class _Norms:
     """The norms of a file, by where they are."""
 
@@ -224,14 +250,18 @@ class _Norms:
 
 def _block(weights: Mapping[str, Any], number: int, norms: _Norms, known: Mapping[str, Any]) -> Block:
     def part(kind: str) -> list[Any]:
-        names = list(_PARTS[kind])[:4]  # of attention, biases are for those who have them
-        keys = [f"blocks.{number}.{kind}.{name}" for name in names]
+        keys = [f"blocks.{number}.{kind}.{name}" for name in _PARTS[kind] if name.startswith("W")]
         there = [name for name in weights if name.startswith(f"blocks.{number}.{kind}.")]
         if there and (missing := [key for key in keys if key not in weights]):
             raise ValueError(f"no {missing[0]} beside {there[0]}")
         return [weights[key] for key in keys] if there else []
 
     heads, mlp = part("attn"), part("mlp")
+    if mlp:
+        W_in, W_out = mlp
+        b_in, b_out = (weights.get(f"blocks.{number}.mlp.{name}") for name in ("b_in", "b_out"))
+        zeros_in, zeros_out = np.zeros(W_in.shape[-1]), np.zeros(norms.width)
+        mlp = [W_in, zeros_in if b_in is None else b_in, W_out, zeros_out if b_out is None else b_out]
     attention: Attention | None = Attention(*heads) if heads else None
     at = f"blocks.{number}.attn"
     biases = [weights.get(f"{at}.{name}") for name in ("b_Q", "b_K", "b_V", "b_O")]

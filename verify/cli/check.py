@@ -109,7 +109,7 @@ def command(
         if construction is not None:
             verdict = _check_construction(construction, table, facts, missing, given, progress)
         elif model is not None:
-            verdict = _check_model(model, table, missing, given, progress)
+            verdict = _check_model(model, table, facts, missing, given, progress)
         else:
             verdict = _check_claim(str(claim), table, facts, given, progress)
     if missing is not None:
@@ -137,7 +137,9 @@ def _check_claim(claim: str, table: Any, named: str | None, given: dict[str, Any
     return verdict
 
 
-def _check_model(path: str, facts: Any, missing: Any, given: dict[str, Any], progress: Any) -> Any:
+def _check_model(
+    path: str, facts: Any, named: str | None, missing: Any, given: dict[str, Any], progress: Any
+) -> Any:
     from georecall.constructions.files.loading import load_weights
     from georecall.constructions.files.reading import load_answers
     from georecall.theory.facts.fact_table import FactTable
@@ -168,7 +170,7 @@ def _check_model(path: str, facts: Any, missing: Any, given: dict[str, Any], pro
             engine=engine,
             progress=progress,
         )
-    verdict.parameters.update(model=path, answers=answers)
+    verdict.parameters.update({"model": path, "answers": answers} | ({"table": named} if named else {}))
     return verdict
 
 

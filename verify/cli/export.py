@@ -69,6 +69,9 @@ def _export(claim: str, table: Any, out: str, dtype: str, options: dict[str, Any
     if dtype not in dtypes:
         raise UsageError(f"--dtype must be one of {', '.join(dtypes)} for {path.suffix}, got {dtype}")
     prepared = prepare(claim, table, **options)
+    for each in prepared.experiment.claim.hypotheses:
+        if not each.holds(prepared.instance.values):
+            click.echo(f"georecall: warning: not {each.name}: these weights may not recall", err=True)
     model, further = recalling(prepared.experiment.claim, prepared.instance)
     if further is None:
         click.echo("georecall: warning: this draw does not recall every fact, nor did any tried", err=True)

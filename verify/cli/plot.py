@@ -22,7 +22,7 @@ def command(kind: str, results: tuple[str, ...], out: str, **options: Any) -> No
     """Draw a figure from one results file, or from several together.
 
     Figures: capacity, phase, margins, bits, comparison, depth, plane, learned, dimensions, ablation,
-    proof-size.
+    proof-size, layers.
 
     \b
     georecall sweep capacity --preset quick --out results.sqlite

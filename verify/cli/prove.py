@@ -118,16 +118,19 @@ def command(
         return _theorems(claim)
     if chain_of_thought and (model is None or "hops" not in given):
         raise click.UsageError("--chain-of-thought goes with --model and --hops")
-    with input_errors():
+    from georecall.verify.cli.output import progress_bar
+
+    with input_errors(), progress_bar("proving") as progress:
         if model is not None:
             weights = _read(model, str(answers), given.get("hops"), chain_of_thought)
         else:
             weights = _built(str(claim), facts, missing, given)
-        return _certified(weights, at_least, out)
+        return _certified(weights, at_least, out, progress)
 
 
 def _theorems(claim: str | None) -> dict[str, Any]:
     from georecall.theory.claims import CLAIMS
+    from georecall.verify.cli.output import progress_bar
     from georecall.verify.proofs import compiled, proved, standing
 
     if claim is not None and claim not in CLAIMS:
@@ -136,7 +139,8 @@ def _theorems(claim: str | None) -> dict[str, Any]:
     stand = {name: standing(CLAIMS[name]) for name in names}
     theorems = list(dict.fromkeys(theorem for found in stand.values() for theorem in found.theorems))
     began = time.perf_counter()
-    with input_errors(), compiled([theorem.split(".")[0] for theorem in theorems]) as folder:
+    files = [theorem.split(".")[0] for theorem in theorems]
+    with input_errors(), progress_bar("proving") as progress, compiled(files, progress) as folder:
         answers = proved(theorems, folder)
     return {
         "claims": {name: vars(found) for name, found in stand.items()},
@@ -190,7 +194,7 @@ def _built(claim: str, facts: str | None, missing: Any, given: dict[str, Any]) -
     return _Weights(model, prepared.facts, prepared.instance.samples(), typed)
 
 
-def _certified(weights: _Weights, at_least: Any, out: str | None) -> dict[str, Any]:
+def _certified(weights: _Weights, at_least: Any, out: str | None, progress: Any) -> dict[str, Any]:
     """Writes certificates, lets Coq run them, and asks the ordinary checker where no codebook will do."""
     from georecall.verify.proofs.certificate import accepted, certificate, write_certificate
     from georecall.verify.recall.weights import check_recall
@@ -218,7 +222,7 @@ def _certified(weights: _Weights, at_least: Any, out: str | None) -> dict[str, A
                 yield found
 
     began = time.perf_counter()
-    taken = accepted(attempts())
+    taken = accepted(attempts(), progress)
     found = taken[0] if taken else tried[0]
     if out is not None:
         try:

@@ -76,6 +76,8 @@ def plot(
     frame = results if isinstance(results, pd.DataFrame) else _rows(results, wanted.timings)
     if frame.empty:
         raise PlotError(f"{results} holds no cells yet; `georecall sweep` makes some")
+    if not 1 <= font_size <= 100:
+        raise PlotError(f"a font is of 1 to 100 points, not {font_size:g}")
     sheet = Sheet(inches(width), font_size, title, ax, curves or {})
     with style(sheet):
         try:

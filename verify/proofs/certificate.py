@@ -23,6 +23,7 @@ from georecall.constructions.transformer.arithmetic import dense
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.proofs import FOLDER, in_order
 from georecall.theory.tools.files import replacing
+from georecall.theory.tools.progress import Progress
 from georecall.verify.proofs.coq import RefusedError, compile_into, coqc
 from georecall.verify.proofs.written import (
     RUN,
@@ -128,7 +129,9 @@ def write_certificate(certified: Certificate, folder: Path) -> None:
             temporary.write_text(text, encoding="utf-8")
 
 
-def accepted(certificates: Iterable[Certificate]) -> tuple[Certificate, str] | None:
+def accepted(
+    certificates: Iterable[Certificate], progress: Progress | None = None
+) -> tuple[Certificate, str] | None:
     """The first certificate that Coq takes, and what it rests on: no axiom. None if Coq refuses all.
 
     Raises:
@@ -136,7 +139,7 @@ def accepted(certificates: Iterable[Certificate]) -> tuple[Certificate, str] | N
     """
     with TemporaryDirectory(prefix="georecall-certificate-") as name:
         folder = Path(name)
-        compile_into(folder, ["certificate"])
+        compile_into(folder, ["certificate"], progress)
         for certified in certificates:
             (folder / f"{NAME}.v").write_text(certified.source, encoding="utf-8")
             with suppress(RefusedError):

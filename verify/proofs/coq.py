@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from georecall.theory.proofs import FOLDER, in_order
+from georecall.theory.tools.progress import Progress
 from georecall.verify.usage import UsageError
 
 CLOSED = "Closed under the global context"
@@ -40,26 +41,35 @@ class Proved:
 
 
 @contextmanager
-def compiled(names: Sequence[str]) -> Iterator[Path]:
+def compiled(names: Sequence[str], progress: Progress | None = None) -> Iterator[Path]:
     """A folder that holds the compiled proofs of these names and of all that they need.
+
+    Args:
+        names: of the proofs.
+        progress: called with the number of files compiled and of all files.
 
     Raises:
         UsageError: there is no Coq, or none that takes these proofs.
     """
     with TemporaryDirectory(prefix="georecall-proofs-") as name:
         folder = Path(name)
-        compile_into(folder, names)
+        compile_into(folder, names, progress)
         yield folder
 
 
-def compile_into(folder: Path, names: Sequence[str]) -> None:
+def compile_into(folder: Path, names: Sequence[str], progress: Progress | None = None) -> None:
     """Copies the proofs of these names, and all that they need, into a folder, and compiles them there."""
-    for file in in_order(*names):
+    files = in_order(*names)
+    for number, file in enumerate(files):
+        if progress is not None:
+            progress(number, len(files) + 1)  # and then what they are compiled for
         shutil.copy(FOLDER / f"{file}.v", folder)
         try:
             coqc(folder, f"{file}.v")
         except RefusedError as refused:
             raise UsageError(f"coqc does not take {file}.v (written for Coq {_VERSION}): {refused}") from None
+    if progress is not None:
+        progress(len(files), len(files) + 1)
 
 
 def proved(theorems: Sequence[str], folder: Path) -> list[Proved]:

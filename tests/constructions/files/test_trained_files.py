@@ -132,6 +132,31 @@ def test_what_a_file_of_a_trained_model_does_not_say_is_assumed_aloud(rewritten)
     assert file.assumed == {"activation": "relu", "eps": "1e-05", "norm_position": "pre"}
 
 
+@pytest.mark.parametrize(
+    ("out", "assumed"),
+    [
+        (["blocks.0.mlp.b_", "blocks.1.mlp.b_"], {"mlp.b_in": "0", "mlp.b_out": "0"}),
+        (["blocks.1.mlp.b_in"], {"mlp.b_in": "0 in block 1"}),
+        (["blocks.0.attn.b_Q"], {"attn.b_Q": "0 in block 0"}),
+        (["blocks.1.attn.b_"], {f"attn.b_{name}": "0 in block 1" for name in "QKVO"}),
+        (["blocks.0.attn.b_", "blocks.1.attn.b_"], {}),  # which is attention as the theory has it
+        (["blocks.0.ln1.b", "blocks.1.ln1.b", "ln_final.b"], {"ln1.b": "0", "ln_final.b": "0"}),
+        (["blocks.0.ln2", "ln_final"], {"ln2": "none in block 0", "ln_final": "none"}),
+    ],
+)
+def test_biases_and_norms_that_are_left_out_are_none_and_said_to_be(rewritten, out, assumed):
+    file = load_weights(rewritten(out))
+    assert file.assumed == assumed
+    if "none" not in str(assumed):
+        about, weights = read(rewritten())
+        path = rewritten()
+        write(
+            path, {n: 0 * w if n.startswith(tuple(out)) else w for n, w in weights.items()}, "float64", about
+        )
+        same = load_weights(path).model
+        assert np.array_equal(file.model.logits(*asked(same)), same.logits(*asked(same)))
+
+
 def test_folded_norms_have_no_weights_and_are_everywhere(rewritten):
     norms = ["blocks.0.ln", "blocks.1.ln", "ln_final"]
     model = load_weights(rewritten(norms, norm="LNPre")).model

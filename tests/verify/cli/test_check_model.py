@@ -88,6 +88,7 @@ def test_the_scale_that_a_file_does_not_say_stands_in_the_verdict(
     write(model, weights, "float64", about)
     verdict = judged(capsys, model, "--facts", str(tmp_path / "people.csv"))
     assert verdict["parameters"]["assumed"] == {"attn_scale": "1"}
+    assert verdict["parameters"]["table"] == str(tmp_path / "people.csv")
     run(["check", "--model", str(model), "--facts", str(tmp_path / "people.csv")])
     assert "assumed attn_scale 1" in capsys.readouterr().out
 

@@ -93,6 +93,17 @@ def test_an_engine_that_is_not_installed_is_named_with_its_extra(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_weights_that_the_theorem_does_not_speak_of_are_written_with_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "m.safetensors")
+    assert run(["export", "single-hop", *SIZES, "--out", out]) == 0
+    assert capsys.readouterr().err == ""
+    assert run(["export", "single-hop", *SIZES, "--gate", "0.5", "--out", out]) == 0
+    warned = "georecall: warning: not gate at least half the spread of the code: these weights may not recall"
+    assert capsys.readouterr().err.splitlines() == [warned]
+
+
 def test_a_check_says_which_engine(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], refused: Callable[..., str]
 ) -> None:

@@ -4,6 +4,7 @@ import json
 import shutil
 
 from georecall.verify.cli import run
+from georecall.verify.proofs import coq
 
 
 def test_without_coq_one_line_says_how_to_get_it(monkeypatch, capsys) -> None:
@@ -26,3 +27,12 @@ def test_a_claim_without_a_theorem_has_status_3(capsys) -> None:
     found = json.loads(capsys.readouterr().out)
     assert found["claims"]["gradient-descent"]["checked"] == "not"
     assert found["theorems"] == []
+
+
+def test_it_is_told_how_many_proofs_are_compiled(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(coq, "coqc", lambda folder, file: "")
+    told: list[tuple[int, int]] = []
+    coq.compile_into(tmp_path, ["certificate"], lambda *done: told.append(done))
+    n_files = len(list(tmp_path.iterdir()))
+    assert told == [(done, n_files + 1) for done in range(n_files + 1)]
+    assert n_files > 1

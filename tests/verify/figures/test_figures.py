@@ -21,6 +21,7 @@ from georecall.constructions.single_hop import narrow_superposition
 from georecall.theory.claims import CLAIMS
 from georecall.theory.claims.formulas import evaluated
 from georecall.theory.claims.symbols import R, m
+from georecall.verify.cli import run as georecall
 from georecall.verify.figures import FIGURES, FORMATS, PlotError, plot, theory_lines
 from georecall.verify.figures.style import COLOURS
 from georecall.verify.sweep import Cell, Store, StoreError, hop_cells, sweep
@@ -263,6 +264,19 @@ def test_at_column_width_nothing_named_is_cut(results: Path, kind: str) -> None:
     figure = plot(kind, results, width="column")
     figure.draw_without_rendering()
     assert cut(figure) == []
+
+
+def test_the_help_of_plot_names_every_figure(capsys: pytest.CaptureFixture[str]) -> None:
+    assert georecall(["plot", "--help"]) == 0
+    named = re.search(r"Figures: ([^.]*)\.", capsys.readouterr().out)
+    assert named is not None
+    assert set(re.split(r",\s+", named[1])) == set(FIGURES)
+
+
+@pytest.mark.parametrize("size", [-1, 0, 0.5, 101, float("nan")])
+def test_a_font_of_no_size_is_refused(results: Path, size: float) -> None:
+    with pytest.raises(PlotError, match="a font is of 1 to 100 points, not"):
+        plot("capacity", results, font_size=size)
 
 
 @pytest.mark.parametrize("kind", ["capacity", "bits"])  # of one panel, and of two
