@@ -55,7 +55,7 @@ def multi_hop_untyped(
 
     @cache
     def floor(T: int, follow: bool) -> Enclosure:
-        floors = _floors(N, R, k, T, digits, follow)
+        floors = _kept_floors(N, R, k, T, digits, follow)
         return largest_of([spare(e.by(name), T, known, unit) for name, e in floors.items()])
 
     def fitting(T: int) -> Any:
@@ -162,7 +162,7 @@ def untyped_floors(
     """
     N, R, k = sizes(n_subjects, n_relations, hops)
     T = integer("subjects_asked", subjects_asked, at_most=N)
-    return _floors(N, R, k, T, digits_wanted(digits), follow=True)
+    return _floors(N, R, k, T, digits_wanted(digits), True)
 
 
 def _floors(N: int, R: int, k: int, T: int, digits: int, follow: bool) -> dict[str, Enclosure]:
@@ -188,6 +188,12 @@ def _floors(N: int, R: int, k: int, T: int, digits: int, follow: bool) -> dict[s
         lambda: typed_most(N, R, k, T).min(R * balls.log2_factorial(N)), digits=digits, unit="bits"
     )
     return {name: enclosed(name).below_top(top.upper) for name in names}
+
+
+@lru_cache(maxsize=1 << 10)
+def _kept_floors(*sizes: Any) -> dict[str, Enclosure]:
+    """The same, which do not depend on the bits that are given: along a curve they are asked for again."""
+    return _floors(*sizes)
 
 
 def _floors_here(N: int, R: int, k: int, T: int, follow: bool) -> dict[str, Any]:

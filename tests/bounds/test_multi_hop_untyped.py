@@ -37,6 +37,12 @@ SIZES = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def nothing_kept():
+    """What is patched is asked again."""
+    untyped._kept_floors.cache_clear()
+
+
 def all_tables(N: int, R: int) -> np.ndarray:
     """All R-tuples of bijections, shape ((N!)^R, R, N)."""
     bijections = np.array(list(itertools.permutations(range(N))))
@@ -298,11 +304,11 @@ def test_the_best_number_of_subjects_is_found(N, R, k):
 def test_the_numbers_of_subjects_tried_are_those_that_the_docstring_names(monkeypatch):
     def tried(N: int, **given_bits: int) -> list[int]:
         asked = []
-        monkeypatch.setattr(untyped, "_floors", lambda *sizes: asked.append(sizes[3]) or floors(*sizes))
+        monkeypatch.setattr(untyped, "_kept_floors", lambda *sizes: asked.append(sizes[3]) or floors(*sizes))
         multi_hop_untyped(N, 2, 2, **given_bits)
         return sorted(set(asked))
 
-    floors = untyped._floors
+    floors = untyped._kept_floors
     assert tried(16) == list(range(1, 17))
     assert tried(17) == tried(17, other_bits=0) == [1, 17]
     assert {1, 2, 4, 8, 16, 17} <= set(tried(17, other_bits=1))
