@@ -20,7 +20,7 @@ from georecall.verify.margins.counting.partial_count import PartialCount, blas, 
 from georecall.verify.margins.counting.separated import Separated
 
 _HANDFUL = 512  # pieces of a task at most: what is lost with a worker is less than a minute's work ...
-_STRETCH = 1 << 25  # attributes of one at most: a second or two ...
+_STRETCH = 1 << 23, 1 << 27  # attributes of one: a tenth of a second at least, a second or two at most ...
 _TASKS = 8  # ... and there are so many for each worker, if there is work enough
 _ONE_AT_A_TIME = Lock()  # a worker of several threads makes the judge once
 
@@ -43,7 +43,8 @@ def by_workers(elsewhere: Elsewhere, model: Transformer, gone: Gone) -> Stretche
     theirs = work(elsewhere, model)
 
     def stretches(name: str, start: int, n: int, size: int, *_: Any) -> Iterator[tuple[int, Any]]:
-        n_blocks = min(_STRETCH // size, (n - start) // (size * n_workers(elsewhere.executor) * _TASKS))
+        least, most = _STRETCH
+        n_blocks = min(max(least, (n - start) // (2 * n_workers(elsewhere.executor))), most) // size
         known = pickle.dumps({way: found for way, found in gone.found.items() if way != name})
         ranges = [(start + at.start, start + at.stop) for at in blocks(n - start, size * max(1, n_blocks))]
         calls = ((theirs, known, name, *at) for at in ranges)

@@ -117,6 +117,7 @@ def small_blocks(small_pieces, monkeypatch):
     for module, size in ((nearest, "_STREAM"), (spans, "_STREAM"), (codebook, "_BLOCK")):
         monkeypatch.setattr(module, size, 512)
     monkeypatch.setattr(unembedding, "_BLOCK", 512 * 13)
+    monkeypatch.setattr(elsewhere, "_STRETCH", (512, 512))
     monkeypatch.setattr(on_demand, "_HELD", 0)  # nothing is: fingerprints look at both ends
 
 
@@ -199,7 +200,6 @@ def test_interrupts_more_frequent_than_what_comes_before_the_first_fact_let_it_e
     small_blocks, monkeypatch, tmp_path, after, by
 ):
     """Each time so many stretches are seen; the outcome is that of a run that nobody disturbs."""
-    monkeypatch.setattr(elsewhere, "_STRETCH", 512)
     monkeypatch.setattr(beforehand, "_STRETCH", 1)
     facts = KeyedBijections(4096, 3, seed=0)
     model, work, file = block_superposition(facts), {"a": 1}, tmp_path / "run.json"
