@@ -20,8 +20,8 @@ from georecall.verify.margins.counting.partial_count import PartialCount, blas, 
 from georecall.verify.margins.counting.separated import Separated
 
 _HANDFUL = 512  # pieces of a task at most: what is lost with a worker is less than a minute's work ...
-_STRETCH = 1 << 23, 1 << 27  # attributes of one: a tenth of a second at least, a second or two at most ...
 _TASKS = 8  # ... and there are so many for each worker, if there is work enough
+_STRETCH = 1 << 23, 1 << 27  # attributes of a task: a tenth of a second at least, a second or two at most
 _ONE_AT_A_TIME = Lock()  # a worker of several threads makes the judge once
 
 

@@ -318,6 +318,7 @@ def test_a_worker_killed_before_the_first_fact_costs_a_stretch(undisturbed, monk
                 os.kill(killed[0], signal.SIGKILL)
 
         monkeypatch.setattr(Keeper, "_write_now_and_then", kill)
+        monkeypatch.setattr(elsewhere, "_STRETCH", (1 << 16, 1 << 16))
         with cluster(local.scheduler_address) as executor:
             at = {"checkpoint": tmp_path / "run.json", "executor": executor}
             found = check("single-hop", controls=False, **at, **LARGE)
