@@ -36,8 +36,7 @@ for _function in _FUNCTIONS:
 BOUNDS: Mapping[str, Callable[..., Enclosure]] = MappingProxyType(
     {function.__name__.replace("_", "-"): function for function in _FUNCTIONS}
 )
-"""The bounds that `georecall bound NAME` knows; their parameters are whole numbers, other numbers and
-flags."""
+"""The bounds that `georecall bound NAME` knows."""
 
 
 def bound(name: str, **parameters: Any) -> Enclosure:

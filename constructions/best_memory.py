@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from georecall.constructions.codes.code import Code
+from georecall.constructions.embeddings import recalled
 from georecall.constructions.memories import frozen, remembering
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
@@ -113,7 +114,7 @@ def separated(
     steps = count(1)
 
     def look(w: Floats) -> None:
-        if next(steps) % 10 == 0 and _separates(_whole(w.reshape(d, d)), keys, answers, u):
+        if next(steps) % 10 == 0 and recalled(keys @ _whole(w.reshape(d, d)) @ u.T, answers).all():
             raise StopIteration  # which ends the search
 
     outer: Any = (keys.T @ u[answers]).ravel() / (d * d)
@@ -132,14 +133,6 @@ def _whole(W: Floats) -> Floats:
     """W scaled to whole numbers of at most 2^20."""
     largest = np.abs(W).max()
     return np.rint(W * (LEVELS / largest)) if largest else W
-
-
-def _separates(W: Floats, keys: Floats, answers: NDArray[np.int64], u: Floats) -> bool:
-    logits = (keys @ W) @ u.T
-    rows = np.arange(len(keys))
-    right = logits[rows, answers].copy()
-    logits[rows, answers] = -np.inf
-    return bool((right > logits.max(axis=1)).all())
 
 
 BUILDS = {"best-linear-memory": best_linear_memory}

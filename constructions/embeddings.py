@@ -52,16 +52,20 @@ def optimised(facts: FactTable, u: Floats, D: Floats) -> Floats:
     """
     w = zero_forced(facts, u, D)
     losing = np.zeros(facts.n_subjects, dtype=bool)
-    rows = np.arange(facts.n_subjects)
     for answers, turn in zip(facts.answers, D, strict=True):
-        logits = (w * turn) @ u.T
-        right = logits[rows, answers].copy()
-        logits[rows, answers] = -np.inf
-        losing |= right <= logits.max(axis=1)
+        losing |= ~recalled((w * turn) @ u.T, answers)
     for s in np.flatnonzero(losing):
         w[s] = separating(facts.answers[:, s], u, D, w[s])
         w[s] *= LARGEST_COORDINATE / max(1e-300, np.abs(w[s]).max())
     return np.asarray(np.rint(w / GRAIN) * GRAIN)
+
+
+def recalled(logits: Floats, answers: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Row by row, whether the answer's logit is above all others; they are written over."""
+    rows = np.arange(len(answers))
+    right = logits[rows, answers].copy()
+    logits[rows, answers] = -np.inf
+    return np.asarray(right > logits.max(axis=1))
 
 
 def separating(answers: NDArray[np.int64], u: Floats, D: Floats, start: Floats) -> Floats:

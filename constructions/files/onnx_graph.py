@@ -25,7 +25,7 @@ class Graph:
         self.initializers: list[onnx.TensorProto] = []
         for name, weight in model.weights().items():
             self._store(name, encoded(name, dense(weight), dtype))
-        self._write(self._prompt())
+        self._node("Add", "logits", self._node("MatMul", "unembed", self._prompt(), "W_U"), "b_U")
 
     def _prompt(self) -> str:
         """The residual stream from the prompt to the last position after the last block."""
@@ -34,7 +34,7 @@ class Graph:
         if self.model.W_pos is not None:
             placed = self._node("Gather", "pos_embed", "W_pos", positions)
             x = self._node("Add", "resid.0", x, placed)
-        if self._needs_mask():
+        if any(block.attention is not None for block in self.model.blocks[:-1]):
             self._mask()
         for number, block in enumerate(self.model.blocks):
             is_last = number + 1 == self.model.n_layers
@@ -92,16 +92,9 @@ class Graph:
         )
         return self._node("Add", f"{at}.out", scaled, f"{weights}.b")
 
-    def _write(self, final: str) -> None:
-        """The logits of the residual at the last position."""
-        self._node("Add", "logits", self._node("MatMul", "unembed", final, "W_U"), "b_U")
-
     def _last_of(self, x: str, name: str) -> str:
         """x[:, -1:]: only the last position is read out."""
         return self._node("Gather", name, x, self._constant("last", [-1]), axis=1)
-
-    def _needs_mask(self) -> bool:
-        return any(block.attention is not None for block in self.model.blocks[:-1])
 
     def _mask(self) -> None:
         """`future` [T, T]: which positions lie ahead of each; by their place in the prompt."""

@@ -66,12 +66,8 @@ def train(
 ) -> Trained:
     """Trains a model, or goes on where a checkpoint of the same run stands.
 
-    Args:
-        facts: any table of functions.
-        recipe: the settings.
-        asked: shape (R, N), which facts are trained on; default: all.
-        checkpoint: a file that holds the state after every chunk; made, or continued.
-        progress: called with the number of steps done and of all steps.
+    Asked, shape (R, N), are the facts that are trained on, by default all. A checkpoint holds the state after
+    every chunk, and is made or continued; progress is told the steps done and of all.
 
     Raises:
         MissingExtraError: JAX or optax is not installed.

@@ -4,18 +4,16 @@ The identities of `theory.lemmas.analysis` need SymPy and are imported from ther
 """
 
 from georecall.theory.lemmas.catalogue import LEMMAS
-from georecall.theory.lemmas.lemma import Counterexample, FailedAtom, Hypothesis, Lemma, Proof, ProofStatus
+from georecall.theory.lemmas.lemma import Counterexample, Hypothesis, Lemma, Proof
 from georecall.theory.lemmas.solver import NoCounterexampleError, counterexample, prove
 
 __all__ = [
     "LEMMAS",
     "Counterexample",
-    "FailedAtom",
     "Hypothesis",
     "Lemma",
     "NoCounterexampleError",
     "Proof",
-    "ProofStatus",
     "counterexample",
     "prove",
 ]
