@@ -33,8 +33,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
     with suppress(AttributeError, OSError):  # `-p no:cacheprovider`; a checkout that is read only
-        os.environ["JAX_COMPILATION_CACHE_DIR"] = str(config.cache.mkdir(f"jax-{worker}"))
-        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.5"
+        kept = config.cache.mkdir(f"jax-{worker}")
+        if os.access(kept, os.W_OK):  # not where another user's run left it
+            os.environ["JAX_COMPILATION_CACHE_DIR"] = str(kept)
+            os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.5"
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
