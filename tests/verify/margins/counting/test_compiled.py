@@ -79,7 +79,6 @@ def compiled(separated, W_E, facts, words, weights=1):
     return Compiled.of(W_E, facts, separated, Codebook(read, np.full(m, weights), None, np.ones(1)))
 
 
-@FEW
 @given(
     seed=SEEDS,
     N=st.integers(1, 9),
