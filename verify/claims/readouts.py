@@ -136,6 +136,11 @@ READOUTS: dict[str, Read] = {
 }
 
 
+# BLAS multiplies what lies in the padding of its buffers, too: its flags may be of no number of ours.
+_quiet = np.errstate(invalid="ignore")
+
+
+@_quiet
 def n_wrong(drawn: Readouts, facts: FactTable, *, allowed: int = 0) -> int:
     """How many facts have a margin of 0 or less; stops counting once it is more than `allowed`.
 
@@ -162,12 +167,14 @@ def _blas() -> ThreadpoolController:
     return ThreadpoolController()
 
 
+@_quiet
 def margins_read(drawn: Readouts, facts: FactTable) -> Floats:
     """Every margin, shape (R, N), in float64."""
     found = [_margins(y, drawn.words, answers) for y, answers in zip(drawn.each, facts.answers, strict=True)]
     return np.array(found)
 
 
+@_quiet
 def split_margins(drawn: Readouts, facts: FactTable) -> tuple[Floats, Floats]:
     """Signal and crosstalk of every margin, each of shape (R, N): the margin is their sum.
 
