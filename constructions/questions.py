@@ -111,7 +111,7 @@ def understand(facts: FactTable, question: str) -> tuple[int, list[int]]:
     question = question.strip()
     subjects = _Names(map(facts.subject_name, range(facts.n_subjects)))
     relations = _Names(map(facts.relation_name, range(facts.n_relations)))
-    ends = [(match.start(), match.end()) for match in _OF.finditer(question)]
+    ends = [match.span(1) for match in _OF.finditer(question)]
     readings: dict[int, list[_Reading]] = {}  # of what stands from a place on
     for n_after, start in enumerate([end for _, end in reversed(ends)] + [0]):
         rest = question[start:] if n_after <= subjects.most_of else ""  # no name has so many " of "
@@ -134,7 +134,8 @@ def understand(facts: FactTable, question: str) -> tuple[int, list[int]]:
     return subject, list(asked)
 
 
-_OF = re.compile(r"\s+of\s+", re.IGNORECASE)
+_OF = re.compile(r"(?<!\s)(?=(\s+of\s+))", re.IGNORECASE)  # they may overlap: "head of of Ann"
+_WORD_OF = re.compile(r"(?<!\S)of(?!\S)", re.IGNORECASE)
 _READINGS = 8  # that are kept of each part: enough to see that there are several
 _Reading = tuple[int, int, tuple[int, ...]]  # names not as written, subject, relations (first hop first)
 
@@ -148,7 +149,7 @@ class _Names:
         self.alike = defaultdict[str, list[int]](list)
         for i, name in enumerate(self.names):
             self.alike[seen(name).casefold()].append(i)
-        self.most_of = max(len(_OF.findall(name)) for name in self.names)  # " of " within a name
+        self.most_of = max(len(_WORD_OF.findall(name)) for name in self.names)
 
     def find(self, text: str) -> list[tuple[int, int]]:
         """The names that a text may mean: number, and 1 where it is not written so."""
@@ -173,5 +174,6 @@ def _not_understood(
             left.add(end)
     rest = question[max(left) :]
     known = ", ".join(inert(facts.relation_name(r)) for r in range(min(facts.n_relations, 8)))
-    like = relations.meant(_OF.split(rest)[0]) or subjects.meant(rest)
+    until = _OF.search(rest)
+    like = relations.meant(rest[: until.start()] if until else rest) or subjects.meant(rest)
     return f"{quoted(rest)} is neither a subject nor begins with a relation ({known}) and ' of '{like}"

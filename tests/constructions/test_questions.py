@@ -54,6 +54,20 @@ def test_names_are_meant_as_they_are_written_else_but_for_case(question, subject
 
 
 @pytest.mark.parametrize(
+    ("question", "subject", "relations"),
+    [
+        ("head of of Union of towns", "Union of towns", ["head of"]),
+        ("head of of of Ann", "of Ann", ["head of"]),
+        ("head  of of  head of of City", "City", ["head of", "head of"]),
+    ],
+)
+def test_names_may_end_or_begin_with_of(question, subject, relations):
+    facts = FactTable([[1, 2, 0]], subjects=["Union of towns", "of Ann", "City"], relations=["head of"])
+    s, rs = understand(facts, question)
+    assert (facts.subject_name(s), [facts.relation_name(r) for r in rs]) == (subject, relations)
+
+
+@pytest.mark.parametrize(
     ("question", "readings"),
     [
         ("boss of Us", ['"boss" of "US"', '"boss" of "us"']),

@@ -61,6 +61,7 @@ def command(name: str | None, as_json: bool, **options: Any) -> int:
     """  # noqa: D301 (click wants the backspace)
     from georecall.bounds import BOUNDS, NoStatementError
     from georecall.theory.tools.names import no_such
+    from georecall.verify.usage import UsageError
 
     if name is None:
         _list(BOUNDS)
@@ -75,6 +76,9 @@ def command(name: str | None, as_json: bool, **options: Any) -> int:
         except NoStatementError as error:
             click.echo(f"georecall: {error}", err=True)
             return EXIT_NO_STATEMENT
+        except ValueError as error:  # which begins with the parameter, as Python calls it
+            parameter, _, what = str(error).partition(" ")
+            raise UsageError(f"{FLAGS.get(parameter, parameter)} {what}") from error
     if as_json:
         from georecall.verify.cli.output import print_json
 

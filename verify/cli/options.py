@@ -152,7 +152,9 @@ claim_options = together(
     click.option("--merged", is_flag=True, default=None, help="sequential-hops in one layer per hop."),
     click.option("--readout", type=click.Choice(["in-place", "separate"]), help="Where the answer is read."),
     click.option(
-        "--attention", type=click.Choice(["hard", "soft"]), help="Of chain-of-thought; default hard."
+        "--attention",
+        type=click.Choice(["hard", "soft"]),
+        help="Of several hops; default hard.",
     ),
     number("--margin", "What soft attention must keep; sets the scores."),
 )

@@ -42,6 +42,23 @@ def test_exact_integers_print_as_integers(capsys: pytest.CaptureFixture[str]) ->
     assert isinstance(golay["lower"], int)
 
 
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (["counting", "--subjects", "0", "--relations", "2"], "--subjects must be a whole number at least 1"),
+        (
+            ["approximate-counting", "--subjects", "9", "--relations", "2", "--error-rate", "2"],
+            "--error-rate must be a finite number at least 0 and at most 1",
+        ),
+    ],
+)
+def test_what_is_wrong_is_called_as_it_was_typed(
+    given: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["bound", *given]) == 2
+    assert capsys.readouterr().err.startswith(f"georecall: {says}, not ")
+
+
 def test_fractions_are_read_as_written(capsys: pytest.CaptureFixture[str]) -> None:
     third = bound(capsys, "margin", "--attributes", "100", "--margin", "1/3")
     assert third["parameters"]["margin"] == "1/3"
