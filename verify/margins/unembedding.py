@@ -113,7 +113,7 @@ def _identical(W_U: Any, fold: Fold) -> tuple[NDArray[np.intp], NDArray[np.intp]
         return [first[group.reshape(-1)], there, max(ours[2], theirs[2])]
 
     start: list[Any] = [np.zeros(len(rows), dtype=np.intp), np.zeros(len(rows), dtype=bool), 0.0]
-    found = fold("rows", W_U.shape[1], _BLOCK // max(1, len(rows)), step, start, merge)
+    found = fold("unembedding", W_U.shape[1], _BLOCK // max(1, len(rows)), step, start, merge)
     (leader, used), most = _typed(found), found[2]
     first = np.flatnonzero(used & (leader == rows))
     group = np.full(len(rows), -1)

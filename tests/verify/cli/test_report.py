@@ -94,6 +94,7 @@ def test_json_has_the_timings(
         (["--out", "new", "--preset", "slow"], "--preset"),
         (["--out", "new", "--seed", "-1"], "--seed"),
         (["--out", "new", "--workers", "0"], "--workers"),
+        (["--out", "new", "--workers", "2", "--scheduler", "tcp://127.0.0.1:1"], "exclude each other"),
         (["--out", "new", "--results", "none.sqlite"], "no results file none.sqlite"),
         (["--out", "new", "--hops", "file"], "file"),
     ],

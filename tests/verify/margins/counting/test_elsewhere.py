@@ -126,7 +126,7 @@ def test_a_worker_goes_through_no_attributes_that_were_gone_through():
         model, gone = block_superposition(facts), Gone()
         judge = ExactMargins.of(model, facts, gone.folding(by_threads(1)))
         same = ExactMargins.of(model, facts, lambda name, *_, found=gone.found: found[name])
-        assert set(gone.found) == {"rows", "biases", "spans", "linear"}
+        assert set(gone.found) == {"unembedding", "biases", "spans", "linear"}
         for ours, theirs in zip(judge.margins(0, 64), same.margins(0, 64), strict=True):
             assert np.array_equal(ours, theirs)
 
@@ -151,7 +151,7 @@ def test_all_attributes_are_gone_through_to_the_same_states_by_whoever_goes(smal
     with Unordered(workers) as executor:
         ways = by_workers(Elsewhere(executor, made), model, there)
         ExactMargins.of(model, facts, there.folding(ways))
-    assert set(whole) >= {"rows", "biases", "spans"}
+    assert set(whole) >= {"unembedding", "biases", "spans"}
     for gone in (here, there):
         assert _written(gone.found) == _written(whole)
 
@@ -322,7 +322,7 @@ def test_a_worker_killed_before_the_first_fact_costs_a_stretch(undisturbed, monk
         with cluster(local.scheduler_address) as executor:
             at = {"checkpoint": tmp_path / "run.json", "executor": executor}
             found = check("single-hop", controls=False, **at, **LARGE)
-    assert noted[0] == {"rows"}  # it was the first of the ways
+    assert noted[0] == {"unembedding"}  # it was the first of the ways
     assert lasting(found) == undisturbed
 
 
