@@ -40,7 +40,7 @@ from georecall.verify.recall.recheck import every_margin
 from georecall.verify.recall.weights import check_recall
 from georecall.verify.verdict.verdict import Verdict
 
-FEW, CHANGES = 15, 1000
+FEW, CHANGES = 12, 1000
 TABLES = 10  # so many instances share the changes; few changes are of fewer
 TIE = Fraction(1, 1 << 200)  # where brute force is exact to 150 digits only
 

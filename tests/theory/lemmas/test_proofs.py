@@ -33,7 +33,6 @@ from georecall.theory.lemmas.single_hop import SINGLE_HOP_GATE
 ALL = tuple(LEMMAS.values())
 DROPPED = [(lemma, hypothesis.name) for lemma in ALL for hypothesis in lemma.hypotheses]
 x, gate = Variable("x"), Variable("gate")
-PARSER = MathTextParser("path")  # makes its grammar once
 GRID = tuple(Fraction(n, 2) for n in range(-6, 9))
 
 GATE_OF_HALF = replace(
@@ -275,7 +274,7 @@ def test_statement_is_latex_that_parses_and_every_variable_has_a_meaning(lemma: 
     formulas = [*re.findall(r"\$[^$]+\$", lemma.statement), f"${lemma.latex()}$"]
     assert len(formulas) > 1
     for formula in formulas:
-        PARSER.parse(formula)
+        MathTextParser("path").parse(formula)
     assert all(variable.meaning for variable in lemma.variables)
     assert all(shown in lemma._repr_latex_() for shown in (lemma.statement, lemma.latex()))
     assert lemma.source in str(lemma)

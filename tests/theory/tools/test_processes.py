@@ -67,7 +67,7 @@ def test_an_interrupt_ends_workers_at_once_and_without_a_word(
     for _ in range(lines):
         process.stdout.readline()
     os.killpg(process.pid, signal.SIGINT) if whole_group else process.send_signal(signal.SIGINT)
-    out, errors = process.communicate(timeout=20)
+    out, errors = process.communicate(timeout=120)
     assert (out, errors, process.returncode) == ("interrupted\n", "", 0)
     assert nobody_left(process.pid)
 
@@ -78,7 +78,7 @@ def test_workers_of_a_killed_parent_end(tmp_path: Path) -> None:
     assert process.stdout.readline() == "starting\n"
     assert int(process.stdout.readline()) != process.pid
     process.kill()
-    process.communicate(timeout=20)
+    process.communicate(timeout=120)
     assert nobody_left(process.pid)
 
 
