@@ -369,6 +369,14 @@ def test_engines_that_are_not_there(monkeypatch):
     require("numpy")
 
 
+def test_what_is_refused_anyway_is_refused_before_an_engine_is_imported(monkeypatch):
+    monkeypatch.setattr("georecall.verify.engines.engine.import_module", lambda _: pytest.fail("imported"))
+    with pytest.raises(UsageError, match="gradient-descent is about trained models"):
+        check("gradient-descent", **SMALL, engine="jax")
+    with pytest.raises(UsageError, match="single-hop has no option"):
+        check("single-hop", **SMALL, hops=2, engine="jax")
+
+
 def test_everything_asked_of_one_pass_is_what_its_margins_speak_for():
     model = replace(CONSTRUCTIONS["single-hop"](FACTS))
     found = margins(model, FACTS)
