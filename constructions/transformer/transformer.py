@@ -108,7 +108,8 @@ class Transformer:
                 raise ValueError(f"{name} has shape {getattr(self, name).shape}, want two axes")
         for name, (got, want) in self._shapes().items():
             if got != want:
-                raise ValueError(f"{name} has shape {got}, want {want}")
+                turned = len(got) == len(want) == 2 and got[1] == want[0] != got[0]
+                raise ValueError(f"{name} has shape {got}, want {want}{'; is it transposed?' * turned}")
 
     def residual(self, tokens: NDArray[np.integer], positions: NDArray[np.integer] | None = None) -> Matrix:
         """The residual stream at the last position of each prompt, after the last block.

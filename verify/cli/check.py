@@ -13,6 +13,7 @@ from georecall.verify.cli.options import (
     facts_options,
     flag,
     input_errors,
+    read_answers,
     read_facts,
     refusals,
 )
@@ -141,8 +142,6 @@ def _check_model(
     path: str, facts: Any, named: str | None, missing: Any, given: dict[str, Any], progress: Any
 ) -> Any:
     from georecall.constructions.files.loading import load_weights
-    from georecall.constructions.files.reading import load_answers
-    from georecall.theory.facts.fact_table import FactTable
     from georecall.verify.recall.weights import check_recall
     from georecall.verify.usage import UsageError
 
@@ -157,7 +156,7 @@ def _check_model(
         file = load_weights(path)
         asked = file.queries
         if answers is not None:
-            facts = FactTable(load_answers(answers), n_attributes=file.model.d_vocab_out)
+            facts = read_answers(answers, file.model.d_vocab_out)
         elif any(len(query["relations"]) > 1 or query["tokens"][0] >= facts.n_subjects for query in asked):
             facts = facts.to_entities(missing=missing)
         verdict = check_recall(
@@ -182,8 +181,7 @@ def _check_construction(
     from contextlib import redirect_stdout
     from dataclasses import replace
 
-    from georecall.constructions.files.reading import load_answers
-    from georecall.theory.facts.fact_table import FactsError, FactTable
+    from georecall.theory.facts.fact_table import FactsError
     from georecall.verify.claims.options import facts_asked
     from georecall.verify.recall.assert_recalls import check_construction
     from georecall.verify.recall.construction import load_construction
@@ -196,7 +194,7 @@ def _check_construction(
         if table is not None:
             raise FactsError("give --facts, or --answers in numbers, not both")
         with refusals():
-            table, named = FactTable(load_answers(answers)), answers
+            table, named = read_answers(answers), answers
     subjects, relations, kind = (given.pop(name, None) for name in ("subjects", "relations", "table"))
     if given:
         option = flag(next(iter(given)))

@@ -209,6 +209,18 @@ def input_errors() -> Iterator[None]:
         raise click.ClickException("".join(said)) from error
 
 
+def read_answers(path: str, n_attributes: int | None = None) -> FactTable:
+    """The facts of --answers; noted if R > N, as of a table turned round."""
+    from georecall.constructions.files.reading import load_answers
+
+    facts = FactTable(load_answers(path), n_attributes=n_attributes)
+    R, N = facts.answers.shape
+    if R > N and isinstance(sys.stdout, Held):
+        turned = f"{path} is read as {R} relations of {N} subjects; transpose it if these are {R} subjects"
+        sys.stdout.notes.append(turned)
+    return facts
+
+
 @contextmanager
 def refusals() -> Iterator[None]:
     """What is refused inside, such as a file, is about what the user gave."""

@@ -16,6 +16,7 @@ from georecall.verify.cli.options import (
     facts_options,
     input_errors,
     number,
+    read_answers,
     read_facts,
     refusals,
 )
@@ -160,13 +161,11 @@ class _Weights(NamedTuple):
 
 def _read(model: str, answers: str, hops: int | None, thinks: bool) -> _Weights:
     from georecall.constructions.files.loading import load_weights
-    from georecall.constructions.files.reading import load_answers
-    from georecall.theory.facts.fact_table import FactTable
     from georecall.verify.usage import UsageError
 
     with refusals():
         stored = load_weights(model)
-        facts = FactTable(load_answers(answers), n_attributes=stored.model.d_vocab_out)
+        facts = read_answers(answers, stored.model.d_vocab_out)
     N, R = facts.n_subjects, facts.n_relations
     asked = stored.queries
     if hops is not None:

@@ -5,7 +5,15 @@ from typing import Any
 
 import click
 
-from georecall.verify.cli.options import SEED, answering, facts_option, input_errors, read_facts, refusals
+from georecall.verify.cli.options import (
+    SEED,
+    answering,
+    facts_option,
+    input_errors,
+    read_answers,
+    read_facts,
+    refusals,
+)
 
 _ENDINGS = (".svg", ".pdf", ".png")
 
@@ -94,15 +102,13 @@ def command(seed: int, figure: str | None, **given: str | None) -> dict[str, Any
 def _read(given: dict[str, str | None]) -> tuple[Any, Any, Any]:
     """Model or vectors, facts, and the attributes' vectors."""
     from georecall.constructions.files.loading import load_safetensors
-    from georecall.constructions.files.reading import load_answers
     from georecall.constructions.transformer.transformer import Transformer
-    from georecall.theory.facts.fact_table import FactTable
     from georecall.verify.recall.construction import load_construction
 
     facts = read_facts(given["facts"], None)
     model = None if given["model"] is None else load_safetensors(given["model"])
     if given["answers"] is not None:
-        facts = FactTable(load_answers(given["answers"]), n_attributes=getattr(model, "d_vocab_out", None))
+        facts = read_answers(given["answers"], getattr(model, "d_vocab_out", None))
     if model is not None:
         return model, facts, None
     assert facts is not None

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from georecall.verify.cli.options import answering, count, input_errors, refusals
+from georecall.verify.cli.options import answering, count, input_errors, read_answers, refusals
 from georecall.verify.cli.training_options import asked, training_options
 
 _PROCEDURES = ("superposition", "inverse", "training")
@@ -94,14 +94,12 @@ def command(
 
 def _loaded(path: str, answers: str | None) -> Any:
     from georecall.constructions.files.loading import load_safetensors
-    from georecall.constructions.files.reading import load_answers
-    from georecall.theory.facts.fact_table import FactTable
     from georecall.verify.margins.margins import check_fits
 
     if answers is None:
         raise click.UsageError("--model needs the answers that it was made for: --answers A.npy")
     with refusals():
         model = load_safetensors(path)
-        facts = FactTable(load_answers(answers), n_attributes=model.d_vocab_out)
+        facts = read_answers(answers, model.d_vocab_out)
         check_fits(model, facts)
     return model, facts

@@ -199,6 +199,7 @@ def changed(model, **weights):
     [
         ("W_pos", (4, 5), r"W_pos has shape \(4, 5\), want \(4, 4\)"),
         ("W_U", (5, 3), r"W_U has shape \(5, 3\), want \(4, 3\)"),
+        ("W_U", (3, 4), r"W_U has shape \(3, 4\), want \(4, 4\); is it transposed\?"),
         ("W_E", (3,), r"W_E has shape \(3,\), want two axes"),
         ("W_pos", (3,), r"W_pos has shape \(3,\), want two axes"),
         ("W_U", (3,), r"W_U has shape \(3,\), want two axes"),

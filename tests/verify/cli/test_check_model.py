@@ -93,6 +93,22 @@ def test_the_scale_that_a_file_does_not_say_stands_in_the_verdict(
     assert "assumed attn_scale 1" in capsys.readouterr().out
 
 
+def test_answers_that_are_turned_round_are_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """N + R is what it was, so that the weights fit."""
+    model, path = exported(tmp_path, "single-hop"), tmp_path / "m.answers.npy"
+    about, weights = read(model)
+    write(model, weights, "float64", {name: about[name] for name in ("attention", "attn_scale")})
+    assert run(["check", "--model", str(model), "--answers", str(path)]) == 0
+    assert "transpose" not in capsys.readouterr().err
+    answers = np.load(path)
+    np.save(path, answers.T)
+    R, N = answers.T.shape
+    assert R > N
+    assert run(["check", "--model", str(model), "--answers", str(path)]) == 1
+    says = f"note: {path} is read as {R} relations of {N} subjects; transpose it if these are {R} subjects"
+    assert says in capsys.readouterr().err
+
+
 def test_a_graph_of_ours_is_judged_and_another_gets_a_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
