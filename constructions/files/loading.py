@@ -197,7 +197,7 @@ def _numbers(weights: dict[str, Any]) -> range:
 
 
 def _left_out(weights: Mapping[str, Any], numbers: range, norm: str | None) -> dict[str, str]:
-    """Biases that are taken for 0, and norms for none, where others of their kind are there."""
+    """What is taken for 0 or for no norm: biases of MLPs, and what others of its kind are there without."""
 
     def of_norm(at: str, place: str) -> Iterator[tuple[str, str]]:
         if norm in ("LN", "RMS") and f"{at}{place}.w" not in weights:
@@ -250,18 +250,17 @@ class _Norms:
 
 def _block(weights: Mapping[str, Any], number: int, norms: _Norms, known: Mapping[str, Any]) -> Block:
     def part(kind: str) -> list[Any]:
-        keys = [f"blocks.{number}.{kind}.{name}" for name in _PARTS[kind] if name.startswith("W")]
+        needed = ("W", "b") if kind == "mlp" and any(".mlp.b_" in name for name in weights) else ("W",)
+        keys = [f"blocks.{number}.{kind}.{name}" for name in _PARTS[kind] if name.startswith(needed)]
         there = [name for name in weights if name.startswith(f"blocks.{number}.{kind}.")]
         if there and (missing := [key for key in keys if key not in weights]):
             raise ValueError(f"no {missing[0]} beside {there[0]}")
         return [weights[key] for key in keys] if there else []
 
     heads, mlp = part("attn"), part("mlp")
-    if mlp:
+    if len(mlp) == 2:  # as no block of the file has biases
         W_in, W_out = mlp
-        b_in, b_out = (weights.get(f"blocks.{number}.mlp.{name}") for name in ("b_in", "b_out"))
-        zeros_in, zeros_out = np.zeros(W_in.shape[-1]), np.zeros(norms.width)
-        mlp = [W_in, zeros_in if b_in is None else b_in, W_out, zeros_out if b_out is None else b_out]
+        mlp = [W_in, np.zeros(W_in.shape[-1]), W_out, np.zeros(norms.width)]
     attention: Attention | None = Attention(*heads) if heads else None
     at = f"blocks.{number}.attn"
     biases = [weights.get(f"{at}.{name}") for name in ("b_Q", "b_K", "b_V", "b_O")]

@@ -111,7 +111,7 @@ sweep learned --out r.sqlite --subjects 8 --noise -1 | noise must be
 bound nonesuch | no bound is called 'nonesuch'
 bound counting | needs --subjects and --relations
 bound counting --subjects 8 --relations 2 --hops 3 | no option --hops
-bound counting --subjects 0 --relations 2 | n_subjects
+bound counting --subjects 0 --relations 2 | --subjects must be a whole number at least 1, not 0
 bound margin --attributes 4 --margin much | 'much' is not a number
 bound hamming --length 23 | two
 bound approximate-counting --subjects 9 --relations 2 | one of n_errors and error_rate
@@ -122,7 +122,7 @@ bound hamming --length 9999999999999999999^99 --distance 3 | more than fits (too
 bound margin --attributes 3 --margin 1e-99999999999 | exponents have at most four digits
 bound margin --attributes 3 --margin 1E+1_0_0 | exponents have at most four digits
 bound multi-hop --subjects 9 --relations 2 --hops 1 --subjects-asked 9999999999999999999^99
-    | subjects_asked must be a whole number from 1 to 9, not {VAST}
+    | --subjects-asked must be a whole number from 1 to 9, not {VAST}
 """  # what is indented belongs to the line above
 
 

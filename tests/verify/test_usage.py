@@ -4,8 +4,8 @@ import pytest
 
 from georecall.theory.facts.keyed import KeyedBijections
 from georecall.verify import usage as limits
-from georecall.verify.claims import hops as multi_hop
 from georecall.verify.claims.check import check, prepare
+from georecall.verify.margins import hops as multi_hop
 from georecall.verify.margins.induction import PremiseError
 from georecall.verify.recall.weights import check_recall
 from georecall.verify.usage import UsageError, memory, require_memory, require_memory_for_weights

@@ -136,7 +136,6 @@ def test_what_a_file_of_a_trained_model_does_not_say_is_assumed_aloud(rewritten)
     ("out", "assumed"),
     [
         (["blocks.0.mlp.b_", "blocks.1.mlp.b_"], {"mlp.b_in": "0", "mlp.b_out": "0"}),
-        (["blocks.1.mlp.b_in"], {"mlp.b_in": "0 in block 1"}),
         (["blocks.0.attn.b_Q"], {"attn.b_Q": "0 in block 0"}),
         (["blocks.1.attn.b_"], {f"attn.b_{name}": "0 in block 1" for name in "QKVO"}),
         (["blocks.0.attn.b_", "blocks.1.attn.b_"], {}),  # which is attention as the theory has it
@@ -155,6 +154,12 @@ def test_biases_and_norms_that_are_left_out_are_none_and_said_to_be(rewritten, o
         )
         same = load_weights(path).model
         assert np.array_equal(file.model.logits(*asked(same)), same.logits(*asked(same)))
+
+
+@pytest.mark.parametrize("out", ["blocks.1.mlp.b_in", "blocks.0.mlp.b_"])
+def test_where_one_mlp_has_a_bias_none_may_be_missing(rewritten, out):
+    with pytest.raises(ValueError, match=r"no blocks\.[01]\.mlp\.b_in beside"):
+        load_weights(rewritten([out]))
 
 
 def test_folded_norms_have_no_weights_and_are_everywhere(rewritten):
