@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from georecall.constructions.transformer.llama import Llama, LlamaLayer
+from georecall.theory.tools.errors import in_words
 
 _LAYER = {  # GGUF's names; matrices there are transposed
     "ln1": "attn_norm",
@@ -72,7 +73,7 @@ def load_gguf(path: str | PathLike[str] | None = None) -> tuple[Llama, Any]:
     try:
         reader = GGUFReader(path)
     except (OSError, ValueError, IndexError, KeyError) as error:
-        raise ValueError(f"{path} is no GGUF file: {error}") from error
+        raise ValueError(f"{path} is no GGUF file: {in_words(error)}") from error
     said = {name: field.contents() for name, field in reader.fields.items()}
     if (kind := said.get("general.architecture")) != "llama":
         raise ValueError(f"{path} holds a model of architecture {kind!r}, want llama")

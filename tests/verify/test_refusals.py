@@ -86,6 +86,8 @@ sweep capacity --out r.sqlite --preset quick --seed -1 | --seed must be
 sweep hops --out r.sqlite --hops 0 | must be at least 1, got 0
 sweep capacity --out nowhere/r.sqlite --preset quick | does its folder exist
 sweep nonesuch | nonesuch
+check single-hop --subjects 8 --checkpoint nowhere/c.json | kept: nowhere/c.json: No such file or directory
+export single-hop --subjects 8 --out nowhere/m.safetensors | in float64: nowhere/m.answers.npy: No such file
 plot capacity missing.sqlite --out a.svg | no results file
 plot capacity missing.sqlite | --out
 plot nonesuch missing.sqlite --out a.svg | no figure is called
@@ -189,6 +191,7 @@ def test_a_command_that_cannot_be_asked_gets_one_line_and_writes_nothing(row, ca
     assert captured.out == ""
     assert captured.err.startswith("georecall: ")
     assert captured.err.count("\n") == 1
+    assert "[Errno" not in captured.err
     assert says.replace("{VAST}", str(VAST)) in captured.err
     assert os.listdir() == []
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from georecall.theory.tools.errors import in_words
 from georecall.verify.cli.complete import ClaimName
 from georecall.verify.cli.options import answering, claim_options, facts_options, input_errors, read_facts
 
@@ -98,5 +99,5 @@ def _export(claim: str, table: Any, out: str, dtype: str, options: dict[str, Any
     except ImportError as error:
         raise UsageError(f"{error.name} is not installed: pip install 'georecall[export]'") from error
     except (OSError, ValueError) as error:
-        raise UsageError(f"cannot export to {out} in {dtype}: {error}") from error
+        raise UsageError(f"cannot export to {out} in {dtype}: {in_words(error)}") from error
     return {"model": str(path), "answers": str(beside), "dtype": dtype, "n_parameters": model.n_parameters}

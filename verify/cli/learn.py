@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from georecall.theory.tools.errors import in_words
 from georecall.verify.cli.options import SCHEDULER, answering, count, input_errors
 from georecall.verify.cli.training_options import asked, training_options
 
@@ -147,4 +148,4 @@ def _save(model: Any, facts: Any, recipe: dict[str, Any], out: str) -> None:
     try:
         save_safetensors(model, out, facts.answers, queries=queries, metadata=stored)
     except (OSError, ValueError) as error:
-        raise click.ClickException(f"cannot write {out}: {error}") from error
+        raise click.ClickException(f"cannot write {out}: {in_words(error)}") from error

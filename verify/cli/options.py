@@ -15,7 +15,7 @@ import click
 
 from georecall.theory.facts.fact_table import FactsError, FactTable
 from georecall.theory.facts.spelling import FactsWarning
-from georecall.theory.tools.errors import CheckpointError, MissingExtraError
+from georecall.theory.tools.errors import CheckpointError, MissingExtraError, in_words
 from georecall.verify.cli.complete import Word
 from georecall.verify.cli.streams import Held
 
@@ -244,7 +244,7 @@ def store_errors() -> Iterator[None]:
     try:
         yield
     except (OSError, SweepError) as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(in_words(error)) from error
 
 
 def flag(name: str) -> str:

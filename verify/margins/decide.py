@@ -8,7 +8,7 @@ from typing import Any
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.protocol import Table
-from georecall.theory.tools.errors import CheckpointError
+from georecall.theory.tools.errors import CheckpointError, in_words
 from georecall.theory.tools.progress import Progress
 from georecall.verify.margins.counting.checkpoint import Keeper, begun, identity
 from georecall.verify.margins.counting.counted import Counted, count
@@ -61,7 +61,8 @@ def decide_recall(
             said = f"{interrupt}; " if str(interrupt) else ""
             raise KeyboardInterrupt(f"{said}the same command goes on from there") from None
         except (CheckpointError, OSError) as error:
-            raise UsageError(str(error)) from error
+            why = "no checkpoint can be kept: " if isinstance(error, OSError) else ""
+            raise UsageError(why + in_words(error)) from error
     if found is not None:
         return found
     if elsewhere is not None:

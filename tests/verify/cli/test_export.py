@@ -78,7 +78,7 @@ def test_a_disk_that_is_full_is_one_line_and_leaves_the_old_files(ending: str, t
     done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1
-    assert done.stderr.endswith(f"File too large: '{path}'\n")
+    assert done.stderr.endswith(f"{path}: File too large\n")
     assert path.read_text() == beside.read_text() == "old"
     assert len(list(tmp_path.iterdir())) == 2
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from georecall.constructions.transformer.transformer import Transformer
-from georecall.theory.tools.errors import CheckpointError
+from georecall.theory.tools.errors import CheckpointError, in_words
 from georecall.theory.tools.files import replacing
 from georecall.theory.tools.version import VERSION
 from georecall.verify.margins.counting.beforehand import Gone
@@ -55,7 +55,7 @@ def _content(path: str | PathLike[str]) -> dict[str, Any] | None:
         if not isinstance(content, dict) or content.pop("sha256", None) != _digest(content):
             raise ValueError("its content is not what was written; name another file, or delete it")
     except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} is no checkpoint of georecall: {error}") from error
+        raise CheckpointError(f"{path} is no checkpoint of georecall: {in_words(error)}") from error
     return content
 
 
