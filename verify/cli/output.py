@@ -92,9 +92,11 @@ def progress_bar(what: str) -> Iterator[Report]:
     bar = Progress("{task.description}", *columns, console=to, transient=True)
     task = bar.add_task(what, total=None)
     begun, over, told = time.monotonic(), threading.Event(), (0, 0)
+    first = begun, 0  # when the first was told, and what was done then: of a checkpoint, or by others
 
     def report(done: int, total: int) -> None:
-        nonlocal told
+        nonlocal told, first
+        first = first if told[1] else (time.monotonic(), done)
         told = done, total
         bar.update(task, completed=done, total=total)
 
@@ -104,7 +106,9 @@ def progress_bar(what: str) -> Iterator[Report]:
                 bar.start()
             return
         while not over.wait(_EVERY):
-            click.echo(f"georecall: {what}: {_so_far(time.monotonic() - begun, *told)}", err=True)
+            now = time.monotonic()
+            rate = (told[0] - first[1]) / (now - first[0])
+            click.echo(f"georecall: {what}: {_so_far(now - begun, rate, *told)}", err=True)
 
     showing = threading.Thread(target=show, daemon=True)
     showing.start()
@@ -117,8 +121,8 @@ def progress_bar(what: str) -> Iterator[Report]:
             bar.stop()
 
 
-def _so_far(seconds: float, done: int, total: int) -> str:
+def _so_far(seconds: float, rate: float, done: int, total: int) -> str:
     """What is done and about how long the rest takes: such as 2 of 14, about 72 s left."""
-    if not done:
-        return f"{duration(seconds)} so far" + (f", 0 of {total} done" if total else "")
-    return f"{done} of {total}, about {duration(seconds * (total - done) / done)} left"
+    if not rate:
+        return f"{duration(seconds)} so far" + (f", {done} of {total} done" if total else "")
+    return f"{done} of {total}, about {duration((total - done) / rate)} left"

@@ -12,7 +12,7 @@ from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.protocol import Table
 from georecall.theory.tools.blocks import blocks
 from georecall.verify.executors import in_order, n_workers
-from georecall.verify.margins.counting.beforehand import Gone, Stretches, along
+from georecall.verify.margins.counting.beforehand import Gone, Stretches, along, keep_pages
 from georecall.verify.margins.counting.exact import ExactMargins, Separate
 from georecall.verify.margins.counting.fingerprint import fingerprint
 from georecall.verify.margins.counting.linear_map import NotExactError
@@ -157,6 +157,7 @@ def made(theirs: bytes) -> tuple[Transformer, Table]:
     Raises:
         ValueError: they are other weights, as another version would make.
     """
+    keep_pages()
     make, wanted = pickle.loads(theirs)
     model, facts = make()
     if fingerprint(model) != wanted:

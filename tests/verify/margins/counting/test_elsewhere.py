@@ -375,3 +375,21 @@ def test_a_scheduler_that_is_restarted_costs_what_was_not_counted_and_no_more(un
     for name in ("status", "n_facts", "min_margin", "exact", "method", "measured"):
         assert found[name] == undisturbed[name]
     assert json.loads(file.read_text())["tally"]["n_facts"] == 1 << 24
+
+
+def test_a_worker_of_dask_keeps_its_pages_from_block_to_block():
+    """Its nanny sets the variable, by which every block would fault 256 pages in anew."""
+    code = (
+        "import resource, numpy as np\n"
+        "from georecall.verify.margins.counting.beforehand import along\n"
+        "step = lambda state, block: state + int(np.ones(1 << 20, dtype=np.int8)[block].sum())\n"
+        "along(step, 0, 0, 64, 16)\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "along(step, 0, 0, 100, 1)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)"
+    )
+    environment = os.environ | {"MALLOC_TRIM_THRESHOLD_": "65536"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) < 1000
