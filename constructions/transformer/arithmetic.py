@@ -144,10 +144,11 @@ def _fits_float64(values: NDArray[Any]) -> bool:
 
 
 def stored(weight: Any) -> NDArray[Any]:
-    """The stored entries of a weight, flat; those of a sparse one that may be non-zero."""
+    """The stored entries of a weight, flat: of a sparse one what may be non-zero, once what is repeated."""
     if hasattr(weight, "tocsr"):
         weight = weight.data if weight.format in ("csr", "csc") else weight.tocsr().data
-    return np.asarray(weight).ravel()
+    entries = np.asarray(weight)
+    return entries[tuple(slice(None if stride else 1) for stride in entries.strides)].ravel()
 
 
 def _of(x: Any) -> Any:

@@ -12,7 +12,7 @@ from reference import halves
 from scipy.sparse import csc_array, csr_array
 
 from georecall import MLP, Attention, Block, Storage, Transformer, block_superposition
-from georecall.constructions.transformer.arithmetic import times
+from georecall.constructions.transformer.arithmetic import float64, stored, times
 from georecall.theory.facts.fact_table import FactTable
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -287,3 +287,12 @@ def test_a_model_is_shown_as_its_shapes_in_one_line() -> None:
         "<Transformer d_vocab=5, d_model=6, n_ctx=2, soft attention, "
         "layers [1 heads, 4 neurons], d_vocab_out=3>"
     )
+
+
+def test_what_is_repeated_is_looked_at_once():
+    """One bias for 2^40 attributes takes no terabytes."""
+    biases = float64(np.broadcast_to(np.zeros(1), 1 << 40))
+    assert biases.strides == (0,)
+    assert stored(biases).tolist() == [0.0]
+    assert stored(np.broadcast_to(np.array([[1.0], [np.inf]]), (2, 1 << 40))).tolist() == [1.0, np.inf]
+    assert stored(np.broadcast_to(np.zeros((1, 3)), (0, 3))).size == 0
