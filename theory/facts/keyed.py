@@ -104,11 +104,11 @@ class KeyedBijections(Named):
         return answers
 
     def _compiled(self, start: int, stop: int) -> Attributes:
-        from georecall.theory.facts.keyed_kernel import answer
+        from georecall.theory.facts.keyed_kernel import fill
 
         answers = np.empty((self.n_relations, stop - start), dtype=self._wide)
         for answered, keys in zip(answers, self._keys, strict=True):
-            answer(answered, start, keys, self._low, self._high, self.n_subjects)
+            fill(answered, start, keys, self._low, self._high, self.n_subjects)
         return answers
 
     def answers_of(self, subjects: NDArray[np.integer]) -> Attributes:

@@ -9,7 +9,7 @@ from georecall.theory.tools.fast import jit
 
 
 @jit
-def answer(out: NDArray[Any], start: int, keys: NDArray[np.uint32], low: int, high: int, n: int) -> None:
+def fill(out: NDArray[Any], start: int, keys: NDArray[np.uint32], low: int, high: int, n: int) -> None:
     """pi_r of start, start + 1, ... into `out`, by the keys of r on numbers of low + high bits below n."""
     for t in range(len(out)):
         out[t] = _permuted(start + t, keys, low, high)

@@ -144,9 +144,9 @@ def _onnxruntime(model: Transformer, facts: FactTable, asked: int) -> Callable[[
 
 
 def _jax(model: Transformer, facts: FactTable, asked: int) -> Callable[[], int]:
-    from georecall.verify.engines.in_jax import compiled
+    from georecall.verify.engines.in_jax import jitted
 
-    logits, positions = compiled(model, dtype="float32"), np.arange(2)
+    logits, positions = jitted(model, dtype="float32"), np.arange(2)
     return lambda: _right(lambda tokens: logits(tokens, positions), facts, asked)
 
 

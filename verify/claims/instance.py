@@ -16,7 +16,7 @@ from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.protocol import Table
 from georecall.theory.tools.progress import Progress
 from georecall.verify.claims.controls import companion_sizes
-from georecall.verify.claims.promise import Promise, by_workers, kept
+from georecall.verify.claims.promise import Promise, draws_by_workers, kept
 from georecall.verify.engines.engine import in_engine
 from georecall.verify.margins.counting.elsewhere import Elsewhere
 from georecall.verify.margins.decide import Found, decide_recall
@@ -60,7 +60,7 @@ class Run:
         """Who draws."""
         if self.executor is None or self.question is None:
             return map
-        return by_workers(self.executor, partial(_promised, self.question))
+        return draws_by_workers(self.executor, partial(_promised, self.question))
 
 
 def _made(question: "Callable[[], Prepared]") -> tuple[Transformer, FactTable]:

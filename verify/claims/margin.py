@@ -6,11 +6,13 @@ from georecall import bounds
 from georecall.constructions.codes.code import Code, code_length, sign_code
 from georecall.constructions.codes.distance_codes import distance_code
 from georecall.constructions.single_hop import block_superposition
+from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.claims.margin import MARGIN_BOUND
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.progress import Progress
 from georecall.verify.claims import floors
-from georecall.verify.claims.instance import Paths
+from georecall.verify.claims.instance import Instance, Paths
+from georecall.verify.claims.path_control import of_facts
 from georecall.verify.claims.single_hop import FAMILY
 from georecall.verify.margins.margins import margins
 from georecall.verify.usage import require_memory_for_weights
@@ -30,7 +32,7 @@ def _compare(verdict: Verdict, facts: FactTable, progress: Progress | None) -> t
         code = sign_code(facts.n_attributes) if h == 1 else distance_code(facts.n_attributes, h)
         require_memory_for_weights(facts, facts.n_relations * code.length)
         model = block_superposition(facts, code=code)
-        recall = beside.recall(f"C1 at distance {h}", FAMILY[0].instance(facts, code=code), model)
+        recall = beside.recall(f"C1 at distance {h}", _asked(facts, code, model), model)
         if recall.status != "holds":
             continue
         assert recall.min_margin is not None
@@ -49,6 +51,12 @@ def _compare(verdict: Verdict, facts: FactTable, progress: Progress | None) -> t
             floors.against(f"d_model at distance {h}", selector, model.d_model),
         ]
     return beside.judged(verdict, {})
+
+
+def _asked(facts: FactTable, code: Code, model: Transformer) -> Instance:
+    """C1 with a code, of which nothing is predicted: its least distances are not looked for once more."""
+    companion = of_facts(facts, lambda small: FAMILY[0].instance(small, code=code))
+    return Instance(**companion, values={}, parameters={}, build=lambda: model, counts=True)
 
 
 def _cut_below_the_floor() -> list[ControlResult]:

@@ -57,7 +57,7 @@ def put_to_test(promise: Promise, progress: Progress | None = None, each: Each =
     )
 
 
-def by_workers(executor: Executor, make: Callable[[], Promise]) -> Each:
+def draws_by_workers(executor: Executor, make: Callable[[], Promise]) -> Each:
     """The workers of an executor draw; each makes the promise for itself. Draw 0 is the asker's."""
     theirs = pickle.dumps((make, VERSION))
 

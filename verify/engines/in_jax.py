@@ -25,7 +25,7 @@ def jax_engine(model: Transformer) -> Engine:
         ImportError: JAX is not installed (extra `learn`), or does not start.
         ValueError: dense, the weights do not fit its device.
     """
-    logits = compiled(model, dtype="float64")
+    logits = jitted(model, dtype="float64")
 
     def run(tokens: Numbers, positions: Numbers) -> Floats:
         return np.asarray(logits(tokens, positions))
@@ -33,7 +33,7 @@ def jax_engine(model: Transformer) -> Engine:
     return run
 
 
-def compiled(model: Transformer, *, dtype: str) -> Callable[[Numbers, Numbers], Any]:
+def jitted(model: Transformer, *, dtype: str) -> Callable[[Numbers, Numbers], Any]:
     """From tokens, shape (batch, T), and positions, (T,) or (batch, T), to logits that stay on the device.
 
     Args:

@@ -7,7 +7,7 @@ underflow adds at most (d + 4) 2^-126 max(1, |y|_1, |w_a|_1). A fact whose margi
 recalled. All others, and all that could have the least margin, are done again by `verify.margins.margins`, in
 double precision and rationals, so that verdict and least margin are those of the unfiltered computation.
 
-What the relations of a subject share is computed once: see `verify.margins.one_layer`.
+What the relations of a subject share is computed once: see `verify.margins.additive_layer`.
 """
 
 from collections.abc import Iterator
@@ -23,12 +23,12 @@ from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.tools.arrays import Floats, Numbers
 from georecall.theory.tools.blocks import blocks
 from georecall.theory.tools.progress import Progress
+from georecall.verify.margins.additive_layer import AdditiveLayer
 from georecall.verify.margins.balls import Ball
 from georecall.verify.margins.found import Margins
 from georecall.verify.margins.lead import right_and_rival
 from georecall.verify.margins.ledger import signs_of_bounds
 from georecall.verify.margins.margins import float_signs, margins
-from georecall.verify.margins.one_layer import OneLayer
 from georecall.verify.margins.queries import Facts, Prompts, Queries
 
 _U = 2.0**-24
@@ -157,7 +157,7 @@ def _readouts(model: Transformer, facts: FactTable) -> Iterator[tuple[int, Numbe
     """For each block of subjects and each relation the last residual."""
     model = model.placed(2)
     certified = model.map(Ball.of)
-    shared = OneLayer.of(certified, model, facts)
+    shared = AdditiveLayer.of(certified, model, facts)
     queries, everyone = Facts(facts), np.arange(facts.n_subjects)
     for block in blocks(facts.n_subjects, _ENTRIES // max(model.d_model, model.d_mlp)):
         subjects = everyone[block]

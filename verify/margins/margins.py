@@ -26,9 +26,9 @@ from georecall.theory.facts.strings import letters
 from georecall.theory.tools.arrays import Floats
 from georecall.theory.tools.progress import Progress, watched
 from georecall.verify.margins import smooth  # noqa: F401 (registers what trained models have besides)
+from georecall.verify.margins.additive_layer import memory_residuals
 from georecall.verify.margins.found import Margins
 from georecall.verify.margins.ledger import Ledger
-from georecall.verify.margins.one_layer import memory_residuals
 from georecall.verify.margins.queries import Chains, Facts, Queries
 
 if TYPE_CHECKING:

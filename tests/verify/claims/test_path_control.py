@@ -20,9 +20,9 @@ from georecall.verify.engines.agreement import Agreement
 from georecall.verify.margins import codebook, contexts, decide, induction, ledger, transitions, windows
 from georecall.verify.margins import hops as many_hops
 from georecall.verify.margins import margins as margins_
+from georecall.verify.margins.additive_layer import memory_residuals
 from georecall.verify.margins.counting import exact
 from georecall.verify.margins.margins import margins
-from georecall.verify.margins.one_layer import memory_residuals
 from georecall.verify.margins.queries import Chains, sample
 from georecall.verify.recall import assert_recalls
 from georecall.verify.recall.weights import check_recall

@@ -12,7 +12,7 @@ import pytest
 from georecall import sign_code_memory
 from georecall.theory.facts.fact_table import random_bijections
 from georecall.verify.claims.check import check
-from georecall.verify.claims.promise import Promise, by_workers, put_to_test
+from georecall.verify.claims.promise import Promise, draws_by_workers, put_to_test
 from georecall.verify.executors import working
 from georecall.verify.margins import ledger
 from georecall.verify.margins.counting.elsewhere import Elsewhere
@@ -79,7 +79,7 @@ def test_draws_are_the_workers_but_for_the_first(outcome):
 
     promise = Promise(Fraction(9, 10), trial)
     with Unordered(3) as executor:
-        found = put_to_test(promise, each=by_workers(executor, partial(_promise, outcome)))
+        found = put_to_test(promise, each=draws_by_workers(executor, partial(_promise, outcome)))
     assert mine == [0]
     assert (found.side, found.successes) == (("above", 73) if outcome else ("below", 1))
 

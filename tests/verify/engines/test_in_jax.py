@@ -9,7 +9,7 @@ from georecall.verify.claims.check import check
 from georecall.verify.cli import run
 from georecall.verify.engines import in_jax
 from georecall.verify.engines.agreement import agreement
-from georecall.verify.engines.in_jax import compiled, jax_engine
+from georecall.verify.engines.in_jax import jax_engine, jitted
 
 jax = pytest.importorskip("jax")
 
@@ -32,7 +32,7 @@ def test_logits_are_float64_whatever_jax_is_told_and_it_is_left_as_it_was():
     assert found.n_exact == found.n_all > 0
     tokens, positions, _ = asked[0].prompts(np.array([0]))
     assert engine(tokens, positions).dtype == np.float64
-    assert compiled(model, dtype="float32")(tokens, positions).dtype == np.float32
+    assert jitted(model, dtype="float32")(tokens, positions).dtype == np.float32
 
 
 @pytest.mark.parametrize("weight", ["W_E", "W_U", "blocks.0.mlp.W_in"])

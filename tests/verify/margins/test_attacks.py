@@ -22,6 +22,7 @@ from georecall.constructions.transformer.arithmetic import dense, float64, hardm
 from georecall.theory.facts.fact_table import FactTable
 from georecall.theory.facts.strings import letters
 from georecall.verify.engines.formats import what_rounds
+from georecall.verify.margins.additive_layer import AdditiveLayer
 from georecall.verify.margins.balls import Ball
 from georecall.verify.margins.contexts import _linear_parts
 from georecall.verify.margins.counting.counted import count
@@ -31,7 +32,6 @@ from georecall.verify.margins.hops import enumeration
 from georecall.verify.margins.induction import PremiseError, induction
 from georecall.verify.margins.margins import margins
 from georecall.verify.margins.number_formats import Format
-from georecall.verify.margins.one_layer import OneLayer
 from georecall.verify.margins.queries import Facts
 from georecall.verify.margins.transitions import transitions
 from georecall.verify.recall.floats import measured
@@ -115,7 +115,7 @@ def test_half_of_the_least_number_of_a_type_is_one_of_float64(kind):
     W_U = np.array([[1.0, -1.0], [0.5, 0.1]])
     model = Transformer(W_E, np.zeros((2, 2)), (Block(attend, select),), W_U, np.zeros(2))
     facts = FactTable([[0, 1], [1, 0]])
-    certified, shared = model.map(Ball.of), OneLayer.of(model.map(Ball.of), model, facts)
+    certified, shared = model.map(Ball.of), AdditiveLayer.of(model.map(Ball.of), model, facts)
     for relation in range(2):
         found = shared.residual(shared.subjects(np.arange(2)), slice(relation, relation + 1))
         whole = certified.residual(np.array([[0, 2 + relation], [1, 2 + relation]]))

@@ -228,7 +228,7 @@ def test_what_is_shared_is_one_layer_of_attention_and_neurons_without_scores():
         ((replace(block, attention=replace(block.attention, **scores)),), False),
     ]:
         changed = replace(model, blocks=blocks)
-        assert (filter_.OneLayer.of(changed.map(Ball.of), changed, facts) is not None) == shared
+        assert (filter_.AdditiveLayer.of(changed.map(Ball.of), changed, facts) is not None) == shared
 
 
 @pytest.mark.parametrize("noise", [0.0, 1e-9])

@@ -11,8 +11,8 @@ from georecall import MLP, Block, sign_code_memory
 from georecall.constructions.transformer.parts import uniform_attention
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.fact_table import FactTable, random_functions
-from georecall.verify.margins import one_layer
-from georecall.verify.margins.one_layer import OneLayer, memory_residuals
+from georecall.verify.margins import additive_layer
+from georecall.verify.margins.additive_layer import AdditiveLayer, memory_residuals
 from georecall.verify.margins.queries import Facts
 from georecall.verify.margins.rationals import Rational
 
@@ -43,7 +43,7 @@ def test_residuals_are_those_of_every_prompt(seed, n, r, entries):
     rng = np.random.default_rng(seed)
     facts = random_functions(n, r, 4, rng=rng)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(one_layer, "_ENTRIES", entries)
+        patch.setattr(additive_layer, "_ENTRIES", entries)
         for model in (layer(rng, facts, 3, 9), layer(rng, facts, 2, 3)):
             assert memory_residuals(model, facts).tolist() == one_by_one(model, facts)
 
@@ -52,19 +52,19 @@ def test_neurons_that_sleep_for_some_subjects_are_left_out_and_no_other(monkeypa
     """A memory has one awake for each fact of theirs; with one fewer the residuals show it."""
     facts = random_functions(12, 2, 5, rng=np.random.default_rng(0))
     model = sign_code_memory(facts)
-    monkeypatch.setattr(one_layer, "_ENTRIES", 3 * model.d_mlp)
-    left, awake = [], OneLayer.awake
+    monkeypatch.setattr(additive_layer, "_ENTRIES", 3 * model.d_mlp)
+    left, awake = [], AdditiveLayer.awake
 
     def counted(self, part):
         fewer, part = awake(self, part)
         left.append(fewer.W_out.shape[0])
         return fewer, part
 
-    monkeypatch.setattr(OneLayer, "awake", counted)
+    monkeypatch.setattr(AdditiveLayer, "awake", counted)
     assert memory_residuals(model, facts).tolist() == one_by_one(model, facts)
     assert left == [6] * 4
-    columns = one_layer._columns
-    monkeypatch.setattr(one_layer, "_columns", lambda x, here: columns(x, np.roll(here, 1)))
+    columns = additive_layer._columns
+    monkeypatch.setattr(additive_layer, "_columns", lambda x, here: columns(x, np.roll(here, 1)))
     assert memory_residuals(model, facts).tolist() != one_by_one(model, facts)
 
 
@@ -77,5 +77,5 @@ def test_what_rounds_gains_nothing_or_attends_to_tokens_is_left_to_others(monkey
     assert memory_residuals(layer(np.random.default_rng(0), facts, 4, 4), facts) is None
     looks = replace(block.attention, W_Q=(np.eye(model.d_model),), W_K=(np.eye(model.d_model),))
     assert memory_residuals(replace(model, blocks=(replace(block, attention=looks),)), facts) is None
-    monkeypatch.setattr(one_layer, "_LIMIT", 1)
+    monkeypatch.setattr(additive_layer, "_LIMIT", 1)
     assert memory_residuals(model, facts) is None

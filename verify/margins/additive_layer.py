@@ -34,7 +34,7 @@ def memory_residuals(model: Transformer, facts: FactTable) -> Floats | None:
     if not model.d_model < model.d_mlp or facts.n_facts * model.d_model > _LIMIT:
         return None
     model = model.placed(2)
-    shared = OneLayer.of(model.map(Ball.of), model, facts)
+    shared = AdditiveLayer.of(model.map(Ball.of), model, facts)
     if shared is None:
         return None
     found = np.empty((facts.n_relations, facts.n_subjects, model.d_model))
@@ -49,7 +49,7 @@ def memory_residuals(model: Transformer, facts: FactTable) -> Floats | None:
 
 
 @dataclass(frozen=True, eq=False)
-class OneLayer:
+class AdditiveLayer:
     """x and x W_in + b_in as parts of subject and relation.
 
     Args:
@@ -67,7 +67,7 @@ class OneLayer:
     W_out: Ball
 
     @classmethod
-    def of(cls, certified: Transformer, model: Transformer, facts: FactTable) -> "OneLayer | None":
+    def of(cls, certified: Transformer, model: Transformer, facts: FactTable) -> "AdditiveLayer | None":
         """The layer of a model, given as Balls too; None if it is not of this kind."""
         block = model.blocks[0] if model.plain and model.n_layers == 1 else None
         if block is None or block.attention is None or block.mlp is None:
@@ -104,7 +104,7 @@ class OneLayer:
         W_out = self.W_out.mid
         return W_out if isinstance(W_out, np.ndarray) else W_out.tocsr()
 
-    def awake(self, part: tuple[Ball, Ball]) -> "tuple[OneLayer, tuple[Ball, Ball]]":
+    def awake(self, part: tuple[Ball, Ball]) -> "tuple[AdditiveLayer, tuple[Ball, Ball]]":
         """The layer without neurons that are silent for these subjects, whatever is asked; and their part."""
         (x, z), (y, others) = part, self.relations
         if not (z.exact and others.exact):
