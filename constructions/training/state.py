@@ -24,7 +24,7 @@ def save_state(path: Path, about: Mapping[str, Any], leaves: Sequence[Any], loss
         with replacing(path) as temporary, temporary.open("wb") as file:
             np.savez(file, **arrays)
     except OSError as error:
-        raise CheckpointError(f"cannot write the checkpoint {path}: {in_words(error)}") from error
+        raise CheckpointError(f"cannot write the checkpoint {path}: {in_words(error, path)}") from error
 
 
 def restored(path: Path, about: Mapping[str, Any], n_leaves: int) -> tuple[list[Any], list[float]]:
@@ -39,7 +39,9 @@ def restored(path: Path, about: Mapping[str, Any], n_leaves: int) -> tuple[list[
             found = [file[name] for i in range(n_leaves) if (name := f"state.{i}") in file]
             differing = [name for name, value in about.items() if written[name] != value]
     except (*_DAMAGED, OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path} is no checkpoint of `georecall learn`: {in_words(error)}") from error
+        raise CheckpointError(
+            f"{path} is no checkpoint of `georecall learn`: {in_words(error, path)}"
+        ) from error
     if differing or len(found) != n_leaves:
         what = ", ".join(differing) or "its state"
         raise CheckpointError(f"{path} is the checkpoint of another run: {what} differ; give another file")

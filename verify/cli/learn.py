@@ -148,4 +148,4 @@ def _save(model: Any, facts: Any, recipe: dict[str, Any], out: str) -> None:
     try:
         save_safetensors(model, out, facts.answers, queries=queries, metadata=stored)
     except (OSError, ValueError) as error:
-        raise click.ClickException(f"cannot write {out}: {in_words(error)}") from error
+        raise click.ClickException(f"cannot write {out}: {in_words(error, out)}") from error

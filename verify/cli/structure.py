@@ -136,7 +136,7 @@ def _array(path: str) -> Any:
         with open(path, "rb") as file:
             found = np.lib.format.read_array(file, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise ValueError(f"{path} is no array in .npy format: {in_words(error)}") from error
+        raise ValueError(f"{path} is no array in .npy format: {in_words(error, path)}") from error
     if found.dtype.kind not in "fiu":
         raise ValueError(f"{path} holds {found.dtype}, not real numbers")
     return found
@@ -150,4 +150,4 @@ def _draw(whole: dict[str, Any], path: str) -> None:
     try:
         save(draw_structure(whole), path, title="Structure of a model", about=about)
     except OSError as error:
-        raise click.ClickException(f"cannot write {path}: {in_words(error)}") from error
+        raise click.ClickException(f"cannot write {path}: {in_words(error, path)}") from error

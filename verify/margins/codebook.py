@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from georecall.constructions.codes.nearest import nearest_in_columns
-from georecall.constructions.transformer.arithmetic import times
+from georecall.constructions.transformer.arithmetic import stored, times
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.tools.arrays import Floats
 from georecall.theory.tools.blocks import Fold, fold
@@ -144,8 +144,7 @@ def _nearest_word(b_U: Any, read: Unembedding, weights: NDArray[np.int64], fold:
         words = read.columns(block).astype(kind)
         words *= words
         norms = (factors @ words).astype(np.int64)
-        biases = np.asarray(b_U[block], dtype=np.float64)
-        biases = biases[:1] if biases.strides == (0,) else biases  # one number, repeated
+        biases = stored(np.asarray(b_U[block], dtype=np.float64))
         found = _constant(biases, norms, 2 * read.step - 1)
         if found is None or (first is not None and not _equal(first, found)):
             return False

@@ -55,7 +55,7 @@ def _content(path: str | PathLike[str]) -> dict[str, Any] | None:
         if not isinstance(content, dict) or content.pop("sha256", None) != _digest(content):
             raise ValueError("its content is not what was written; name another file, or delete it")
     except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} is no checkpoint of georecall: {in_words(error)}") from error
+        raise CheckpointError(f"{path} is no checkpoint of georecall: {in_words(error, path)}") from error
     return content
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from georecall.constructions.transformer.arithmetic import stored
 from georecall.constructions.transformer.transformer import Transformer
 from georecall.theory.facts.protocol import Table
 from georecall.theory.tools.arrays import Floats
@@ -193,9 +194,7 @@ class ExactMargins:
 
     @cached_property
     def _only(self) -> float | None:
-        squares = self.codebook.squares if self.codebook is not None else np.zeros(0)
-        if squares.strides == (0,):  # one number for all
-            squares = squares[:1]
+        squares = stored(self.codebook.squares) if self.codebook is not None else np.zeros(0)
         if not len(squares) or squares.min() != squares.max():
             return None
         return float(self.codebook.worth(squares[:1])[0]) if self.codebook is not None else None
